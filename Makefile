@@ -1,0 +1,44 @@
+# Needs Python 3.11 or later, git and make; nothing else. PYTHON=... chooses the Python.
+BIN := .venv/bin
+export PYTHON
+
+.PHONY: help setup demo test lint unit bench lock clean
+
+help:
+	@echo "make demo    set up, compare four strategies in the simulator, drill one on real staging"
+	@echo "make test    set up, lint, and run the whole test suite"
+	@echo "make lint    ruff, mypy, import contract"
+	@echo "make bench   every benchmark; each prints JSON"
+	@echo "make setup   only set up (.venv from the hashed lock, the Toxiproxy server)"
+	@echo "make lock    resolve requirements.lock anew (needs uv on PATH, or UV=...)"
+	@echo "make clean   remove .venv and caches"
+
+setup:
+	@.ci/setup
+
+demo: setup
+	@$(BIN)/windtunnel demo
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+test: lint
+	$(BIN)/python -m pytest
+
+bench: setup
+	@for script in benchmarks/[a-z]*.py; do \
+	    echo "$$script" >&2; $(BIN)/python "$$script" || exit 1; \
+	done
+
+UV ?= uv
+LOCKED := --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --custom-compile-command "make lock" --quiet
+lock:
+	$(UV) pip compile pyproject.toml --extra dev $(LOCKED) --output-file requirements.lock
+	@! grep -n '://' requirements.lock || { echo "requirements.lock names an address" >&2; exit 1; }
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
