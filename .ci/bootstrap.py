@@ -1,7 +1,7 @@
-"""Sets the project up in .venv from the hashed lock; a second run with nothing changed is instant.
+"""Sets the project up in .venv from the hashed lock; a second run is instant.
 
-Only the standard library, since nothing is installed yet. While pip installs, the Toxiproxy server is
-built (or found) beside it: the one waits for the network, the other for the processor.
+Only the standard library, since nothing is installed yet. While pip installs, the Toxiproxy server
+is built (or found) beside it: one waits for the network, the other for the processor.
 """
 
 import contextlib
@@ -48,7 +48,7 @@ def one_at_a_time() -> Iterator[None]:
 
 
 def venv_is_ours() -> bool:
-    """Tell whether .venv runs, has pip, is new enough and was made at this very place (not copied)."""
+    """Tell whether .venv runs, has pip, is new enough and was made here (not copied)."""
     probe = "import sys, pip; print(sys.prefix, sys.version_info >= (3, 11), sep='\\n')"
     try:
         result = subprocess.run(

@@ -1,4 +1,4 @@
-"""What every test shares: state, caches and run records go to a temporary place, never to the user's."""
+"""What every test shares: its state goes to a temporary place, never to the user's."""
 
 from pathlib import Path
 
