@@ -1,0 +1,82 @@
+"""What safety refuses or cannot do.
+
+    ChaosError
+      SafetyError
+        TargetRefused
+          TargetNotListed        not on the allow-list
+          ProductionLikeTarget   its name looks like production
+          AddressNotAllowed      it does not resolve, or resolves to an address outside the list
+          MarkerMissing          it does not serve the staging marker itself
+          MarkerMismatch         it serves the marker of another staging
+        BaselineUnhealthy        the system was not well before the release
+        StagingBusy              another drill, or another undo, holds the staging
+        JournalError             the undo could not be written, so the fault is refused
+          JournalCorrupt         a line in the middle of the journal is not readable
+        WatchdogError            no watchdog, so nothing may be injected
+        DrillStopped             a stop condition fired: the drill ends in order
+        StagingUnclean           the undo could not restore the staging (exit code 5)
+"""
+
+from __future__ import annotations
+
+from chaos.errors import ChaosError
+
+
+class SafetyError(ChaosError):
+    """Base class of everything that chaos.safety raises."""
+
+
+class TargetRefused(SafetyError):
+    """A target may not be touched; the message says which rule refused it."""
+
+
+class TargetNotListed(TargetRefused):
+    """The target is not on the allow-list."""
+
+
+class ProductionLikeTarget(TargetRefused):
+    """The target's name looks like production."""
+
+
+class AddressNotAllowed(TargetRefused):
+    """The target does not resolve, or one of its addresses is outside the allowed networks."""
+
+
+class MarkerMissing(TargetRefused):
+    """The target does not itself serve a staging marker."""
+
+
+class MarkerMismatch(TargetRefused):
+    """The target serves a marker, but of another staging."""
+
+
+class BaselineUnhealthy(SafetyError):
+    """The system was not well before anything was done to it."""
+
+
+class StagingBusy(SafetyError):
+    """Another drill or another undo holds this staging."""
+
+
+class JournalError(SafetyError):
+    """The journal could not be written or read."""
+
+
+class JournalCorrupt(JournalError):
+    """A line before the last one is not readable, so an undo may be lost."""
+
+
+class WatchdogError(SafetyError):
+    """The watchdog is not there, or did not answer."""
+
+
+class DrillStopped(SafetyError):
+    """A stop condition fired. Carries the condition's name for the run record."""
+
+    def __init__(self, condition: str, message: str) -> None:
+        super().__init__(message)
+        self.condition = condition
+
+
+class StagingUnclean(SafetyError):
+    """What was done to the staging could not all be undone."""

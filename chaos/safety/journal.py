@@ -1,0 +1,203 @@
+"""The undo journal: what must be undone is on disk before it is done.
+
+The journal is a file of JSON lines in the staging's state directory, only ever appended to:
+
+    {"op": "open", "id": ..., "drill": ..., "kind": ..., "target": ..., "undo": {...}, "at": ...}
+    {"op": "done", "id": ..., "rung": ..., "at": ...}
+
+`open` is written and fsynced, file and directory, before the fault is applied; `done` after its undo
+was read back. An entry holds everything that its undo needs and no live object, so a process that
+never saw the fault can undo it. A crash can leave the last line torn; a torn `open` was never
+acknowledged, so its fault was never applied, and a torn `done` only means that an idempotent undo
+runs once more. An unreadable line before the last one is damage, not a crash, and raises.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from chaos.safety.errors import JournalCorrupt, JournalError
+
+JOURNAL_NAME = "undo.jsonl"
+
+__all__ = ["JOURNAL_NAME", "Journal", "JournalEntry", "JournalView", "new_entry", "read_journal"]
+
+
+@dataclass(frozen=True)
+class JournalEntry:
+    """One thing to undo. `undo` is JSON and holds all that the undo of this `kind` needs."""
+
+    id: str
+    drill_id: str
+    kind: str
+    target: str
+    undo: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class JournalView:
+    """The journal as read: open entries in the order written, and the torn last line if there is one."""
+
+    open_entries: tuple[JournalEntry, ...]
+    done_ids: frozenset[str]
+    torn: str | None
+    intact_bytes: int
+
+
+def new_entry(drill_id: str, kind: str, target: str, undo: Mapping[str, Any]) -> JournalEntry:
+    """An entry with a fresh id."""
+    return JournalEntry(uuid.uuid4().hex, drill_id, kind, target, dict(undo))
+
+
+def read_journal(path: Path) -> JournalView:
+    """Read the journal; an absent file is an empty one.
+
+    Raises JournalCorrupt when a line before the last is unreadable, JournalError when the file is.
+    """
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return JournalView((), frozenset(), None, 0)
+    except OSError as error:
+        raise JournalError(f"journal {path}: cannot be read: {error}") from error
+    body, newline, tail = raw.rpartition(b"\n")
+    opened: dict[str, JournalEntry] = {}
+    done: set[str] = set()
+    for number, line in enumerate(body.split(b"\n") if newline else (), start=1):
+        _take_line(path, number, line, opened, done)
+    entries = tuple(entry for key, entry in opened.items() if key not in done)
+    torn = tail.decode("utf-8", "replace") if tail else None
+    return JournalView(entries, frozenset(done), torn, len(body) + len(newline))
+
+
+def _take_line(
+    path: Path, number: int, line: bytes, opened: dict[str, JournalEntry], done: set[str]
+) -> None:
+    """Add one complete line to `opened` or `done`."""
+    try:
+        row = json.loads(line)
+        if row["op"] == "open":
+            entry = JournalEntry(row["id"], row["drill"], row["kind"], row["target"], row["undo"])
+            opened[entry.id] = entry
+        elif row["op"] == "done":
+            done.add(row["id"])
+        else:
+            raise ValueError(f"op {row['op']!r} is neither open nor done")
+    except (ValueError, KeyError, TypeError) as error:
+        raise JournalCorrupt(f"journal {path}, line {number}: {line[:80]!r} is damaged: {error}") from error
+
+
+class Journal:
+    """The journal opened for writing. One process at a time (see locks.py); its threads may share it.
+
+    A torn last line left by a crash is cut off when opening: it was never acknowledged. What was cut
+    is kept in `torn` for the report.
+    """
+
+    def __init__(self, state_dir: Path) -> None:
+        self.path = state_dir / JOURNAL_NAME
+        self._mutex = threading.Lock()
+        view = read_journal(self.path)
+        self.torn = view.torn
+        try:
+            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            try:
+                os.ftruncate(self._fd, view.intact_bytes)
+                os.fsync(self._fd)
+                _fsync_directory(state_dir)
+            except OSError:
+                os.close(self._fd)
+                raise
+        except OSError as error:
+            raise JournalError(f"journal {self.path}: cannot be opened for writing: {error}") from error
+
+    def open(self, entry: JournalEntry) -> None:
+        """Write and fsync the entry. After a return, and only then, its fault may be applied."""
+        self._append(
+            {
+                "op": "open",
+                "id": entry.id,
+                "drill": entry.drill_id,
+                "kind": entry.kind,
+                "target": entry.target,
+                "undo": dict(entry.undo),
+            }
+        )
+
+    def done(self, entry: JournalEntry, rung: str) -> None:
+        """Write and fsync that the entry was undone, by which rung, and read back."""
+        self._append({"op": "done", "id": entry.id, "rung": rung})
+
+    def open_entries(self) -> tuple[JournalEntry, ...]:
+        """Open entries as they are on disk, in the order written."""
+        with self._mutex:
+            return read_journal(self.path).open_entries
+
+    def close(self) -> None:
+        """Close the file; a closed journal refuses further lines."""
+        with self._mutex:
+            if self._fd >= 0:
+                os.close(self._fd)
+                self._fd = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _append(self, row: dict[str, Any]) -> None:
+        row["at"] = time.time()
+        try:
+            line = (json.dumps(row, allow_nan=False, separators=(",", ":")) + "\n").encode()
+        except (TypeError, ValueError) as error:
+            raise JournalError(f"journal {self.path}: entry {row['id']} is not JSON: {error}") from error
+        with self._mutex:
+            if self._fd < 0:
+                raise JournalError(f"journal {self.path}: is closed, entry {row['id']} refused")
+            start = os.lseek(self._fd, 0, os.SEEK_END)
+            try:
+                _write_all(self._fd, line)
+                os.fsync(self._fd)
+                _fsync_directory(self.path.parent)
+            except OSError as error:
+                self._cut_back(start)
+                raise JournalError(f"journal {self.path}: entry {row['id']} not written: {error}") from error
+
+    def _cut_back(self, size: int) -> None:
+        """Drop a half-written line, so that the next one starts on a line of its own.
+
+        When even that fails the journal is closed: a torn line in the middle would hide later ones.
+        """
+        try:
+            os.ftruncate(self._fd, size)
+        except OSError:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+def _fsync_directory(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,56 @@
+"""Two drills never share a staging, and two undos never run at once.
+
+Both are flocks on files in the staging's state directory: the kernel drops them when their holder
+dies, SIGKILL included, so none is ever stale. They are two, because the watchdog must be able to heal
+(heal lock) while a harness that hangs still holds the staging (drill lock).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from chaos.safety.errors import StagingBusy
+
+DRILL_LOCK = "drill.lock"
+HEAL_LOCK = "heal.lock"
+_POLL_S = 0.02
+
+__all__ = ["DRILL_LOCK", "HEAL_LOCK", "hold"]
+
+
+@contextmanager
+def hold(state_dir: Path, name: str, timeout_s: float = 0.0) -> Iterator[None]:
+    """Hold the lock `name` of the staging; wait for it at most `timeout_s`.
+
+    Raises StagingBusy, naming the holder's pid, when it stays taken.
+    """
+    path = state_dir / name
+    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        deadline = time.monotonic() + timeout_s
+        while not _try_lock(fd):
+            if time.monotonic() >= deadline:
+                holder = os.pread(fd, 32, 0).decode("ascii", "replace").strip() or "unknown"
+                raise StagingBusy(
+                    f"staging {state_dir}: {name} is held by pid {holder}; "
+                    "one drill and one undo at a time may use a staging"
+                )
+            time.sleep(_POLL_S)
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _try_lock(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

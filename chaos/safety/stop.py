@@ -1,0 +1,95 @@
+"""Stop conditions: when one fires, the drill ends in order and everything is undone.
+
+Signals are converted here and nowhere else: SIGINT and SIGTERM set a flag that the drill polls. An
+exception raised from a handler could land between an undo written and its fault applied.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from chaos.safety.errors import DrillStopped
+
+ABORT_FILE = "abort"
+
+__all__ = ["ABORT_FILE", "Abort", "StopConditions", "abort_on_signals"]
+
+
+class Abort:
+    """Set once, by a signal or by code; the first reason stays."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._reason = ""
+
+    def set(self, reason: str) -> None:
+        """Ask for an orderly stop."""
+        if not self._event.is_set():
+            self._reason = reason
+            self._event.set()
+
+    @property
+    def reason(self) -> str | None:
+        """Why to stop, or None."""
+        return self._reason if self._event.is_set() else None
+
+    def wait(self, timeout_s: float) -> bool:
+        """Sleep at most `timeout_s`; True as soon as a stop is asked for."""
+        return self._event.wait(timeout_s)
+
+
+@contextmanager
+def abort_on_signals(abort: Abort) -> Iterator[None]:
+    """Turn SIGINT and SIGTERM into `abort` while inside. Main thread only (a rule of Python's signals)."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        abort.set(signal.Signals(number).name)
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@dataclass(frozen=True)
+class StopConditions:
+    """What ends a drill early. Times in seconds since the run's start.
+
+    `watchdog_lost` says why the watchdog is no longer there, or None; `down_allowed_s` is the longest
+    that any business function may be down in one go.
+    """
+
+    deadline_s: float
+    down_allowed_s: float
+    abort_file: Path
+    watchdog_lost: Callable[[], str | None]
+    abort: Abort = field(default_factory=Abort)
+
+    def check(self, now_s: float, down_for_s: Mapping[str, float]) -> None:
+        """Raise DrillStopped for the first condition that holds.
+
+        `down_for_s` maps each business function to how long it has been down until now (0 when up).
+        """
+        if self.abort.reason is not None:
+            raise DrillStopped("abort", f"stop asked for: {self.abort.reason}")
+        if self.abort_file.exists():
+            raise DrillStopped("abort", f"stop asked for: the file {self.abort_file} exists")
+        lost = self.watchdog_lost()
+        if lost is not None:
+            raise DrillStopped("watchdog-lost", f"the watchdog is lost ({lost}); no fault may stand without it")
+        for function, down_s in down_for_s.items():
+            if down_s > self.down_allowed_s:
+                raise DrillStopped(
+                    "down-too-long",
+                    f"{function} has been down for {down_s:.1f} s > {self.down_allowed_s:g} s allowed",
+                )
+        if now_s > self.deadline_s:
+            raise DrillStopped("deadline", f"{now_s:.1f} s > {self.deadline_s:g} s, the drill's deadline")

@@ -1,0 +1,133 @@
+"""The gate before anything is touched: a target must be listed, near, and say itself that it is staging.
+
+Four rules, each with its own refusal (errors.py): the name must not look like production, not even
+when it is listed; the host must be on the allow-list; every address that it resolves to must lie in an
+allowed network; and the target itself must serve the marker of this very staging. The marker is fetched
+from an address that was checked, without redirects and without any proxy of the environment, so
+that nothing between us and the target can answer for it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+import httpx
+
+from chaos.safety.bounded import StepTimeout, run_bounded
+from chaos.safety.errors import (
+    AddressNotAllowed,
+    MarkerMismatch,
+    MarkerMissing,
+    ProductionLikeTarget,
+    TargetNotListed,
+    TargetRefused,
+)
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+MARKER_PATH = "/.well-known/windtunnel-staging"
+_PRODUCTION = re.compile(r"(?:^|[^a-z])(?:prod|prd|production|live)(?:[^a-z]|$)", re.IGNORECASE)
+_MARKER_BYTES_MAX = 4096
+_TIMEOUT_S = 3.0
+
+__all__ = ["LOOPBACK", "MARKER_PATH", "AllowList", "Target", "preflight"]
+
+
+@dataclass(frozen=True)
+class AllowList:
+    """Hosts that may be targets, and the networks in which all their addresses must lie."""
+
+    hosts: frozenset[str]
+    networks: tuple[Network, ...]
+
+
+LOOPBACK = AllowList(
+    frozenset({"127.0.0.1", "::1", "localhost"}),
+    (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")),
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A target that passed the gate, and the addresses that were checked."""
+
+    url: str
+    addresses: tuple[str, ...]
+
+
+def preflight(url: str, token: str, allow: AllowList = LOOPBACK, timeout_s: float = _TIMEOUT_S) -> Target:
+    """Check the target at `url` against every rule; `token` is the staging's own.
+
+    Raises TargetRefused's subclass for the rule that was broken.
+    """
+    parts = _split(url)
+    host = (parts.hostname or "").lower()
+    if _PRODUCTION.search(host):
+        raise ProductionLikeTarget(
+            f"target {url}: host {host!r} looks like production; such a name is refused even when listed"
+        )
+    if host not in allow.hosts:
+        listed = ", ".join(sorted(allow.hosts))
+        raise TargetNotListed(f"target {url}: host {host!r} is not on the allow-list ({listed})")
+    port = parts.port or 80
+    addresses = _resolve(url, host, port, timeout_s)
+    for address in addresses:
+        if not any(ipaddress.ip_address(address) in network for network in allow.networks):
+            networks = ", ".join(str(network) for network in allow.networks)
+            raise AddressNotAllowed(
+                f"target {url}: {host!r} resolves to {address}, outside the allowed networks ({networks})"
+            )
+    for address in addresses:
+        _check_marker(url, host, address, port, token, timeout_s)
+    return Target(url, addresses)
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise TargetRefused(f"target {url!r}: is not a URL: {error}") from error
+    if parts.scheme != "http" or not parts.hostname or parts.username is not None:
+        raise TargetRefused(f"target {url!r}: must be http://host:port, without user or password")
+    return parts
+
+
+def _resolve(url: str, host: str, port: int, timeout_s: float) -> tuple[str, ...]:
+    try:
+        found = run_bounded(
+            lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM), timeout_s, f"resolving {host}"
+        )
+    except (OSError, StepTimeout) as error:
+        raise AddressNotAllowed(f"target {url}: {host!r} does not resolve: {error}") from error
+    return tuple(dict.fromkeys(str(row[4][0]) for row in found))
+
+
+def _check_marker(url: str, host: str, address: str, port: int, token: str, timeout_s: float) -> None:
+    """Fetch the marker from one checked address.
+
+    A name such as localhost may resolve to both families while the staging binds one: an address where
+    nothing listens cannot be hit either, so refusing the connection is only an error when all do.
+    """
+    literal = f"[{address}]" if ":" in address else address
+    where = f"http://{literal}:{port}{MARKER_PATH}"
+    try:
+        with httpx.Client(trust_env=False, follow_redirects=False, timeout=timeout_s) as client:
+            answer = client.get(where, headers={"host": f"{host}:{port}"})
+    except httpx.HTTPError as error:
+        raise MarkerMissing(f"target {url}: no staging marker at {where}: {error!r}") from error
+    if answer.status_code != httpx.codes.OK or len(answer.content) > _MARKER_BYTES_MAX:
+        raise MarkerMissing(
+            f"target {url}: {where} answered {answer.status_code}; a staging must itself answer 200 "
+            "(redirects are not followed)"
+        )
+    try:
+        served = answer.json()["token"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise MarkerMissing(f"target {url}: {where} served no marker with a token: {error!r}") from error
+    if served != token:
+        raise MarkerMismatch(f"target {url}: {where} serves the token of another staging ({served!r})")

@@ -1,0 +1,1 @@
+"""The embedded staging: real Envoy, Toxiproxy, PostgreSQL and a demo shop, on loopback, without root."""
