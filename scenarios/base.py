@@ -1,0 +1,55 @@
+"""What every part of a scenario has in common: unknown keys are errors, and nothing changes after loading."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+__all__ = ["Name", "Part", "Version", "exactly_one"]
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+
+
+class Part(BaseModel):
+    """A part of a scenario. Field names are ours (units last); aliases are the words of the language."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=False, allow_inf_nan=False
+    )
+
+
+def _parse_name(value: Any) -> str:
+    if not isinstance(value, str) or _NAME.fullmatch(value) is None or len(value) > 63:
+        raise ValueError(
+            "must be a name of lower-case letters, digits and single dashes, at most 63 long"
+        )
+    return value
+
+
+def _parse_version(value: Any) -> str:
+    # Unquoted, 2.10 is the number 2.1: the version would be a different one from the one that is meant.
+    if not isinstance(value, str):
+        raise ValueError('must be quoted text, such as "2.10" (unquoted, YAML reads a number)')
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,62}", value):
+        raise ValueError("must be letters, digits and ._+-, at most 63 long")
+    return value
+
+
+Name = Annotated[
+    str,
+    BeforeValidator(_parse_name),
+    WithJsonSchema({"type": "string", "pattern": f"^{_NAME.pattern}$", "maxLength": 63}),
+]
+Version = Annotated[str, BeforeValidator(_parse_version), WithJsonSchema({"type": "string"})]
+Text = Annotated[str, Field(min_length=1)]
+
+
+def exactly_one(part: BaseModel, names: tuple[str, ...]) -> str:
+    """The one of the fields `names` that is given; raises ValueError (with the YAML words) for none or several."""
+    given = [name for name in names if getattr(part, name) is not None]
+    if len(given) != 1:
+        words = ", ".join(name.replace("_", "-") for name in names)
+        raise ValueError(f"must have exactly one of {words}, has {len(given)}")
+    return given[0]

@@ -1,0 +1,113 @@
+"""Faults: what breaks around the release, when, and for how long."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+
+from scenarios.base import Name, Part, exactly_one
+from scenarios.quantities import DurationS, PositiveCount, PositiveDurationS, PositiveRatio
+
+__all__ = ["CLIENT", "Cut", "Error", "Fault", "Kill", "Latency", "Link"]
+
+# The caller of every path's first service.
+CLIENT = "client"
+
+_LINK = re.compile(r"([a-z][a-z0-9-]*)\s*->\s*([a-z][a-z0-9-]*)")
+
+
+class Link(Part):
+    """The connection of a caller to a callee, written `caller -> callee`."""
+
+    caller: str
+    callee: str
+
+    def __str__(self) -> str:
+        return f"{self.caller} -> {self.callee}"
+
+
+def _parse_link(value: Any) -> Any:
+    if isinstance(value, Link):
+        return value
+    match = _LINK.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("must be a link such as 'checkout -> payments'")
+    return Link(caller=match[1], callee=match[2])
+
+
+OnLink = Annotated[
+    Link,
+    BeforeValidator(_parse_link),
+    WithJsonSchema(
+        {"type": "string", "pattern": _LINK.pattern, "examples": ["checkout -> payments"]}
+    ),
+]
+
+
+class Latency(Part):
+    """Every message on a link takes longer: `add`, and a uniform draw from 0 to `jitter` besides."""
+
+    on: OnLink
+    add_s: PositiveDurationS = Field(alias="add")
+    jitter_s: DurationS = Field(0.0, alias="jitter")
+
+
+class Cut(Part):
+    """Connections on a link are broken, and new ones refused."""
+
+    on: OnLink
+
+
+class Error(Part):
+    """A share of a service's requests is answered with an error before it reaches the service."""
+
+    on: Name
+    share: PositiveRatio
+
+
+class Kill(Part):
+    """Processes of a service die at once; they are started again when the fault ends."""
+
+    of: Name
+    version: Literal["new", "old", "any"] = "any"
+    replicas: PositiveCount = 1
+
+
+class Fault(Part):
+    """One fault, in force from `at` (after the start of the load) for a time."""
+
+    at_s: DurationS = Field(alias="at")
+    for_s: PositiveDurationS = Field(alias="for")
+    latency: Latency | None = None
+    cut: Cut | None = None
+    error: Error | None = None
+    kill: Kill | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        exactly_one(self, ("latency", "cut", "error", "kill"))
+        return self
+
+    @property
+    def kind(self) -> Literal["latency", "cut", "error", "kill"]:
+        """Which of the faults it is."""
+        if self.latency is not None:
+            return "latency"
+        if self.cut is not None:
+            return "cut"
+        return "error" if self.error is not None else "kill"
+
+    @property
+    def effect(self) -> Latency | Cut | Error | Kill:
+        """The parameters of the fault."""
+        effect = self.latency or self.cut or self.error or self.kill
+        assert effect is not None
+        return effect
+
+    @property
+    def target(self) -> str:
+        """The link or service that it is on."""
+        effect = self.effect
+        return effect.of if isinstance(effect, Kill) else str(effect.on)

@@ -1,0 +1,151 @@
+"""From a text to a scenario, or to the list of everything that is wrong with it."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from scenarios.catalogue import library_file, library_names
+from scenarios.errors import InvalidScenario, Problem, ScenarioNotFound, ScenarioUnreadable
+from scenarios.rules import violations
+from scenarios.scenario import Scenario
+from scenarios.schema import allowed_keys
+from scenarios.yaml_text import Path, parse
+
+__all__ = ["ScenarioText", "load", "load_file", "load_text", "read"]
+
+_BYTES_MAX = 1 << 20
+
+_RULE_OF_TYPE = {
+    "missing": "is required",
+    "model_type": "must be a mapping of keys to values",
+    "dict_type": "must be a mapping of names to values",
+    "list_type": "must be a list",
+    "string_type": "must be text",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioText:
+    """A scenario's text as it was read, and where it came from."""
+
+    source: str
+    text: str
+
+
+def read(reference: str) -> ScenarioText:
+    """Text of a scenario named by file path or by its name in the library; raises ScenarioError."""
+    path = FilePath(reference)
+    if not path.suffix and not path.exists():
+        in_library = library_file(reference)
+        if in_library is None:
+            known = ", ".join(library_names())
+            raise ScenarioNotFound(f"{reference}: is no file, and not in the library: {known}")
+        path = in_library
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_BYTES_MAX + 1)
+    except OSError as error:
+        raise ScenarioNotFound(f"{reference}: cannot be read: {error.strerror}") from error
+    if len(raw) > _BYTES_MAX:
+        raise ScenarioUnreadable(f"{reference}: is larger than {_BYTES_MAX} bytes")
+    try:
+        return ScenarioText(reference, raw.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise ScenarioUnreadable(
+            f"{reference}: is not UTF-8 text: byte {error.start}: {error.reason}"
+        ) from error
+
+
+def load(reference: str) -> tuple[Scenario, ScenarioText]:
+    """Scenario of a file path or library name, with its text; raises ScenarioError."""
+    source = read(reference)
+    return load_text(source.text, source.source), source
+
+
+def load_file(path: str | FilePath) -> Scenario:
+    """Scenario of a file; raises ScenarioError."""
+    source = read(str(path))
+    return load_text(source.text, source.source)
+
+
+def load_text(text: str, source: str) -> Scenario:
+    """Scenario of a text; raises ScenarioUnreadable, or InvalidScenario with every problem found."""
+    data, lines = parse(text, source)
+    problems: list[Problem] = []
+    scenario: Scenario | None = None
+    try:
+        scenario = Scenario.model_validate(data)
+    except ValidationError as error:
+        problems += [
+            _problem(each, data, lines, source) for each in error.errors(include_url=False)
+        ]
+    for violation in violations(data):
+        line = _line(violation.path, lines)
+        problems.append(
+            Problem(source, line, _dotted(violation.path), _shown(violation.value), violation.rule)
+        )
+    if problems or scenario is None:
+        raise InvalidScenario(sorted(problems, key=lambda each: (each.line or 0, each.path)))
+    return scenario
+
+
+def _problem(error: ErrorDetails, data: Any, lines: dict[Path, int], source: str) -> Problem:
+    path = tuple(step for step in error["loc"] if step != "[key]")
+    if path[:2] == ("expect", "functions"):
+        path = ("expect", *path[2:])
+    rule = _RULE_OF_TYPE.get(error["type"])
+    if rule is None:
+        rule = error["msg"].removeprefix("Value error, ")
+    value = _shown(_value_at(path, data, error["input"]))
+    if error["type"] == "missing":
+        value = "(absent)"
+    elif error["type"] == "extra_forbidden":
+        rule = _unknown_key(path)
+    elif error["type"] == "literal_error":
+        rule = f"must be one of {error['ctx']['expected']}"
+    return Problem(source, _line(path, lines), _dotted(path), value, rule)
+
+
+def _value_at(path: Path, data: Any, otherwise: Any) -> Any:
+    """What the author wrote at `path`; validators may have been given something derived from it."""
+    for step in path:
+        if isinstance(data, dict) and step in data:
+            data = data[step]
+        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
+            data = data[step]
+        else:
+            return otherwise
+    return data
+
+
+def _unknown_key(path: Path) -> str:
+    allowed = allowed_keys(path[:-1])
+    near = difflib.get_close_matches(str(path[-1]), allowed, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return f"unknown key, allowed are {', '.join(allowed)}{hint}"
+
+
+def _line(path: Path, lines: dict[Path, int]) -> int | None:
+    while path and path not in lines:
+        path = path[:-1]
+    return lines.get(path)
+
+
+def _dotted(path: Path) -> str:
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}"
+    return text.lstrip(".") or "(the whole)"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,0 +1,230 @@
+"""Quantities with their units in the text: `250ms`, `40/s`, `1.5%`, `55 EUR`, `x2.5`, `>= 99%`.
+
+A bare number is refused wherever a unit is needed, because `timeout: 5` has cost people outages. Everything is
+kept in seconds, per second and shares of one; the text that the author wrote stays in the run record.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+__all__ = [
+    "Bound",
+    "Count",
+    "DurationS",
+    "LatencyCeiling",
+    "Money",
+    "MoneyAmount",
+    "PositiveCount",
+    "PositiveDurationS",
+    "PositiveRatio",
+    "RatePerS",
+    "Ratio",
+    "RatioBound",
+    "RatioFloor",
+    "parse_duration_s",
+    "parse_ratio",
+]
+
+_NUMBER = r"(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)"
+_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_PER = {"s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION = re.compile(rf"{_NUMBER}\s*(?P<unit>us|ms|s|m|h|d)")
+_RATE = re.compile(rf"{_NUMBER}\s*/\s*(?P<unit>s|m|h)")
+_RATIO = re.compile(rf"{_NUMBER}\s*%")
+_MONEY = re.compile(rf"{_NUMBER}\s*(?P<currency>[A-Z]{{3}})")
+_BOUND = re.compile(r"(?P<op>>=|<=|>|<)\s*(?P<value>.+)")
+
+# Long enough for any release, short enough that a slip of the unit (ms for d) is caught here.
+_DURATION_S_MAX = 366 * 86400.0
+_RATE_PER_S_MAX = 1e7
+
+
+def _number(match: re.Match[str]) -> float:
+    number = float(match["number"])
+    if not math.isfinite(number):
+        raise ValueError("must be a finite number")
+    return number
+
+
+def parse_duration_s(value: Any) -> float:
+    """Seconds of a text such as `250ms`, `1.5s`, `5m`, `2h`, `1d`; raises ValueError with the rule broken."""
+    rule = "must be a duration with its unit (us, ms, s, m, h, d), such as 250ms or 5m"
+    if not isinstance(value, str):
+        raise ValueError(rule)
+    match = _DURATION.fullmatch(value.strip())
+    if match is None:
+        raise ValueError(rule)
+    duration_s = _number(match) * _SECONDS[match["unit"]]
+    if duration_s > _DURATION_S_MAX:
+        raise ValueError("must be at most 366d")
+    return duration_s
+
+
+def _parse_positive_duration_s(value: Any) -> float:
+    duration_s = parse_duration_s(value)
+    if duration_s <= 0:
+        raise ValueError("must be longer than 0s")
+    return duration_s
+
+
+def _parse_rate_per_s(value: Any) -> float:
+    rule = "must be a rate with its unit (/s, /m, /h), such as 40/s"
+    if not isinstance(value, str):
+        raise ValueError(rule)
+    match = _RATE.fullmatch(value.strip())
+    if match is None:
+        raise ValueError(rule)
+    rate_per_s = _number(match) / _PER[match["unit"]]
+    if not 0 < rate_per_s <= _RATE_PER_S_MAX:
+        raise ValueError(f"must be above 0/s and at most {_RATE_PER_S_MAX:.0f}/s")
+    return rate_per_s
+
+
+def parse_ratio(value: Any) -> float:
+    """A share of one from a text such as `1.5%`; raises ValueError with the rule broken."""
+    rule = "must be a percentage from 0% to 100%, such as 1.5%"
+    if not isinstance(value, str):
+        raise ValueError(rule)
+    match = _RATIO.fullmatch(value.strip())
+    if match is None:
+        raise ValueError(rule)
+    ratio = _number(match) / 100.0
+    if not 0 <= ratio <= 1:
+        raise ValueError(rule)
+    return ratio
+
+
+def _parse_positive_ratio(value: Any) -> float:
+    ratio = parse_ratio(value)
+    if ratio <= 0:
+        raise ValueError("must be above 0%")
+    return ratio
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount and its currency (ISO 4217 code)."""
+
+    amount: float
+    currency: str
+
+
+def _parse_money(value: Any) -> Money:
+    rule = "must be an amount and a currency code, such as 55 EUR"
+    if not isinstance(value, str):
+        raise ValueError(rule)
+    match = _MONEY.fullmatch(value.strip())
+    if match is None:
+        raise ValueError(rule)
+    return Money(_number(match), match["currency"])
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A limit on a number, such as `>= 99%`: the side that is allowed, and the value, in units of one or seconds."""
+
+    op: str
+    value: float
+
+    def holds(self, number: float) -> bool:
+        """Whether `number` is on the allowed side; false for NaN."""
+        if self.op == ">=":
+            return number >= self.value
+        if self.op == "<=":
+            return number <= self.value
+        if self.op == ">":
+            return number > self.value
+        return number < self.value
+
+    def __str__(self) -> str:
+        return f"{self.op} {self.value:g}"
+
+
+def _bound(parse: Callable[[Any], float], example: str) -> Callable[[Any], Bound]:
+    def parse_bound(value: Any) -> Bound:
+        rule = f"must be a bound such as {example!r}"
+        if not isinstance(value, str):
+            raise ValueError(rule)
+        match = _BOUND.fullmatch(value.strip())
+        if match is None:
+            raise ValueError(rule)
+        return Bound(match["op"], parse(match["value"]))
+
+    return parse_bound
+
+
+def _one_sided(parse: Callable[[Any], Bound], allowed: tuple[str, str]) -> Callable[[Any], Bound]:
+    def parse_one_sided(value: Any) -> Bound:
+        bound = parse(value)
+        if bound.op not in allowed:
+            raise ValueError(f"must be a bound with {allowed[0]} or {allowed[1]}")
+        return bound
+
+    return parse_one_sided
+
+
+def _text(pattern: str, example: str) -> WithJsonSchema:
+    """What an editor is told: the JSON Schema of the text, in the regular expressions of ECMA-262."""
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$", "examples": [example]})
+
+
+_JSON_NUMBER = r"\d+(\.\d+)?([eE][+-]?\d+)?"
+_JSON_DURATION = rf"{_JSON_NUMBER}\s*(us|ms|s|m|h|d)"
+_JSON_RATIO = rf"{_JSON_NUMBER}\s*%"
+
+_ratio_bound = _bound(parse_ratio, ">= 99%")
+_duration_bound = _bound(parse_duration_s, "<= 1.5s")
+
+DurationS = Annotated[float, BeforeValidator(parse_duration_s), _text(_JSON_DURATION, "250ms")]
+PositiveDurationS = Annotated[
+    float, BeforeValidator(_parse_positive_duration_s), _text(_JSON_DURATION, "5m")
+]
+RatePerS = Annotated[
+    float, BeforeValidator(_parse_rate_per_s), _text(rf"{_JSON_NUMBER}\s*/\s*(s|m|h)", "40/s")
+]
+Ratio = Annotated[float, BeforeValidator(parse_ratio), _text(_JSON_RATIO, "1.5%")]
+PositiveRatio = Annotated[float, BeforeValidator(_parse_positive_ratio), _text(_JSON_RATIO, "5%")]
+MoneyAmount = Annotated[
+    Money, BeforeValidator(_parse_money), _text(rf"{_JSON_NUMBER}\s*[A-Z]{{3}}", "55 EUR")
+]
+RatioBound = Annotated[
+    Bound, BeforeValidator(_ratio_bound), _text(rf"(>=|<=|>|<)\s*{_JSON_RATIO}", "<= 2%")
+]
+RatioFloor = Annotated[
+    Bound,
+    BeforeValidator(_one_sided(_ratio_bound, (">=", ">"))),
+    _text(rf"(>=|>)\s*{_JSON_RATIO}", ">= 99%"),
+]
+LatencyCeiling = Annotated[
+    Bound,
+    BeforeValidator(_one_sided(_duration_bound, ("<=", "<"))),
+    _text(rf"(<=|<)\s*{_JSON_DURATION}", "<= 1.5s"),
+]
+
+
+def _strict_count(value: Any) -> int:
+    # YAML's `true` is an int to Python, and `2.0` would pass for 2: neither is what an author means by a count.
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError("must be a whole number")
+    return value
+
+
+Count = Annotated[
+    int,
+    BeforeValidator(_strict_count),
+    Field(ge=0, le=100_000),
+    WithJsonSchema({"type": "integer", "minimum": 0}),
+]
+PositiveCount = Annotated[
+    int,
+    BeforeValidator(_strict_count),
+    Field(ge=1, le=100_000),
+    WithJsonSchema({"type": "integer", "minimum": 1}),
+]

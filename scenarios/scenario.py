@@ -1,0 +1,110 @@
+"""The whole scenario, and what must hold between its parts."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from scenarios.base import Name, Part
+from scenarios.distributions import Distribution
+from scenarios.faults import Fault
+from scenarios.functions import Function
+from scenarios.quantities import PositiveCount, PositiveDurationS, RatioBound, RatioFloor
+from scenarios.release import Release
+from scenarios.system import System
+
+__all__ = [
+    "Expect",
+    "FunctionExpectation",
+    "Measure",
+    "OnCall",
+    "Operations",
+    "ReleaseExpectation",
+    "Scenario",
+]
+
+
+class Measure(Part):
+    """How health is measured: windows of `window`, slid by `resolution`; recovered after `consecutive` good ones."""
+
+    resolution_s: PositiveDurationS = Field(0.25, alias="resolution")
+    window_s: PositiveDurationS = Field(5.0, alias="window")
+    consecutive: PositiveCount = 20
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        cells = self.window_s / self.resolution_s
+        if cells < 1 or abs(cells - round(cells)) > 1e-9:
+            raise ValueError("window must be a whole multiple of resolution")
+        return self
+
+    @property
+    def window_cells(self) -> int:
+        """Cells of the resolution in one window."""
+        return round(self.window_s / self.resolution_s)
+
+
+class OnCall(Part):
+    """The person who is paged: time until the page is acknowledged, and from there to the decision."""
+
+    acknowledge: Distribution
+    decide: Distribution
+
+
+class Operations(Part):
+    """People and process around the release."""
+
+    on_call: OnCall | None = None
+
+
+class FunctionExpectation(Part):
+    """What must hold for a business function."""
+
+    rto_attainment: RatioFloor | None = None
+    rpo_attainment: RatioFloor | None = None
+    failed_share: RatioBound | None = None
+
+
+class ReleaseExpectation(Part):
+    """What must hold for the release: bad ones caught, good ones not taken back but completed."""
+
+    caught: RatioFloor | None = None
+    false_alarms: RatioBound | None = None
+    completed: RatioFloor | None = None
+
+
+class Expect(Part):
+    """Expectations by function name; the name `release` is the release's own."""
+
+    release: ReleaseExpectation = ReleaseExpectation()
+    functions: dict[Name, FunctionExpectation] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_function(cls, value: Any) -> Any:
+        # In the text the functions stand beside `release`, without a level of their own.
+        if not isinstance(value, dict):
+            return value
+        functions = {name: each for name, each in value.items() if name != "release"}
+        release = {"release": value["release"]} if "release" in value else {}
+        return {**release, "functions": functions}
+
+
+class Scenario(Part):
+    """What is released onto what, how, and what must hold."""
+
+    schema_version: Literal["windtunnel/v1"] = Field(alias="schema")
+    name: Name
+    description: str = ""
+    sources: list[str] = Field(min_length=1, description="where the numbers come from")
+    duration_s: PositiveDurationS = Field(
+        alias="duration", description="of the load; everything ends with it"
+    )
+    measure: Measure = Measure.model_construct(resolution_s=0.25, window_s=5.0, consecutive=20)
+    system: System
+    functions: dict[Name, Function] = Field(min_length=1)
+    release: Release
+    operations: Operations = Operations()
+    faults: list[Fault] = []
+    expect: Expect = Expect()

@@ -1,0 +1,82 @@
+"""The system that the release meets: services, stores, and who calls whom."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from scenarios.base import Name, Part
+from scenarios.distributions import Distribution
+from scenarios.quantities import Count, DurationS, PositiveCount, PositiveDurationS
+
+__all__ = ["Backoff", "Call", "Service", "Store", "System"]
+
+
+class Service(Part):
+    """Replicas of a program, each with workers that serve one request at a time and a queue before them."""
+
+    replicas: PositiveCount = 1
+    workers: PositiveCount = Field(16, description="requests that one replica serves at a time")
+    queue: Count | None = Field(
+        None, description="waiting places per replica; without it, unbounded"
+    )
+    startup_s: DurationS = Field(
+        0.0, alias="startup", description="from start to readiness of a replica"
+    )
+    service_time: Distribution
+    external: bool = Field(False, description="a third party: never deployed by us")
+    holds_worker: bool = Field(True, description="a worker waits for downstream answers")
+
+
+class Store(Part):
+    """A database that keeps what it acknowledged."""
+
+    engine: Literal["postgresql"] = "postgresql"
+    connections: PositiveCount = Field(20, description="statements that it runs at a time")
+    service_time: Distribution
+
+
+class Backoff(Part):
+    """Wait before retry k (from 0): base x 2^k, or with full jitter a uniform draw from 0 to that."""
+
+    base_s: PositiveDurationS = Field(alias="base")
+    jitter: Literal["none", "full"] = "full"
+
+
+class Call(Part):
+    """One service calls another or a store. Calls of one caller happen one after the other, in file order."""
+
+    caller: Name = Field(alias="from")
+    callee: Name = Field(alias="to")
+    timeout_s: PositiveDurationS | None = Field(None, alias="timeout", description="of one attempt")
+    retries: Count = Field(0, description="further attempts after a timeout, an error or a refusal")
+    backoff: Backoff | None = None
+    writes: Count = Field(0, description="rows that the store acknowledges in one call; 0 or 1")
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if self.retries > 20:
+            raise ValueError("retries must be at most 20")
+        if self.writes > 1:
+            raise ValueError("writes must be 0 or 1")
+        if self.backoff is not None and self.retries == 0:
+            raise ValueError("backoff needs retries above 0")
+        return self
+
+    @property
+    def name(self) -> str:
+        """`caller -> callee`, as faults name it."""
+        return f"{self.caller} -> {self.callee}"
+
+
+class System(Part):
+    """Services and stores by name, and the calls between them."""
+
+    services: dict[Name, Service] = Field(min_length=1)
+    stores: dict[Name, Store] = {}
+    calls: list[Call] = []
+
+    def calls_of(self, caller: str) -> list[Call]:
+        """The calls that `caller` makes, in order."""
+        return [call for call in self.calls if call.caller == caller]

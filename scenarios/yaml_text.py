@@ -1,0 +1,56 @@
+"""YAML 1.2 text to plain data, with the line of every value.
+
+YAML 1.2 and not 1.1, because in 1.1 the key `on` is the boolean true and `1:30` is ninety.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
+
+from scenarios.errors import ScenarioUnreadable
+
+__all__ = ["Path", "parse"]
+
+Path = tuple[str | int, ...]
+
+# Aliases let a few lines of YAML stand for billions of values; no scenario comes near this.
+_VALUES_MAX = 100_000
+
+
+def parse(text: str, source: str) -> tuple[Any, dict[Path, int]]:
+    """Plain data, and the line (from 1) on which the value at each path starts; raises ScenarioUnreadable."""
+    try:
+        node = YAML(typ="safe", pure=True).compose(text)
+        if node is None:
+            raise ScenarioUnreadable(f"{source}: is empty: must be a scenario in YAML")
+        lines: dict[Path, int] = {}
+        _collect(node, (), lines, source)
+        return YAML(typ="safe", pure=True).load(text), lines
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{source}:{mark.line + 1}" if mark is not None else source
+        # ruamel adds a paragraph of advice for programmers to some problems; the first line is the problem.
+        problem = str(error.problem or error.context).strip().splitlines()[0]
+        raise ScenarioUnreadable(f"{where}: is not YAML 1.2: {problem}") from error
+    except (YAMLError, ValueError, RecursionError) as error:
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ScenarioUnreadable(f"{source}: is not YAML 1.2: {first}") from error
+
+
+def _collect(node: Node, path: Path, lines: dict[Path, int], source: str) -> None:
+    if len(lines) >= _VALUES_MAX:
+        raise ScenarioUnreadable(f"{source}: holds more than {_VALUES_MAX} values")
+    lines.setdefault(path, node.start_mark.line + 1)
+    if isinstance(node, MappingNode):
+        for key, value in node.value:
+            name = str(key.value)
+            _collect(value, (*path, name), lines, source)
+            # A mapping's own line is that of its first key, the line below; its name's is the one to show.
+            lines[(*path, name)] = key.start_mark.line + 1
+    elif isinstance(node, SequenceNode):
+        for index, value in enumerate(node.value):
+            _collect(value, (*path, index), lines, source)
