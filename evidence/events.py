@@ -1,0 +1,116 @@
+"""The timeline's vocabulary: one event, and every kind of event that a run may record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from evidence.errors import TableError
+
+__all__ = ["Event", "EventKind", "Outcome", "first", "ordered"]
+
+
+class EventKind(StrEnum):
+    """Kinds of event. `*-start` and `*-end` frame something that lasts."""
+
+    LOAD_START = "load-start"
+    LOAD_END = "load-end"
+    RELEASE_START = "release-start"  # detail: defects (names active), strategy
+    STEP_START = "step-start"
+    STEP_END = "step-end"
+    DEPLOY = "deploy"
+    ROUTE = "route"
+    GUARDRAIL_TRIP = "guardrail-trip"
+    PAGE = "page"
+    ACKNOWLEDGE = "acknowledge"
+    DECISION = "decision"
+    ROLLBACK_START = "rollback-start"
+    ROLLBACK_STEP = "rollback-step"  # subject: the step; detail: phase start | end
+    ROLLBACK_END = "rollback-end"
+    RELEASE_END = "release-end"  # detail: outcome
+    FAULT_START = "fault-start"
+    FAULT_END = "fault-end"
+    UNDO = "undo"
+    VERIFY = "verify"  # detail: differences
+    STORE_FAILURE = "store-failure"
+    STOP = "stop"
+    ERROR = "error"
+
+
+class Outcome(StrEnum):
+    """How a release ended."""
+
+    PROMOTED = "promoted"
+    ROLLED_BACK = "rolled-back"
+    FAILED = "failed"
+    RUNNING = "running"  # no release-end event: the run ended first
+
+
+_KINDS = frozenset(kind.value for kind in EventKind)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One entry of the timeline.
+
+    time_s counts from the start of the run's load; detail must be JSON.
+    """
+
+    time_s: float
+    kind: str
+    subject: str
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    replication: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind not in _KINDS:
+            raise TableError(f"event kind {self.kind!r} must be one of {', '.join(sorted(_KINDS))}")
+
+    def to_json(self) -> str:
+        """One line of JSON, for the journal that a running drill appends to."""
+        return json.dumps(
+            {
+                "replication": self.replication,
+                "time_s": self.time_s,
+                "kind": str(self.kind),
+                "subject": self.subject,
+                "detail": dict(self.detail),
+            }
+        )
+
+    @classmethod
+    def from_json(cls, line: str) -> Event:
+        """The event of one journal line.
+
+        Raises json.JSONDecodeError, KeyError or TypeError on a broken line.
+        """
+        fields = json.loads(line)
+        return cls(
+            time_s=float(fields["time_s"]),
+            kind=fields["kind"],
+            subject=fields["subject"],
+            detail=fields["detail"],
+            replication=int(fields["replication"]),
+        )
+
+
+def ordered(events: Iterable[Event]) -> list[Event]:
+    """Events by replication, then time; events at the same time keep their order."""
+    return sorted(events, key=lambda event: (event.replication, event.time_s))
+
+
+def first(
+    events: Iterable[Event],
+    kind: EventKind,
+    *,
+    after_s: float = float("-inf"),
+    until_s: float = float("inf"),
+) -> Event | None:
+    """The first event of `kind` with after_s <= time <= until_s, in the order given."""
+    for event in events:
+        if event.kind == kind and after_s <= event.time_s <= until_s:
+            return event
+    return None

@@ -1,0 +1,93 @@
+"""run.json: what a run was, written before anything runs.
+
+A reader needs nothing but this file to know which scenario, seed, versions and machine produced the
+tables.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["SCHEMA", "Header", "LoadFacts", "Phase", "ScenarioText", "World"]
+
+SCHEMA = "windtunnel-record/v1"
+
+
+class World(StrEnum):
+    """Where a scenario was played."""
+
+    SIMULATION = "simulation"
+    STAGING = "staging"
+
+
+class Phase(StrEnum):
+    """How far a record got."""
+
+    STARTED = "started"
+    RECORDED = "recorded"
+    JUDGED = "judged"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ScenarioText(_Part):
+    """The scenario as its author wrote it; `source` names the file that the text came from."""
+
+    name: str
+    text: str
+    digest: str
+    source: str = ""
+
+    @classmethod
+    def of(cls, name: str, text: str, source: str = "") -> ScenarioText:
+        """With the SHA-256 digest of the text."""
+        digest = "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+        return cls(name=name, text=text, digest=digest, source=source)
+
+
+class LoadFacts(_Part):
+    """Whether the load generator kept its schedule; a run with invalid load proves nothing."""
+
+    valid: bool
+    lateness_p99_s: float
+    lateness_bound_s: float
+
+
+class Header(_Part):
+    """The facts of one run. Times of the tables count from the start of its load."""
+
+    schema_: Literal["windtunnel-record/v1"] = Field(default=SCHEMA, alias="schema")
+    run_id: str
+    world: World
+    scenario: ScenarioText
+    strategy: str
+    seed: int | None
+    replications: int = Field(ge=1)
+    started_at: str
+    duration_s: float
+    resolution_s: float = Field(gt=0)
+    window_s: float = Field(gt=0)
+    consecutive: int = Field(ge=1)
+    edges_s: tuple[float, ...]
+    versions: dict[str, str]
+    commit: str | None
+    dirty: bool | None
+    host: dict[str, Any]
+    argv: tuple[str, ...]
+    phase: Phase = Phase.STARTED
+    timelines: tuple[int, ...] = ()
+    load: LoadFacts | None = None
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_by_name=True, validate_by_alias=True
+    )
+
+    def to_json(self) -> str:
+        """The text of run.json."""
+        return self.model_dump_json(by_alias=True, indent=2) + "\n"

@@ -1,0 +1,58 @@
+"""What one run, or one replication, meant for one business function: a row of measures.parquet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["FunctionMeasure"]
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionMeasure:
+    """Measures of one function in one replication.
+
+    None where a thing did not happen or has no data. Seconds are on the record's resolution. When
+    `rto_censored`, rto_s is a lower bound ("> X"). detect, decide, act and stabilise are the parts
+    of the longest episode. rpo_s counts acknowledged writes found missing; rpo_high_s also those
+    whose fate is unknown.
+    """
+
+    replication: int
+    strategy: str
+    function: str
+    tier: int | None
+    impact_start_s: float | None
+    rto_s: float
+    rto_censored: bool
+    rto_from_cause_s: float | None
+    cause: str | None
+    detect_s: float | None
+    decide_s: float | None
+    act_s: float | None
+    stabilise_s: float | None
+    episodes: int
+    downtime_s: float
+    requests: int
+    failed: int
+    failed_error: int
+    failed_timeout: int
+    failed_refused: int
+    failed_unfinished: int
+    failed_share: float | None
+    cohorts_hit: tuple[str, ...]
+    services_unhealthy: tuple[str, ...] | None
+    revenue_lost: float | None
+    currency: str | None
+    rto_objective_s: float | None
+    met_rto: bool | None
+    rpo_s: float | None
+    rpo_high_s: float | None
+    rpo_objective_s: float | None
+    met_rpo: bool | None
+    lost_writes: int
+    indeterminate_writes: int
+    acknowledged_writes: int
+    outcome: str
+    defects: tuple[str, ...]
+    tripped: bool
+    release_duration_s: float | None

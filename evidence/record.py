@@ -1,0 +1,252 @@
+"""A run record on disk: a folder written early and judged later.
+
+Header first, then tables, then the verdict; each file appears whole or not at all (written beside,
+fsynced, renamed). While a run lasts, its events go to a journal line by line, so that a run that
+dies leaves its timeline up to then. Nothing is ever overwritten by another run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import ValidationError
+
+from evidence import schema
+from evidence.errors import (
+    RecordError,
+    RecordExistsError,
+    RecordForeignError,
+    RecordMissingError,
+    RecordTooNewError,
+    RecordTruncatedError,
+)
+from evidence.events import Event, ordered
+from evidence.header import SCHEMA, Header, LoadFacts, Phase
+from evidence.measures import FunctionMeasure
+from evidence.tables import Ledger, Samples
+
+__all__ = ["RunRecord"]
+
+_HEADER = "run.json"
+_JOURNAL = "events.jsonl"
+_FAMILY, _, _VERSION = SCHEMA.partition("/v")
+
+
+class RunRecord:
+    """One run's folder. `header` is what run.json says now."""
+
+    def __init__(self, folder: Path, header: Header) -> None:
+        self.folder = folder
+        self.header = header
+
+    @classmethod
+    def create(cls, folder: Path, header: Header) -> RunRecord:
+        """Make the folder and write run.json, phase started. Raises RecordExistsError when it is there."""
+        try:
+            folder.mkdir(parents=True, exist_ok=False)
+        except FileExistsError:
+            raise RecordExistsError(
+                f"{folder}: is there already; a run record is never overwritten"
+            ) from None
+        except OSError as error:
+            raise RecordError(f"{folder}: cannot be made: {error.strerror}") from error
+        record = cls(folder, header)
+        record._write_header(header)
+        return record
+
+    @classmethod
+    def create_in(cls, runs: Path, header: Header) -> RunRecord:
+        """Create in `runs` under the run's id; -2, -3, ... is added while that is taken."""
+        for attempt in range(1, 1000):
+            run_id = header.run_id if attempt == 1 else f"{header.run_id}-{attempt}"
+            try:
+                return cls.create(runs / run_id, header.model_copy(update={"run_id": run_id}))
+            except RecordExistsError:
+                continue
+        raise RecordExistsError(f"{runs / header.run_id}: taken 999 times over")
+
+    @classmethod
+    def open(cls, folder: Path) -> RunRecord:
+        """Open a stored record. Raises a RecordError that says what is missing, cut, foreign or too new."""
+        path = folder / _HEADER
+        if not folder.is_dir():
+            raise RecordMissingError(f"{folder}: no such run record")
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise RecordForeignError(f"{folder}: not a run record, it has no {_HEADER}") from None
+        except UnicodeDecodeError as error:
+            raise RecordForeignError(f"{path}: not a run record: {error.reason}") from error
+        return cls(folder, _parse_header(path, text))
+
+    # -- writing
+
+    def append(self, event: Event) -> None:
+        """Add one event to the journal of a run in progress; on disk when this returns."""
+        with (self.folder / _JOURNAL).open("a", encoding="utf-8") as journal:
+            journal.write(event.to_json() + "\n")
+            journal.flush()
+            os.fsync(journal.fileno())
+
+    def write_events(self, events: Sequence[Event]) -> None:
+        """Write events.parquet, in order of replication and time; the journal is no longer needed."""
+        self._write_table("events", schema.events_to_arrow(ordered(events)))
+        (self.folder / _JOURNAL).unlink(missing_ok=True)
+
+    def write_samples(self, samples: Samples) -> None:
+        """Write samples.parquet."""
+        bins = len(self.header.edges_s) + 1
+        if samples.latency.shape[1:] != (bins,):
+            raise schema.TableError(
+                f"samples column latency is {samples.latency.shape}, must be (rows, {bins})"
+            )
+        self._write_table("samples", schema.samples_to_arrow(samples))
+
+    def write_ledger(self, ledger: Ledger) -> None:
+        """Write ledger.parquet."""
+        self._write_table("ledger", schema.ledger_to_arrow(ledger))
+
+    def write_measures(self, measures: Sequence[FunctionMeasure]) -> None:
+        """Write measures.parquet."""
+        self._write_table("measures", schema.measures_to_arrow(measures))
+
+    def recorded(self, *, timelines: Sequence[int] = (0,), load: LoadFacts | None = None) -> None:
+        """Move to phase recorded. `timelines`: the replications whose events, samples and ledger
+        are kept.
+
+        Raises RecordMissingError when events, samples or ledger have not been written.
+        """
+        for name in ("events", "samples", "ledger"):
+            if not (self.folder / f"{name}.parquet").exists():
+                raise RecordMissingError(
+                    f"{self.folder}: {name}.parquet must be written before phase recorded"
+                )
+        update = {"phase": Phase.RECORDED, "timelines": tuple(timelines), "load": load}
+        self._write_header(self.header.model_copy(update=update))
+
+    def judged(self, verdict: Mapping[str, Any]) -> None:
+        """Write verdict.json; a complete record moves to phase judged, an unfinished one stays as it is."""
+        _write_whole(self.folder / "verdict.json", json.dumps(verdict, indent=2) + "\n")
+        if self.header.phase is not Phase.STARTED:
+            self._write_header(self.header.model_copy(update={"phase": Phase.JUDGED}))
+
+    # -- reading
+
+    def events(self) -> list[Event]:
+        """The timeline, in order; of an unfinished run, what its journal holds."""
+        if (self.folder / "events.parquet").exists():
+            return schema.events_from_arrow(self._read_table("events"))
+        return self._read_journal()
+
+    def samples(self) -> Samples:
+        """samples.parquet."""
+        return schema.samples_from_arrow(self._read_table("samples"), len(self.header.edges_s) + 1)
+
+    def ledger(self) -> Ledger:
+        """ledger.parquet."""
+        return schema.ledger_from_arrow(self._read_table("ledger"))
+
+    def measures(self) -> list[FunctionMeasure]:
+        """measures.parquet."""
+        return schema.measures_from_arrow(self._read_table("measures"))
+
+    def has(self, table: str) -> bool:
+        """Whether the table (events, samples, ledger, measures) has been written."""
+        return (self.folder / f"{table}.parquet").exists()
+
+    def verdict(self) -> dict[str, Any] | None:
+        """verdict.json, None while the record has not been judged."""
+        path = self.folder / "verdict.json"
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise RecordTruncatedError(f"{path}: cut short or unreadable: {error}") from error
+        if not isinstance(found, dict):
+            raise RecordForeignError(f"{path}: must be a JSON object, is {type(found).__name__}")
+        return found
+
+    # -- files
+
+    def _write_header(self, header: Header) -> None:
+        _write_whole(self.folder / _HEADER, header.to_json())
+        self.header = header
+
+    def _write_table(self, name: str, table: pa.Table) -> None:
+        path = self.folder / f"{name}.parquet"
+        beside = path.with_suffix(".parquet.part")
+        with beside.open("wb") as file:
+            pq.write_table(table, file, compression="zstd")
+            file.flush()
+            os.fsync(file.fileno())
+        _rename(beside, path)
+
+    def _read_table(self, name: str) -> pa.Table:
+        path = self.folder / f"{name}.parquet"
+        if not path.exists():
+            raise RecordMissingError(
+                f"{path}: missing (the record is in phase {self.header.phase.value})"
+            )
+        try:
+            return pq.read_table(path)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise RecordTruncatedError(f"{path}: cut short or unreadable: {error}") from error
+
+    def _read_journal(self) -> list[Event]:
+        path = self.folder / _JOURNAL
+        if not path.exists():
+            return []
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+        # A run that died in the middle of a line leaves it without its end: that event never
+        # happened.
+        whole = [line for line in lines if line.endswith("\n")]
+        try:
+            return ordered(Event.from_json(line) for line in whole)
+        except (ValueError, KeyError, TypeError) as error:
+            raise RecordTruncatedError(f"{path}: a line is broken: {error}") from error
+
+
+def _parse_header(path: Path, text: str) -> Header:
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise RecordTruncatedError(f"{path}: cut short or unreadable: {error}") from error
+    name = found.get("schema") if isinstance(found, dict) else None
+    family, _, version = str(name).partition("/v")
+    if family != _FAMILY or not version.isdecimal():
+        raise RecordForeignError(f"{path}: schema is {name!r}, must be {SCHEMA!r}")
+    if int(version) > int(_VERSION):
+        raise RecordTooNewError(
+            f"{path}: schema is {name!r}, this Windtunnel reads up to {SCHEMA!r}"
+        )
+    try:
+        return Header.model_validate(found)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise RecordForeignError(f"{path}: {where}: {first['msg']}") from error
+
+
+def _write_whole(path: Path, text: str) -> None:
+    beside = path.with_name(path.name + ".part")
+    with beside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    _rename(beside, path)
+
+
+def _rename(beside: Path, path: Path) -> None:
+    os.replace(beside, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
