@@ -62,7 +62,7 @@ class LoadFacts(_Part):
 class Header(_Part):
     """The facts of one run. Times of the tables count from the start of its load."""
 
-    schema_: Literal["windtunnel-record/v1"] = Field(default=SCHEMA, alias="schema")
+    schema_: Literal["windtunnel-record/v1"] = Field(default="windtunnel-record/v1", alias="schema")
     run_id: str
     world: World
     scenario: ScenarioText

@@ -25,6 +25,7 @@ from evidence.errors import (
     RecordMissingError,
     RecordTooNewError,
     RecordTruncatedError,
+    TableError,
 )
 from evidence.events import Event, ordered
 from evidence.header import SCHEMA, Header, LoadFacts, Phase
@@ -47,7 +48,7 @@ class RunRecord:
 
     @classmethod
     def create(cls, folder: Path, header: Header) -> RunRecord:
-        """Make the folder and write run.json, phase started. Raises RecordExistsError when it is there."""
+        """Make the folder and write run.json; RecordExistsError when the folder is there."""
         try:
             folder.mkdir(parents=True, exist_ok=False)
         except FileExistsError:
@@ -73,7 +74,7 @@ class RunRecord:
 
     @classmethod
     def open(cls, folder: Path) -> RunRecord:
-        """Open a stored record. Raises a RecordError that says what is missing, cut, foreign or too new."""
+        """Open a record; a RecordError says what is missing, cut, foreign or too new."""
         path = folder / _HEADER
         if not folder.is_dir():
             raise RecordMissingError(f"{folder}: no such run record")
@@ -95,7 +96,7 @@ class RunRecord:
             os.fsync(journal.fileno())
 
     def write_events(self, events: Sequence[Event]) -> None:
-        """Write events.parquet, in order of replication and time; the journal is no longer needed."""
+        """Write events.parquet, ordered; the journal is no longer needed."""
         self._write_table("events", schema.events_to_arrow(ordered(events)))
         (self.folder / _JOURNAL).unlink(missing_ok=True)
 
@@ -103,7 +104,7 @@ class RunRecord:
         """Write samples.parquet."""
         bins = len(self.header.edges_s) + 1
         if samples.latency.shape[1:] != (bins,):
-            raise schema.TableError(
+            raise TableError(
                 f"samples column latency is {samples.latency.shape}, must be (rows, {bins})"
             )
         self._write_table("samples", schema.samples_to_arrow(samples))
@@ -117,10 +118,9 @@ class RunRecord:
         self._write_table("measures", schema.measures_to_arrow(measures))
 
     def recorded(self, *, timelines: Sequence[int] = (0,), load: LoadFacts | None = None) -> None:
-        """Move to phase recorded. `timelines`: the replications whose events, samples and ledger
-        are kept.
+        """Move to phase recorded.
 
-        Raises RecordMissingError when events, samples or ledger have not been written.
+        `timelines` are the replications whose events, samples and ledger are kept. Raises RecordMissingError when events, samples or ledger have not been written.
         """
         for name in ("events", "samples", "ledger"):
             if not (self.folder / f"{name}.parquet").exists():
@@ -131,7 +131,7 @@ class RunRecord:
         self._write_header(self.header.model_copy(update=update))
 
     def judged(self, verdict: Mapping[str, Any]) -> None:
-        """Write verdict.json; a complete record moves to phase judged, an unfinished one stays as it is."""
+        """Write verdict.json; only a complete record moves to phase judged."""
         _write_whole(self.folder / "verdict.json", json.dumps(verdict, indent=2) + "\n")
         if self.header.phase is not Phase.STARTED:
             self._write_header(self.header.model_copy(update={"phase": Phase.JUDGED}))
@@ -223,9 +223,7 @@ def _parse_header(path: Path, text: str) -> Header:
     if family != _FAMILY or not version.isdecimal():
         raise RecordForeignError(f"{path}: schema is {name!r}, must be {SCHEMA!r}")
     if int(version) > int(_VERSION):
-        raise RecordTooNewError(
-            f"{path}: schema is {name!r}, this Windtunnel reads up to {SCHEMA!r}"
-        )
+        raise RecordTooNewError(f"{path}: schema is {name!r}, readable up to {SCHEMA!r}")
     try:
         return Header.model_validate(found)
     except ValidationError as error:
@@ -244,7 +242,7 @@ def _write_whole(path: Path, text: str) -> None:
 
 
 def _rename(beside: Path, path: Path) -> None:
-    os.replace(beside, path)
+    beside.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -1,5 +1,4 @@
-"""The one schema of both worlds: what each parquet file of a record must hold, and how to get it
-there.
+"""The one schema of both worlds: what each parquet file of a record holds, and how to get it there.
 
 Checked on write and on read: a wrong column, type, order or value is an error that names it.
 """
@@ -9,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -145,7 +145,8 @@ def samples_to_arrow(samples: Samples) -> pa.Table:
     if excess.size:
         row = int(excess[0])
         raise TableError(
-            f"samples row {row}: failed (={samples.failed()[row]}) must be <= requests (={samples.requests[row]})"
+            f"samples row {row}: failed (={samples.failed()[row]}) must be <= "
+            f"requests (={samples.requests[row]})"
         )
     names = [name for name in SAMPLES.names if name != "latency"]
     columns: list[object] = [np.asarray(getattr(samples, name)) for name in names]
@@ -167,7 +168,7 @@ def samples_from_arrow(table: pa.Table, bins: int) -> Samples:
         )
     histogram = column.flatten().to_numpy().reshape(-1, bins)
     text = {"service", "version", "cohort", "function"}
-    plain = {
+    plain: dict[str, Any] = {
         name: _strings(table, name) if name in text else table.column(name).to_numpy()
         for name in SAMPLES.names
         if name != "latency"
@@ -218,7 +219,7 @@ def measures_to_arrow(measures: Sequence[FunctionMeasure]) -> pa.Table:
 
 def measures_from_arrow(table: pa.Table) -> list[FunctionMeasure]:
     """The reverse of measures_to_arrow."""
-    rows = check(table, MEASURES, "measures").to_pylist()
+    rows: list[dict[str, Any]] = check(table, MEASURES, "measures").to_pylist()
     return [
         FunctionMeasure(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()})
         for row in rows

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from evidence.errors import TableError
 from evidence.events import Event
+from evidence.header import Header
 
 __all__ = [
     "CLIENT",
@@ -26,6 +27,7 @@ __all__ = [
     "WRITE_OUTCOMES",
     "ClientCells",
     "Event",
+    "Header",
     "Ledger",
     "Samples",
     "Writes",
@@ -50,7 +52,7 @@ class _Columns:
             raise TableError(f"{type(self).__name__} columns must be equally long, are {lengths}")
 
     def __len__(self) -> int:
-        return len(self.replication)  # type: ignore[attr-defined,no-any-return]
+        return len(self.replication)  # type: ignore[attr-defined]
 
     def where(self, mask: NDArray[np.bool_]) -> Self:
         """The rows where mask is true."""
@@ -170,7 +172,7 @@ class Ledger(_Columns):
 
 @dataclass(frozen=True, slots=True)
 class Writes:
-    """The ledger of one replication as codes, all columns [writes]; times in seconds as in Ledger."""
+    """The ledger of one replication as codes, all columns [writes]; otherwise as Ledger."""
 
     store: NDArray[np.integer[Any]]
     function: NDArray[np.integer[Any]]
@@ -252,7 +254,7 @@ class ClientCells:
         failed = self.failed[cell, function, cohort].astype(np.int64)
         return Samples(
             replication=np.full(count, replication, dtype=np.int32),
-            window_start_s=cell * resolution_s,
+            window_start_s=np.asarray(cell * resolution_s, dtype=np.float64),
             service=np.full(count, CLIENT),
             version=np.full(count, ""),
             cohort=_names(cohort, self.cohorts),
