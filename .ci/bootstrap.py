@@ -53,7 +53,10 @@ def venv_is_ours() -> bool:
     try:
         result = subprocess.run(
             [str(PYTHON), "-c", probe],
-            capture_output=True, text=True, timeout=PROBE_TIMEOUT_S, check=True,
+            capture_output=True,
+            text=True,
+            timeout=PROBE_TIMEOUT_S,
+            check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return False
@@ -103,7 +106,7 @@ def run_pip(arguments: list[str], total: int) -> None:
                     reached += 1
                     if reached % 10 == 0 or reached == total:
                         say(f"  {reached} of {total} packages fetched")
-                elif line.startswith("Installing collected packages"):
+                elif total and line.startswith("Installing collected packages"):
                     say("  unpacking")
         finally:
             deadline.cancel()
@@ -123,9 +126,7 @@ def install() -> None:
 
 def start_toxiproxy_build() -> "subprocess.Popen[str]":
     """Start the build of the Toxiproxy server; it ends at once when the server is already there."""
-    return subprocess.Popen(
-        TOXIPROXY, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    return subprocess.Popen(TOXIPROXY, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def finish_toxiproxy_build(build: "subprocess.Popen[str]") -> None:

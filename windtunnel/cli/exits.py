@@ -1,0 +1,50 @@
+"""Exit codes, and which error ends in which code: the one place that decides.
+
+The table names classes by module, and looks them up among the modules already loaded: an error can
+only be of a class whose module is loaded, and so nothing is imported to ask.
+"""
+
+from __future__ import annotations
+
+import sys
+from enum import IntEnum
+
+__all__ = ["ERROR_CODES", "ExitCode", "exit_code_of"]
+
+
+class ExitCode(IntEnum):
+    """What the caller learns without reading a word (design.md section 8)."""
+
+    PASS = 0
+    FAIL = 1
+    USAGE = 2
+    INCONCLUSIVE = 3
+    ERROR = 4
+    UNCLEAN = 5
+    INTERRUPTED = 130
+    TERMINATED = 143
+    BROKEN_PIPE = 141
+
+
+# The first row that fits decides, so a class stands before its bases.
+ERROR_CODES: tuple[tuple[str, str, ExitCode], ...] = (
+    ("scenarios.errors", "ScenarioError", ExitCode.USAGE),
+    ("evidence.errors", "TableError", ExitCode.ERROR),
+    ("evidence.errors", "EvidenceError", ExitCode.USAGE),
+    ("chaos.errors", "StagingUnclean", ExitCode.UNCLEAN),
+    ("chaos.errors", "StagingNotUp", ExitCode.USAGE),
+    ("chaos.errors", "StagingAlreadyUp", ExitCode.USAGE),
+    ("chaos.errors", "ChaosError", ExitCode.ERROR),
+    ("windtunnel.errors", "WindtunnelError", ExitCode.USAGE),
+)
+
+
+def exit_code_of(error: BaseException) -> ExitCode | None:
+    """The code that an expected error ends in; None for one unforeseen (a defect of ours)."""
+    if isinstance(error, KeyboardInterrupt):
+        return ExitCode.INTERRUPTED
+    for module, name, code in ERROR_CODES:
+        kind = getattr(sys.modules.get(module), name, None)
+        if kind is not None and isinstance(error, kind):
+            return code
+    return None

@@ -1,0 +1,83 @@
+"""The root command, and the one handler that turns errors into messages and exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from windtunnel import __version__
+from windtunnel.cli import doctor, scenario, staging
+from windtunnel.cli.exits import ExitCode, exit_code_of
+from windtunnel.cli.output import emit_error, emit_text, say
+
+__all__ = ["app", "run"]
+
+# Plain help: formatting it with rich would double the time of `windtunnel --help`.
+app = typer.Typer(
+    name="windtunnel",
+    help="Fly a release before it flies: simulate a rollout, drill its rollback, judge both alike.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for group in (scenario, staging, doctor):
+    group.add_to(app)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        emit_text(f"windtunnel {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[  # noqa: ARG001
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print it and exit."),
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error (WINDTUNNEL_DEBUG=1).")
+    ] = False,
+) -> None:
+    """Fly a release before it flies: simulate a rollout, drill its rollback, judge both alike."""
+    if debug:
+        os.environ["WINDTUNNEL_DEBUG"] = "1"
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with its code; the entry point of the console script."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        app(arguments, prog_name="windtunnel")
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last handler there is
+        sys.exit(_report(error, as_json="--json" in arguments))
+
+
+def _report(error: BaseException, *, as_json: bool) -> int:
+    """Say what went wrong, on stderr and, where asked for, as JSON; the exit code."""
+    debug = os.environ.get("WINDTUNNEL_DEBUG", "") not in ("", "0")
+    code = exit_code_of(error)
+    if debug:
+        import traceback
+
+        say("".join(traceback.format_exception(error)).rstrip())
+    if code is None:
+        code = ExitCode.ERROR
+        message = f"internal error: {type(error).__name__}: {error}"
+        say(f"windtunnel: {message}")
+        if not debug:
+            say("This is a defect of Windtunnel; --debug shows where it came from.")
+    else:
+        message = str(error) or type(error).__name__
+        say(f"windtunnel: {message}" if "\n" not in message else f"windtunnel:\n{message}")
+    if as_json:
+        problems = getattr(error, "problems", ())
+        details = {"problems": [str(problem) for problem in problems]} if problems else {}
+        emit_error(message, type(error).__name__, int(code), details)
+    return int(code)

@@ -1,0 +1,31 @@
+"""Arguments and options that several commands share, so that they read and behave alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = [
+    "JsonOption",
+    "OutOption",
+    "RunArgument",
+    "ScenarioArgument",
+    "SeedOption",
+    "StateOption",
+]
+
+ScenarioArgument = Annotated[
+    str, typer.Argument(metavar="SCENARIO", help="A scenario file, or a name in the library.")
+]
+RunArgument = Annotated[
+    Path, typer.Argument(metavar="RUN", help="A run record: the folder that a run wrote.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random stream.")]
+OutOption = Annotated[Path, typer.Option("--out", help="Folder under which the run record is written.")]
+StateOption = Annotated[
+    Path | None,
+    typer.Option("--state", help="The staging's state folder (WINDTUNNEL_STATE; else the user's)."),
+]

@@ -1,0 +1,67 @@
+"""Where output goes: the answer to stdout, everything else to stderr.
+
+With ``--json`` stdout carries one JSON document and nothing else, also when the command fails.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from windtunnel.cli.exits import ExitCode
+
+__all__ = ["emit_error", "emit_json", "emit_table", "emit_text", "say"]
+
+# Tables that go to a file or a pipe are not folded to a terminal's width.
+_WIDTH_WITHOUT_TERMINAL = 200
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal, on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def emit_text(text: str) -> None:
+    """Write the answer to stdout, ending in one newline."""
+    _write(text if text.endswith("\n") else text + "\n")
+
+
+def emit_json(document: Any) -> None:
+    """Write one JSON document to stdout; raises ValueError for NaN, which JSON does not have."""
+    emit_text(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def emit_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Write a table to stdout."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH_WITHOUT_TERMINAL)
+    with console.capture() as captured:
+        console.print(table)
+    _write("\n".join(line.rstrip() for line in captured.get().strip("\n").splitlines()) + "\n")
+
+
+def emit_error(message: str, kind: str, code: int, details: Mapping[str, Any]) -> None:
+    """The JSON document of a command that failed."""
+    emit_json({"error": {"kind": kind, "message": message, **details}, "exit_code": code})
+
+
+def _write(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader (head, less) has had enough; closing stdout would complain once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(ExitCode.BROKEN_PIPE) from None

@@ -1,0 +1,84 @@
+"""``windtunnel scenario validate|show|list`` and ``windtunnel schema``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from windtunnel.cli.exits import ExitCode
+from windtunnel.cli.options import JsonOption, ScenarioArgument
+from windtunnel.cli.output import emit_json, emit_table, emit_text, say
+
+__all__ = ["add_to"]
+
+_group = typer.Typer(help="Check, show and list scenarios.", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this group's commands to the root."""
+    app.add_typer(_group, name="scenario")
+    app.command("schema")(schema)
+
+
+@_group.command()
+def validate(
+    scenarios: Annotated[list[str], typer.Argument(help="Files, or names in the library.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Check scenarios; each problem is told with file, line, path, value and rule (exit code 2)."""
+    from scenarios.errors import InvalidScenario, ScenarioError
+    from scenarios.loading import load
+
+    answers: list[dict[str, Any]] = []
+    for reference in scenarios:
+        try:
+            scenario, _ = load(reference)
+        except InvalidScenario as error:
+            problems = [str(problem) for problem in error.problems]
+            answers.append({"source": reference, "valid": False, "problems": problems})
+        except ScenarioError as error:
+            answers.append({"source": reference, "valid": False, "problems": [str(error)]})
+        else:
+            answers.append({"source": reference, "valid": True, "name": scenario.name})
+    if as_json:
+        emit_json(answers)
+    for answer in answers:
+        if not answer["valid"]:
+            say("\n".join(answer["problems"]))
+        elif not as_json:
+            emit_text(f"{answer['source']}: valid ({answer['name']})")
+    if not all(answer["valid"] for answer in answers):
+        raise typer.Exit(ExitCode.USAGE)
+
+
+@_group.command()
+def show(reference: ScenarioArgument, as_json: JsonOption = False) -> None:
+    """Print a scenario's text, after checking it; with --json the values as they are understood."""
+    from scenarios.loading import load
+
+    scenario, source = load(reference)
+    if as_json:
+        emit_json(scenario.model_dump(mode="json", exclude_none=True))
+    else:
+        emit_text(source.text)
+
+
+@_group.command("list")
+def list_library(as_json: JsonOption = False) -> None:
+    """List the library's scenarios."""
+    from scenarios.catalogue import library_names
+    from scenarios.loading import load
+
+    loaded = [load(name)[0] for name in library_names()]
+    if as_json:
+        emit_json([{"name": s.name, "description": s.description} for s in loaded])
+    else:
+        emit_table(("SCENARIO", "WHAT IT ASKS"), [(s.name, s.description.strip()) for s in loaded])
+
+
+def schema() -> None:
+    """Print the JSON Schema of the scenario language, for editors."""
+    from scenarios.schema import json_schema
+
+    emit_json(json_schema())

@@ -1,0 +1,1 @@
+"""``windtunnel doctor``: what this machine lacks, found by trying it, and how to get it."""
