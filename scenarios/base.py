@@ -15,16 +15,12 @@ _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 class Part(BaseModel):
     """A part of a scenario. Field names are ours (units last); aliases are the words of the language."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, populate_by_name=False, allow_inf_nan=False
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False, allow_inf_nan=False)
 
 
 def _parse_name(value: Any) -> str:
     if not isinstance(value, str) or _NAME.fullmatch(value) is None or len(value) > 63:
-        raise ValueError(
-            "must be a name of lower-case letters, digits and single dashes, at most 63 long"
-        )
+        raise ValueError("must be a name of lower-case letters, digits and single dashes, at most 63 long")
     return value
 
 

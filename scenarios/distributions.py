@@ -51,7 +51,8 @@ class Lognormal(Part):
         if self.mean_s is not None and self.cv is not None:
             variance = math.log1p(self.cv * self.cv)
             return math.log(self.mean_s) - variance / 2, math.sqrt(variance)
-        assert self.median_s is not None and self.p95_s is not None
+        assert self.median_s is not None
+        assert self.p95_s is not None
         return math.log(self.median_s), math.log(self.p95_s / self.median_s) / _Z95
 
 
@@ -96,14 +97,10 @@ class Distribution(Part):
     @model_validator(mode="after")
     def _one(self) -> Self:
         given = [
-            name
-            for name in ("constant_s", "exponential", "lognormal", "uniform")
-            if getattr(self, name) is not None
+            name for name in ("constant_s", "exponential", "lognormal", "uniform") if getattr(self, name) is not None
         ]
         if len(given) != 1:
-            raise ValueError(
-                f"must have exactly one of constant, exponential, lognormal, uniform, has {len(given)}"
-            )
+            raise ValueError(f"must have exactly one of constant, exponential, lognormal, uniform, has {len(given)}")
         return self
 
     @property

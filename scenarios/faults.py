@@ -40,9 +40,7 @@ def _parse_link(value: Any) -> Any:
 OnLink = Annotated[
     Link,
     BeforeValidator(_parse_link),
-    WithJsonSchema(
-        {"type": "string", "pattern": _LINK.pattern, "examples": ["checkout -> payments"]}
-    ),
+    WithJsonSchema({"type": "string", "pattern": _LINK.pattern, "examples": ["checkout -> payments"]}),
 ]
 
 

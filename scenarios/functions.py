@@ -36,11 +36,7 @@ class Good(Part):
     def quantiles(self) -> dict[float, tuple[str, float]]:
         """Quantile -> (operator, seconds), for those that are bounded."""
         bounds = {0.50: self.p50, 0.90: self.p90, 0.95: self.p95, 0.99: self.p99}
-        return {
-            quantile: (bound.op, bound.value)
-            for quantile, bound in bounds.items()
-            if bound is not None
-        }
+        return {quantile: (bound.op, bound.value) for quantile, bound in bounds.items() if bound is not None}
 
 
 class Function(Part):
@@ -53,19 +49,13 @@ class Function(Part):
     rto_s: PositiveDurationS = Field(alias="rto")
     rpo_s: DurationS = Field(alias="rpo")
     good: Good
-    timeout_s: PositiveDurationS | None = Field(
-        None, alias="timeout", description="how long its client waits"
-    )
-    cohorts: dict[Name, PositiveRatio] = Field(
-        {}, description="shares of requests; the rest is 'default'"
-    )
+    timeout_s: PositiveDurationS | None = Field(None, alias="timeout", description="how long its client waits")
+    cohorts: dict[Name, PositiveRatio] = Field({}, description="shares of requests; the rest is 'default'")
 
     @model_validator(mode="after")
     def _shares(self) -> Self:
         if DEFAULT_COHORT in self.cohorts:
-            raise ValueError(
-                f"cohorts must not name {DEFAULT_COHORT!r}: it is what the others leave"
-            )
+            raise ValueError(f"cohorts must not name {DEFAULT_COHORT!r}: it is what the others leave")
         if sum(self.cohorts.values()) > 1 + 1e-9:
             raise ValueError("shares of cohorts must add up to at most 100%")
         return self

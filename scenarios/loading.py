@@ -59,9 +59,7 @@ def read(reference: str) -> ScenarioText:
     try:
         return ScenarioText(reference, raw.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise ScenarioUnreadable(
-            f"{reference}: is not UTF-8 text: byte {error.start}: {error.reason}"
-        ) from error
+        raise ScenarioUnreadable(f"{reference}: is not UTF-8 text: byte {error.start}: {error.reason}") from error
 
 
 def load(reference: str) -> tuple[Scenario, ScenarioText]:
@@ -84,14 +82,10 @@ def load_text(text: str, source: str) -> Scenario:
     try:
         scenario = Scenario.model_validate(data)
     except ValidationError as error:
-        problems += [
-            _problem(each, data, lines, source) for each in error.errors(include_url=False)
-        ]
+        problems += [_problem(each, data, lines, source) for each in error.errors(include_url=False)]
     for violation in violations(data):
         line = _line(violation.path, lines)
-        problems.append(
-            Problem(source, line, _dotted(violation.path), _shown(violation.value), violation.rule)
-        )
+        problems.append(Problem(source, line, _dotted(violation.path), _shown(violation.value), violation.rule))
     if problems or scenario is None:
         raise InvalidScenario(sorted(problems, key=lambda each: (each.line or 0, each.path)))
     return scenario

@@ -183,20 +183,12 @@ _ratio_bound = _bound(parse_ratio, ">= 99%")
 _duration_bound = _bound(parse_duration_s, "<= 1.5s")
 
 DurationS = Annotated[float, BeforeValidator(parse_duration_s), _text(_JSON_DURATION, "250ms")]
-PositiveDurationS = Annotated[
-    float, BeforeValidator(_parse_positive_duration_s), _text(_JSON_DURATION, "5m")
-]
-RatePerS = Annotated[
-    float, BeforeValidator(_parse_rate_per_s), _text(rf"{_JSON_NUMBER}\s*/\s*(s|m|h)", "40/s")
-]
+PositiveDurationS = Annotated[float, BeforeValidator(_parse_positive_duration_s), _text(_JSON_DURATION, "5m")]
+RatePerS = Annotated[float, BeforeValidator(_parse_rate_per_s), _text(rf"{_JSON_NUMBER}\s*/\s*(s|m|h)", "40/s")]
 Ratio = Annotated[float, BeforeValidator(parse_ratio), _text(_JSON_RATIO, "1.5%")]
 PositiveRatio = Annotated[float, BeforeValidator(_parse_positive_ratio), _text(_JSON_RATIO, "5%")]
-MoneyAmount = Annotated[
-    Money, BeforeValidator(_parse_money), _text(rf"{_JSON_NUMBER}\s*[A-Z]{{3}}", "55 EUR")
-]
-RatioBound = Annotated[
-    Bound, BeforeValidator(_ratio_bound), _text(rf"(>=|<=|>|<)\s*{_JSON_RATIO}", "<= 2%")
-]
+MoneyAmount = Annotated[Money, BeforeValidator(_parse_money), _text(rf"{_JSON_NUMBER}\s*[A-Z]{{3}}", "55 EUR")]
+RatioBound = Annotated[Bound, BeforeValidator(_ratio_bound), _text(rf"(>=|<=|>|<)\s*{_JSON_RATIO}", "<= 2%")]
 RatioFloor = Annotated[
     Bound,
     BeforeValidator(_one_sided(_ratio_bound, (">=", ">"))),

@@ -89,9 +89,7 @@ class Guardrail(Part):
     version: Literal["new", "old", "any"] = "new"
     above: float = Field(json_schema_extra={"type": "string", "examples": ["1%", "800ms"]})
     window_s: PositiveDurationS = Field(60.0, alias="window")
-    minimum: PositiveCount = Field(
-        100, description="requests in the window, below which it cannot trip"
-    )
+    minimum: PositiveCount = Field(100, description="requests in the window, below which it cannot trip")
     action: Literal["rollback", "page"] = "rollback"
 
     @model_validator(mode="before")
@@ -123,9 +121,7 @@ class Release(Part):
     changes: list[Change] = Field(min_length=1, max_length=1)
     defects: list[Defect] = []
     strategy: Strategy
-    alternatives: list[Strategy] = Field(
-        [], description="what `compare` compares the strategy with"
-    )
+    alternatives: list[Strategy] = Field([], description="what `compare` compares the strategy with")
     guardrails: list[Guardrail] = []
     rollback: list[RollbackStep] = ["redeploy", "route-back", "retire", "verify"]
 
@@ -136,6 +132,4 @@ class Release(Part):
 
     def strategy_of(self, kind: str) -> Strategy | None:
         """The strategy of that kind, the main one before the alternatives; None when the scenario has none."""
-        return next(
-            (each for each in (self.strategy, *self.alternatives) if each.kind == kind), None
-        )
+        return next((each for each in (self.strategy, *self.alternatives) if each.kind == kind), None)

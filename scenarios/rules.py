@@ -32,11 +32,7 @@ class Violation:
 
 
 def _mapping(value: Any) -> dict[str, Any]:
-    return (
-        {key: each for key, each in value.items() if isinstance(key, str)}
-        if isinstance(value, dict)
-        else {}
-    )
+    return {key: each for key, each in value.items() if isinstance(key, str)} if isinstance(value, dict) else {}
 
 
 def _items(value: Any) -> list[tuple[int, dict[str, Any]]]:
@@ -68,9 +64,7 @@ class _Data:
         self.services = _mapping(system.get("services"))
         self.stores = _mapping(system.get("stores"))
         self.calls = _items(system.get("calls"))
-        self.functions = {
-            name: _mapping(each) for name, each in _mapping(top.get("functions")).items()
-        }
+        self.functions = {name: _mapping(each) for name, each in _mapping(top.get("functions")).items()}
         self.release = _mapping(top.get("release"))
         self.faults = _items(top.get("faults"))
         self.expect = _mapping(top.get("expect"))
@@ -83,11 +77,7 @@ class _Data:
     @cached_property
     def entries(self) -> set[Any]:
         paths = [each.get("path") for each in self.functions.values()]
-        return {
-            path[0]
-            for path in paths
-            if isinstance(path, list) and path and isinstance(path[0], str)
-        }
+        return {path[0] for path in paths if isinstance(path, list) and path and isinstance(path[0], str)}
 
     @cached_property
     def changed(self) -> set[Any]:
@@ -95,15 +85,12 @@ class _Data:
 
     @cached_property
     def cohorts(self) -> set[str]:
-        return {
-            cohort for each in self.functions.values() for cohort in _mapping(each.get("cohorts"))
-        } | {DEFAULT_COHORT}
+        return {cohort for each in self.functions.values() for cohort in _mapping(each.get("cohorts"))} | {
+            DEFAULT_COHORT
+        }
 
     def external(self, service: Any) -> bool:
-        return (
-            isinstance(service, str)
-            and _mapping(self.services.get(service)).get("external") is True
-        )
+        return isinstance(service, str) and _mapping(self.services.get(service)).get("external") is True
 
 
 def violations(data: Any) -> list[Violation]:
@@ -115,9 +102,7 @@ def violations(data: Any) -> list[Violation]:
 def _names(view: _Data) -> Iterator[Violation]:
     for store in view.stores:
         if store in view.services:
-            yield Violation(
-                ("system", "stores", store), store, "must not have the name of a service"
-            )
+            yield Violation(("system", "stores", store), store, "must not have the name of a service")
     for kind, names in (("services", view.services), ("stores", view.stores)):
         if CLIENT in names:
             yield Violation(
@@ -126,9 +111,7 @@ def _names(view: _Data) -> Iterator[Violation]:
                 f"must not be named {CLIENT}: that is the outside caller",
             )
     if "release" in view.functions:
-        yield Violation(
-            ("functions", "release"), "release", "must not be named release: `expect` uses the name"
-        )
+        yield Violation(("functions", "release"), "release", "must not be named release: `expect` uses the name")
 
 
 def _calls(view: _Data) -> Iterator[Violation]:
@@ -144,11 +127,7 @@ def _calls(view: _Data) -> Iterator[Violation]:
                 callee,
                 f"must be a service or a store: {_known(view.services, view.stores)}",
             )
-        if (
-            isinstance(callee, str)
-            and callee in view.services
-            and call.get("writes") not in (None, 0)
-        ):
+        if isinstance(callee, str) and callee in view.services and call.get("writes") not in (None, 0):
             yield Violation((*at, "writes"), call.get("writes"), "must go to a store")
         if (caller, callee) in seen:
             yield Violation(at, f"{caller} -> {callee}", "must be there once")
@@ -185,9 +164,7 @@ def _paths(view: _Data) -> Iterator[Violation]:
             if isinstance(step, str) and step not in view.services:
                 yield Violation(at, step, f"must be a service: {_known(view.services)}")
             elif index and isinstance(step, str) and (steps[index - 1], step) not in view.links:
-                yield Violation(
-                    at, step, f"must be called by {steps[index - 1]}: system.calls has no such call"
-                )
+                yield Violation(at, step, f"must be called by {steps[index - 1]}: system.calls has no such call")
 
 
 def _release(view: _Data) -> Iterator[Violation]:
@@ -200,9 +177,7 @@ def _release(view: _Data) -> Iterator[Violation]:
         if isinstance(service, str) and service not in view.services:
             yield Violation(at, service, f"must be a service: {_known(view.services)}")
         elif view.external(service):
-            yield Violation(
-                at, service, "must not be external: a third party is not ours to release"
-            )
+            yield Violation(at, service, "must not be external: a third party is not ours to release")
     yield from _defects(view)
     yield from _strategies(view)
 
@@ -240,47 +215,31 @@ def _guardrails(view: _Data) -> Iterator[Violation]:
         if isinstance(service, str) and service not in view.services:
             yield Violation((*at, "of"), service, f"must be a service: {_known(view.services)}")
         elif version in ("new", "old") and isinstance(service, str) and service not in view.changed:
-            yield Violation(
-                (*at, "version"), version, f"must be any: {service} has one version in this release"
-            )
+            yield Violation((*at, "version"), version, f"must be any: {service} has one version in this release")
         if guardrail.get("action") == "page" and on_call is None:
-            yield Violation(
-                (*at, "action"), "page", "must have someone to page: operations.on_call"
-            )
+            yield Violation((*at, "action"), "page", "must have someone to page: operations.on_call")
 
 
 def _faults(view: _Data) -> Iterator[Violation]:
     for index, fault in view.faults:
         at_s = _duration_s(fault.get("at"))
         if at_s is not None and view.duration_s is not None and at_s >= view.duration_s:
-            yield Violation(
-                ("faults", index, "at"), fault["at"], "must be before the end (duration)"
-            )
+            yield Violation(("faults", index, "at"), fault["at"], "must be before the end (duration)")
         for kind in ("latency", "cut"):
             link = _link(_mapping(fault.get(kind)).get("on"))
-            if (
-                link is None
-                or link in view.links
-                or (link[0] == CLIENT and link[1] in view.entries)
-            ):
+            if link is None or link in view.links or (link[0] == CLIENT and link[1] in view.entries):
                 continue
-            known = sorted(
-                f"{caller} -> {callee}" for caller, callee in view.links if isinstance(caller, str)
-            )
+            known = sorted(f"{caller} -> {callee}" for caller, callee in view.links if isinstance(caller, str))
             known += sorted(f"{CLIENT} -> {entry}" for entry in view.entries)
             value = f"{link[0]} -> {link[1]}"
-            yield Violation(
-                ("faults", index, kind, "on"), value, f"must be a link: {_known(known)}"
-            )
+            yield Violation(("faults", index, kind, "on"), value, f"must be a link: {_known(known)}")
         yield from _fault_on_service(view, index, "error", _mapping(fault.get("error")).get("on"))
         yield from _kill(view, index, _mapping(fault.get("kill")))
 
 
 def _fault_on_service(view: _Data, index: int, kind: str, service: Any) -> Iterator[Violation]:
     if isinstance(service, str) and service not in view.services:
-        yield Violation(
-            ("faults", index, kind), service, f"must be a service: {_known(view.services)}"
-        )
+        yield Violation(("faults", index, kind), service, f"must be a service: {_known(view.services)}")
 
 
 def _kill(view: _Data, index: int, kill: dict[str, Any]) -> Iterator[Violation]:
@@ -292,11 +251,7 @@ def _kill(view: _Data, index: int, kill: dict[str, Any]) -> Iterator[Violation]:
             service,
             "must not be external: cut the link to it instead",
         )
-    if (
-        kill.get("version") in ("new", "old")
-        and isinstance(service, str)
-        and service not in view.changed
-    ):
+    if kill.get("version") in ("new", "old") and isinstance(service, str) and service not in view.changed:
         rule = f"must be any: {service} has one version in this release"
         yield Violation(("faults", index, "kill", "version"), kill["version"], rule)
 
@@ -312,10 +267,7 @@ def _overlaps(view: _Data) -> Iterator[Violation]:
             if at_s is None or for_s is None or not isinstance(target, str):
                 continue
             key = f"{kind} on {target.replace(' ', '')}"
-            if any(
-                key == other and at_s < end and start < at_s + for_s
-                for other, start, end in until_s
-            ):
+            if any(key == other and at_s < end and start < at_s + for_s for other, start, end in until_s):
                 yield Violation(
                     ("faults", index),
                     key,
@@ -327,9 +279,7 @@ def _overlaps(view: _Data) -> Iterator[Violation]:
 def _expectations(view: _Data) -> Iterator[Violation]:
     for name in view.expect:
         if name != "release" and name not in view.functions:
-            yield Violation(
-                ("expect", name), name, f"must be a function or release: {_known(view.functions)}"
-            )
+            yield Violation(("expect", name), name, f"must be a function or release: {_known(view.functions)}")
 
 
 def _currencies(view: _Data) -> Iterator[Violation]:
@@ -357,9 +307,7 @@ def _size(view: _Data) -> Iterator[Violation]:
         rule = f"must hold at most {_CELLS_MAX} cells of measure.resolution"
         yield Violation(("duration",), view.top["duration"], rule)
     if window_s is not None and window_s > view.duration_s:
-        yield Violation(
-            ("measure", "window"), measure.get("window", "5s"), "must be at most the duration"
-        )
+        yield Violation(("measure", "window"), measure.get("window", "5s"), "must be at most the duration")
 
 
 def _known(*groups: Any) -> str:

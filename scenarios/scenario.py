@@ -98,9 +98,7 @@ class Scenario(Part):
     name: Name
     description: str = ""
     sources: list[str] = Field(min_length=1, description="where the numbers come from")
-    duration_s: PositiveDurationS = Field(
-        alias="duration", description="of the load; everything ends with it"
-    )
+    duration_s: PositiveDurationS = Field(alias="duration", description="of the load; everything ends with it")
     measure: Measure = Measure.model_construct(resolution_s=0.25, window_s=5.0, consecutive=20)
     system: System
     functions: dict[Name, Function] = Field(min_length=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
@@ -55,7 +56,7 @@ class Recreate(Part):
 
 
 class Rolling(Part):
-    """Replace replicas batch by batch. As in Kubernetes, surge rounds up, unavailable rounds down, both 0 is refused."""
+    """Replace replicas batch by batch. As in Kubernetes, surge rounds up and unavailable down."""
 
     surge: Share = 0.25
     unavailable: Share = 0.25
@@ -64,16 +65,12 @@ class Rolling(Part):
     @model_validator(mode="after")
     def _moves(self) -> Self:
         if self.surge == 0 and self.unavailable == 0:
-            raise ValueError(
-                "surge and unavailable must not both be 0: no replica could be replaced"
-            )
+            raise ValueError("surge and unavailable must not both be 0: no replica could be replaced")
         return self
 
     def counts(self, replicas: int) -> tuple[int, int]:
         """Replicas that may be there above `replicas`, and that may be missing; at least one of them is above 0."""
-        surge = (
-            self.surge if isinstance(self.surge, int) else math.ceil(self.surge * replicas - 1e-9)
-        )
+        surge = self.surge if isinstance(self.surge, int) else math.ceil(self.surge * replicas - 1e-9)
         missing = self.unavailable
         unavailable = missing if isinstance(missing, int) else math.floor(missing * replicas + 1e-9)
         if surge == 0 and unavailable == 0:
@@ -84,12 +81,8 @@ class Rolling(Part):
 class BlueGreen(Part):
     """Start the new version whole beside the old one, switch all traffic, stop the old one after a delay."""
 
-    preview_s: DurationS = Field(
-        0.0, alias="preview", description="new version up and idle before the switch"
-    )
-    scale_down_delay_s: DurationS = Field(
-        30.0, alias="scale_down_delay", description="old version kept after it"
-    )
+    preview_s: DurationS = Field(0.0, alias="preview", description="new version up and idle before the switch")
+    scale_down_delay_s: DurationS = Field(30.0, alias="scale_down_delay", description="old version kept after it")
 
 
 class CanaryStep(Part):
@@ -115,7 +108,7 @@ class Canary(Part):
         weights = [step.weight for step in self.steps if step.weight is not None]
         if self.steps[0].weight is None:
             raise ValueError("the first step must be a weight")
-        if any(later <= earlier for earlier, later in zip(weights, weights[1:], strict=False)):
+        if any(later <= earlier for earlier, later in pairwise(weights)):
             raise ValueError("weights must rise from step to step")
         return self
 

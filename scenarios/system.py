@@ -18,12 +18,8 @@ class Service(Part):
 
     replicas: PositiveCount = 1
     workers: PositiveCount = Field(16, description="requests that one replica serves at a time")
-    queue: Count | None = Field(
-        None, description="waiting places per replica; without it, unbounded"
-    )
-    startup_s: DurationS = Field(
-        0.0, alias="startup", description="from start to readiness of a replica"
-    )
+    queue: Count | None = Field(None, description="waiting places per replica; without it, unbounded")
+    startup_s: DurationS = Field(0.0, alias="startup", description="from start to readiness of a replica")
     service_time: Distribution
     external: bool = Field(False, description="a third party: never deployed by us")
     holds_worker: bool = Field(True, description="a worker waits for downstream answers")

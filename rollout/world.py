@@ -1,0 +1,72 @@
+"""What the controller needs of a world: a clock, a few verbs, and a timeline to write on.
+
+Both worlds fulfil the protocol: the simulator in virtual time, the harness on real staging. The controller cannot
+tell them apart, which is the point: the one that runs a drill is the one that was simulated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import simpy
+from numpy.typing import NDArray
+
+from scenarios.models import Fault
+
+__all__ = ["Observation", "World"]
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a version of a service answered within a window.
+
+    `histogram` counts the latencies of successful answers: shape (len(edges_s) + 1,), bin i holds
+    edges_s[i-1] < latency <= edges_s[i].
+    """
+
+    requests: int
+    errors: int
+    histogram: NDArray[np.int64]
+
+
+class World(Protocol):
+    """A place where a release can be played. Times are seconds since the start of the load.
+
+    Verbs return SimPy events: they fire when the effect is in force (read back, where there is something to read),
+    and fail with WorldError. Deploys of one service and version, and routes of one service, take effect in the order of
+    the calls, also when a call comes before the one before has finished.
+    """
+
+    env: simpy.Environment
+    edges_s: NDArray[np.float64]
+
+    def deploy(self, service: str, version: str, replicas: int) -> simpy.Event:
+        """Have exactly `replicas` ready replicas of the version; 0 stops them all."""
+        ...
+
+    def route(self, service: str, weights: Mapping[str, float]) -> simpy.Event:
+        """Send each version its share of the service's requests; shares add up to 1."""
+        ...
+
+    def observe(self, service: str, version: str | None, window_s: float) -> simpy.Event:
+        """Observation of a version (None: of all) over the last `window_s` seconds, as the event's value."""
+        ...
+
+    def inject(self, fault: Fault) -> simpy.Event:
+        """Put a fault in force; fires when that is confirmed."""
+        ...
+
+    def heal(self, fault: Fault) -> simpy.Event:
+        """Take a fault back; fires when that is confirmed."""
+        ...
+
+    def verify(self) -> simpy.Event:
+        """Read versions, replicas and weights back; the event's value lists the differences from the baseline."""
+        ...
+
+    def record(self, kind: str, subject: str, /, **detail: object) -> None:
+        """Write an event of this moment on the timeline of the run record."""
+        ...
