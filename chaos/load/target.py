@@ -1,0 +1,74 @@
+"""Load goes to loopback only, and this is where that is held.
+
+The name is resolved once, every address it resolves to must be loopback, and the load is sent to
+the address that was checked rather than to the name, so that a name that resolves differently a
+second later changes nothing.
+"""
+
+import ipaddress
+import socket
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+from chaos.load.errors import TargetRefused
+
+__all__ = ["Target", "resolve_loopback"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A checked target: the loopback address, the port and the URL built from the two."""
+
+    address: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """`http://address:port`, without a trailing slash."""
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"http://{host}:{self.port}"
+
+
+def resolve_loopback(base_url: str) -> Target:
+    """Resolve `base_url` and return its loopback address; raise TargetRefused otherwise."""
+    parts = _split(base_url)
+    host, port = parts.hostname or "", parts.port or 80
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise TargetRefused(f"base_url(={base_url}): {host!r} does not resolve: {error}") from error
+    addresses = [str(entry[4][0]) for entry in found]
+    for address in addresses:
+        if not _is_loopback(address):
+            raise TargetRefused(
+                f"base_url(={base_url}): {host!r} resolves to {address}, load goes to loopback only"
+            )
+    # Servers here bind 127.0.0.1; `localhost` often lists ::1 first.
+    return Target(min(addresses, key=lambda address: ":" in address), port)
+
+
+def _split(base_url: str) -> SplitResult:
+    parts = urlsplit(base_url)
+    try:
+        port_is_valid = parts.port is None or parts.port > 0
+    except ValueError:
+        port_is_valid = False
+    rules = {
+        "the scheme must be http": parts.scheme == "http",
+        "it must name a host": bool(parts.hostname),
+        "the port must be 1..65535": port_is_valid,
+        "it must not carry credentials": "@" not in parts.netloc,
+        "it must have no path, query or fragment": parts.path in ("", "/")
+        and not parts.query
+        and not parts.fragment,
+    }
+    for rule, holds in rules.items():
+        if not holds:
+            raise TargetRefused(f"base_url(={base_url}): {rule}")
+    return parts
+
+
+def _is_loopback(address: str) -> bool:
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return bool((mapped or parsed).is_loopback)
