@@ -1,0 +1,223 @@
+"""From a `Network` to the arrays of a `State`, at time zero: nothing ready, no traffic yet, no defect, no fault."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.draws import Stream, nth, stream_keys
+from simulator.layout import FIRST_BIN, RECORDS, State
+from simulator.network import CLIENT, Network, Node
+
+PARTS_BITS = 6
+"""Each octave of latency has 2**6 parts in `bin_start`."""
+PARTS_SHIFT = 52 - PARTS_BITS
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What each service row counts: four index arrays of shape (service rows,)."""
+
+    station: NDArray[np.int64]
+    version: NDArray[np.int64]
+    function: NDArray[np.int64]
+    cohort: NDArray[np.int64]
+
+
+def build(network: Network, seed: int, replication: int, slots: int, log_rows: int) -> State:
+    """All arrays, sized for `network`; `slots` jobs at once and `log_rows` writes between two drains at first."""
+    keys = stream_keys(seed, replication)
+    clock = np.zeros(1, RECORDS["clock"])
+    clock["seq"] = clock["serial"] = 1
+    stations, versions, replicas = _stations(network)
+    nodes, rings = _nodes(network)
+    functions, until, rate = _functions(network, nodes, keys)
+    cohorts, width = network.cohorts, FIRST_BIN + len(network.edges_s) + 1
+    scale = np.array([1.0 / network.resolution_s, 0.0])
+    jobs = np.zeros(0, RECORDS["jobs"])
+    effects = np.zeros((len(versions), cohorts), RECORDS["effects"])
+    effects["factor"] = 1.0
+    state = State(
+        clock=clock,
+        heap=np.zeros(0, RECORDS["heap"]),
+        jobs=jobs,
+        rings=rings,
+        timers=np.zeros((max(1, len(rings)), 64), RECORDS["timers"]),
+        functions=functions,
+        rate_until=until,
+        rate=rate,
+        cohort_upto=_cohorts(network),
+        stations=stations,
+        versions=versions,
+        effects=effects,
+        ready=np.zeros(len(replicas), np.int64),
+        replicas=replicas,
+        nodes=nodes,
+        calls=_calls(network),
+        keys=keys,
+        client=np.zeros((network.cells, len(functions) * cohorts, width), np.int32),
+        service=np.zeros((network.cells, len(service_rows(network).station), width), np.int32),
+        edges=np.ascontiguousarray(network.edges_s, np.float64),
+        bin_start=_bin_start(network.edges_s),
+        scale=scale,
+        scratch=scale.view(np.int64),
+        log=np.zeros(log_rows, RECORDS["log"]),
+    )
+    return with_slots(state, slots)
+
+
+def with_slots(state: State, slots: int) -> State:
+    """The same state with room for `slots` jobs (more than now) and their events."""
+    old = len(state.jobs)
+    jobs = np.zeros(slots, RECORDS["jobs"])
+    jobs[:old] = state.jobs
+    jobs["next"][old:] = np.arange(old + 1, slots + 1)
+    clock = state.clock[0]
+    jobs["next"][-1] = clock["free_head"] if clock["free_n"] else -1
+    clock["free_head"] = old
+    clock["free_n"] += slots - old
+    return with_heap(state._replace(jobs=jobs), 2 * slots + len(state.rings) + 64)
+
+
+def with_heap(state: State, capacity: int) -> State:
+    """The same state with room for `capacity` pending events."""
+    if capacity <= len(state.heap):
+        return state
+    heap = np.zeros(capacity, RECORDS["heap"])
+    heap[: len(state.heap)] = state.heap
+    return state._replace(heap=heap)
+
+
+def with_timers(state: State) -> State:
+    """The same state with rings of twice the capacity, each starting at index 0."""
+    rings, old = state.rings, state.timers
+    timers = np.zeros((old.shape[0], 2 * old.shape[1]), RECORDS["timers"])
+    for index, ring in enumerate(rings):
+        timers[index, : ring["n"]] = np.roll(old[index], -ring["head"])[: ring["n"]]
+        ring["head"] = 0
+    state.clock[0]["ring_full"] = 0
+    return state._replace(timers=timers)
+
+
+def service_rows(network: Network) -> Rows:
+    """The service rows in order: station and function as first used, then version, then cohort."""
+    rows = [
+        (station, version, function, cohort)
+        for station, function in _pairs(network)
+        for version in range(len(network.stations[station].replicas))
+        for cohort in range(network.cohorts)
+    ]
+    return Rows(*np.array(rows, np.int64).reshape(-1, 4).T.copy())
+
+
+def _pairs(network: Network) -> list[tuple[int, int]]:
+    return list(
+        dict.fromkeys(
+            (network.calls[node.call].callee, index)
+            for index, function in enumerate(network.functions)
+            for node in function.root.walk()
+        )
+    )
+
+
+def _stations(
+    network: Network,
+) -> tuple[NDArray[np.void], NDArray[np.void], NDArray[np.void]]:
+    stations = np.zeros(len(network.stations), RECORDS["stations"])
+    counts = [count for station in network.stations for count in station.replicas]
+    versions = np.zeros(len(counts), RECORDS["versions"])
+    versions["first_replica"] = np.concatenate(([0], np.cumsum(counts)[:-1]))
+    versions["upto"] = 1.0
+    replicas = np.zeros(sum(counts), RECORDS["replicas"])
+    replicas["first"] = replicas["last"] = -1
+    first = 0
+    for row, station in zip(stations, network.stations, strict=True):
+        row["workers"], row["queue"] = station.workers, station.queue
+        row["kind"], row["p0"], row["p1"] = station.service.kind, station.service.p0, station.service.p1
+        row["holds_worker"], row["versions"] = station.holds_worker, len(station.replicas)
+        row["first_version"] = row["only_version"] = first
+        versions["version"][first : first + len(station.replicas)] = range(len(station.replicas))
+        first += len(station.replicas)
+    return stations, versions, replicas
+
+
+def _nodes(network: Network) -> tuple[NDArray[np.void], NDArray[np.void]]:
+    """All functions' call trees in preorder, and one timer ring for each timeout that is not infinite."""
+    total = sum(1 for function in network.functions for _ in function.root.walk())
+    nodes = np.zeros(total, RECORDS["nodes"])
+    nodes["child"] = nodes["sibling"] = nodes["ring"] = -1
+    first_row, row = {}, 0
+    for station, index in _pairs(network):
+        first_row[station, index] = row
+        row += len(network.stations[station].replicas) * network.cohorts
+    timeouts: dict[tuple[str, int], float] = {}
+
+    def place(function: int, node: Node, position: int) -> int:
+        record, call = nodes[position], network.calls[node.call]
+        record["station"], record["call"], record["function"] = call.callee, node.call, function
+        record["row"], record["writes"] = first_row[call.callee, function], call.writes
+        if call.caller == CLIENT:
+            name, timeout_s = ("function", function), network.functions[function].timeout_s
+        else:
+            name, timeout_s = ("call", node.call), call.timeout_s
+        if timeout_s < math.inf:
+            timeouts[name] = timeout_s
+            record["ring"] = list(timeouts).index(name)
+        following, previous = position + 1, -1
+        for child in node.children:
+            nodes[position if previous < 0 else previous]["child" if previous < 0 else "sibling"] = (
+                following
+            )
+            previous = following
+            following = place(function, child, following)
+        return following
+
+    position = 0
+    for index, function in enumerate(network.functions):
+        position = place(index, function.root, position)
+    rings = np.zeros(len(timeouts), RECORDS["rings"])
+    rings["timeout_s"] = list(timeouts.values())
+    return nodes, rings
+
+
+def _functions(
+    network: Network, nodes: NDArray[np.void], keys: NDArray[np.uint64]
+) -> tuple[NDArray[np.void], NDArray[np.float64], NDArray[np.float64]]:
+    functions = np.zeros(len(network.functions), RECORDS["functions"])
+    segments = max(len(function.rates) for function in network.functions)
+    until = np.full((len(functions), segments), math.inf)
+    rate = np.zeros((len(functions), segments))
+    for index, function in enumerate(network.functions):
+        row = functions[index]
+        row["root"] = np.flatnonzero(nodes["function"] == index)[0]
+        with np.errstate(over="ignore"):  # keys are taken modulo 2**64
+            row["gap_key"] = nth(keys[Stream.ARRIVAL], index)
+            row["request_key"] = nth(keys[Stream.REQUEST], index)
+        until[index, : len(function.rates) - 1] = [start for start, _ in function.rates[1:]]
+        rate[index, : len(function.rates)] = [value for _, value in function.rates]
+    return functions, until, rate
+
+
+def _cohorts(network: Network) -> NDArray[np.float64]:
+    everything = (1.0,) + (0.0,) * (network.cohorts - 1)
+    shares = [function.cohort_shares or everything for function in network.functions]
+    return np.cumsum(np.array(shares), axis=1)
+
+
+def _calls(network: Network) -> NDArray[np.void]:
+    calls = np.zeros(len(network.calls), RECORDS["calls"])
+    for row, call in zip(calls, network.calls, strict=True):
+        row["retries"], row["backoff_s"], row["jitter"] = call.retries, call.backoff_s, call.jitter
+    return calls
+
+
+def _bin_start(edges_s: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The first bin that a latency in each 64th of an octave can fall into, by the top bits of its double.
+
+    Entry 0 stands for everything up to the first edge's part too; the kernel searches upward from the start.
+    """
+    low, high = np.array([edges_s[0], edges_s[-1]]).view(np.int64) >> PARTS_SHIFT
+    lower_bounds = (np.arange(low, high + 2) << PARTS_SHIFT).view(np.float64)
+    start = np.searchsorted(edges_s, lower_bounds, side="left").astype(np.int64)
+    return np.concatenate(([low], start))

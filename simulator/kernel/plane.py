@@ -1,0 +1,264 @@
+"""The data plane as the control plane sees it: advance time, change control inputs in between, read the tables."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator import layout
+from simulator.errors import NetworkError
+from simulator.kernel import build
+from simulator.kernel.loop import ExitReason, run
+from simulator.network import CLIENT, Network
+
+NEVER = 2**62
+
+
+@dataclass(frozen=True)
+class Defect:
+    """What is wrong with a version: `error_ratio` of its jobs answer an error after their own work, which takes
+    `latency_factor` times as long plus `latency_add_s`; `lost_write_ratio` of its writes are acknowledged but not
+    stored. On one `cohort`, or on all (-1).
+    """
+
+    error_ratio: float = 0.0
+    latency_factor: float = 1.0
+    latency_add_s: float = 0.0
+    lost_write_ratio: float = 0.0
+    cohort: int = -1
+
+
+@dataclass(frozen=True)
+class Recording:
+    """The tables at the end (`layout` explains rows and columns).
+
+    client: int32 [cells, functions, cohorts, columns]; service: int32 [cells, service rows, columns];
+    unfinished: int64 [cells, functions, cohorts], requests without an answer; writes: layout.WRITE records in order.
+    """
+
+    client: NDArray[np.int32]
+    unfinished: NDArray[np.int64]
+    service: NDArray[np.int32]
+    rows: build.Rows
+    writes: NDArray[np.void]
+
+
+class DataPlane:
+    """Owns one replication's state. Not ready at first: give every station ready replicas before time goes on."""
+
+    def __init__(
+        self, network: Network, seed: int, replication: int = 0, slots: int = 256, log_rows: int = 1024
+    ) -> None:
+        self.network = network
+        self.rows = build.service_rows(network)
+        self._state = build.build(network, seed, replication, slots, log_rows)
+        self._writes: list[NDArray[np.void]] = []
+
+    @property
+    def state(self) -> layout.State:
+        """The arrays themselves, to read; they are replaced when they grow."""
+        return self._state
+
+    @property
+    def now_s(self) -> float:
+        """Simulated time."""
+        return float(self._state.clock[0]["now"])
+
+    def run(self, until_s: float, event_budget: int = NEVER) -> ExitReason:
+        """Advance to just before the events of `until_s`, or by `event_budget` events.
+
+        Returns UNTIL or BUDGET. Raises NetworkError when `until_s` lies in the past or beyond the horizon.
+        """
+        if not self.now_s <= until_s <= self.network.horizon_s * (1 + 1e-12):
+            raise NetworkError(
+                f"until_s(={until_s}) must be between now ({self.now_s}) and {self.network.horizon_s}."
+            )
+        while True:
+            with np.errstate(over="ignore"):  # draws are taken modulo 2**64 when JIT is off
+                reason, event_budget = run(self._state, until_s, event_budget)
+            if reason in (ExitReason.UNTIL, ExitReason.BUDGET):
+                return ExitReason(reason)
+            self._make_room(ExitReason(reason))
+
+    def _make_room(self, reason: ExitReason) -> None:
+        state = self._state
+        if reason is ExitReason.LOG_FULL:
+            self._drain()
+        elif reason is ExitReason.SLOTS_FULL:
+            self._state = build.with_slots(state, 2 * len(state.jobs))
+        elif reason is ExitReason.RING_FULL:
+            self._state = build.with_timers(state)
+        else:
+            self._state = build.with_heap(state, 2 * len(state.heap))
+
+    def _drain(self) -> None:
+        clock = self._state.clock[0]
+        self._writes.append(self._state.log[: clock["log_n"]].copy())
+        clock["log_n"] = 0
+
+    # Control inputs: in force from now on.
+
+    def set_ready(self, station: int, version: int, replicas: Iterable[int]) -> None:
+        """Let exactly these replicas (numbers within the version) take new jobs; others finish what they have."""
+        row = self._version_row(station, version)
+        chosen = sorted(set(replicas))
+        limit = self.network.stations[station].replicas[version]
+        if chosen and not 0 <= chosen[0] <= chosen[-1] < limit:
+            raise NetworkError(f"replicas(={chosen}) must be numbers below {limit}.")
+        record = self._state.versions[row]
+        first = record["first_replica"]
+        self._state.ready[first : first + len(chosen)] = first + np.array(chosen, np.int64)
+        record["ready_n"] = len(chosen)
+
+    def set_weights(self, station: int, weights: Sequence[float]) -> None:
+        """Share new jobs among the versions: one weight each, >= 0, sum 1."""
+        record = self._state.stations[station]
+        if (
+            len(weights) != record["versions"]
+            or min(weights) < 0
+            or not math.isclose(sum(weights), 1, abs_tol=1e-9)
+        ):
+            raise NetworkError(
+                f"weights(={list(weights)}) must be {record['versions']} shares >= 0, sum 1."
+            )
+        first = int(record["first_version"])
+        upto = np.cumsum(np.array(weights, np.float64))
+        used = np.flatnonzero(np.array(weights) > 0)
+        upto[used[-1] :] = math.inf  # rounding must not leave a gap at the top
+        self._state.versions["upto"][first : first + len(weights)] = upto
+        record["only_version"] = first + used[0] if len(used) == 1 else -1
+
+    def set_defects(self, station: int, version: int, defects: Iterable[Defect]) -> None:
+        """Make these the defects of a version, all active. Independent of each other: errors and losses combine as
+        1 - (1-a)(1-b), factors multiply, additions add up.
+        """
+        effects = self._state.effects[self._version_row(station, version)]
+        effects["error"], effects["factor"], effects["add_s"], effects["lost"] = 0.0, 1.0, 0.0, 0.0
+        for defect in defects:
+            for cohort in range(len(effects)):
+                if defect.cohort not in (-1, cohort):
+                    continue
+                effect = effects[cohort]
+                effect["error"] = 1 - (1 - effect["error"]) * (1 - defect.error_ratio)
+                effect["factor"] *= defect.latency_factor
+                effect["add_s"] += defect.latency_add_s
+                effect["lost"] = 1 - (1 - effect["lost"]) * (1 - defect.lost_write_ratio)
+
+    def set_latency(self, call: int, latency_s: float, jitter_s: float = 0.0) -> None:
+        """Delay each answer over a call by `latency_s` and a uniform share of `jitter_s`; (0, 0) ends it."""
+        if not (0 <= latency_s < math.inf and 0 <= jitter_s < math.inf):
+            raise NetworkError(f"latency_s, jitter_s(={latency_s}, {jitter_s}) must be >= 0.")
+        record = self._state.calls[call]
+        record["latency_s"], record["latency_jitter_s"] = latency_s, jitter_s
+
+    def set_error_share(self, station: int, share: float) -> None:
+        """Answer this share of a station's calls with an error at once, without work; 0 ends it."""
+        if not 0 <= share <= 1:
+            raise NetworkError(f"share(={share}) must be in 0..1.")
+        self._state.stations[station]["error_share"] = share
+
+    def set_cut(self, call: int, cut: bool) -> None:
+        """Cut or restore a call. A cut refuses new calls, and ends those under way: their callers hear it at once,
+        the work goes on.
+        """
+        state = self._state
+        state.calls[call]["cut"] = cut
+        if not cut:
+            return
+        jobs = state.jobs
+        waited_for = (jobs["state"] != layout.FREE) & (jobs["parent"] >= layout.FROM_CLIENT)
+        over = waited_for & (state.nodes["call"][jobs["node"]] == call)
+        for slot in self._by_age(over):
+            self._state.jobs[slot]["timer_seq"] = self._push(slot, layout.CUT_OFF)
+
+    def kill(self, station: int, version: int, replica: int) -> None:
+        """Kill one replica: it is no longer ready, and all that it has queued or in work is reset at once.
+
+        Its callers hear a refusal; calls that it made go on with nobody to hear their answer.
+        """
+        row = self._version_row(station, version)
+        record = self._state.versions[row]
+        first = int(record["first_replica"])
+        ready = self._state.ready[first : first + record["ready_n"]] - first
+        self.set_ready(station, version, [int(r) for r in ready if r != replica])
+        for slot in self._by_age(
+            (self._state.jobs["state"] != layout.FREE)
+            & (self._state.jobs["replica"] == first + replica)
+        ):
+            self._reset(slot, station)
+        self._state.replicas[first + replica] = (0, 0, -1, -1)
+
+    def _reset(self, slot: int, station: int) -> None:
+        job, record = self._state.jobs[slot], self._state.stations[station]
+        if job["child"] >= 0:
+            child = self._state.jobs[job["child"]]
+            child["parent"], child["timer_seq"] = layout.ORPHAN, 0
+            job["child"] = -1
+        job["state"], job["outcome"], job["replica"] = layout.ANSWERING, layout.RESET, -1
+        job["event_seq"] = self._push(slot, layout.ANSWER)
+        record["left"] += 1
+        record["balance_s"] += self.now_s
+
+    def _by_age(self, chosen: NDArray[np.bool_]) -> list[int]:
+        slots = np.flatnonzero(chosen)
+        return [int(slot) for slot in slots[np.argsort(self._state.jobs["serial"][slots])]]
+
+    def _push(self, slot: int, event: int) -> int:
+        """Add an event for now; returns its sequence number."""
+        clock = self._state.clock[0]
+        if clock["heap_n"] + 1 >= len(self._state.heap):
+            self._state = build.with_heap(self._state, 2 * len(self._state.heap))
+        seq = int(clock["seq"])
+        push(self._state, self.now_s, seq, (slot << layout.EVENT_BITS) | event)
+        clock["seq"] = seq + 1
+        return seq
+
+    def _version_row(self, station: int, version: int) -> int:
+        record = self._state.stations[station]
+        if not 0 <= version < record["versions"]:
+            raise NetworkError(f"version(={version}) must be below {record['versions']}.")
+        return int(record["first_version"]) + version
+
+    # Reading.
+
+    def cell(self, time_s: float) -> int:
+        """The index of the cell that holds `time_s`."""
+        return min(int(time_s * self._state.scale[0]), self.network.cells - 1)
+
+    def service_sum(
+        self, station: int, version: int | None, begin: int, end: int
+    ) -> NDArray[np.int64]:
+        """Columns of a station (and one version, or all) summed over cells [begin, end): int64 [columns]."""
+        chosen = self.rows.station == station
+        if version is not None:
+            chosen &= self.rows.version == version
+        rows = np.flatnonzero(chosen)
+        cells: NDArray[np.int32] = self._state.service[begin:end, rows]
+        total: NDArray[np.int64] = cells.sum(axis=(0, 1), dtype=np.int64)
+        return total
+
+    def recording(self) -> Recording:
+        """Everything recorded so far. Writes under way count as indeterminate, stored when their work was done."""
+        self._drain()
+        network, state = self.network, self._state
+        shape = (network.cells, len(network.functions), network.cohorts, state.client.shape[2])
+        client = state.client.reshape(shape)
+        unfinished = client[..., layout.ARRIVED].astype(np.int64) - client[..., 1:].sum(axis=-1)
+        return Recording(
+            client, unfinished, state.service, self.rows, np.concatenate([*self._writes, self._open_writes()])
+        )
+
+    def _open_writes(self) -> NDArray[np.void]:
+        jobs = self._state.jobs
+        slots = self._by_age(
+            (jobs["state"] != layout.FREE) & (self._state.nodes["writes"][jobs["node"]] == 1)
+        )
+        writes = np.zeros(len(slots), layout.WRITE)
+        for name, source in (("key", "key"), ("invoked_s", "sent_s"), ("request", "request"),
+                             ("node", "node"), ("attempt", "attempt"), ("stored", "stored")):  # fmt: skip
+            writes[name] = jobs[source][slots]
+        writes["acknowledged_s"] = math.nan
+        writes["outcome"] = layout.WRITE_INDETERMINATE
+        return writes

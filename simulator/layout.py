@@ -1,0 +1,165 @@
+"""The layout table: every record and array that the compiled kernel reads or writes.
+
+The kernel takes one `State`, a named tuple of flat arrays, and allocates nothing. Each kind of thing is one array of
+aligned records (a job fits two cache lines). `simulator.kernel.plane.DataPlane` builds it from a `Network`, grows it,
+and is the only one that writes into it between kernel calls.
+
+Tables hold one row per (cell, row). A client row is `function * cohorts + cohort`; its cell is that of the arrival.
+A service row is `first_row(station, function) + version * cohorts + cohort`; its cell is that of the answer. Columns:
+    0  requests that arrived (client rows only; 0 in service rows)
+    1  answered with an error      2  timed out       3  refused
+    4+ successful answers by latency bin (failed ones have no latency in the histogram)
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+ARRIVED, ERROR, TIMEOUT, REFUSED = 0, 1, 2, 3
+"""Table columns; the last three are also outcomes of jobs."""
+OK = 0
+RESET = 4
+"""Outcomes of a job that is not a failure, and of one cut off in the middle (counted as refused)."""
+FIRST_BIN = 4
+
+FREE, QUEUED, WORKING, WAITING, ANSWERING = 0, 1, 2, 3, 4
+"""What a job is doing; WAITING for a call that it makes, ANSWERING while its answer travels."""
+
+FROM_CLIENT, ABANDONED, ORPHAN = -1, -2, -3
+"""Values of a job's `parent` when it is no job: the client; a caller that gave up; a caller that was killed."""
+
+DONE, ANSWER, TIMER, RESUME, CUT_OFF = 0, 1, 2, 3, 4
+"""Events: own work done; answer arrives; head of a timer ring due; retry after backoff; connection cut."""
+EVENT_BITS = 3
+EVENT_MASK = 7
+
+WRITE_OK, WRITE_FAILED, WRITE_INDETERMINATE = 0, 1, 2
+"""Outcomes in the write log, as the caller knows them."""
+
+
+def _record(**fields: str) -> np.dtype[np.void]:
+    return np.dtype(list(fields.items()), align=True)
+
+
+CLOCK = _record(
+    now="f8",  # seconds
+    seq="i8",  # next event number; breaks ties of time
+    serial="i8",  # next job number
+    heap_n="i8",
+    vacant="i8",  # 1 while heap[0] was taken and not yet replaced
+    free_head="i8",  # first free job slot
+    free_n="i8",
+    log_n="i8",
+    ring_full="i8",
+    next_function="i8",  # whose request comes next
+    next_arrival="f8",
+)
+EVENT = _record(t="f8", seq="i8", what="i8")  # what = subject << EVENT_BITS | event
+TIMER_ENTRY = _record(t="f8", seq="i8", slot="i8")
+RING = _record(timeout_s="f8", head="i8", n="i8")  # timers of one edge: one timeout, so first in first out
+JOB = _record(
+    key="u8",  # of its draws
+    event_seq="i8",  # its pending event; any other in the heap is stale
+    timer_seq="i8",  # its caller's timer, 0 when nothing can cut the wait short
+    serial="i8",
+    request="i8",  # running number within the function
+    sent_s="f8",
+    parent="i4",
+    child="i4",  # slot of the call that it awaits, -1 when none
+    next="i4",  # in the replica's queue, or the next free slot
+    node="i4",
+    version_row="i4",  # its station and version
+    caller_row="i4",  # its caller's station and version, -1 for the client
+    replica="i4",  # -1 when it is in none
+    cohort="i4",
+    attempt="i4",
+    retry_node="i4",  # the call to make at RESUME
+    retry_attempt="i4",
+    state="i4",
+    outcome="i4",  # carried by ANSWER
+    counted="i4",  # 1 when its service row has it already
+    stored="i4",  # 1 when it wrote
+)
+FUNCTION = _record(
+    next_arrival="f8",
+    arrived="i8",
+    gap_key="u8",
+    request_key="u8",
+    segment="i8",  # current rate segment
+    root="i8",
+)
+STATION = _record(
+    workers="i8",
+    queue="i8",
+    kind="i8",
+    p0="f8",
+    p1="f8",
+    holds_worker="i8",
+    versions="i8",
+    first_version="i8",  # its first row in `versions`
+    only_version="i8",  # the row with all the weight, -1 when shared
+    error_share="f8",  # injected
+    started="i8",  # jobs whose own work began
+    waited_s="f8",  # sum of their waits in queue
+    entered="i8",
+    left="i8",
+    balance_s="f8",  # sum of leaving times minus sum of entering times
+)
+VERSION = _record(
+    upto="f8", first_replica="i8", ready_n="i8", turn="i8", version="i8"
+)  # upto: cumulated routing weight; turn: round robin position
+EFFECT = _record(error="f8", factor="f8", add_s="f8", lost="f8")  # all defects of a version on a cohort
+REPLICA = _record(busy="i8", waiting="i8", first="i8", last="i8")  # queue linked through the jobs
+NODE = _record(
+    station="i8", call="i8", function="i8", child="i8", sibling="i8", ring="i8", row="i8", writes="i8"
+)
+CALL = _record(
+    retries="i8", backoff_s="f8", jitter="i8", latency_s="f8", latency_jitter_s="f8", cut="i8"
+)
+WRITE = _record(
+    key="u8",  # identifies the attempt
+    invoked_s="f8",
+    acknowledged_s="f8",  # NaN when the caller never learned of it
+    request="i8",
+    node="i4",
+    attempt="i4",
+    outcome="i4",
+    stored="i4",  # 1 when a later read would find it
+)
+
+
+class State(NamedTuple):
+    """All that the kernel touches. Shapes in brackets."""
+
+    clock: NDArray[np.void]  # [1] CLOCK
+    heap: NDArray[np.void]  # [capacity] EVENT, 4-ary by (t, seq)
+    jobs: NDArray[np.void]  # [slots] JOB
+    rings: NDArray[np.void]  # [rings] RING
+    timers: NDArray[np.void]  # [rings, capacity (a power of two)] TIMER_ENTRY
+    functions: NDArray[np.void]  # [functions] FUNCTION
+    rate_until: NDArray[np.float64]  # [functions, segments] seconds, inf in the last
+    rate: NDArray[np.float64]  # [functions, segments] per second
+    cohort_upto: NDArray[np.float64]  # [functions, cohorts] cumulated shares
+    stations: NDArray[np.void]  # [stations] STATION
+    versions: NDArray[np.void]  # [station and version] VERSION
+    effects: NDArray[np.void]  # [station and version, cohorts] EFFECT
+    ready: NDArray[np.int64]  # [replicas] per version, its ready replicas from first_replica on
+    replicas: NDArray[np.void]  # [replicas] REPLICA
+    nodes: NDArray[np.void]  # [nodes] NODE
+    calls: NDArray[np.void]  # [calls] CALL
+    keys: NDArray[np.uint64]  # [streams]
+    client: NDArray[np.int32]  # [cells, functions * cohorts, FIRST_BIN + bins]
+    service: NDArray[np.int32]  # [cells, service rows, FIRST_BIN + bins]
+    edges: NDArray[np.float64]  # [bins - 1]
+    bin_start: NDArray[np.int64]  # [1 + octave parts] see build._bin_start
+    scale: NDArray[np.float64]  # [2] cells per second; scratch
+    scratch: NDArray[np.int64]  # [2] the same memory as scale
+    log: NDArray[np.void]  # [capacity] WRITE
+
+
+RECORDS: dict[str, np.dtype[np.void]] = {
+    "clock": CLOCK, "heap": EVENT, "jobs": JOB, "rings": RING, "timers": TIMER_ENTRY,
+    "functions": FUNCTION, "stations": STATION, "versions": VERSION, "effects": EFFECT,
+    "replicas": REPLICA, "nodes": NODE, "calls": CALL, "log": WRITE,
+}  # fmt: skip
