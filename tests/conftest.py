@@ -1,8 +1,19 @@
 """What every test shares: its state goes to a temporary place, never to the user's."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    """What a command line ended with and wrote."""
+
+    code: int
+    out: str
+    err: str
 
 
 @pytest.fixture
@@ -11,3 +22,17 @@ def windtunnel_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "state"
     monkeypatch.setenv("WINDTUNNEL_STATE", str(folder))
     return folder
+
+
+@pytest.fixture
+def windtunnel(capsys: pytest.CaptureFixture[str]) -> Callable[..., CommandResult]:
+    """Run a command line in this process: windtunnel("scenario", "list").code."""
+    from windtunnel.cli import main
+
+    def run(*arguments: str) -> CommandResult:
+        with pytest.raises(SystemExit) as exit_info:
+            main.run(list(arguments))
+        captured = capsys.readouterr()
+        return CommandResult(int(exit_info.value.code or 0), captured.out, captured.err)
+
+    return run

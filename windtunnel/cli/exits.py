@@ -32,9 +32,15 @@ ERROR_CODES: tuple[tuple[str, str, ExitCode], ...] = (
     ("evidence.errors", "TableError", ExitCode.ERROR),
     ("evidence.errors", "EvidenceError", ExitCode.USAGE),
     ("chaos.errors", "StagingUnclean", ExitCode.UNCLEAN),
+    ("chaos.safety.errors", "TargetRefused", ExitCode.USAGE),
+    ("chaos.safety.errors", "StagingBusy", ExitCode.USAGE),
+    ("chaos.load.errors", "PlanRefused", ExitCode.USAGE),
+    ("chaos.load.errors", "TargetRefused", ExitCode.USAGE),
     ("chaos.errors", "StagingNotUp", ExitCode.USAGE),
     ("chaos.errors", "StagingAlreadyUp", ExitCode.USAGE),
     ("chaos.errors", "ChaosError", ExitCode.ERROR),
+    ("rollout.errors", "RolloutError", ExitCode.ERROR),
+    ("simulator.errors", "SimulatorError", ExitCode.ERROR),
     ("windtunnel.errors", "WindtunnelError", ExitCode.USAGE),
 )
 

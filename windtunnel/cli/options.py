@@ -16,12 +16,8 @@ __all__ = [
     "StateOption",
 ]
 
-ScenarioArgument = Annotated[
-    str, typer.Argument(metavar="SCENARIO", help="A scenario file, or a name in the library.")
-]
-RunArgument = Annotated[
-    Path, typer.Argument(metavar="RUN", help="A run record: the folder that a run wrote.")
-]
+ScenarioArgument = Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario file, or a name in the library.")]
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run record: the folder that a run wrote.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random stream.")]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder under which the run record is written.")]

@@ -42,9 +42,7 @@ def loopback() -> Finding:
             with socket.create_connection(address, timeout=5):
                 pass
     except OSError as error:
-        return Finding(
-            "loopback", Status.MISSING, str(error), "bring the interface lo up and allow 127.0.0.1"
-        )
+        return Finding("loopback", Status.MISSING, str(error), "bring the interface lo up and allow 127.0.0.1")
     return Finding("loopback", Status.OK, "127.0.0.1 listens and answers")
 
 

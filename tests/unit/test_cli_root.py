@@ -1,0 +1,96 @@
+"""The root command: help, version, and what becomes of errors."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from windtunnel import __version__
+from windtunnel.cli.exits import ExitCode
+
+Run = Callable[..., Any]
+COMMANDS = ["scenario", "schema", "doctor"]
+
+
+def test_version(windtunnel: Run) -> None:
+    result = windtunnel("--version")
+    assert (result.code, result.out) == (0, f"windtunnel {__version__}\n")
+
+
+def test_help_names_every_command(windtunnel: Run) -> None:
+    result = windtunnel("--help")
+    assert result.code == 0
+    missing = [each for each in COMMANDS if not re.search(rf"(?m)^  {each}\b", result.out)]
+    assert missing == []
+
+
+@pytest.mark.parametrize("arguments", [["no-such-command"], ["scenario", "validate"], ["--no-such"]])
+def test_bad_usage_is_2_and_has_no_traceback(arguments: list[str], windtunnel: Run) -> None:
+    result = windtunnel(*arguments)
+    assert (result.code, result.out) == (ExitCode.USAGE, "")
+    assert "Traceback" not in result.err
+
+
+def test_unknown_scenario_is_2_with_one_message(windtunnel: Run) -> None:
+    result = windtunnel("scenario", "show", "no-such")
+    assert (result.code, result.out) == (ExitCode.USAGE, "")
+    assert result.err.startswith("windtunnel: no-such: is no file, and not in the library")
+
+
+def test_error_as_json_is_one_document(windtunnel: Run) -> None:
+    document = json.loads(windtunnel("scenario", "show", "no-such", "--json").out)
+    assert document["exit_code"] == ExitCode.USAGE
+    assert document["error"]["kind"] == "ScenarioNotFound"
+
+
+@pytest.fixture
+def broken_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    def explode() -> list[str]:
+        raise ZeroDivisionError("of ours")
+
+    monkeypatch.setattr("scenarios.catalogue.library_names", explode)
+
+
+@pytest.mark.usefixtures("broken_library")
+def test_defect_of_ours_is_4_and_short(windtunnel: Run) -> None:
+    result = windtunnel("scenario", "list")
+    assert (result.code, result.out) == (ExitCode.ERROR, "")
+    assert "internal error: ZeroDivisionError: of ours" in result.err
+    assert "Traceback" not in result.err
+
+
+@pytest.mark.usefixtures("broken_library")
+def test_debug_shows_the_traceback(windtunnel: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WINDTUNNEL_DEBUG", "1")
+    result = windtunnel("scenario", "list")
+    assert result.code == ExitCode.ERROR
+    assert "Traceback" in result.err
+
+
+def test_interrupt_is_130(windtunnel: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt() -> list[str]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("scenarios.catalogue.library_names", interrupt)
+    result = windtunnel("scenario", "list")
+    assert result.code == ExitCode.INTERRUPTED
+    assert "Traceback" not in result.err
+
+
+def test_closed_pipe_is_quiet() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "windtunnel", "schema"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        error = process.stderr.read()
+        assert process.wait(timeout=30) == ExitCode.BROKEN_PIPE
+    assert error == ""
