@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator
 from typing import Any
 
 import numpy as np
 import simpy
+from numpy.typing import NDArray
 
+from evidence.histogram import quantile_at_most, quantile_upper_s
 from rollout.world import Observation, World
 from scenarios.models import Change, Guardrail
 
 __all__ = ["exceeded", "watch"]
 
 
-def exceeded(guardrail: Guardrail, observation: Observation, edges_s: np.ndarray) -> tuple[bool, float | None]:
-    """Whether the metric is above its limit, and its value (a ratio, or the share slower than the limit).
+def exceeded(guardrail: Guardrail, observation: Observation, edges_s: NDArray[np.float64]) -> tuple[bool, float | None]:
+    """Whether the metric is above its limit, and its value (a ratio, or the quantile's upper edge in seconds).
 
-    A quantile q is above the limit when more than 1 - q of the answers took longer; the limit is an edge of the
-    histogram, so the comparison is exact. Fewer than `minimum` requests, or no answer at all, never trip.
+    The limit is an edge of the histogram, so the comparison is exact. Fewer than `minimum` requests, or for a latency no
+    successful answer at all, never trip: value None.
     """
     if observation.requests < guardrail.minimum:
         return False, None
     if guardrail.quantile is None:
         ratio = observation.errors / observation.requests
         return ratio > guardrail.above, ratio
-    answers = int(observation.histogram.sum())
-    if answers == 0:
-        return False, None
-    first_slower = int(np.searchsorted(edges_s, guardrail.above, side="left")) + 1
-    slower = int(observation.histogram[first_slower:].sum()) / answers
-    return slower > 1.0 - guardrail.quantile + 1e-12, slower
+    within = quantile_at_most(observation.histogram, edges_s, guardrail.quantile, guardrail.above)
+    return within is False, quantile_upper_s(observation.histogram, edges_s, guardrail.quantile)
 
 
 def watch(
@@ -46,9 +45,16 @@ def watch(
         observation = yield world.observe(guardrail.of, version, guardrail.window_s)
         trips, value = exceeded(guardrail, observation, world.edges_s)
         if trips:
-            word = "value" if guardrail.quantile is None else "share_slower"
-            detail = {word: value, "above": guardrail.above, "requests": observation.requests}
-            world.record("guardrail-trip", guardrail.name, **detail)
+            # An infinite quantile (slower than the histogram reaches) is no JSON number.
+            shown = value if value is not None and math.isfinite(value) else None
+            world.record(
+                "guardrail-trip",
+                guardrail.name,
+                value=shown,
+                above=guardrail.above,
+                requests=observation.requests,
+                action=guardrail.action,
+            )
             on_trip(guardrail)
             return
         yield world.env.timeout(interval_s)

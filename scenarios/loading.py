@@ -111,9 +111,7 @@ def _problem(error: ErrorDetails, data: Any, lines: dict[Path, int], source: str
 def _value_at(path: Path, data: Any, otherwise: Any) -> Any:
     """What the author wrote at `path`; validators may have been given something derived from it."""
     for step in path:
-        if isinstance(data, dict) and step in data:
-            data = data[step]
-        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
+        if (isinstance(data, dict) and step in data) or (isinstance(data, list) and isinstance(step, int) and step < len(data)):
             data = data[step]
         else:
             return otherwise
