@@ -8,6 +8,11 @@ file named on the command line receives the raw samples.
 Locust's own users wait for an answer before they send again (closed loop), so a stalled target
 lowers the load that is meant to show the stall. Here the user only spawns a greenlet at each
 intended send time and never waits for one. A request is sent once: no retry, no redirect, no cookie.
+
+Requests go through geventhttpclient, the client inside Locust's FastHttpUser, without the layers
+that FastHttpUser puts around it: they follow redirects by shared state, keep cookies, turn errors
+into answers and sum up in coarse buckets, and they cost more than half of each request's time, which
+shows as late sends when a stalled target answers a thousand requests at once.
 """
 
 # isort: off
@@ -26,17 +31,18 @@ from types import TracebackType
 from typing import Any, Self
 
 import gevent
-import gevent.event
 import gevent.os
+from gevent.event import Event
 from gevent.pool import Group
-from geventhttpclient.client import HTTPClient, HTTPClientPool
+from geventhttpclient.client import HTTPClient
+from geventhttpclient.response import HTTPParseError
 from locust.env import Environment
 from locust.exception import StopUser
 
 from chaos.load.plan import FunctionLoad, LoadPlan
 from chaos.load.raw import COLUMNS, SCHEMA
 from chaos.load.schedule import draw, request_id, write_id
-from chaos.load.target import resolve_loopback
+from chaos.load.target import Target, resolve_loopback
 
 __all__ = ["main"]
 
@@ -49,18 +55,20 @@ Meta = tuple[str, int, str, float, float, str]
 """function, index, cohort, intended_s, sent_s, request id of a request that is under way"""
 
 
-class OneAttemptPool(HTTPClientPool):
-    """Connections are kept alive and never the reason to send a request twice.
+def one_attempt_client(target: Target, requests: int, ceiling_s: float) -> HTTPClient:
+    """A client that keeps connections alive and sends every request once.
 
-    geventhttpclient sends a GET again, up to `pool.size + 1` times, when its connection closes
-    before the answer. That would hide exactly the failures a drill is after.
+    requests: how many the whole plan has; with a place for each, none waits for a connection.
+    ceiling_s: timeout of requests whose function has none.
     """
-
-    def get_client(self, url: Any) -> HTTPClient:
-        """The client of a URL's host and port, with no attempts left after the first."""
-        client = super().get_client(url)
-        client._connection_pool.size = -1  # noqa: SLF001 - there is no public switch
-        return client
+    client = HTTPClient(
+        target.address, target.port, concurrency=requests + 1,
+        network_timeout=ceiling_s, connection_timeout=ceiling_s,
+    )  # fmt: skip
+    # It would send a GET again, up to `size + 1` times, when its connection closes before the
+    # answer, and so hide exactly the failures that a drill is after. There is no public switch.
+    client._connection_pool.size = -1  # noqa: SLF001
+    return client
 
 
 class Output:
@@ -108,6 +116,11 @@ class Load:
         self.plan = plan
         self.output = output
         self.schedule = draw(plan)
+        self.client = one_attempt_client(
+            resolve_loopback(plan.base_url),
+            len(self.schedule),
+            plan.duration_s + plan.drain_s + 10.0,
+        )
         self.start_at_s = 0.0
         self.stopping = ""  # why sending stopped early, "" while it has not
         self.aborted = False  # stop at once, without waiting for answers
@@ -126,7 +139,7 @@ class Load:
         self.aborted = self.aborted or abort or bool(self.stopping)
         self.stopping = self.stopping or reason
 
-    def dispatch(self, user: "OpenLoopUser") -> None:
+    def dispatch(self) -> None:
         """Spawn one greenlet at each intended send time; never wait for any of them."""
         schedule, functions = self.schedule, self.plan.functions
         rows = zip(schedule.intended_s.tolist(), schedule.function.tolist(),
@@ -136,9 +149,7 @@ class Load:
                 gevent.sleep(min(wait_s, LOOK_UP_EVERY_S))
             if self.stopping:
                 return
-            sender = self.requests.spawn(
-                self.send, user, functions[function], index, cohort, intended_s
-            )
+            sender = self.requests.spawn(self.send, functions[function], index, cohort, intended_s)
             sender.link_exception(self.sender_died)
             self.dispatched += 1
 
@@ -146,36 +157,28 @@ class Load:
         """Our own bug, not the target's doing; gevent has printed the traceback."""
         self.generator_faults += 1
 
-    def send(
-        self, user: "OpenLoopUser", load: FunctionLoad, index: int, cohort: str, intended_s: float
-    ) -> None:
+    def send(self, load: FunctionLoad, index: int, cohort: str, intended_s: float) -> None:
         """Send one request and record how it ended."""
         request = request_id(self.plan.token, load.name, index)
         headers, body = _fill(load, cohort, request)
         sent_s = self.now_s()
         self.under_way[request] = (load.name, index, cohort, intended_s, sent_s, request)
         self.in_flight_max = max(self.in_flight_max, len(self.under_way))
-        patience = gevent.Timeout(load.timeout_s) if load.timeout_s is not None else None
         status, version, fault = 0, "", None
+        patience = gevent.Timeout(load.timeout_s)
+        patience.start()
         try:
-            if patience is not None:
-                patience.start()
-            with user.client.request(
-                load.method, load.path, name=load.name, data=body, headers=headers,
-                catch_response=True,
-            ) as response:  # fmt: skip
-                # A body that breaks off is reported here only; the status code alone looks fine.
-                fault = response.request_meta["exception"] or getattr(response, "error", None)
-                status = 0 if fault is not None else int(response.status_code)
-                version = _header(response, "x-version")
-                response.success()
+            with self.client.request(load.method, load.path, body, headers) as response:
+                response.read()
+                status, version = response.get_code(), _text(response.get("x-version"))
         except gevent.Timeout as timeout:
             if timeout is not patience:
                 raise
-            status, fault = 0, timeout
+            fault = timeout
+        except (OSError, HTTPParseError) as error:
+            fault = error
         finally:
-            if patience is not None:
-                patience.close()
+            patience.close()
         self.finish(request, status, version, fault)
 
     def finish(
@@ -186,8 +189,6 @@ class Load:
         meta = self.under_way.pop(request, None)
         if meta is None:
             return
-        # The client wraps a timeout into "retries exceeded" and keeps the cause aside.
-        fault = getattr(fault, "original", None) or fault
         if isinstance(fault, OSError) and fault.errno in EXHAUSTED:
             self.generator_faults += 1
         kind, text = _outcome(status, fault)
@@ -237,9 +238,8 @@ def _fill(load: FunctionLoad, cohort: str, request: str) -> tuple[dict[str, str]
     return headers, body.replace("$function", load.name).encode()
 
 
-def _header(response: Any, name: str) -> str:
-    value = response.headers.get(name) if response.headers is not None else None
-    return ",".join(value) if isinstance(value, list) else value or ""
+def _text(header: str | list[str] | None) -> str:
+    return ",".join(header) if isinstance(header, list) else header or ""
 
 
 def _outcome(status: int, fault: BaseException | None) -> tuple[str, str]:
@@ -253,27 +253,18 @@ def _outcome(status: int, fault: BaseException | None) -> tuple[str, str]:
     return ("ok", "") if 200 <= status < 300 else ("error", f"status {status}")
 
 
-class OpenLoopUser(locust.FastHttpUser):
-    """The dispatcher. One is spawned; it sends the whole schedule."""
+class Dispatcher(locust.User):
+    """The one user, which sends the whole schedule."""
 
     abstract = True
-    fixed_count = 1
     load: Load
-    done: gevent.event.Event
-
-    def on_start(self) -> None:
-        """Make the shared client send once and believe every status code it is given."""
-        agent = self.client.client
-        # Per-request switches of FastHttpSession restore shared state and race with one another.
-        agent.redirect_response_codes = frozenset()
-        agent.valid_response_codes = frozenset(range(100, 1000))
-        agent.cookiejar = None
+    done: Event
 
     @locust.task
     def run_schedule(self) -> None:
         """Send everything, once."""
         try:
-            self.load.dispatch(self)
+            self.load.dispatch()
         except Exception as error:
             self.load.stop(f"dispatcher failed: {error!r}", abort=True)
             raise
@@ -309,23 +300,11 @@ def _raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _prepare(load: Load) -> tuple[Environment, gevent.event.Event]:
-    target = resolve_loopback(load.plan.base_url)
-    ceiling_s = load.plan.duration_s + load.plan.drain_s + 10.0
-    done = gevent.event.Event()
-    user = type("Dispatcher", (OpenLoopUser,), {
-        "abstract": False, "host": target.url, "load": load, "done": done,
-        # One place for every request of the plan: no request ever waits for a connection.
-        "client_pool": OneAttemptPool(concurrency=len(load.schedule) + 1,
-                                      network_timeout=ceiling_s, connection_timeout=ceiling_s),
-    })  # fmt: skip
-    # A dispatcher that fails must end; Locust's habit is to log the error and run the task again.
-    return Environment(user_classes=[user], host=target.url, catch_exceptions=False), done
-
-
 def _run(load: Load) -> None:
-    environment, done = _prepare(load)
-    runner = environment.create_local_runner()
+    done = Event()
+    user = type("Dispatching", (Dispatcher,), {"abstract": False, "load": load, "done": done})
+    # A dispatcher that fails must end; Locust's habit is to log the error and run the task again.
+    runner = Environment(user_classes=[user], catch_exceptions=False).create_local_runner()
     flusher = gevent.spawn(load.output.flush_for_ever)
     # What exists now lives as long as the process; without this a full collection walks all of it.
     gc.collect()

@@ -262,5 +262,7 @@ def _environment() -> dict[str, str]:
     """The child's environment: this project's packages first, and none of Locust's settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
     root = str(Path(chaos.__file__).resolve().parent.parent)
+    # The target is a numeric address by then; the default resolver takes a thread for each look-up.
+    kept["GEVENT_RESOLVER"] = "block"
     kept["PYTHONPATH"] = os.pathsep.join(filter(None, [root, kept.get("PYTHONPATH", "")]))
     return kept
