@@ -84,9 +84,7 @@ class Header(_Part):
     timelines: tuple[int, ...] = ()
     load: LoadFacts | None = None
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, validate_by_name=True, validate_by_alias=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True, validate_by_alias=True)
 
     def to_json(self) -> str:
         """The text of run.json."""

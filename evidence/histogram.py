@@ -80,9 +80,7 @@ def count_up_to(edges: NDArray[np.float64], threshold_s: float) -> int:
     """
     place = int(np.searchsorted(edges, threshold_s, side="left"))
     if place == len(edges) or edges[place] != threshold_s:
-        raise JudgeError(
-            f"latency threshold {threshold_s:g} s must be one of the record's histogram edges"
-        )
+        raise JudgeError(f"latency threshold {threshold_s:g} s must be one of the record's histogram edges")
     return place + 1
 
 
@@ -96,9 +94,7 @@ def quantile_at_most(
     return int(histogram[: count_up_to(edges, threshold_s)].sum()) >= rank(quantile, total)
 
 
-def quantile_upper_s(
-    histogram: NDArray[np.integer], edges: NDArray[np.float64], quantile: float
-) -> float | None:
+def quantile_upper_s(histogram: NDArray[np.integer], edges: NDArray[np.float64], quantile: float) -> float | None:
     """Upper edge of the bin that holds the quantile; inf in the last bin, None without values."""
     total = int(histogram.sum())
     if total == 0:

@@ -52,9 +52,7 @@ class RunRecord:
         try:
             folder.mkdir(parents=True, exist_ok=False)
         except FileExistsError:
-            raise RecordExistsError(
-                f"{folder}: is there already; a run record is never overwritten"
-            ) from None
+            raise RecordExistsError(f"{folder}: is there already; a run record is never overwritten") from None
         except OSError as error:
             raise RecordError(f"{folder}: cannot be made: {error.strerror}") from error
         record = cls(folder, header)
@@ -104,9 +102,7 @@ class RunRecord:
         """Write samples.parquet."""
         bins = len(self.header.edges_s) + 1
         if samples.latency.shape[1:] != (bins,):
-            raise TableError(
-                f"samples column latency is {samples.latency.shape}, must be (rows, {bins})"
-            )
+            raise TableError(f"samples column latency is {samples.latency.shape}, must be (rows, {bins})")
         self._write_table("samples", schema.samples_to_arrow(samples))
 
     def write_ledger(self, ledger: Ledger) -> None:
@@ -120,13 +116,12 @@ class RunRecord:
     def recorded(self, *, timelines: Sequence[int] = (0,), load: LoadFacts | None = None) -> None:
         """Move to phase recorded.
 
-        `timelines` are the replications whose events, samples and ledger are kept. Raises RecordMissingError when events, samples or ledger have not been written.
+        `timelines` are the replications whose events, samples and ledger are kept. Raises
+        RecordMissingError when events, samples or ledger have not been written.
         """
         for name in ("events", "samples", "ledger"):
             if not (self.folder / f"{name}.parquet").exists():
-                raise RecordMissingError(
-                    f"{self.folder}: {name}.parquet must be written before phase recorded"
-                )
+                raise RecordMissingError(f"{self.folder}: {name}.parquet must be written before phase recorded")
         update = {"phase": Phase.RECORDED, "timelines": tuple(timelines), "load": load}
         self._write_header(self.header.model_copy(update=update))
 
@@ -191,9 +186,7 @@ class RunRecord:
     def _read_table(self, name: str) -> pa.Table:
         path = self.folder / f"{name}.parquet"
         if not path.exists():
-            raise RecordMissingError(
-                f"{path}: missing (the record is in phase {self.header.phase.value})"
-            )
+            raise RecordMissingError(f"{path}: missing (the record is in phase {self.header.phase.value})")
         try:
             return pq.read_table(path)
         except (pa.ArrowInvalid, OSError) as error:

@@ -55,10 +55,7 @@ SAMPLES = pa.schema(
         _required("window_start_s", pa.float64()),
         *(_required(name, pa.string()) for name in ("service", "version", "cohort", "function")),
         _required("requests", pa.int64()),
-        *(
-            _required(f"failed_{kind}", pa.int64())
-            for kind in ("error", "timeout", "refused", "unfinished")
-        ),
+        *(_required(f"failed_{kind}", pa.int64()) for kind in ("error", "timeout", "refused", "unfinished")),
         _required("latency", pa.list_(pa.int32())),
     ]
 )
@@ -100,9 +97,7 @@ def check(table: pa.Table, schema: pa.Schema, what: str) -> pa.Table:
         if column.type != field.type:
             raise TableError(f"{what} column {field.name} is {column.type}, must be {field.type}")
         if not field.nullable and column.null_count:
-            raise TableError(
-                f"{what} column {field.name} has {column.null_count} nulls, must have none"
-            )
+            raise TableError(f"{what} column {field.name} has {column.null_count} nulls, must have none")
     return table
 
 
@@ -110,9 +105,7 @@ def _table(columns: list[object], schema: pa.Schema, what: str) -> pa.Table:
     arrays = []
     for field, column in zip(schema, columns, strict=True):
         try:
-            arrays.append(
-                column if isinstance(column, pa.Array) else pa.array(column, type=field.type)
-            )
+            arrays.append(column if isinstance(column, pa.Array) else pa.array(column, type=field.type))
         except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError) as error:
             raise TableError(f"{what} column {field.name} must be {field.type}: {error}") from error
     return check(pa.Table.from_arrays(arrays, schema=schema), schema, what)
@@ -145,8 +138,7 @@ def samples_to_arrow(samples: Samples) -> pa.Table:
     if excess.size:
         row = int(excess[0])
         raise TableError(
-            f"samples row {row}: failed (={samples.failed()[row]}) must be <= "
-            f"requests (={samples.requests[row]})"
+            f"samples row {row}: failed (={samples.failed()[row]}) must be <= requests (={samples.requests[row]})"
         )
     names = [name for name in SAMPLES.names if name != "latency"]
     columns: list[object] = [np.asarray(getattr(samples, name)) for name in names]
@@ -163,9 +155,7 @@ def samples_from_arrow(table: pa.Table, bins: int) -> Samples:
     column = table.column("latency").combine_chunks()
     lengths = np.diff(column.offsets.to_numpy()) if len(column) else np.empty(0, np.int32)
     if (lengths != bins).any():
-        raise TableError(
-            f"samples column latency has {int(lengths[lengths != bins][0])} bins, must have {bins}"
-        )
+        raise TableError(f"samples column latency has {int(lengths[lengths != bins][0])} bins, must have {bins}")
     histogram = column.flatten().to_numpy().reshape(-1, bins)
     text = {"service", "version", "cohort", "function"}
     plain: dict[str, Any] = {
@@ -181,16 +171,11 @@ def ledger_to_arrow(ledger: Ledger) -> pa.Table:
     unknown = ~np.isin(ledger.outcome, WRITE_OUTCOMES)
     if unknown.any():
         value = str(ledger.outcome[unknown][0])
-        raise TableError(
-            f"ledger column outcome has {value!r}, must be one of {', '.join(WRITE_OUTCOMES)}"
-        )
+        raise TableError(f"ledger column outcome has {value!r}, must be one of {', '.join(WRITE_OUTCOMES)}")
     columns: list[object] = [
-        np.asarray(getattr(ledger, name))
-        for name in ("replication", "store", "function", "write_id", "invoked_s")
+        np.asarray(getattr(ledger, name)) for name in ("replication", "store", "function", "write_id", "invoked_s")
     ]
-    columns.append(
-        pa.array(ledger.acknowledged_s, type=pa.float64(), mask=np.isnan(ledger.acknowledged_s))
-    )
+    columns.append(pa.array(ledger.acknowledged_s, type=pa.float64(), mask=np.isnan(ledger.acknowledged_s)))
     columns.append(np.asarray(ledger.outcome))
     columns.append(pa.array(ledger.found == 1, type=pa.bool_(), mask=ledger.found < 0))
     return _table(columns, LEDGER, "ledger")
@@ -219,11 +204,12 @@ def measures_to_arrow(measures: Sequence[FunctionMeasure]) -> pa.Table:
 
 def measures_from_arrow(table: pa.Table) -> list[FunctionMeasure]:
     """The reverse of measures_to_arrow."""
-    rows: list[dict[str, Any]] = check(table, MEASURES, "measures").to_pylist()
-    return [
-        FunctionMeasure(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()})
-        for row in rows
-    ]
+    measures = []
+    for row in check(table, MEASURES, "measures").to_pylist():
+        # Arrow gives lists where the measure holds tuples.
+        fixed: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
+        measures.append(FunctionMeasure(**fixed))
+    return measures
 
 
 def _strings(table: pa.Table, name: str) -> np.ndarray[tuple[int], np.dtype[np.str_]]:

@@ -120,9 +120,7 @@ class Samples(_Columns):
 
     def failed(self) -> NDArray[np.int64]:
         """Failed requests of every kind, [rows]."""
-        return (
-            self.failed_error + self.failed_timeout + self.failed_refused + self.failed_unfinished
-        )
+        return self.failed_error + self.failed_timeout + self.failed_refused + self.failed_unfinished
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +145,7 @@ class Ledger(_Columns):
         """No rows."""
         text = np.empty(0, dtype="<U1")
         time = np.empty(0, dtype=np.float64)
-        return cls(
-            np.empty(0, dtype=np.int32), text, text, text, time, time, text, np.empty(0, np.int8)
-        )
+        return cls(np.empty(0, dtype=np.int32), text, text, text, time, time, text, np.empty(0, np.int8))
 
     def of_replication(self, replication: int) -> Ledger:
         """The rows of one replication."""
@@ -181,9 +177,7 @@ class Writes:
     outcome: NDArray[np.integer[Any]]
     found: NDArray[np.integer[Any]]
 
-    def ledger(
-        self, stores: Sequence[str], functions: Sequence[str], *, replication: int = 0
-    ) -> Ledger:
+    def ledger(self, stores: Sequence[str], functions: Sequence[str], *, replication: int = 0) -> Ledger:
         """Rows for the record; a write's id is its number."""
         count = len(self.store)
         return Ledger(
@@ -225,9 +219,7 @@ class ClientCells:
                 raise TableError(f"ClientCells.{name} has shape {actual}, must be {wanted}")
 
     @classmethod
-    def of(
-        cls, samples: Samples, functions: Sequence[str], resolution_s: float, bins: int
-    ) -> ClientCells:
+    def of(cls, samples: Samples, functions: Sequence[str], resolution_s: float, bins: int) -> ClientCells:
         """The client rows of one replication's samples; rows of the same cell are added up."""
         rows = samples.where(samples.service == CLIENT)
         cohorts = tuple(str(name) for name in np.unique(rows.cohort)) or ("default",)

@@ -1,0 +1,101 @@
+"""Judge a stored run, again or for the first time, from what its folder holds and nothing else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from evidence.errors import JudgeError, RecordForeignError
+from evidence.header import Phase, ScenarioText, World
+from evidence.judging import judge
+from evidence.measures import FunctionMeasure
+from evidence.measuring import measure_record
+from evidence.record import RunRecord
+from evidence.verdicts import Check, Status, Verdict, guarded
+from scenarios.errors import ScenarioError
+from scenarios.loading import load_text
+from scenarios.models import Scenario
+
+__all__ = ["assess", "scenario_of"]
+
+
+def scenario_of(record: RunRecord) -> Scenario:
+    """The scenario as the record keeps it.
+
+    Raises RecordForeignError when the text does not match its digest, JudgeError when it can no longer be read.
+    """
+    stored = record.header.scenario
+    if ScenarioText.of(stored.name, stored.text).digest != stored.digest:
+        raise RecordForeignError(f"{record.folder}: the scenario's text does not match its digest {stored.digest}")
+    try:
+        return load_text(stored.text, stored.source or f"{record.folder}/run.json")
+    except ScenarioError as error:
+        raise JudgeError(f"{record.folder}: the stored scenario cannot be read: {error}") from error
+
+
+def assess(folder: Path) -> Verdict:
+    """Judge the record in `folder` and write verdict.json (for a drill, measures.parquet too).
+
+    Raises EvidenceError when there is no record to judge. What is wrong inside a record is a verdict: error.
+    """
+    record = RunRecord.open(folder)
+    scenario = scenario_of(record)
+    if record.header.phase is Phase.STARTED:
+        verdict = judge(scenario, record.header, record.events(), [])
+    elif record.header.world is World.STAGING:
+        verdict = _assess_drill(record, scenario)
+    else:
+        verdict = _assess_simulation(record, scenario)
+    record.judged(verdict.to_json())
+    return verdict
+
+
+def _assess_drill(record: RunRecord, scenario: Scenario) -> Verdict:
+    events = record.events()
+    measures: list[FunctionMeasure] = []
+
+    def measured() -> list[Check]:
+        measures.extend(_recompute(record, scenario))
+        record.write_measures(measures)
+        return []
+
+    problems = guarded("measures", record.header.run_id, measured)
+    return judge(scenario, record.header, events, measures, problems)
+
+
+def _assess_simulation(record: RunRecord, scenario: Scenario) -> Verdict:
+    measures = record.measures()
+    recomputed = guarded("record", record.header.run_id, lambda: _disagreements(measures, _recompute(record, scenario)))
+    return judge(scenario, record.header, record.events(), measures, recomputed)
+
+
+def _recompute(record: RunRecord, scenario: Scenario) -> list[FunctionMeasure]:
+    return measure_record(scenario, record.header, record.events(), record.samples(), record.ledger())
+
+
+def _disagreements(stored: Sequence[FunctionMeasure], recomputed: Sequence[FunctionMeasure]) -> Iterator[Check]:
+    """An error for each replication and function whose kept timeline says something else than its measure."""
+    by_key = {(row.replication, row.function): row for row in stored}
+    for row in recomputed:
+        subject = f"replication {row.replication}, {row.function}"
+        kept = by_key.get((row.replication, row.function))
+        if kept is None:
+            yield Check("record", subject, Status.ERROR, "timeline kept, but measures have no such row")
+            continue
+        for field in fields(FunctionMeasure):
+            ours, theirs = getattr(row, field.name), getattr(kept, field.name)
+            # A simulator need not carry service rows for every replication, only for kept timelines.
+            if field.name == "services_unhealthy" and (ours is None or theirs is None):
+                continue
+            if not _same(ours, theirs):
+                reason = f"{field.name} is {theirs!r} in measures, {ours!r} from the timeline"
+                yield Check("record", subject, Status.ERROR, reason)
+
+
+def _same(ours: Any, theirs: Any) -> bool:
+    if isinstance(ours, float) and isinstance(theirs, float):
+        return math.isclose(ours, theirs, rel_tol=1e-9, abs_tol=1e-9)
+    return bool(ours == theirs)

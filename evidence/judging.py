@@ -1,0 +1,172 @@
+"""The judge: measures and timeline in, verdict out. Pure; one set of rules a world.
+
+Simulation: shares over replications against the scenario's expectations, by their intervals. A function
+without an expectation is reported, not judged. Staging: one run, so each objective itself, and always.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from evidence.events import Event, EventKind, Outcome
+from evidence.header import Header, Phase, World
+from evidence.measures import FunctionMeasure
+from evidence.reach import stores_written
+from evidence.statistics import mean_with_interval, share_with_interval
+from evidence.verdicts import Check, Status, Verdict, guarded, judge_estimate, judge_value
+from scenarios.models import Scenario
+from scenarios.quantities import Bound
+
+__all__ = ["judge"]
+
+
+def judge(
+    scenario: Scenario,
+    header: Header,
+    events: Sequence[Event],
+    measures: Sequence[FunctionMeasure],
+    extra: Sequence[Check] = (),
+) -> Verdict:
+    """The verdict on one record. `extra` are checks already made, on the record itself."""
+    checks = list(extra)
+    checks += guarded("record", header.run_id, lambda: _record_checks(header, events))
+    if any(check.status is Status.ERROR for check in checks):
+        return Verdict(header.run_id, tuple(checks))  # what was measured proves nothing
+    in_simulation = header.world is World.SIMULATION
+    for name in scenario.functions:
+        rows = [row for row in measures if row.function == name]
+        rules = _simulated_function if in_simulation else _drilled_function
+        checks += guarded("function", name, lambda r=rules, n=name, m=rows: r(scenario, n, m))  # type: ignore[misc]
+    if not in_simulation:
+        checks += guarded("restored", "system", lambda: _restored(events))
+    first = next(iter(scenario.functions))
+    runs = [row for row in measures if row.function == first]
+    rules_of_release = _simulated_release if in_simulation else _drilled_release
+    checks += guarded("release", "release", lambda: rules_of_release(scenario, runs))
+    return Verdict(header.run_id, tuple(checks))
+
+
+def _record_checks(header: Header, events: Sequence[Event]) -> Iterator[Check]:
+    if header.phase is Phase.STARTED:
+        yield Check("record", header.run_id, Status.ERROR, "unfinished: phase is started, must be recorded")
+        return
+    if header.world is World.SIMULATION:
+        return
+    load = header.load
+    if load is None:
+        yield Check("load", "client", Status.ERROR, "no facts about the load: was it valid?")
+    elif not load.valid:
+        reason = (
+            f"invalid load: dispatch lateness p99 {load.lateness_p99_s * 1e3:.1f} ms > "
+            f"{load.lateness_bound_s * 1e3:.1f} ms"
+        )
+        yield Check("load", "client", Status.ERROR, reason)
+    for event in events:
+        if event.kind in (EventKind.ERROR, EventKind.STOP):
+            reason = f"{event.kind} at {event.time_s:.2f} s: {_detail_text(event)}"
+            yield Check(str(event.kind), event.subject, Status.ERROR, reason)
+
+
+def _restored(events: Sequence[Event]) -> Iterator[Check]:
+    """What the last look at the system found, where the run took one."""
+    looks = [event for event in events if event.kind == EventKind.VERIFY]
+    if not looks:
+        return
+    differences = looks[-1].detail.get("differences", [])
+    status = Status.FAIL if differences else Status.PASS
+    shown = ": " + "; ".join(str(each) for each in differences) if differences else ""
+    yield Check("restored", "system", status, f"{len(differences)} differences from the baseline{shown}")
+
+
+def _detail_text(event: Event) -> str:
+    return ", ".join(f"{key} {value}" for key, value in event.detail.items()) or event.subject
+
+
+def _simulated_function(scenario: Scenario, name: str, rows: Sequence[FunctionMeasure]) -> Iterator[Check]:
+    expected = scenario.expect.functions.get(name)
+    if expected is None:
+        return
+    if expected.rto_attainment is not None:
+        met = [row.met_rto is True for row in rows]
+        yield _share("rto_attainment", name, met, expected.rto_attainment)
+    if expected.rpo_attainment is not None:
+        met = [row.met_rpo is True for row in rows if row.acknowledged_writes]
+        yield _share("rpo_attainment", name, met, expected.rpo_attainment)
+    if expected.failed_share is not None:
+        shares = [row.failed_share for row in rows if row.failed_share is not None]
+        if shares:
+            estimate = mean_with_interval(shares)
+            yield judge_estimate("failed_share", name, estimate, expected.failed_share)
+        else:
+            yield Check("failed_share", name, Status.INCONCLUSIVE, "failed_share: no data (0 replications)")
+
+
+def _share(name: str, subject: str, hits: Sequence[bool], bound: Bound) -> Check:
+    if not hits:
+        return Check(name, subject, Status.INCONCLUSIVE, f"{name}: no data (0 replications)")
+    return judge_estimate(name, subject, share_with_interval(sum(hits), len(hits)), bound)
+
+
+def _simulated_release(scenario: Scenario, runs: Sequence[FunctionMeasure]) -> Iterator[Check]:
+    expected = scenario.expect.release
+    bad = [run.outcome == Outcome.ROLLED_BACK for run in runs if run.defects]
+    good = [run for run in runs if not run.defects]
+    if expected.caught is not None:
+        yield _share("caught", "release", bad, expected.caught)
+    if expected.false_alarms is not None:
+        alarms = [run.outcome == Outcome.ROLLED_BACK for run in good]
+        yield _share("false_alarms", "release", alarms, expected.false_alarms)
+    if expected.completed is not None:
+        done = [run.outcome == Outcome.PROMOTED for run in good]
+        yield _share("completed", "release", done, expected.completed)
+
+
+def _drilled_function(scenario: Scenario, name: str, rows: Sequence[FunctionMeasure]) -> Iterator[Check]:
+    function = scenario.functions[name]
+    if len(rows) != 1:
+        yield Check("rto", name, Status.ERROR, f"measures: must be 1 row, are {len(rows)}")
+        return
+    row = rows[0]
+    if row.requests == 0:
+        yield Check("rto", name, Status.ERROR, "rto: no data (0 requests)")
+    elif row.rto_censored:
+        reason = f"rto > {row.rto_s:g} s, not recovered by the end (objective {function.rto_s:g} s)"
+        yield Check("rto", name, Status.FAIL, reason)
+    else:
+        yield judge_value("rto", name, row.rto_s, Bound("<=", function.rto_s), " s")
+    if stores_written(scenario, function):
+        yield _drilled_rpo(row, function.rpo_s)
+    expected = scenario.expect.functions.get(name)
+    if expected is not None and expected.failed_share is not None and row.failed_share is not None:
+        yield judge_value("failed_share", name, row.failed_share, expected.failed_share)
+
+
+def _drilled_rpo(row: FunctionMeasure, objective_s: float) -> Check:
+    if row.acknowledged_writes == 0 or row.rpo_s is None:
+        return Check("rpo", row.function, Status.ERROR, "rpo: no data (0 acknowledged writes)")
+    counts = f"{row.lost_writes} of {row.acknowledged_writes} acknowledged writes missing"
+    if row.met_rpo is None:
+        reason = f"rpo {row.rpo_s:g} s, but some acknowledged writes were not looked up; {counts}"
+        return Check("rpo", row.function, Status.INCONCLUSIVE, reason)
+    op = "<=" if row.met_rpo else ">"
+    status = Status.PASS if row.met_rpo else Status.FAIL
+    return Check("rpo", row.function, status, f"rpo {row.rpo_s:g} s {op} {objective_s:g} s ({counts})")
+
+
+def _drilled_release(scenario: Scenario, runs: Sequence[FunctionMeasure]) -> Iterator[Check]:
+    """One run says something about `caught` or about the other two, never about all."""
+    if not runs:
+        return
+    run, expected = runs[0], scenario.expect.release
+    names = ", ".join(run.defects) or "none"
+    reason = f"release {run.outcome}, defects: {names}"
+    if run.defects and expected.caught is not None:
+        yield _one("caught", run.outcome == Outcome.ROLLED_BACK, reason)
+    if not run.defects and expected.false_alarms is not None:
+        yield _one("false_alarms", run.outcome != Outcome.ROLLED_BACK, reason)
+    if not run.defects and expected.completed is not None:
+        yield _one("completed", run.outcome == Outcome.PROMOTED, reason)
+
+
+def _one(name: str, holds: bool, reason: str) -> Check:
+    return Check(name, "release", Status.PASS if holds else Status.FAIL, reason)

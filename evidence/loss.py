@@ -1,0 +1,91 @@
+"""RPO achieved: how far back acknowledged writes are missing, from the ledger of writes.
+
+RPO achieved is the time of failure minus the acknowledgement time of the oldest acknowledged write
+that is missing after recovery; 0 when none is missing. The failure is the end of exposure: the
+first moment, at or after the newest missing acknowledgement, at which the loss can have stopped.
+Writes of unknown fate (indeterminate ones that are not there, acknowledged ones that nobody looked
+up) make the RPO an interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evidence.tables import INDETERMINATE_WRITE, OK_WRITE, Writes
+
+__all__ = ["Loss", "loss_of", "worst_loss"]
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Loss of one function in one store. Seconds and counts of writes.
+
+    rpo_s: acknowledged writes found missing. rpo_unchecked_s: counting those not looked up as
+    missing too. rpo_high_s: counting indeterminate writes that are not there as well, from their
+    invocation.
+    """
+
+    rpo_s: float
+    rpo_unchecked_s: float
+    rpo_high_s: float
+    acknowledged: int
+    lost: int
+    indeterminate: int
+
+    def met(self, objective_s: float) -> bool | None:
+        """Whether the objective is met; None when writes that nobody looked up could break it.
+
+        Only acknowledged writes decide: nobody was promised the others.
+        """
+        if self.rpo_s > objective_s:
+            return False
+        return None if self.rpo_unchecked_s > objective_s else True
+
+
+def loss_of(writes: Writes, rows: NDArray[np.bool_], ends_s: Sequence[float], end_s: float) -> Loss:
+    """Loss among the chosen rows; ends_s are the exposure's ends in order, end_s the end of the run."""
+    outcome, found = writes.outcome[rows], writes.found[rows]
+    acknowledged_s, invoked_s = writes.acknowledged_s[rows], writes.invoked_s[rows]
+    times_s = np.where(np.isnan(acknowledged_s), invoked_s, acknowledged_s)
+    promised = outcome == OK_WRITE
+    lost = promised & (found == 0)
+    unchecked = promised & (found < 0)
+    indeterminate = outcome == INDETERMINATE_WRITE
+
+    def reaching_back(missing: NDArray[np.bool_]) -> float:
+        if not missing.any():
+            return 0.0
+        times = times_s[missing]
+        newest = times.max()
+        failure_s = next((end for end in ends_s if end >= newest), max(end_s, newest))
+        return float(failure_s - times.min())
+
+    rpo_s = reaching_back(lost)
+    rpo_unchecked_s = max(rpo_s, reaching_back(lost | unchecked))
+    unknown = lost | unchecked | (indeterminate & (found != 1))
+    return Loss(
+        rpo_s=rpo_s,
+        rpo_unchecked_s=rpo_unchecked_s,
+        rpo_high_s=max(rpo_unchecked_s, reaching_back(unknown)),
+        acknowledged=int(promised.sum()),
+        lost=int(lost.sum()),
+        indeterminate=int(indeterminate.sum()),
+    )
+
+
+def worst_loss(losses: Sequence[Loss]) -> Loss | None:
+    """A function's loss over its stores: the worst times, the writes added up; None without stores."""
+    if not losses:
+        return None
+    return Loss(
+        rpo_s=max(loss.rpo_s for loss in losses),
+        rpo_unchecked_s=max(loss.rpo_unchecked_s for loss in losses),
+        rpo_high_s=max(loss.rpo_high_s for loss in losses),
+        acknowledged=sum(loss.acknowledged for loss in losses),
+        lost=sum(loss.lost for loss in losses),
+        indeterminate=sum(loss.indeterminate for loss in losses),
+    )

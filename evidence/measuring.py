@@ -1,0 +1,220 @@
+"""From what a run recorded to what it meant: one FunctionMeasure per business function.
+
+Pure, and the same for both worlds. `MeasurePlan` holds what depends on the scenario alone, so that
+measuring one of thousands of replications is a handful of numpy calls a function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evidence.episodes import find_episodes, longest
+from evidence.errors import JudgeError
+from evidence.events import Event
+from evidence.header import Header
+from evidence.health import Criteria, cells_until, fit, good_windows, names_where
+from evidence.histogram import edges_s
+from evidence.loss import loss_of, worst_loss
+from evidence.measures import FunctionMeasure
+from evidence.reach import services_used, stores_written
+from evidence.service_health import ServiceCells, unhealthy_services
+from evidence.tables import ClientCells, Ledger, Samples, Writes
+from evidence.timeline import Parts, Timeline
+from scenarios.models import Function, Scenario
+
+__all__ = ["FunctionPlan", "MeasurePlan", "function_health", "measure", "measure_record"]
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionPlan:
+    """What measuring one function needs to know; `stores` are places in MeasurePlan.stores."""
+
+    name: str
+    function: Function
+    criteria: Criteria
+    services: frozenset[str]
+    stores: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MeasurePlan:
+    """What measuring needs to know of a scenario. `stores` and functions give the codes of Writes."""
+
+    functions: tuple[FunctionPlan, ...]
+    stores: tuple[str, ...]
+    edges: NDArray[np.float64]
+    duration_s: float
+    resolution_s: float
+    window_cells: int
+    consecutive: int
+
+    @classmethod
+    def of(cls, scenario: Scenario, edges: Sequence[float] | None = None) -> MeasurePlan:
+        """For histograms with these edges in seconds, by default the scenario's own."""
+        grid = edges_s(scenario) if edges is None else np.asarray(edges, dtype=np.float64)
+        stores = tuple(scenario.system.stores)
+        functions = tuple(
+            FunctionPlan(
+                name=name,
+                function=function,
+                criteria=Criteria.of(function.good, grid),
+                services=frozenset(services_used(scenario, function)[0]),
+                stores=tuple(stores.index(store) for store in stores_written(scenario, function)),
+            )
+            for name, function in scenario.functions.items()
+        )
+        return cls(
+            functions=functions,
+            stores=stores,
+            edges=grid,
+            duration_s=scenario.duration_s,
+            resolution_s=scenario.measure.resolution_s,
+            window_cells=scenario.measure.window_cells,
+            consecutive=scenario.measure.consecutive,
+        )
+
+    @property
+    def function_names(self) -> tuple[str, ...]:
+        """Functions in the scenario's order."""
+        return tuple(plan.name for plan in self.functions)
+
+
+def measure(
+    plan: MeasurePlan,
+    events: Iterable[Event],
+    cells: ClientCells,
+    writes: Writes,
+    *,
+    strategy: str,
+    replication: int = 0,
+    services: ServiceCells | None = None,
+) -> list[FunctionMeasure]:
+    """Measures of one replication, in the order of the scenario's functions.
+
+    cells.functions must be the plan's functions; writes carry the codes of the plan's stores and
+    functions. Without `services`, unhealthy services stay unknown. Raises JudgeError when the
+    functions differ.
+    """
+    if cells.functions != plan.function_names:
+        raise JudgeError(f"functions are {cells.functions}, must be {plan.function_names}")
+    timeline = Timeline.of(events)
+    unhealthy = None if services is None else unhealthy_services(plan, services)
+    return [
+        _measure_function(plan, place, timeline, cells, writes, strategy, replication, unhealthy)
+        for place in range(len(plan.functions))
+    ]
+
+
+def function_health(plan: MeasurePlan, place: int, cells: ClientCells, end_s: float) -> NDArray[np.bool_]:
+    """Good or not for every whole cell before end_s, of the function at `place`."""
+    count = cells_until(end_s, plan.resolution_s)
+    return good_windows(
+        plan.functions[place].criteria,
+        plan.window_cells,
+        fit(cells.requests[:, place].sum(axis=1), count),
+        fit(cells.failed[:, place].sum(axis=(1, 2)), count),
+        fit(cells.latency[:, place].sum(axis=1), count),
+    )
+
+
+def _measure_function(
+    plan: MeasurePlan,
+    place: int,
+    timeline: Timeline,
+    cells: ClientCells,
+    writes: Writes,
+    strategy: str,
+    replication: int,
+    unhealthy: tuple[str, ...] | None,
+) -> FunctionMeasure:
+    one = plan.functions[place]
+    function = one.function
+    end_s = timeline.load_end_s(plan.duration_s)
+    good = function_health(plan, place, cells, end_s)
+    episodes = find_episodes(good, plan.window_cells, plan.consecutive, plan.resolution_s)
+    worst = longest(episodes)
+    cause = None if worst is None else timeline.cause(worst, plan.resolution_s)
+    parts = Parts() if worst is None else timeline.parts(worst)
+    rto_s = 0.0 if worst is None else worst.length_s
+    censored = any(episode.censored for episode in episodes)
+    requests = int(cells.requests[:, place].sum())
+    by_kind = [int(count) for count in cells.failed[:, place].sum(axis=(0, 1))]
+    failed = sum(by_kind)
+    cohorts_hit = names_where(cells.failed[:, place].sum(axis=(0, 2)) > 0, cells.cohorts)
+    ends_s = timeline.exposure_ends_s()
+    mine = writes.function == place
+    losses = [loss_of(writes, mine & (writes.store == s), ends_s, end_s) for s in one.stores]
+    loss = worst_loss(losses)
+    return FunctionMeasure(
+        replication=replication,
+        strategy=strategy,
+        function=one.name,
+        tier=function.tier,
+        impact_start_s=None if worst is None else worst.start_s,
+        rto_s=rto_s,
+        rto_censored=censored,
+        rto_from_cause_s=None if worst is None or cause is None else worst.end_s - cause.time_s,
+        cause=None if cause is None else f"{cause.kind} {cause.subject}".strip(),
+        detect_s=parts.detect_s,
+        decide_s=parts.decide_s,
+        act_s=parts.act_s,
+        stabilise_s=parts.stabilise_s,
+        episodes=len(episodes),
+        downtime_s=sum(episode.length_s for episode in episodes),
+        requests=requests,
+        failed=failed,
+        failed_error=by_kind[0],
+        failed_timeout=by_kind[1],
+        failed_refused=by_kind[2],
+        failed_unfinished=by_kind[3],
+        failed_share=failed / requests if requests else None,
+        cohorts_hit=cohorts_hit,
+        services_unhealthy=None if unhealthy is None else tuple(name for name in unhealthy if name in one.services),
+        revenue_lost=None if function.revenue is None else failed * function.revenue.amount,
+        currency=None if function.revenue is None else function.revenue.currency,
+        rto_objective_s=function.rto_s,
+        met_rto=None if requests == 0 else _met_rto(rto_s, censored, function.rto_s),
+        rpo_s=None if loss is None else loss.rpo_s,
+        rpo_high_s=None if loss is None else loss.rpo_high_s,
+        rpo_objective_s=function.rpo_s,
+        met_rpo=None if loss is None or not loss.acknowledged else loss.met(function.rpo_s),
+        lost_writes=0 if loss is None else loss.lost,
+        indeterminate_writes=0 if loss is None else loss.indeterminate,
+        acknowledged_writes=0 if loss is None else loss.acknowledged,
+        outcome=timeline.outcome(),
+        defects=timeline.defects(),
+        tripped=bool(timeline.by_kind.get("guardrail-trip")),
+        release_duration_s=timeline.release_duration_s(),
+    )
+
+
+def _met_rto(rto_s: float, censored: bool, objective_s: float) -> bool:
+    """A censored RTO is never a pass: either its bound breaks the objective, or nobody knows."""
+    return not censored and rto_s <= objective_s
+
+
+def measure_record(
+    scenario: Scenario, header: Header, events: Sequence[Event], samples: Samples, ledger: Ledger
+) -> list[FunctionMeasure]:
+    """Measures of every replication whose timeline the tables hold (header.timelines)."""
+    plan = MeasurePlan.of(scenario, header.edges_s)
+    names = plan.function_names
+    measures: list[FunctionMeasure] = []
+    for replication in header.timelines:
+        rows = samples.of_replication(replication)
+        writes = ledger.of_replication(replication).writes(plan.stores, names)
+        cells = ClientCells.of(rows, names, plan.resolution_s, len(plan.edges) + 1)
+        measures += measure(
+            plan,
+            [event for event in events if event.replication == replication],
+            cells,
+            writes,
+            strategy=header.strategy,
+            replication=replication,
+            services=ServiceCells.of(rows, tuple(scenario.system.services), plan.resolution_s),
+        )
+    return measures

@@ -1,0 +1,147 @@
+"""Small, exact statistics: every figure of a report comes with its interval.
+
+Confidence is 95 % throughout unless told otherwise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from evidence.errors import JudgeError
+
+__all__ = [
+    "Estimate",
+    "mean_with_interval",
+    "paired_mean_difference",
+    "paired_share_difference",
+    "quantile_with_interval",
+    "share_with_interval",
+    "wilson_interval",
+]
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A value with its confidence interval; low and high may be infinite where data cannot bound it."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+def share_with_interval(hits: int, n: int, confidence: float = CONFIDENCE) -> Estimate:
+    """A binomial share with its Clopper-Pearson interval (Biometrika 26, 1934), by the beta quantiles.
+
+    Raises JudgeError unless 0 <= hits <= n and n >= 1.
+    """
+    if n < 1 or not 0 <= hits <= n:
+        raise JudgeError(f"hits(={hits}) of n(={n}) must be 0 <= hits <= n with n >= 1")
+    tail = (1.0 - confidence) / 2.0
+    low = 0.0 if hits == 0 else float(stats.beta.ppf(tail, hits, n - hits + 1))
+    high = 1.0 if hits == n else float(stats.beta.ppf(1.0 - tail, hits + 1, n - hits))
+    return Estimate(hits / n, low, high, n)
+
+
+def wilson_interval(hits: float, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Wilson's score interval for a share (JASA 22, 1927)."""
+    z = float(stats.norm.ppf(0.5 + confidence / 2.0))
+    share, square = hits / n, z * z / n
+    centre = (share + square / 2.0) / (1.0 + square)
+    half = z * math.sqrt(share * (1.0 - share) / n + square / (4.0 * n)) / (1.0 + square)
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def quantile_with_interval(values: ArrayLike, quantile: float, confidence: float = CONFIDENCE) -> Estimate:
+    """A quantile, the ceil(q n)-th smallest value, between order statistics that cover it.
+
+    The ranks come from the binomial distribution, each tail at most (1 - confidence) / 2 (Conover,
+    Practical Nonparametric Statistics, 3.2); where no rank does that, the end is infinite. Values may
+    be inf (censored). Raises JudgeError without values.
+    """
+    ranked: NDArray[np.float64] = np.sort(np.asarray(values, dtype=np.float64))
+    n = len(ranked)
+    if n == 0:
+        raise JudgeError("a quantile needs at least 1 value (got 0)")
+    tail = (1.0 - confidence) / 2.0
+    place = max(1, math.ceil(round(quantile * n, 9)))
+    # P(X_(r) > quantile) = P(B <= r - 1) for the low end, P(X_(s) < quantile) = P(B >= s) for the high.
+    low = int(stats.binom.ppf(tail, n, quantile))
+    while low > 0 and stats.binom.cdf(low - 1, n, quantile) > tail:
+        low -= 1
+    high = int(stats.binom.ppf(1.0 - tail, n, quantile)) + 1
+    return Estimate(
+        value=float(ranked[place - 1]),
+        low=-math.inf if low < 1 else float(ranked[low - 1]),
+        high=math.inf if high > n else float(ranked[high - 1]),
+        n=n,
+    )
+
+
+def mean_with_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:
+    """A mean with its t interval; with one value the interval is infinite. JudgeError without any."""
+    data = np.asarray(values, dtype=np.float64)
+    n = len(data)
+    if n == 0:
+        raise JudgeError("a mean needs at least 1 value (got 0)")
+    mean = float(data.mean())
+    if n == 1:
+        return Estimate(mean, -math.inf, math.inf, 1)
+    half = float(stats.t.ppf(0.5 + confidence / 2.0, n - 1) * data.std(ddof=1) / math.sqrt(n))
+    return Estimate(mean, mean - half, mean + half, n)
+
+
+def paired_mean_difference(ours: ArrayLike, theirs: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:
+    """Mean of ours - theirs, pair by pair, with its t interval. JudgeError when lengths differ."""
+    a, b = np.asarray(ours, dtype=np.float64), np.asarray(theirs, dtype=np.float64)
+    if a.shape != b.shape:
+        raise JudgeError(f"pairs need equal lengths (got {len(a)} and {len(b)})")
+    return mean_with_interval(a - b, confidence)
+
+
+def paired_share_difference(
+    ours: Sequence[bool] | NDArray[np.bool_],
+    theirs: Sequence[bool] | NDArray[np.bool_],
+    confidence: float = CONFIDENCE,
+) -> Estimate:
+    """Difference of two paired shares with Newcombe's score interval.
+
+    Method 10 of Newcombe, "Improved confidence intervals for the difference between binomial
+    proportions based on paired data", Statistics in Medicine 17 (1998) 2635-2650: Wilson limits of the
+    two shares combined with the correlation of the pairs (continuity-corrected when positive).
+    """
+    a, b = np.asarray(ours, dtype=bool), np.asarray(theirs, dtype=bool)
+    if a.shape != b.shape or len(a) == 0:
+        raise JudgeError(f"pairs need equal lengths above 0 (got {len(a)} and {len(b)})")
+    n = len(a)
+    both, only_a = int((a & b).sum()), int((a & ~b).sum())
+    only_b = int((~a & b).sum())
+    neither = n - both - only_a - only_b
+    share_a, share_b = (both + only_a) / n, (both + only_b) / n
+    low_a, high_a = wilson_interval(both + only_a, n, confidence)
+    low_b, high_b = wilson_interval(both + only_b, n, confidence)
+    phi = _correlation(both, only_a, only_b, neither)
+    below_a, above_a = share_a - low_a, high_a - share_a
+    below_b, above_b = share_b - low_b, high_b - share_b
+    down = below_a**2 - 2.0 * phi * below_a * above_b + above_b**2
+    up = above_a**2 - 2.0 * phi * above_a * below_b + below_b**2
+    difference = share_a - share_b
+    return Estimate(difference, difference - math.sqrt(max(0.0, down)), difference + math.sqrt(max(0.0, up)), n)
+
+
+def _correlation(both: int, only_a: int, only_b: int, neither: int) -> float:
+    margins = (both + only_a) * (only_b + neither) * (both + only_b) * (only_a + neither)
+    if margins == 0:
+        return 0.0
+    n = both + only_a + only_b + neither
+    product = both * neither - only_a * only_b
+    corrected = max(0.0, product - n / 2) if product > 0 else float(product)
+    return corrected / math.sqrt(margins)

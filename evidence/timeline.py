@@ -1,0 +1,111 @@
+"""What the timeline of one replication says about an episode: its cause and the parts of its RTO."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from evidence.episodes import Episode
+from evidence.events import Event, EventKind, Outcome
+
+__all__ = ["Parts", "Timeline"]
+
+_CAUSES = (EventKind.FAULT_START, EventKind.RELEASE_START, EventKind.STEP_START)
+_EXPOSURE_ENDS = (
+    EventKind.STORE_FAILURE,
+    EventKind.ROLLBACK_STEP,
+    EventKind.ROLLBACK_END,
+    EventKind.LOAD_END,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The RTO of one episode taken apart, in seconds; None where the event did not fall into it.
+
+    detect: impact to guardrail trip; decide: trip to the start of the rollback; act: from there to
+    its end, or to recovery if that is earlier; stabilise: the rest. All four add up to the RTO.
+    """
+
+    detect_s: float | None = None
+    decide_s: float | None = None
+    act_s: float | None = None
+    stabilise_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Events of one replication by kind, in order of time."""
+
+    by_kind: dict[str, list[Event]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, events: Iterable[Event]) -> Timeline:
+        """From events in any order."""
+        by_kind: dict[str, list[Event]] = {}
+        for event in sorted(events, key=lambda each: each.time_s):
+            by_kind.setdefault(str(event.kind), []).append(event)
+        return cls(by_kind)
+
+    def all(self, *kinds: EventKind) -> list[Event]:
+        """Events of these kinds, in order of time."""
+        found = [event for kind in kinds for event in self.by_kind.get(kind.value, ())]
+        return sorted(found, key=lambda each: each.time_s) if len(kinds) > 1 else found
+
+    def first_s(self, kind: EventKind, from_s: float, until_s: float) -> float | None:
+        """Time of the first event of the kind in [from_s, until_s]."""
+        times = (event.time_s for event in self.by_kind.get(kind.value, ()))
+        return next((time for time in times if from_s <= time <= until_s), None)
+
+    def load_end_s(self, duration_s: float) -> float:
+        """When the load ended, at most duration_s: a run that was stopped ends with its stop."""
+        ends = self.all(EventKind.LOAD_END) or self.all(EventKind.STOP)
+        return min(ends[0].time_s, duration_s) if ends else duration_s
+
+    def exposure_ends_s(self) -> list[float]:
+        """Times at which a release that loses writes can have stopped to do so."""
+        return [
+            event.time_s
+            for event in self.all(*_EXPOSURE_ENDS)
+            if event.kind != EventKind.ROLLBACK_STEP
+            or (event.subject == "route-back" and event.detail.get("phase", "end") == "end")
+        ]
+
+    def cause(self, episode: Episode, resolution_s: float) -> Event | None:
+        """The latest fault or release step before the end of the episode's first cell."""
+        before_s = episode.start_s + resolution_s
+        events = [event for event in self.all(*_CAUSES) if event.time_s < before_s]
+        return events[-1] if events else None
+
+    def parts(self, episode: Episode) -> Parts:
+        """The parts of the episode's length."""
+        start_s, end_s = episode.start_s, episode.end_s
+        trip_s = self.first_s(EventKind.GUARDRAIL_TRIP, start_s, end_s)
+        begun_s = self.first_s(EventKind.ROLLBACK_START, start_s if trip_s is None else trip_s, end_s)
+        if begun_s is None:
+            return Parts(detect_s=None if trip_s is None else trip_s - start_s)
+        ended_s = self.first_s(EventKind.ROLLBACK_END, begun_s, end_s)
+        if ended_s is None and not episode.censored:
+            ended_s = end_s  # recovered while the rollback was still at work
+        return Parts(
+            detect_s=None if trip_s is None else trip_s - start_s,
+            decide_s=None if trip_s is None else begun_s - trip_s,
+            act_s=None if ended_s is None else ended_s - begun_s,
+            stabilise_s=None if ended_s is None else end_s - ended_s,
+        )
+
+    def outcome(self) -> str:
+        """How the release ended: promoted, rolled-back, failed, or running when it did not."""
+        ends = self.all(EventKind.RELEASE_END)
+        return str(ends[-1].detail.get("outcome", Outcome.RUNNING)) if ends else Outcome.RUNNING.value
+
+    def release_duration_s(self) -> float | None:
+        """From the start of the release to its end; None while it runs."""
+        starts, ends = self.all(EventKind.RELEASE_START), self.all(EventKind.RELEASE_END)
+        return ends[-1].time_s - starts[0].time_s if starts and ends else None
+
+    def defects(self) -> tuple[str, ...]:
+        """Defects that the release has in this replication."""
+        starts = self.all(EventKind.RELEASE_START)
+        names: Sequence[str] = starts[0].detail.get("defects", ()) if starts else ()
+        return tuple(str(name) for name in names)
