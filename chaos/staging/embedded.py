@@ -1,0 +1,239 @@
+"""The embedded staging, for whoever uses it: start it, find it, release onto it, end it."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from chaos.errors import StagingAlreadyUp, StagingError, StagingNotUp, StagingUnclean
+from chaos.staging import postgres, processes
+from chaos.staging.config import CLIENT, Defect, StagingConfig
+from chaos.staging.envoy import EnvoyClient, EnvoyStats
+from chaos.staging.envoy_config import STAGING_LISTENER
+from chaos.staging.locks import FileLock
+from chaos.staging.paths import state_dir_default
+from chaos.staging.ports import LOOPBACK
+from chaos.staging.processes import ProcessId
+from chaos.staging.replicas import ENDPOINTS_FOLDER, SETUP_FILE, Replicas
+from chaos.staging.shop.app import MARKER_PATH
+from chaos.staging.starting import Progress, Start, create_proxies
+from chaos.staging.state import Replica, State, StateFile
+from chaos.staging.toxiproxy import ToxiproxyClient
+
+DEPLOY_TIMEOUT_S = 30.0
+MARKER_TIMEOUT_S = 5.0
+STOP_LADDER = ((signal.SIGTERM, 3.0), (signal.SIGKILL, 5.0))
+
+
+@dataclass(frozen=True)
+class Component:
+    """One part of the staging as it is now. state: running or dead."""
+
+    name: str
+    pid: int
+    port: int
+    state: str
+
+
+class Staging:
+    """A staging that is up. Objects hold no processes: many may be attached to one staging."""
+
+    def __init__(self, folder: Path) -> None:
+        self.state_dir = folder
+        self._file = StateFile(folder)
+        state = self._file.read()
+        self.config: StagingConfig = state.config
+        self.toxiproxy = ToxiproxyClient(state.ports["toxiproxy"])
+        self.envoy = EnvoyClient(state.ports["admin"], state.config)
+        self._replicas = Replicas(self._file, self.envoy)
+
+    @classmethod
+    def attach(cls, state_dir: Path | None = None) -> Staging:
+        """The staging in a state directory. Raises StagingNotUp."""
+        staging = cls(state_dir or state_dir_default())
+        state = staging.state()
+        if state.phase != "up":
+            raise StagingNotUp(f"staging in {staging.state_dir}: phase(={state.phase}) must be up")
+        if not any(processes.alive(process) for process in state.components.values()):
+            raise StagingNotUp(f"staging in {staging.state_dir} is recorded, but none of its processes runs")
+        return staging
+
+    # -- look ---------------------------------------------------------------------------------------------------
+
+    def state(self) -> State:
+        """What the state file says now."""
+        return self._file.read()
+
+    def status(self) -> list[Component]:
+        """Every component and replica."""
+        state = self.state()
+        parts = [(name, process, state.ports[name if name != "envoy" else "admin"])
+                 for name, process in sorted(state.components.items())]  # fmt: skip
+        parts += [
+            (f"{entry.service} {entry.version} #{entry.index}", entry.process, entry.port) for entry in state.replicas
+        ]
+        return [
+            Component(name, process.pid, port, "running" if processes.alive(process) else "dead")
+            for name, process, port in parts
+        ]
+
+    def edge_url(self) -> str:
+        """The shop's front door, through Toxiproxy."""
+        return f"http://{LOOPBACK}:{self.state().proxy_port(CLIENT, 'edge')}"
+
+    def marker_url(self) -> str:
+        """Where the staging itself serves its marker."""
+        return self.state().url(f"listen:{STAGING_LISTENER}") + MARKER_PATH
+
+    def orders_dsn(self, standby: bool = False) -> str:
+        """The database itself, not through Toxiproxy."""
+        state = self.state()
+        return postgres.dsn(state.ports["standby" if standby else "primary"], state.password)
+
+    def token(self) -> str:
+        """The token that the marker must show."""
+        return self.state().token
+
+    def marker(self) -> str:
+        """The token that the staging serves now. Raises StagingError."""
+        try:
+            response = httpx.get(self.marker_url(), timeout=MARKER_TIMEOUT_S, trust_env=False)
+            response.raise_for_status()
+            return str(response.json()["id"])
+        except (httpx.HTTPError, ValueError, KeyError) as error:
+            raise StagingError(f"no marker at {self.marker_url()}: {error}") from error
+
+    def replicas(self, service: str, version: str | None = None) -> list[Replica]:
+        """Replicas whose process runs."""
+        return self._replicas.live(service, version)
+
+    def routes(self, service: str) -> dict[str, float]:
+        """The share of each version, as Envoy has it."""
+        return self.envoy.weights(service)
+
+    def envoy_stats(self, service: str) -> dict[str, EnvoyStats]:
+        """Counters and latency histogram of each version since Envoy's start."""
+        return self.envoy.stats(service)
+
+    def defects(self, service: str, version: str) -> list[Defect]:
+        """What is wrong with a version now."""
+        return self._replicas.defects(service, version)
+
+    # -- change -------------------------------------------------------------------------------------------------
+
+    def deploy(self, service: str, version: str, replicas: int, timeout_s: float = DEPLOY_TIMEOUT_S) -> None:
+        """Exactly so many ready replicas in rotation; those too many are drained, then stopped.
+
+        Raises NotSettled or ComponentFailed.
+        """
+        self._replicas.deploy(service, version, replicas, timeout_s)
+
+    def route(self, service: str, weights: Mapping[str, float]) -> None:
+        """Put the versions' shares (sum 1) in force; returns when they read back."""
+        self.envoy.set_weights(service, weights)
+
+    def set_defects(self, service: str, version: str, defects: Sequence[Defect]) -> None:
+        """Switch what is wrong with a version; an empty sequence heals it."""
+        self._replicas.set_defects(service, version, defects)
+
+    def kill(self, service: str, version: str | None, replicas: int) -> list[Replica]:
+        """SIGKILL replicas; returns which. Nothing restarts them but a deploy."""
+        return self._replicas.kill(service, version, replicas)
+
+    def restart_toxiproxy(self) -> None:
+        """A new server on the same ports, with all proxies and no toxics; proxies that are missing are made again."""
+        with self._file.locked():
+            state = self.state()
+            process = state.components.get("toxiproxy")
+            if process is not None and processes.stop([process], ladder=STOP_LADDER):
+                raise StagingUnclean(f"toxiproxy (pid {process.pid}) still runs after SIGKILL")
+            Start(self._file, lambda _: None).toxiproxy()
+
+    def restore_proxies(self) -> None:
+        """Make the proxies that are missing; those that exist are left as they are."""
+        create_proxies(self.toxiproxy, self.state())
+
+    def down(self) -> None:
+        """End it."""
+        EmbeddedStaging.down(self.state_dir)
+
+
+class EmbeddedStaging:
+    """Start and end of stagings."""
+
+    @staticmethod
+    def up(
+        config: StagingConfig | None = None,
+        state_dir: Path | None = None,
+        progress: Progress = lambda _: None,
+    ) -> Staging:
+        """Start a staging; all of it runs and takes orders when this returns, or nothing of it runs.
+
+        Raises StagingAlreadyUp, ComponentFailed, BuildFailed.
+        """
+        folder = state_dir or state_dir_default()
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = StateFile(folder)
+        with FileLock(folder / ".up.lock"):
+            if file.exists():
+                running = _recorded(file.read())
+                if any(processes.alive(process) for process in running):
+                    raise StagingAlreadyUp(f"a staging runs in {folder}: use it, or take it down first")
+                EmbeddedStaging.down(folder)
+            start = Start(file, progress)
+            start.plan(config or StagingConfig())
+            pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="staging-up")
+            try:
+                start.run(pool)
+            except BaseException:
+                _stop(file.read())  # so that whoever still waits for a component sees it gone
+                pool.shutdown(wait=True, cancel_futures=True)
+                EmbeddedStaging.down(folder)
+                raise
+            pool.shutdown(wait=True)
+        return Staging(folder)
+
+    @staticmethod
+    def down(state_dir: Path | None = None) -> list[ProcessId]:
+        """End a staging, whatever is left of it; a second time does nothing. Returns what was stopped.
+
+        Logs stay. Raises StagingUnclean, and keeps the state, if a process survives.
+        """
+        folder = state_dir or state_dir_default()
+        file = StateFile(folder)
+        if not file.exists():
+            return []
+        state = file.read()
+        stopped = _stop(state)
+        if state.postgres_base:
+            postgres.remove(Path(state.postgres_base))
+        shutil.rmtree(folder / ENDPOINTS_FOLDER, ignore_errors=True)
+        for name in (SETUP_FILE, "envoy.json"):
+            (folder / name).unlink(missing_ok=True)
+        file.remove()
+        return stopped
+
+
+def _recorded(state: State) -> list[ProcessId]:
+    return [*state.components.values(), *(replica.process for replica in state.replicas)]
+
+
+def _stop(state: State) -> list[ProcessId]:
+    """Stop all that is recorded and all that carries the token. Raises StagingUnclean."""
+    known = {*_recorded(state), *processes.with_token(state.token)}
+    running = [process for process in known if processes.alive(process)]
+    for name in ("primary", "standby"):
+        if name in state.components:
+            # the data goes with the staging: no need to wait for clients or a checkpoint
+            processes.send(state.components[name], signal.SIGQUIT)
+    left = processes.stop(running, ladder=STOP_LADDER)
+    left += processes.stop(processes.with_token(state.token), ladder=STOP_LADDER)
+    if left:
+        raise StagingUnclean(f"still running after SIGKILL: {', '.join(str(entry.pid) for entry in left)}")
+    return running

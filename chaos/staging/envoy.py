@@ -1,0 +1,171 @@
+"""Envoy's admin interface: weights, abort shares, replicas in rotation, statistics. Every change is read back."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from chaos.errors import EnvoyError
+from chaos.staging.config import StagingConfig
+from chaos.staging.envoy_config import WEIGHT_TOTAL, abort_key, cluster_name, weight_key
+from chaos.staging.ports import LOOPBACK
+
+TIMEOUT_S = 5.0
+READ_BACK_S = 2.0
+POLL_S = 0.02
+
+
+@dataclass(frozen=True)
+class EnvoyStats:
+    """Counters of one (service, version) since Envoy's start.
+
+    requests: answered, by a replica or (5xx, no replica) by Envoy in its place. errors: of these, 5xx. cancelled: the
+    caller hung up first (its time was up). histogram: answers per bucket of `bounds_ms`, whole ms; the last bucket is
+    open, so there is one bucket more than bounds. Envoy merges histograms every few seconds, so they lag the counters.
+    """
+
+    service: str
+    version: str
+    requests: int
+    errors: int
+    cancelled: int
+    bounds_ms: tuple[float, ...]
+    histogram: tuple[int, ...]
+
+
+class EnvoyClient:
+    """One Envoy. Every method raises EnvoyError."""
+
+    def __init__(self, admin_port: int, config: StagingConfig) -> None:
+        self._base = f"http://{LOOPBACK}:{admin_port}"
+        self._config = config
+
+    def ready(self) -> bool:
+        """Whether Envoy serves (its clusters are known, its listeners open)."""
+        try:
+            return self._get("/ready").strip() == "LIVE"
+        except EnvoyError:
+            return False
+
+    def runtime(self) -> dict[str, str]:
+        """Runtime values in force, by key."""
+        entries = json.loads(self._get("/runtime"))["entries"]
+        return {key: str(entry["final_value"]) for key, entry in entries.items()}
+
+    def set_runtime(self, values: Mapping[str, str]) -> None:
+        """Set values together, and wait until they read back. An empty value removes a key."""
+        self._request("POST", "/runtime_modify", params=dict(values))
+        deadline = time.monotonic() + READ_BACK_S
+        while True:
+            now = self.runtime()
+            if all(now.get(key, "") == value for key, value in values.items()):
+                return
+            if time.monotonic() > deadline:
+                read = {key: now.get(key, "") for key in values}
+                raise EnvoyError(f"runtime reads {read}, ordered {dict(values)}")
+            time.sleep(POLL_S)
+
+    def weights(self, service: str) -> dict[str, float]:
+        """The share of each version, of 1."""
+        now = self.runtime()
+        versions = self._config.services[service].versions
+        defaults = {version: 0 if number else WEIGHT_TOTAL for number, version in enumerate(versions)}
+        return {
+            version: int(now.get(weight_key(service, version), defaults[version])) / WEIGHT_TOTAL
+            for version in versions
+        }
+
+    def set_weights(self, service: str, weights: Mapping[str, float]) -> None:
+        """Put shares (sum 1; versions left out get 0) in force."""
+        versions = self._config.services[service].versions
+        unknown = sorted(set(weights) - set(versions))
+        if unknown:
+            raise EnvoyError(f"route of {service}: versions(={unknown}) must be among {versions}")
+        if abs(sum(weights.values()) - 1.0) > 1e-9 or min(weights.values()) < 0:
+            raise EnvoyError(f"route of {service}: weights(={dict(weights)}) must be >= 0 with sum 1")
+        parts = {version: round(weights.get(version, 0.0) * WEIGHT_TOTAL) for version in versions}
+        largest = max(parts, key=lambda version: parts[version])
+        parts[largest] += WEIGHT_TOTAL - sum(parts.values())
+        self.set_runtime({weight_key(service, name): str(part) for name, part in parts.items()})
+
+    def abort_share(self, service: str) -> float:
+        """The share of the service's requests that are answered 503 in its place."""
+        value = self.runtime().get(abort_key(service), "")
+        return json.loads(value)["numerator"] / WEIGHT_TOTAL if value else 0.0
+
+    def set_abort_share(self, service: str, share: float) -> None:
+        """Put a share (0..1, steps of 0.0001) in force; 0 removes it."""
+        if not 0.0 <= share <= 1.0:
+            raise EnvoyError(f"abort share of {service}(={share}) must be in 0..1")
+        percent = {"numerator": round(share * WEIGHT_TOTAL), "denominator": "TEN_THOUSAND"}
+        self.set_runtime({abort_key(service): json.dumps(percent) if share else ""})
+
+    def healthy_ports(self, service: str, version: str) -> tuple[set[int], set[int]]:
+        """Ports of the replicas that take requests, and of all that Envoy knows."""
+        name = cluster_name(service, version)
+        healthy, known = set(), set()
+        for cluster in json.loads(self._get("/clusters?format=json"))["cluster_statuses"]:
+            if cluster["name"] != name:
+                continue
+            for host in cluster.get("host_statuses", []):
+                port = host["address"]["socket_address"]["port_value"]
+                known.add(port)
+                status = host.get("health_status", {})
+                if status.get("eds_health_status") == "HEALTHY" and len(status) == 1:
+                    healthy.add(port)
+        return healthy, known
+
+    def stats(self, service: str) -> dict[str, EnvoyStats]:
+        """Counters of each version."""
+        pattern = rf"^cluster\.{service}--.*\.upstream_rq_(completed|5xx|tx_reset|time)$"
+        answer = self._get("/stats", params={"format": "json", "filter": pattern, "histogram_buckets": "disjoint"})
+        counters: dict[str, int] = {}
+        histograms: dict[str, list[dict[str, Any]]] = {}
+        for entry in json.loads(answer)["stats"]:
+            if "histograms" in entry:
+                found = entry["histograms"]
+                details = found if isinstance(found, list) else found.get("details", [])
+                histograms.update({item["name"]: item.get("totals", []) for item in details})
+            else:
+                counters[entry["name"]] = int(entry["value"])
+        return {
+            version: _stats(service, version, counters, histograms)
+            for version in self._config.services[service].versions
+        }
+
+    def _get(self, path: str, params: Mapping[str, str] | None = None) -> str:
+        return self._request("GET", path, params)
+
+    def _request(self, method: str, path: str, params: Mapping[str, str] | None = None) -> str:
+        where = f"envoy {method} {self._base}{path}"
+        try:
+            response = httpx.request(method, self._base + path, params=params, timeout=TIMEOUT_S, trust_env=False)
+        except httpx.HTTPError as error:
+            raise EnvoyError(f"{where}: {error}") from error
+        if response.status_code != 200:
+            raise EnvoyError(f"{where}: status(={response.status_code}) must be 200: {response.text.strip()}")
+        return response.text
+
+
+def _stats(
+    service: str,
+    version: str,
+    counters: dict[str, int],
+    histograms: dict[str, list[dict[str, Any]]],
+) -> EnvoyStats:
+    prefix = f"cluster.{cluster_name(service, version)}.upstream_rq_"
+    buckets = histograms.get(f"{prefix}time", [])
+    return EnvoyStats(
+        service,
+        version,
+        counters.get(f"{prefix}completed", 0),
+        counters.get(f"{prefix}5xx", 0),
+        counters.get(f"{prefix}tx_reset", 0),
+        (),
+        tuple(bucket.get("count", 0) for bucket in buckets),
+    )

@@ -1,0 +1,177 @@
+"""What Envoy is started with, and the endpoint files that it watches.
+
+One listener a service, one cluster a (service, version). Which share of the requests goes to which version is a matter
+of runtime keys (`route.checkout.<cluster>`, of 10000); which replicas a cluster has, of a file that is replaced
+atomically. So nothing is restarted in a release.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from chaos.staging.config import SERVICES, StagingConfig
+from chaos.staging.paths import write_atomically
+from chaos.staging.ports import LOOPBACK
+from chaos.staging.shop.app import MARKER_PATH
+
+WEIGHT_TOTAL = 10_000
+STAGING_LISTENER = "staging"
+PLAIN_PATH = "/plain"
+HEALTH_INTERVAL = "0.25s"
+CIRCUIT_OPEN = 1_000_000
+EXTENSION = "type.googleapis.com/envoy.extensions"
+ROUTER = {
+    "name": "envoy.filters.http.router",
+    "typed_config": {
+        "@type": f"{EXTENSION}.filters.http.router.v3.Router",
+        "suppress_envoy_headers": True,
+    },
+}
+
+
+def cluster_name(service: str, version: str) -> str:
+    """The cluster of a version. No dots: they separate the parts of statistics' names."""
+    return f"{service}--{re.sub(r'[^A-Za-z0-9_-]', '_', version)}"
+
+
+def weight_key(service: str, version: str) -> str:
+    """The runtime key of a version's weight, of WEIGHT_TOTAL."""
+    return f"{_weights(service)}.{cluster_name(service, version)}"
+
+
+def abort_key(service: str) -> str:
+    """The runtime key of the share of requests that the listener answers with 503."""
+    return f"fault.{service}.abort"
+
+
+def bootstrap(
+    config: StagingConfig, folder: Path, admin_port: int, ports: Mapping[str, int], token: str
+) -> dict[str, Any]:
+    """The bootstrap document. `ports`: of the listeners, by service, and of STAGING_LISTENER."""
+    listeners = [_service_listener(name, config.services[name].versions, ports[name]) for name in SERVICES]
+    listeners.append(_staging_listener(ports[STAGING_LISTENER], token))
+    clusters = [_cluster(name, version, folder) for name in SERVICES for version in config.services[name].versions]
+    document: dict[str, Any] = {
+        "node": {"id": "windtunnel", "cluster": "staging"},
+        "admin": {"address": _address(admin_port)},
+        "layered_runtime": {"layers": [{"name": "admin", "admin_layer": {}}]},
+        "static_resources": {"listeners": listeners, "clusters": clusters},
+    }
+    buckets_ms = sorted({round(edge_s * 1000) for edge_s in config.latency_edges_s} - {0})
+    if buckets_ms:
+        matcher = {"match": {"suffix": "upstream_rq_time"}, "buckets": buckets_ms}
+        document["stats_config"] = {"histogram_bucket_settings": [matcher]}
+    return document
+
+
+def write_endpoints(folder: Path, service: str, version: str, ports: Sequence[int]) -> None:
+    """Tell Envoy a cluster's replicas."""
+    name = cluster_name(service, version)
+    assignment = {
+        "@type": "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
+        "cluster_name": name,
+        "endpoints": [{"lb_endpoints": [{"endpoint": {"address": _address(port)}} for port in sorted(ports)]}],
+    }
+    write_atomically(folder / f"{name}.json", json.dumps({"resources": [assignment]}))
+
+
+def _weights(service: str) -> str:
+    return f"route.{service}"
+
+
+def _address(port: int) -> dict[str, Any]:
+    return {"socket_address": {"address": LOOPBACK, "port_value": port}}
+
+
+def _service_listener(service: str, versions: Sequence[str], port: int) -> dict[str, Any]:
+    clusters = [
+        {"name": cluster_name(service, version), "weight": WEIGHT_TOTAL if number == 0 else 0}
+        for number, version in enumerate(versions)
+    ]
+    weighted = {"clusters": clusters, "runtime_key_prefix": _weights(service)}
+    routes = [
+        _direct("/_admin", 404, ""),
+        # callers have the time limits; Envoy's own (15 s) would be one that nobody modelled
+        {"match": {"prefix": "/"}, "route": {"weighted_clusters": weighted, "timeout": "0s"}},
+    ]
+    fault = {
+        "name": "envoy.filters.http.fault",
+        "typed_config": {
+            "@type": f"{EXTENSION}.filters.http.fault.v3.HTTPFault",
+            "abort": {
+                "http_status": 503,
+                "percentage": {"numerator": 0, "denominator": "TEN_THOUSAND"},
+            },
+            "abort_percent_runtime": abort_key(service),
+        },
+    }
+    return _listener(service, port, routes, [fault])
+
+
+def _staging_listener(port: int, token: str) -> dict[str, Any]:
+    routes = [
+        _direct(MARKER_PATH, 200, json.dumps({"id": token})),
+        _direct(PLAIN_PATH, 200, "plain\n"),
+    ]
+    return _listener(STAGING_LISTENER, port, routes, [])
+
+
+def _direct(prefix: str, status: int, body: str) -> dict[str, Any]:
+    answer: dict[str, Any] = {"status": status}
+    if body:
+        answer["body"] = {"inline_string": body}
+    return {"match": {"prefix": prefix}, "direct_response": answer}
+
+
+def _listener(name: str, port: int, routes: list[dict[str, Any]], filters: list[dict[str, Any]]) -> dict[str, Any]:
+    manager = {
+        "@type": f"{EXTENSION}.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": name,
+        "generate_request_id": False,
+        "route_config": {"virtual_hosts": [{"name": name, "domains": ["*"], "routes": routes}]},
+        "http_filters": [*filters, ROUTER],
+    }
+    chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
+    return {"name": name, "address": _address(port), "filter_chains": [chain]}
+
+
+def _cluster(service: str, version: str, folder: Path) -> dict[str, Any]:
+    name = cluster_name(service, version)
+    source = {
+        "path_config_source": {
+            "path": str(folder / f"{name}.json"),
+            "watched_directory": {"path": str(folder)},
+        },
+        "resource_api_version": "V3",
+    }
+    health = {
+        "timeout": "1s",
+        "interval": HEALTH_INTERVAL,
+        "no_traffic_interval": HEALTH_INTERVAL,
+        "unhealthy_interval": HEALTH_INTERVAL,
+        "unhealthy_threshold": 2,
+        "healthy_threshold": 1,
+        "http_health_check": {"path": "/ready"},
+    }
+    limits = {
+        "max_connections": CIRCUIT_OPEN,
+        "max_pending_requests": CIRCUIT_OPEN,
+        "max_requests": CIRCUIT_OPEN,
+    }
+    return {
+        "name": name,
+        "type": "EDS",
+        "connect_timeout": "1s",
+        "eds_cluster_config": {"eds_config": source},
+        "health_checks": [health],
+        # a replica taken from the file is out at once, healthy or not, and its requests run to their end
+        "ignore_health_on_host_removal": True,
+        # with no healthy replica the answer is an error, not a guess among dead ones
+        "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
+        "lb_policy": "LEAST_REQUEST",
+        "circuit_breakers": {"thresholds": [limits]},
+    }

