@@ -17,6 +17,7 @@ shows as late sends when a stalled target answers a thousand requests at once.
 
 # isort: off
 import locust  # patches the process; must come before whatever opens sockets
+
 # isort: on
 import errno
 import gc
@@ -181,9 +182,7 @@ class Load:
             patience.close()
         self.finish(request, status, version, fault)
 
-    def finish(
-        self, request: str, status: int, version: str, fault: BaseException | None
-    ) -> None:
+    def finish(self, request: str, status: int, version: str, fault: BaseException | None) -> None:
         """Write the row of a request that ended, unless it was given up before."""
         finished_s = self.now_s()
         meta = self.under_way.pop(request, None)
@@ -194,9 +193,7 @@ class Load:
         kind, text = _outcome(status, fault)
         self.row(meta, finished_s, status, kind, version, text)
 
-    def row(
-        self, meta: Meta, finished_s: float | None, status: int, kind: str, version: str, error: str
-    ) -> None:
+    def row(self, meta: Meta, finished_s: float | None, status: int, kind: str, version: str, error: str) -> None:
         """One row of raw samples, in the order of COLUMNS."""
         name, index, cohort, intended_s, sent_s, request = meta
         finished = None if finished_s is None else round(finished_s, 6)
@@ -229,6 +226,7 @@ def _fill(load: FunctionLoad, cohort: str, request: str) -> tuple[dict[str, str]
     headers = {
         "traceparent": f"00-{request}-{request[:16]}-01",
         "x-cohort": cohort,
+        "x-function": load.name,
         "accept-encoding": "identity",
     }
     if load.body is None:

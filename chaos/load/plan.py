@@ -10,6 +10,7 @@ import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from typing import Any, Literal
 
 from chaos.load.errors import PlanRefused
@@ -51,8 +52,7 @@ class FunctionLoad:
         """Integral of the rate over the first `duration_s` seconds."""
         ends = [start for start, _ in self.profile[1:]] + [math.inf]
         return sum(
-            rate * max(0.0, min(end, duration_s) - start)
-            for (start, rate), end in zip(self.profile, ends, strict=True)
+            rate * max(0.0, min(end, duration_s) - start) for (start, rate), end in zip(self.profile, ends, strict=True)
         )
 
     def peak_per_s(self) -> float:
@@ -159,7 +159,7 @@ def _check_profile(where: str, profile: Sequence[tuple[float, float]]) -> None:
     _require(bool(profile) and profile[0][0] == 0, f"{where}.profile", list(profile),
              "must start at 0 s")  # fmt: skip
     starts = [start for start, _ in profile]
-    _require(all(a < b for a, b in zip(starts, starts[1:], strict=False)), f"{where}.profile",
+    _require(all(a < b for a, b in pairwise(starts)), f"{where}.profile",
              starts, "must have rising times")  # fmt: skip
     for _, rate in profile:
         _require(math.isfinite(rate) and rate >= 0, f"{where}.profile", rate,

@@ -149,7 +149,5 @@ class RawReader:
             if schema != SCHEMA:
                 raise RawUnreadable(f"{self.path}: schema(={schema}) must be {SCHEMA}")
         elif isinstance(entry, list) and len(entry) != len(COLUMNS):
-            raise RawUnreadable(
-                f"{self.path}:{self._line}: row has {len(entry)} values, must have {len(COLUMNS)}"
-            )
+            raise RawUnreadable(f"{self.path}:{self._line}: row has {len(entry)} values, must have {len(COLUMNS)}")
         return entry

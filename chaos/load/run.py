@@ -225,9 +225,7 @@ class LoadRun:
         line = self._child.stdout.readline() if readable else b""
         if line.strip() != b'{"ready":true}':
             self.kill()
-            raise LoadFailed(
-                f"load child {self.pid} was not ready within {READY_WITHIN_S:g} s: {self._log_tail()}"
-            )
+            raise LoadFailed(f"load child {self.pid} was not ready within {READY_WITHIN_S:g} s: {self._log_tail()}")
 
     def _go(self, start_at_s: float | None) -> None:
         self.start_at_s = time.monotonic() + LEAD_S if start_at_s is None else start_at_s

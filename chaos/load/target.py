@@ -40,9 +40,7 @@ def resolve_loopback(base_url: str) -> Target:
     addresses = [str(entry[4][0]) for entry in found]
     for address in addresses:
         if not _is_loopback(address):
-            raise TargetRefused(
-                f"base_url(={base_url}): {host!r} resolves to {address}, load goes to loopback only"
-            )
+            raise TargetRefused(f"base_url(={base_url}): {host!r} resolves to {address}, load goes to loopback only")
     # Servers here bind 127.0.0.1; `localhost` often lists ::1 first.
     return Target(min(addresses, key=lambda address: ":" in address), port)
 
@@ -58,9 +56,7 @@ def _split(base_url: str) -> SplitResult:
         "it must name a host": bool(parts.hostname),
         "the port must be 1..65535": port_is_valid,
         "it must not carry credentials": "@" not in parts.netloc,
-        "it must have no path, query or fragment": parts.path in ("", "/")
-        and not parts.query
-        and not parts.fragment,
+        "it must have no path, query or fragment": parts.path in ("", "/") and not parts.query and not parts.fragment,
     }
     for rule, holds in rules.items():
         if not holds:
