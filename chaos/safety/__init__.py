@@ -1,1 +1,1 @@
-"""Safety of drills: targets are gated, undos are journalled first, and a watchdog heals when the harness cannot."""
+"""Safety: targets are gated, undos journalled first, a watchdog heals when the harness cannot."""

@@ -12,9 +12,9 @@ __all__ = ["require_healthy"]
 def require_healthy(windows: Mapping[str, Sequence[bool]], consecutive: int) -> None:
     """Refuse unless the last `consecutive` windows of every business function were good.
 
-    `windows` maps a function's name to its windows before the release, oldest first; a window without
-    data counts as not good, and so do windows that are missing. Raises BaselineUnhealthy naming every
-    function at fault.
+    `windows` maps a function's name to its windows before the release, oldest first; a window
+    without data counts as not good, and so do windows that are missing. Raises BaselineUnhealthy
+    naming every function at fault.
     """
     if not windows:
         raise BaselineUnhealthy("baseline: no business function was observed; no data is not good")

@@ -1,7 +1,8 @@
 """Every step of an undo has a time limit, also when the library under it has none.
 
-A thread cannot be killed, so a step that hangs is abandoned in a daemon thread and the ladder goes on
-to the next rung; the rungs are idempotent, so a late finish of the abandoned one does no harm.
+A thread cannot be killed, so a step that hangs is abandoned in a daemon thread and the ladder
+goes on to the next rung; the rungs are idempotent, so a late finish of the abandoned one does no
+harm.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def run_bounded(step: Callable[[], T], timeout_s: float, name: str) -> T:
     def run() -> None:
         try:
             results.append(step())
-        except BaseException as error:  # handed to the caller's thread below
+        except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
             errors.append(error)
 
     thread = threading.Thread(target=run, name=name, daemon=True)

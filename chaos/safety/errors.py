@@ -1,20 +1,20 @@
 """What safety refuses or cannot do.
 
-    ChaosError
-      SafetyError
-        TargetRefused
-          TargetNotListed        not on the allow-list
-          ProductionLikeTarget   its name looks like production
-          AddressNotAllowed      it does not resolve, or resolves to an address outside the list
-          MarkerMissing          it does not serve the staging marker itself
-          MarkerMismatch         it serves the marker of another staging
-        BaselineUnhealthy        the system was not well before the release
-        StagingBusy              another drill, or another undo, holds the staging
-        JournalError             the undo could not be written, so the fault is refused
-          JournalCorrupt         a line in the middle of the journal is not readable
-        WatchdogError            no watchdog, so nothing may be injected
-        DrillStopped             a stop condition fired: the drill ends in order
-        StagingUnclean           the undo could not restore the staging (exit code 5)
+ChaosError
+  SafetyError
+    TargetRefused
+      TargetNotListed        not on the allow-list
+      ProductionLikeTarget   its name looks like production
+      AddressNotAllowed      it does not resolve, or resolves to an address outside the list
+      MarkerMissing          it does not serve the staging marker itself
+      MarkerMismatch         it serves the marker of another staging
+    BaselineUnhealthy        the system was not well before the release
+    StagingBusy              another drill, or another undo, holds the staging
+    JournalError             the undo could not be written, so the fault is refused
+      JournalCorrupt         a line in the middle of the journal is not readable
+    WatchdogError            no watchdog, so nothing may be injected
+    DrillStopped             a stop condition fired: the drill ends in order
+    StagingUnclean           the undo could not restore the staging (exit code 5)
 """
 
 from __future__ import annotations
@@ -76,7 +76,3 @@ class DrillStopped(SafetyError):
     def __init__(self, condition: str, message: str) -> None:
         super().__init__(message)
         self.condition = condition
-
-
-class StagingUnclean(SafetyError):
-    """What was done to the staging could not all be undone."""

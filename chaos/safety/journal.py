@@ -2,14 +2,16 @@
 
 The journal is a file of JSON lines in the staging's state directory, only ever appended to:
 
-    {"op": "open", "id": ..., "drill": ..., "kind": ..., "target": ..., "undo": {...}, "at": ...}
+    {"op": "open", "id": ..., "staging": ..., "drill": ..., "kind": ..., "target": ...,
+     "undo": {...}, "at": ...}
     {"op": "done", "id": ..., "rung": ..., "at": ...}
 
-`open` is written and fsynced, file and directory, before the fault is applied; `done` after its undo
-was read back. An entry holds everything that its undo needs and no live object, so a process that
-never saw the fault can undo it. A crash can leave the last line torn; a torn `open` was never
-acknowledged, so its fault was never applied, and a torn `done` only means that an idempotent undo
-runs once more. An unreadable line before the last one is damage, not a crash, and raises.
+`open` is written and fsynced, file and directory, before the fault is applied; `done` after its
+undo was read back. An entry holds everything that its undo needs and no live object, so a process
+that never saw the fault can undo it. A crash can leave the last line torn; a torn `open` was
+never acknowledged, so its fault was never applied, and a torn `done` only means that an
+idempotent undo runs once more. An unreadable line before the last one is damage, not a crash: it
+may hide an undo, so no drill starts on it and no healing calls itself clean.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from chaos.safety.errors import JournalCorrupt, JournalError
+from chaos.safety.errors import JournalError
 
 JOURNAL_NAME = "undo.jsonl"
 
@@ -34,9 +36,14 @@ __all__ = ["JOURNAL_NAME", "Journal", "JournalEntry", "JournalView", "new_entry"
 
 @dataclass(frozen=True)
 class JournalEntry:
-    """One thing to undo. `undo` is JSON and holds all that the undo of this `kind` needs."""
+    """One thing to undo. `undo` is JSON and holds all that the undo of this `kind` needs.
+
+    `staging_id` is the staging's token: on another staging, started later in the same place,
+    there is nothing to undo.
+    """
 
     id: str
+    staging_id: str
     drill_id: str
     kind: str
     target: str
@@ -45,62 +52,61 @@ class JournalEntry:
 
 @dataclass(frozen=True)
 class JournalView:
-    """The journal as read: open entries in the order written, and the torn last line if there is one."""
+    """The journal as read: open entries in the order written, and the torn last line if any."""
 
     open_entries: tuple[JournalEntry, ...]
-    done_ids: frozenset[str]
     torn: str | None
+    damaged: tuple[str, ...]
     intact_bytes: int
 
 
-def new_entry(drill_id: str, kind: str, target: str, undo: Mapping[str, Any]) -> JournalEntry:
+def new_entry(staging_id: str, drill_id: str, kind: str, target: str, undo: Mapping[str, Any]) -> JournalEntry:
     """An entry with a fresh id."""
-    return JournalEntry(uuid.uuid4().hex, drill_id, kind, target, dict(undo))
+    return JournalEntry(uuid.uuid4().hex, staging_id, drill_id, kind, target, dict(undo))
 
 
 def read_journal(path: Path) -> JournalView:
-    """Read the journal; an absent file is an empty one.
+    """Read the journal; an absent file is an empty one. Raises JournalError when it is unreadable.
 
-    Raises JournalCorrupt when a line before the last is unreadable, JournalError when the file is.
+    Unreadable lines before the last are listed in `damaged`, each with its place and fault.
     """
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
-        return JournalView((), frozenset(), None, 0)
+        return JournalView((), None, (), 0)
     except OSError as error:
         raise JournalError(f"journal {path}: cannot be read: {error}") from error
     body, newline, tail = raw.rpartition(b"\n")
     opened: dict[str, JournalEntry] = {}
     done: set[str] = set()
+    damaged: list[str] = []
     for number, line in enumerate(body.split(b"\n") if newline else (), start=1):
-        _take_line(path, number, line, opened, done)
+        try:
+            _take_line(line, opened, done)
+        except (ValueError, KeyError, TypeError) as error:
+            damaged.append(f"journal {path}, line {number}: {line[:80]!r} is damaged: {error!r}")
     entries = tuple(entry for key, entry in opened.items() if key not in done)
     torn = tail.decode("utf-8", "replace") if tail else None
-    return JournalView(entries, frozenset(done), torn, len(body) + len(newline))
+    return JournalView(entries, torn, tuple(damaged), len(body) + len(newline))
 
 
-def _take_line(
-    path: Path, number: int, line: bytes, opened: dict[str, JournalEntry], done: set[str]
-) -> None:
-    """Add one complete line to `opened` or `done`."""
-    try:
-        row = json.loads(line)
-        if row["op"] == "open":
-            entry = JournalEntry(row["id"], row["drill"], row["kind"], row["target"], row["undo"])
-            opened[entry.id] = entry
-        elif row["op"] == "done":
-            done.add(row["id"])
-        else:
-            raise ValueError(f"op {row['op']!r} is neither open nor done")
-    except (ValueError, KeyError, TypeError) as error:
-        raise JournalCorrupt(f"journal {path}, line {number}: {line[:80]!r} is damaged: {error}") from error
+def _take_line(line: bytes, opened: dict[str, JournalEntry], done: set[str]) -> None:
+    """Add one complete line to `opened` or `done`; ValueError, KeyError or TypeError if damaged."""
+    row = json.loads(line)
+    if row["op"] == "open":
+        entry = JournalEntry(row["id"], row["staging"], row["drill"], row["kind"], row["target"], row["undo"])
+        opened[entry.id] = entry
+    elif row["op"] == "done":
+        done.add(row["id"])
+    else:
+        raise ValueError(f"op(={row['op']!r}) must be open or done")
 
 
 class Journal:
-    """The journal opened for writing. One process at a time (see locks.py); its threads may share it.
+    """The journal opened for writing. One process at a time (see locks.py); its threads share it.
 
-    A torn last line left by a crash is cut off when opening: it was never acknowledged. What was cut
-    is kept in `torn` for the report.
+    A torn last line left by a crash is cut off when opening: it was never acknowledged. What was
+    cut is kept in `torn`, and damage found in `damaged`, for the report.
     """
 
     def __init__(self, state_dir: Path) -> None:
@@ -108,6 +114,7 @@ class Journal:
         self._mutex = threading.Lock()
         view = read_journal(self.path)
         self.torn = view.torn
+        self.damaged = view.damaged
         try:
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
             try:
@@ -126,6 +133,7 @@ class Journal:
             {
                 "op": "open",
                 "id": entry.id,
+                "staging": entry.staging_id,
                 "drill": entry.drill_id,
                 "kind": entry.kind,
                 "target": entry.target,

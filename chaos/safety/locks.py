@@ -1,8 +1,8 @@
 """Two drills never share a staging, and two undos never run at once.
 
 Both are flocks on files in the staging's state directory: the kernel drops them when their holder
-dies, SIGKILL included, so none is ever stale. They are two, because the watchdog must be able to heal
-(heal lock) while a harness that hangs still holds the staging (drill lock).
+dies, SIGKILL included, so none is ever stale. They are two, because the watchdog must be able to
+heal (heal lock) while a harness that hangs still holds the staging (drill lock).
 """
 
 from __future__ import annotations

@@ -46,9 +46,9 @@ class Abort:
 
 @contextmanager
 def abort_on_signals(abort: Abort) -> Iterator[None]:
-    """Turn SIGINT and SIGTERM into `abort` while inside. Main thread only (a rule of Python's signals)."""
+    """Turn SIGINT and SIGTERM into `abort` while inside. For the main thread only."""
 
-    def handle(number: int, frame: FrameType | None) -> None:
+    def handle(number: int, _frame: FrameType | None) -> None:
         abort.set(signal.Signals(number).name)
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -63,8 +63,8 @@ def abort_on_signals(abort: Abort) -> Iterator[None]:
 class StopConditions:
     """What ends a drill early. Times in seconds since the run's start.
 
-    `watchdog_lost` says why the watchdog is no longer there, or None; `down_allowed_s` is the longest
-    that any business function may be down in one go.
+    `watchdog_lost` says why the watchdog is no longer there, or None; `down_allowed_s` is the
+    longest that any business function may be down in one go.
     """
 
     deadline_s: float

@@ -1,10 +1,10 @@
-"""The gate before anything is touched: a target must be listed, near, and say itself that it is staging.
+"""The gate before anything is touched: listed, near, and itself saying that it is staging.
 
 Four rules, each with its own refusal (errors.py): the name must not look like production, not even
-when it is listed; the host must be on the allow-list; every address that it resolves to must lie in an
-allowed network; and the target itself must serve the marker of this very staging. The marker is fetched
-from an address that was checked, without redirects and without any proxy of the environment, so
-that nothing between us and the target can answer for it.
+when it is listed; the host must be on the allow-list; every address that it resolves to must lie
+in an allowed network; and the target itself must serve the marker of this very staging. The
+marker is fetched from an address that was checked, without redirects and without any proxy of the
+environment, so that nothing between us and the target can answer for it.
 """
 
 from __future__ import annotations
@@ -67,9 +67,7 @@ def preflight(url: str, token: str, allow: AllowList = LOOPBACK, timeout_s: floa
     parts = _split(url)
     host = (parts.hostname or "").lower()
     if _PRODUCTION.search(host):
-        raise ProductionLikeTarget(
-            f"target {url}: host {host!r} looks like production; such a name is refused even when listed"
-        )
+        raise ProductionLikeTarget(f"target {url}: host {host!r} looks like production; refused even when listed")
     if host not in allow.hosts:
         listed = ", ".join(sorted(allow.hosts))
         raise TargetNotListed(f"target {url}: host {host!r} is not on the allow-list ({listed})")
@@ -100,7 +98,9 @@ def _split(url: str) -> SplitResult:
 def _resolve(url: str, host: str, port: int, timeout_s: float) -> tuple[str, ...]:
     try:
         found = run_bounded(
-            lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM), timeout_s, f"resolving {host}"
+            lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM),
+            timeout_s,
+            f"resolving {host}",
         )
     except (OSError, StepTimeout) as error:
         raise AddressNotAllowed(f"target {url}: {host!r} does not resolve: {error}") from error
@@ -108,11 +108,7 @@ def _resolve(url: str, host: str, port: int, timeout_s: float) -> tuple[str, ...
 
 
 def _check_marker(url: str, host: str, address: str, port: int, token: str, timeout_s: float) -> None:
-    """Fetch the marker from one checked address.
-
-    A name such as localhost may resolve to both families while the staging binds one: an address where
-    nothing listens cannot be hit either, so refusing the connection is only an error when all do.
-    """
+    """Fetch the marker from one checked address; all must serve it, any may be used later."""
     literal = f"[{address}]" if ":" in address else address
     where = f"http://{literal}:{port}{MARKER_PATH}"
     try:
@@ -122,12 +118,12 @@ def _check_marker(url: str, host: str, address: str, port: int, token: str, time
         raise MarkerMissing(f"target {url}: no staging marker at {where}: {error!r}") from error
     if answer.status_code != httpx.codes.OK or len(answer.content) > _MARKER_BYTES_MAX:
         raise MarkerMissing(
-            f"target {url}: {where} answered {answer.status_code}; a staging must itself answer 200 "
-            "(redirects are not followed)"
+            f"target {url}: no staging marker at {where}: answered {answer.status_code}, "
+            "must be 200 (redirects are not followed)"
         )
     try:
-        served = answer.json()["token"]
+        served = answer.json()["id"]
     except (ValueError, KeyError, TypeError) as error:
-        raise MarkerMissing(f"target {url}: {where} served no marker with a token: {error!r}") from error
+        raise MarkerMissing(f"target {url}: {where} served no marker with an id: {error!r}") from error
     if served != token:
-        raise MarkerMismatch(f"target {url}: {where} serves the token of another staging ({served!r})")
+        raise MarkerMismatch(f"target {url}: {where} is the marker of another staging ({served!r})")

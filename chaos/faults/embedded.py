@@ -1,0 +1,112 @@
+"""The surface of faults (surface.py) on the embedded staging: a thin translation, nothing more."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from chaos.faults.surface import ProxyState, Toxic
+from chaos.staging.config import proxy_name
+from chaos.staging.embedded import Staging
+
+__all__ = ["EmbeddedSurface"]
+
+
+class EmbeddedSurface:
+    """Fulfils Surface. Holds no state of its own: every answer is read from the staging."""
+
+    def __init__(self, staging: Staging) -> None:
+        self._staging = staging
+
+    @classmethod
+    def attach(cls, state_dir: Path) -> Self:
+        """The staging in a state directory. Raises StagingNotUp."""
+        return cls(Staging.attach(state_dir))
+
+    def token(self) -> str:
+        """The staging's token."""
+        return self._staging.token()
+
+    def proxy_name(self, caller: str, callee: str) -> str:
+        """The proxy between two services."""
+        return proxy_name(caller, callee)
+
+    def proxy(self, name: str) -> ProxyState:
+        """The proxy as Toxiproxy tells it."""
+        proxy = self._staging.toxiproxy.proxy(name)
+        toxics = {toxic.name: Toxic(toxic.type, dict(toxic.attributes)) for toxic in proxy.toxics}
+        return ProxyState(proxy.listen, proxy.upstream, proxy.enabled, toxics)
+
+    def add_toxic(self, proxy: str, name: str, toxic: Toxic) -> None:
+        """A toxic on the way back."""
+        self._staging.toxiproxy.add_toxic(proxy, name, toxic.type, toxic.attributes)
+
+    def remove_toxic(self, proxy: str, name: str) -> None:
+        """No toxic of that name."""
+        self._staging.toxiproxy.remove_toxic(proxy, name)
+
+    def set_enabled(self, proxy: str, enabled: bool) -> None:
+        """Listening or not."""
+        self._staging.toxiproxy.enable(proxy, enabled)
+
+    def recreate_proxy(self, name: str, listen: str, upstream: str) -> None:
+        """Deleted and created again on the same port."""
+        self._staging.toxiproxy.destroy(name)
+        self._staging.toxiproxy.create(name, int(listen.rpartition(":")[2]), upstream)
+
+    def restart_toxiproxy(self) -> None:
+        """A new server with all proxies."""
+        self._staging.restart_toxiproxy()
+
+    def error_share(self, service: str) -> float:
+        """The abort share of Envoy's fault filter."""
+        self._staging.replicas(service)  # Envoy would read a key of no service as 0
+        return self._staging.envoy.abort_share(service)
+
+    def set_error_share(self, service: str, share: float) -> None:
+        """Set it."""
+        self._staging.envoy.set_abort_share(service, share)
+
+    def ordered(self, service: str) -> Mapping[str, int]:
+        """Recorded replicas: those that died stay recorded until the next deploy."""
+        return Counter(
+            replica.version
+            for replica in self._staging.state().replicas
+            if replica.service == service and not replica.draining
+        )
+
+    def ready(self, service: str) -> Mapping[str, int]:
+        """Replicas whose process runs."""
+        return Counter(replica.version for replica in self._staging.replicas(service))
+
+    def deploy(self, service: str, version: str, replicas: int) -> None:
+        """Returns when they are ready and in rotation."""
+        self._staging.deploy(service, version, replicas)
+
+    def kill(self, service: str, version: str, replicas: int) -> None:
+        """SIGKILL."""
+        self._staging.kill(service, version, replicas)
+
+    def routes(self, service: str) -> Mapping[str, float]:
+        """Envoy's weights that are not 0."""
+        weights = self._staging.routes(service)
+        return {version: share for version, share in weights.items() if share > 0}
+
+    def route(self, service: str, weights: Mapping[str, float]) -> None:
+        """Envoy's weights; versions left out get none."""
+        self._staging.route(service, weights)
+
+    def defects(self, service: str) -> tuple[str, ...]:
+        """Of every version of the service."""
+        return tuple(
+            f"{version}: {defect.name}"
+            for version in self._staging.config.services[service].versions
+            for defect in self._staging.defects(service, version)
+        )
+
+    def clear_defects(self, service: str) -> None:
+        """Of every version of the service, also for replicas that start later."""
+        for version in self._staging.config.services[service].versions:
+            self._staging.set_defects(service, version, ())

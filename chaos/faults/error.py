@@ -1,0 +1,68 @@
+"""Error: a share of a service's requests is answered 503 by the router, Envoy's fault filter.
+
+Not modelled: errors after the service has done its work (an aborted request never reaches it, so no
+write is half done); errors of one version or cohort only; connection resets; slow errors. Envoy
+draws for each request by itself, unseeded, so the share holds on average.
+"""
+
+from __future__ import annotations
+
+from chaos.errors import StagingError
+from chaos.faults.base import PlanContext, Rung
+from chaos.faults.errors import FaultNotConfirmed, FaultRefused
+from chaos.faults.surface import Surface
+from chaos.safety.journal import JournalEntry, new_entry
+from scenarios.models import Fault
+
+# Envoy's runtime takes the share in ten-thousandths.
+_RESOLUTION = 1e-4
+
+__all__ = ["ERROR"]
+
+
+class ErrorFault:
+    """The kind `error`."""
+
+    kind = "error"
+
+    @property
+    def rungs(self) -> tuple[Rung, ...]:
+        """Set the share to none; again, since a router may have missed it while it was busy."""
+        return (Rung("clear share", _clear, 10.0), Rung("clear share again", _clear, 20.0))
+
+    def plan(self, surface: Surface, fault: Fault, context: PlanContext) -> JournalEntry:
+        """Refuses a service that has errors already: there is one share for each service."""
+        effect = fault.error
+        assert effect is not None
+        if effect.share < _RESOLUTION:
+            raise FaultRefused(f"error on {effect.on}: share(={effect.share:g}) must be at least {_RESOLUTION:g}")
+        try:
+            share = surface.error_share(effect.on)
+        except StagingError as error:
+            raise FaultRefused(f"error on {effect.on}: {error}") from error
+        if share > 0:
+            raise FaultRefused(f"error on {effect.on}: a share of {share:g} is in force; errors cannot overlap")
+        undo = {"service": effect.on, "share": effect.share}
+        return new_entry(surface.token(), context.drill_id, self.kind, effect.on, undo)
+
+    def apply(self, surface: Surface, entry: JournalEntry) -> None:
+        """Set the share."""
+        surface.set_error_share(entry.undo["service"], entry.undo["share"])
+
+    def confirm(self, surface: Surface, entry: JournalEntry) -> None:
+        """The router says the share back."""
+        found = surface.error_share(entry.undo["service"])
+        if abs(found - entry.undo["share"]) > _RESOLUTION / 2:
+            raise FaultNotConfirmed(f"error on {entry.target}: the share is {found:g}, must be {entry.undo['share']:g}")
+
+    def residue(self, surface: Surface, entry: JournalEntry) -> str | None:
+        """The share, if there still is one."""
+        share = surface.error_share(entry.undo["service"])
+        return f"an error share of {share:g} on {entry.undo['service']}" if share > 0 else None
+
+
+def _clear(surface: Surface, entry: JournalEntry) -> None:
+    surface.set_error_share(entry.undo["service"], 0.0)
+
+
+ERROR = ErrorFault()

@@ -1,0 +1,13 @@
+"""The one table of faults, by the scenario language's kind."""
+
+from __future__ import annotations
+
+from chaos.faults.base import FaultKind
+from chaos.faults.cut import CUT
+from chaos.faults.error import ERROR
+from chaos.faults.kill import KILL
+from chaos.faults.latency import LATENCY
+
+FAULTS: dict[str, FaultKind] = {kind.kind: kind for kind in (LATENCY, CUT, ERROR, KILL)}
+
+__all__ = ["FAULTS"]

@@ -1,0 +1,108 @@
+"""What faults and their undo need of a staging: a narrow surface, so that they can be tested alone.
+
+EmbeddedSurface (embedded.py) puts it onto the embedded staging. All calls block, have their own
+time limits, raise ChaosError when the staging refuses, and read the state from the staging, not
+from memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+__all__ = ["ProxyState", "Surface", "Toxic"]
+
+
+@dataclass(frozen=True)
+class Toxic:
+    """A toxic on the way back (downstream: callee to caller) of every connection."""
+
+    type: str
+    attributes: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class ProxyState:
+    """A proxy as Toxiproxy tells it; listen and upstream are `host:port`."""
+
+    listen: str
+    upstream: str
+    enabled: bool
+    toxics: Mapping[str, Toxic] = field(default_factory=dict)
+
+
+class Surface(Protocol):
+    """A staging on which faults can be put and undone."""
+
+    def token(self) -> str:
+        """The staging's own id, as its marker serves it."""
+        ...
+
+    def proxy_name(self, caller: str, callee: str) -> str:
+        """The proxy between two services; raises StagingError when there is no such link."""
+        ...
+
+    def proxy(self, name: str) -> ProxyState:
+        """The proxy's state; raises ToxiproxyError when there is none or no answer."""
+        ...
+
+    def add_toxic(self, proxy: str, name: str, toxic: Toxic) -> None:
+        """Put a toxic on the proxy."""
+        ...
+
+    def remove_toxic(self, proxy: str, name: str) -> None:
+        """Take a toxic off the proxy; one that is not there is fine."""
+        ...
+
+    def set_enabled(self, proxy: str, enabled: bool) -> None:
+        """Let the proxy listen, or not; not listening also breaks its connections."""
+        ...
+
+    def recreate_proxy(self, name: str, listen: str, upstream: str) -> None:
+        """Delete the proxy and create it again, enabled and without toxics."""
+        ...
+
+    def restart_toxiproxy(self) -> None:
+        """Kill the Toxiproxy server and start it with all the staging's proxies, without toxics."""
+        ...
+
+    def error_share(self, service: str) -> float:
+        """The share (0..1) of requests that the router answers with an error."""
+        ...
+
+    def set_error_share(self, service: str, share: float) -> None:
+        """Have the router answer this share of requests with an error."""
+        ...
+
+    def ordered(self, service: str) -> Mapping[str, int]:
+        """Replicas by version as last ordered by a deploy, versions with none left out."""
+        ...
+
+    def ready(self, service: str) -> Mapping[str, int]:
+        """Replicas by version whose processes run, versions with none left out."""
+        ...
+
+    def deploy(self, service: str, version: str, replicas: int) -> None:
+        """Have exactly that many ready replicas of the version."""
+        ...
+
+    def kill(self, service: str, version: str, replicas: int) -> None:
+        """SIGKILL that many replicas of the version, and nothing more."""
+        ...
+
+    def routes(self, service: str) -> Mapping[str, float]:
+        """Shares of the requests by version (sum 1), versions with none left out."""
+        ...
+
+    def route(self, service: str, weights: Mapping[str, float]) -> None:
+        """Set the shares."""
+        ...
+
+    def defects(self, service: str) -> tuple[str, ...]:
+        """`version: name` of every defect that is switched on in a running replica of the service."""
+        ...
+
+    def clear_defects(self, service: str) -> None:
+        """Switch every defect of the service's running replicas off."""
+        ...

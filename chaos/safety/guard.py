@@ -1,0 +1,121 @@
+"""A drill under guard: the order of safety's steps, in one place, on every path.
+
+    with guarded(staging, state_dir, drill_id, deadline_s=600) as guard:
+        guard.lease.guard(load_pid)
+        guard.protect_release("checkout")     # journalled before the release starts
+        entry = guard.inject(fault, context)  # planned, journalled, applied, confirmed
+        guard.heal(entry)                     # undone, read back, marked done
+
+Entering takes the drill lock, refuses a staging that an earlier run left unclean, and starts the
+watchdog. Leaving, in whatever way, heals all that is still open, and only then releases the
+watchdog. Leaving raises StagingUnclean when something could not be undone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from chaos.errors import StagingUnclean
+from chaos.faults.base import PlanContext
+from chaos.faults.registry import FAULTS
+from chaos.faults.surface import Surface
+from chaos.safety.errors import JournalCorrupt
+from chaos.safety.journal import Journal, JournalEntry
+from chaos.safety.lease import Lease
+from chaos.safety.locks import DRILL_LOCK, HEAL_LOCK, hold
+from chaos.safety.release import plan_release
+from chaos.safety.undo import EntryResult, HealReport, heal, undo_entry
+from scenarios.models import Fault
+
+LEASE_S = 3.0
+_DRILL_LOCK_TIMEOUT_S = 1.0
+_HEAL_LOCK_TIMEOUT_S = 120.0
+
+__all__ = ["LEASE_S", "Guard", "guarded"]
+
+
+@dataclass
+class Guard:
+    """What a drill may do to its staging. Its methods may be called from several threads."""
+
+    surface: Surface
+    state_dir: Path
+    drill_id: str
+    journal: Journal
+    lease: Lease
+    report: HealReport | None = None
+
+    def protect_release(self, service: str) -> JournalEntry:
+        """Journal how `service` is now; after this, and only then, the release may start."""
+        self.lease.require()
+        entry = plan_release(self.surface, service, self.drill_id)
+        self.journal.open(entry)
+        return entry
+
+    def inject(self, fault: Fault, context: PlanContext) -> JournalEntry:
+        """Put a fault in force; it is once this returns.
+
+        A fault that fails to apply or to be confirmed is undone before its error is raised again.
+        """
+        self.lease.require()
+        kind = FAULTS[fault.kind]
+        entry = kind.plan(self.surface, fault, context)
+        self.journal.open(entry)
+        try:
+            kind.apply(self.surface, entry)
+            kind.confirm(self.surface, entry)
+        except BaseException:
+            self.heal(entry)
+            raise
+        return entry
+
+    def heal(self, entry: JournalEntry) -> EntryResult:
+        """Undo one entry and read it back. Raises StagingUnclean when its whole ladder failed."""
+        result = undo_entry(self.surface, entry)
+        if result.rung is None:
+            raise StagingUnclean(str(result))
+        self.journal.done(entry, result.rung)
+        return result
+
+    def heal_all(self) -> HealReport:
+        """Undo everything that is open, newest first."""
+        self.report = heal(self.state_dir, self.journal, self.surface)
+        return self.report
+
+
+@contextmanager
+def guarded(
+    surface: Surface, state_dir: Path, drill_id: str, deadline_s: float, lease_s: float = LEASE_S
+) -> Iterator[Guard]:
+    """Guard a drill on the staging in `state_dir`; `deadline_s` is the longest that it may take.
+
+    After the deadline the watchdog ends the drill by force, so give it room for an orderly end.
+    Raises StagingBusy, StagingUnclean (an earlier run's entries are open), JournalCorrupt,
+    WatchdogError.
+    """
+    with hold(state_dir, DRILL_LOCK, _DRILL_LOCK_TIMEOUT_S):
+        with hold(state_dir, HEAL_LOCK, _HEAL_LOCK_TIMEOUT_S):  # a watchdog may be at work yet
+            journal = Journal(state_dir)
+        with journal:
+            _refuse_leftovers(state_dir, journal)
+            with Lease(state_dir, drill_id, lease_s, deadline_s) as lease:
+                guard = Guard(surface, state_dir, drill_id, journal, lease)
+                try:
+                    yield guard
+                finally:
+                    guard.heal_all().require_clean()
+
+
+def _refuse_leftovers(state_dir: Path, journal: Journal) -> None:
+    if journal.damaged:
+        raise JournalCorrupt(
+            f"{'; '.join(journal.damaged)}; an undo may be lost: look at the staging, take it down, "
+            "and remove the journal"
+        )
+    left = journal.open_entries()
+    if left:
+        listed = ", ".join(f"{entry.kind} on {entry.target}" for entry in left)
+        raise StagingUnclean(f"staging {state_dir}: an earlier run left {listed}; run `windtunnel undo` first")

@@ -1,0 +1,156 @@
+"""Healing: every open entry of the journal is undone, newest first, read back, and marked done.
+
+One function, three callers: the drill on every exit path, the watchdog, and `windtunnel undo`. Each
+entry climbs its ladder of rungs (base.py of chaos.faults) until nothing of it is left; a rung that
+fails or hangs is noted, and the next one tried. An entry that its last rung leaves in force stays
+open in the journal, and the report is not clean: the alarm that ends in exit code 5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from chaos.errors import StagingNotUp, StagingUnclean
+from chaos.faults.base import Undoable
+from chaos.faults.embedded import EmbeddedSurface
+from chaos.faults.registry import FAULTS
+from chaos.faults.surface import Surface
+from chaos.safety.bounded import run_bounded
+from chaos.safety.errors import JournalError
+from chaos.safety.journal import Journal, JournalEntry
+from chaos.safety.locks import HEAL_LOCK, hold
+from chaos.safety.release import RELEASE
+
+_LOCK_TIMEOUT_S = 120.0
+_READ_BACK_TIMEOUT_S = 10.0
+
+UNDOABLE: dict[str, Undoable] = {**FAULTS, RELEASE.kind: RELEASE}
+
+__all__ = ["UNDOABLE", "EntryResult", "HealReport", "heal", "undo_entry"]
+
+
+@dataclass(frozen=True)
+class EntryResult:
+    """What became of one entry: undone by `rung`, or None and what is left of it.
+
+    `failures` are the rungs that were tried before, each with its reason.
+    """
+
+    id: str
+    kind: str
+    target: str
+    rung: str | None
+    residue: str | None
+    failures: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """One line for people."""
+        end = f"undone: {self.rung}" if self.rung else f"LEFT UNCLEAN: {self.residue}"
+        tried = f" (after {'; '.join(self.failures)})" if self.failures else ""
+        return f"{self.kind} on {self.target}: {end}{tried}"
+
+
+@dataclass(frozen=True)
+class HealReport:
+    """What healing did, entry by entry in the order undone, and the torn last line if any."""
+
+    results: tuple[EntryResult, ...]
+    torn: str | None
+    damaged: tuple[str, ...] = ()
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing is left to undo."""
+        return not self.damaged and all(result.rung is not None for result in self.results)
+
+    def require_clean(self) -> None:
+        """Raise StagingUnclean naming every entry that is left."""
+        left = [str(result) for result in self.results if result.rung is None]
+        left += self.damaged
+        if left:
+            raise StagingUnclean(f"the staging is not as it was: {'; '.join(left)}")
+
+
+def heal(state_dir: Path, journal: Journal | None = None, surface: Surface | None = None) -> HealReport:
+    """Undo every open entry of the staging in `state_dir`.
+
+    A drill passes the journal and surface that it has open; others leave them out. Idempotent.
+    Raises StagingBusy when another undo runs on.
+    """
+    with hold(state_dir, HEAL_LOCK, _LOCK_TIMEOUT_S):
+        if journal is not None:
+            return _heal(state_dir, journal, surface)
+        with Journal(state_dir) as own:
+            return _heal(state_dir, own, surface)
+
+
+def _heal(state_dir: Path, journal: Journal, surface: Surface | None) -> HealReport:
+    entries = journal.open_entries()
+    if entries and surface is None:
+        try:
+            surface = EmbeddedSurface.attach(state_dir)
+        except StagingNotUp:
+            gone = tuple(_moot(journal, entry, "staging is down") for entry in entries)
+            return HealReport(gone, journal.torn, journal.damaged)
+    results = []
+    for entry in reversed(entries):
+        assert surface is not None
+        if entry.staging_id != surface.token():
+            results.append(_moot(journal, entry, "that staging is gone"))
+            continue
+        results.append(_mark(journal, entry, undo_entry(surface, entry)))
+    return HealReport(tuple(results), journal.torn, journal.damaged)
+
+
+def _moot(journal: Journal, entry: JournalEntry, why: str) -> EntryResult:
+    """A staging that was taken down took every fault with it."""
+    result = EntryResult(entry.id, entry.kind, entry.target, why, None, ())
+    return _mark(journal, entry, result)
+
+
+def _mark(journal: Journal, entry: JournalEntry, result: EntryResult) -> EntryResult:
+    """Mark an undone entry done. A full disk must not keep the next ones from being undone."""
+    if result.rung is None:
+        return result
+    try:
+        journal.done(entry, result.rung)
+    except JournalError as error:
+        return replace(result, failures=(*result.failures, str(error)))
+    return result
+
+
+def undo_entry(surface: Surface, entry: JournalEntry) -> EntryResult:
+    """Climb the entry's ladder until nothing of it is left. Never raises for what a rung does."""
+    kind = UNDOABLE.get(entry.kind)
+    if kind is None:
+        unknown = f"no undo is known for kind {entry.kind!r}"
+        return EntryResult(entry.id, entry.kind, entry.target, None, unknown, ())
+    residue = _residue(surface, kind, entry)
+    failures: list[str] = []
+    if residue is None:
+        return EntryResult(entry.id, entry.kind, entry.target, "nothing was left", None, ())
+    for rung in kind.rungs:
+        name = f"{rung.name} ({entry.kind} on {entry.target})"
+        try:
+            run_bounded(partial(rung.run, surface, entry), rung.timeout_s, name)
+        except Exception as error:  # noqa: BLE001 - whatever a rung raises, the next must be tried
+            failures.append(f"{rung.name}: {type(error).__name__}: {error}")
+        residue = _residue(surface, kind, entry)
+        if residue is None:
+            return EntryResult(entry.id, entry.kind, entry.target, rung.name, None, tuple(failures))
+        failures.append(f"{rung.name}: left {residue}")
+    return EntryResult(entry.id, entry.kind, entry.target, None, residue, tuple(failures))
+
+
+def _residue(surface: Surface, kind: Undoable, entry: JournalEntry) -> str | None:
+    """What is left of the entry when read back; not being able to read is something left."""
+    try:
+        return run_bounded(
+            lambda: kind.residue(surface, entry),
+            _READ_BACK_TIMEOUT_S,
+            f"reading {entry.target} back",
+        )
+    except Exception as error:  # noqa: BLE001 - an unreadable state is an unhealed one
+        return f"state cannot be read: {type(error).__name__}: {error}"

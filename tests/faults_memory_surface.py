@@ -1,0 +1,174 @@
+"""A staging in memory for the faults' own tests: real state, no processes, and a crash wherever wanted."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from chaos.errors import EnvoyError, StagingError, ToxiproxyError
+from chaos.faults.surface import ProxyState, Toxic
+
+LINKS = ("client--edge", "edge--checkout", "checkout--payments", "checkout--orders")
+
+
+class Crash(BaseException):
+    """The harness died here."""
+
+
+@dataclass
+class World:
+    """All that can be changed."""
+
+    proxies: dict[str, ProxyState] = field(default_factory=dict)
+    toxiproxy_runs: bool = True
+    shares: dict[str, float] = field(default_factory=dict)
+    ordered: dict[str, dict[str, int]] = field(default_factory=dict)
+    ready: dict[str, dict[str, int]] = field(default_factory=dict)
+    routes: dict[str, dict[str, float]] = field(default_factory=dict)
+    defects: dict[str, set[str]] = field(default_factory=dict)
+
+
+def fresh_world() -> World:
+    return World(
+        proxies={
+            name: ProxyState(f"127.0.0.1:{20000 + number}", f"127.0.0.1:{30000 + number}", True)
+            for number, name in enumerate(LINKS)
+        },
+        shares={"edge": 0.0, "checkout": 0.0, "payments": 0.0},
+        ordered={"edge": {"1.0": 1}, "checkout": {"2.3": 4}, "payments": {"1.0": 2}},
+        ready={"edge": {"1.0": 1}, "checkout": {"2.3": 4}, "payments": {"1.0": 2}},
+        routes={"edge": {"1.0": 1.0}, "checkout": {"2.3": 1.0}, "payments": {"1.0": 1.0}},
+        defects={"edge": set(), "checkout": set(), "payments": set()},
+    )
+
+
+class MemorySurface:
+    """The surface on a World. `crash_after` counts half-steps: each change has one before and one after it."""
+
+    def __init__(self, token: str = "memory", crash_after: int | None = None) -> None:
+        self._token = token
+        self.world = fresh_world()
+        self.start = copy.deepcopy(self.world)
+        self.crash_after = crash_after
+        self.refuses: set[str] = set()
+        self.calls: list[str] = []
+
+    def token(self) -> str:
+        return self._token
+
+    def _half_step(self) -> None:
+        if self.crash_after is not None:
+            if self.crash_after == 0:
+                raise Crash
+            self.crash_after -= 1
+
+    def _begin(self, call: str) -> None:
+        self._half_step()
+        self.calls.append(call)
+        if call in self.refuses:
+            raise StagingError(f"{call} refused")
+
+    def _toxiproxy(self, name: str) -> ProxyState:
+        if not self.world.toxiproxy_runs:
+            raise ToxiproxyError("connection refused")
+        if name not in self.world.proxies:
+            raise ToxiproxyError(f"no proxy {name}")
+        return self.world.proxies[name]
+
+    def proxy_name(self, caller: str, callee: str) -> str:
+        name = f"{caller}--{callee}"
+        if name not in LINKS:
+            raise StagingError(f"call(={caller} -> {callee}) must be one of {LINKS}")
+        return name
+
+    def proxy(self, name: str) -> ProxyState:
+        return self._toxiproxy(name)
+
+    def add_toxic(self, proxy: str, name: str, toxic: Toxic) -> None:
+        self._begin("add_toxic")
+        state = self._toxiproxy(proxy)
+        self.world.proxies[proxy] = replace(state, toxics={**state.toxics, name: toxic})
+        self._half_step()
+
+    def remove_toxic(self, proxy: str, name: str) -> None:
+        self._begin("remove_toxic")
+        state = self._toxiproxy(proxy)
+        left = {key: value for key, value in state.toxics.items() if key != name}
+        self.world.proxies[proxy] = replace(state, toxics=left)
+        self._half_step()
+
+    def set_enabled(self, proxy: str, enabled: bool) -> None:
+        self._begin("set_enabled")
+        self.world.proxies[proxy] = replace(self._toxiproxy(proxy), enabled=enabled)
+        self._half_step()
+
+    def recreate_proxy(self, name: str, listen: str, upstream: str) -> None:
+        self._begin("recreate_proxy")
+        if not self.world.toxiproxy_runs:
+            raise ToxiproxyError("connection refused")
+        self.world.proxies.pop(name, None)
+        self._half_step()
+        self.world.proxies[name] = ProxyState(listen, upstream, True)
+
+    def restart_toxiproxy(self) -> None:
+        self._begin("restart_toxiproxy")
+        self.world.toxiproxy_runs = False
+        self.world.proxies = {}
+        self._half_step()
+        self.world.toxiproxy_runs = True
+        self.world.proxies = copy.deepcopy(self.start.proxies)
+
+    def error_share(self, service: str) -> float:
+        if service not in self.world.shares:
+            raise EnvoyError(f"service(={service}) must be one of the staging's")
+        return self.world.shares[service]
+
+    def set_error_share(self, service: str, share: float) -> None:
+        self._begin("set_error_share")
+        self.world.shares[service] = share
+        self._half_step()
+
+    def ordered(self, service: str) -> Mapping[str, int]:
+        return dict(self.world.ordered[service])
+
+    def ready(self, service: str) -> Mapping[str, int]:
+        if service not in self.world.ready:
+            raise StagingError(f"service(={service}) must be one of the staging's")
+        return dict(self.world.ready[service])
+
+    def deploy(self, service: str, version: str, replicas: int) -> None:
+        self._begin("deploy")
+        _set(self.world.ordered[service], version, replicas)
+        self._half_step()
+        _set(self.world.ready[service], version, replicas)
+        self._half_step()
+
+    def kill(self, service: str, version: str, replicas: int) -> None:
+        for _ in range(replicas):
+            self._begin("kill")
+            _set(self.world.ready[service], version, self.world.ready[service][version] - 1)
+            self._half_step()
+
+    def routes(self, service: str) -> Mapping[str, float]:
+        return dict(self.world.routes[service])
+
+    def route(self, service: str, weights: Mapping[str, float]) -> None:
+        self._begin("route")
+        self.world.routes[service] = {name: share for name, share in weights.items() if share}
+        self._half_step()
+
+    def defects(self, service: str) -> tuple[str, ...]:
+        return tuple(sorted(self.world.defects[service]))
+
+    def clear_defects(self, service: str) -> None:
+        self._begin("clear_defects")
+        self.world.defects[service] = set()
+        self._half_step()
+
+
+def _set(counts: dict[str, int], version: str, replicas: int) -> None:
+    if replicas:
+        counts[version] = replicas
+    else:
+        counts.pop(version, None)

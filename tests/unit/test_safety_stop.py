@@ -1,0 +1,66 @@
+"""The healthy-baseline gate and the stop conditions, signals included."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from chaos.safety.baseline import require_healthy
+from chaos.safety.errors import BaselineUnhealthy, DrillStopped
+from chaos.safety.stop import ABORT_FILE, Abort, StopConditions, abort_on_signals
+
+
+def conditions(tmp_path: Path, lost: str | None = None, abort: Abort | None = None) -> StopConditions:
+    return StopConditions(60.0, 10.0, tmp_path / ABORT_FILE, lambda: lost, abort or Abort())
+
+
+def test_a_good_baseline_passes_on_its_last_windows() -> None:
+    require_healthy({"checkout": [False, True, True, True]}, consecutive=3)
+
+
+@pytest.mark.parametrize(
+    ("windows", "reason"),
+    [
+        ({}, "no business function was observed"),
+        ({"checkout": []}, "checkout had 0 good of its last 3"),
+        ({"checkout": [True, True]}, "checkout had 2 good"),
+        ({"browse": [True] * 3, "checkout": [True, False, True]}, "checkout had 2 good"),
+    ],
+)
+def test_an_unhealthy_or_unobserved_baseline_is_refused(windows: dict[str, list[bool]], reason: str) -> None:
+    with pytest.raises(BaselineUnhealthy, match=reason):
+        require_healthy(windows, consecutive=3)
+
+
+def test_no_condition_holds(tmp_path: Path) -> None:
+    conditions(tmp_path).check(60.0, {"checkout": 10.0})
+
+
+def test_each_condition_stops_by_its_name(tmp_path: Path) -> None:
+    with pytest.raises(DrillStopped, match=r"60.5 s > 60 s") as deadline:
+        conditions(tmp_path).check(60.5, {})
+    with pytest.raises(DrillStopped, match=r"checkout has been down for 10.5 s > 10 s") as down:
+        conditions(tmp_path).check(1.0, {"browse": 0.0, "checkout": 10.5})
+    with pytest.raises(DrillStopped, match="ended with code -9") as lost:
+        conditions(tmp_path, lost="watchdog 7 ended with code -9").check(1.0, {})
+    (tmp_path / ABORT_FILE).touch()
+    with pytest.raises(DrillStopped, match="the file") as abort:
+        conditions(tmp_path).check(1.0, {})
+    names = [stop.value.condition for stop in (deadline, down, lost, abort)]
+    assert names == ["deadline", "down-too-long", "watchdog-lost", "abort"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_becomes_an_orderly_stop_and_handlers_come_back(tmp_path: Path, number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    abort = Abort()
+    with abort_on_signals(abort):
+        os.kill(os.getpid(), number)
+        assert abort.wait(5.0)
+        os.kill(os.getpid(), number)  # an impatient second one does not break the undo
+    assert signal.getsignal(number) == before
+    with pytest.raises(DrillStopped, match=number.name):
+        conditions(tmp_path, abort=abort).check(1.0, {})
