@@ -89,15 +89,14 @@ def _column(name: str, values: Any) -> NDArray[Any]:
 
 
 def never_reported(
-    schedule: Schedule, functions: tuple[str, ...], seen: RawSamples, until_s: float, token: str
+    schedule: Schedule, functions: tuple[str, ...], seen: RawSamples, due: int, token: str
 ) -> RawSamples:
-    """Rows of kind "unfinished" for requests meant to be sent before `until_s` and not in `seen`.
+    """Rows of kind "unfinished" for those of the schedule's first `due` requests not in `seen`.
 
     Whether they were sent is not known, so sent_s is their intended time: a write among them is
     indeterminate, not failed.
     """
     reported = set(zip(seen.function.tolist(), seen.index.tolist(), strict=True))
-    due = int(np.searchsorted(schedule.intended_s, until_s, side="right"))
     rows: list[list[Any]] = []
     for at in range(due):
         name, index = functions[int(schedule.function[at])], int(schedule.index[at])

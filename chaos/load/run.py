@@ -157,8 +157,14 @@ class LoadRun:
         self.poll()
         seen = RawSamples.join(self._parts)
         names = tuple(function.name for function in self.plan.functions)
-        missing = never_reported(self.schedule, names, seen, self.ended_at_s, self.plan.token)
+        missing = never_reported(self.schedule, names, seen, self._due(), self.plan.token)
         return RawSamples.join([seen, missing])
+
+    def _due(self) -> int:
+        """How many requests of the schedule were meant to be sent before the end."""
+        if self._reader.end is not None:
+            return int(self._reader.end["dispatched"])
+        return int(np.searchsorted(self.schedule.intended_s, self.ended_at_s, side="right"))
 
     @property
     def ended_at_s(self) -> float:

@@ -35,7 +35,7 @@ def resolve_loopback(base_url: str) -> Target:
     host, port = parts.hostname or "", parts.port or 80
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the second for names that cannot be host names
         raise TargetRefused(f"base_url(={base_url}): {host!r} does not resolve: {error}") from error
     addresses = [str(entry[4][0]) for entry in found]
     for address in addresses:
@@ -46,7 +46,10 @@ def resolve_loopback(base_url: str) -> Target:
 
 
 def _split(base_url: str) -> SplitResult:
-    parts = urlsplit(base_url)
+    try:
+        parts = urlsplit(base_url)
+    except ValueError as error:
+        raise TargetRefused(f"base_url(={base_url}): {error}") from error
     try:
         port_is_valid = parts.port is None or parts.port > 0
     except ValueError:

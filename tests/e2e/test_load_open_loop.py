@@ -1,0 +1,285 @@
+"""The real child against a server that misbehaves on order: what was sent, and what is said of it."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from chaos.load.errors import LoadFailed, TargetRefused
+from chaos.load.plan import FunctionLoad, LoadPlan
+from chaos.load.run import RAW_FILE, LoadRun
+from chaos.load.schedule import write_id
+
+pytestmark = pytest.mark.e2e
+ROOT = Path(__file__).resolve().parents[2]
+GONE_WITHIN_S = 10.0
+
+
+class Server:
+    """HTTP on loopback; the path says how it behaves, `stalled` holds back all answers."""
+
+    def __init__(self) -> None:
+        self.seen: Counter[str] = Counter()
+        self.requests: list[tuple[dict[str, str], bytes]] = []
+        self.loop = asyncio.new_event_loop()
+        self.flowing = asyncio.Event()
+        self.thread = threading.Thread(target=self._serve)
+        self.started = threading.Event()
+        self.connections: set[asyncio.Task[None]] = set()
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.flowing.set()
+        server = self.loop.run_until_complete(asyncio.start_server(self._connection, "127.0.0.1", 0, backlog=2048))
+        self.port = server.sockets[0].getsockname()[1]
+        self.started.set()
+        self.loop.run_forever()
+        server.close()
+        for task in self.connections:
+            task.cancel()
+        self.loop.run_until_complete(asyncio.gather(*self.connections, return_exceptions=True))
+        self.loop.close()
+
+    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self.connections.add(task)
+        task.add_done_callback(self.connections.discard)
+        try:
+            while await self._request(reader, writer):
+                pass
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    async def _request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        path = lines[0].split(" ")[1]
+        headers = dict(line.lower().split(": ", 1) for line in lines[1:] if line)
+        body = await reader.readexactly(int(headers.get("content-length", 0)))
+        self.seen[path] += 1
+        self.requests.append((headers, body))
+        await self.flowing.wait()
+        if path == "/never":
+            await asyncio.Event().wait()
+        if path == "/close":
+            return False
+        if path == "/broken":
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nonly this")
+            await writer.drain()
+            return False
+        status = {"/error": b"500 Oops", "/redirect": b"302 Found", "/order": b"201 Created"}
+        writer.write(
+            b"HTTP/1.1 " + status.get(path, b"200 OK") + b"\r\nx-version: edge=1,checkout=2.4\r\n"
+            b"location: /elsewhere\r\ncontent-length: 2\r\n\r\nok"
+        )
+        await writer.drain()
+        return True
+
+    def stall(self, stall_s: float) -> None:
+        """Hold back every answer for a while."""
+        self.loop.call_soon_threadsafe(self.flowing.clear)
+        time.sleep(stall_s)
+        self.loop.call_soon_threadsafe(self.flowing.set)
+
+    def close(self) -> None:
+        if not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(10)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server()
+    server.thread.start()
+    assert server.started.wait(10)
+    yield server
+    server.close()
+
+
+def plan(port: int, *functions: FunctionLoad, **changes: Any) -> LoadPlan:
+    values = {"duration_s": 1.0, "arrivals": "uniform", "drain_s": 5.0, **changes}
+    return LoadPlan(f"http://127.0.0.1:{port}", functions, **values)
+
+
+def load(path: str, rate_per_s: float = 40.0, **changes: Any) -> FunctionLoad:
+    values = {"name": path.strip("/"), "profile": ((0.0, rate_per_s),), "path": path, **changes}
+    return FunctionLoad(**values)
+
+
+def await_gone(pid: int) -> bool:
+    deadline_s = time.monotonic() + GONE_WITHIN_S
+    while time.monotonic() < deadline_s:
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_a_stall_is_seen_by_every_request_that_was_meant_to_be_sent_in_it(server: Server, tmp_path: Path) -> None:
+    stall_s = 1.0
+    with LoadRun.start(plan(server.port, load("/ok", 200.0), duration_s=3.0), tmp_path) as run:
+        while run.now_s() < 1.0:
+            time.sleep(0.01)
+        server.stall(stall_s)
+        run.wait()
+        raw = run.samples()
+    assert len(raw) == 600 == server.seen["/ok"]
+    assert set(raw.kind) == {"ok"}
+    # A third of the requests were meant to be sent in the stall, evenly spread over it. A closed
+    # loop would report one slow request a user.
+    assert (raw.latency_s > stall_s / 2).sum() == pytest.approx(100, abs=15)
+    assert np.quantile(raw.latency_s, 0.99) > 0.9 * stall_s
+
+
+def test_every_ending_has_its_kind_and_is_tried_once(server: Server, tmp_path: Path) -> None:
+    paths = ("/ok", "/error", "/redirect", "/close", "/broken", "/never")
+    functions = [load(path, timeout_s=0.5) for path in paths]
+    with LoadRun.start(plan(server.port, *functions), tmp_path) as run:
+        run.wait()
+        raw = run.samples()
+    kinds = {name: set(raw.kind[raw.function == name]) for name in set(raw.function)}
+    assert kinds == {
+        "ok": {"ok"}, "error": {"error"}, "redirect": {"error"}, "close": {"error"},
+        "broken": {"error"}, "never": {"timeout"},
+    }  # fmt: skip
+    assert {path: server.seen[path] for path in server.seen} == dict.fromkeys(paths, 40)
+    assert set(raw.status[raw.function == "redirect"]) == {302}
+    assert set(raw.version[raw.function == "error"]) == {"edge=1,checkout=2.4"}
+    timed_out = raw.where(raw.function == "never")
+    assert (timed_out.finished_s - timed_out.sent_s).min() >= 0.49
+    assert run.summary()["generator_faults"] == 0
+
+
+def test_nothing_listening_is_refused(server: Server, tmp_path: Path) -> None:
+    port = server.port
+    server.close()
+    with LoadRun.start(plan(port, load("/ok")), tmp_path) as run:
+        run.wait()
+        assert Counter(run.samples().kind) == {"refused": 40}
+
+
+def test_what_is_open_at_the_end_is_recorded_as_unfinished(server: Server, tmp_path: Path) -> None:
+    with LoadRun.start(plan(server.port, load("/never"), drain_s=0.3), tmp_path) as run:
+        run.wait()
+        raw = run.samples()
+        assert run.summary()["end"] == "schedule"
+    assert Counter(raw.kind) == {"unfinished": 40}
+    assert np.isnan(raw.finished_s).all()
+
+
+def test_a_request_carries_its_ids_cohort_and_body(server: Server, tmp_path: Path) -> None:
+    order = load("/order", method="POST", body='{"id": "$id", "cohort": "$cohort"}', cohorts={"beta": 0.5},
+                 store="orders")  # fmt: skip
+    with LoadRun.start(plan(server.port, order), tmp_path) as run:
+        run.wait()
+        raw = run.samples()
+    sent = {json.loads(body)["id"]: (headers, json.loads(body)) for headers, body in server.requests}
+    assert set(sent) == {write_id(request) for request in raw.request_id}
+    for request, cohort in zip(raw.request_id, raw.cohort, strict=True):
+        headers, body = sent[write_id(request)]
+        assert headers["traceparent"].split("-")[1] == request
+        assert headers["x-cohort"] == body["cohort"] == cohort
+        assert headers["x-function"] == "order"
+    assert set(raw.cohort) == {"default", "beta"}
+    assert set(raw.status) == {201}
+
+
+def test_samples_come_while_the_load_runs(server: Server, tmp_path: Path) -> None:
+    with LoadRun.start(plan(server.port, load("/ok"), duration_s=30.0), tmp_path) as run:
+        deadline_s = time.monotonic() + 10
+        seen = 0
+        while seen < 20 and time.monotonic() < deadline_s:
+            seen += len(run.poll())
+            time.sleep(0.02)
+        assert run.running
+        assert seen >= 20
+
+
+def test_a_stop_ends_sending_waits_for_answers_and_keeps_them(server: Server, tmp_path: Path) -> None:
+    with LoadRun.start(plan(server.port, load("/ok"), duration_s=60.0), tmp_path) as run:
+        while server.seen["/ok"] < 10:
+            time.sleep(0.01)
+        run.stop()
+        run.stop()
+        raw = run.samples()
+        assert run.summary()["end"] == "terminated"
+        assert len(raw) == server.seen["/ok"] == run.summary()["dispatched"]
+        assert set(raw.kind) == {"ok"}
+        assert run.ended_at_s < 60.0
+    assert await_gone(run.pid)
+
+
+def test_a_killed_child_leaves_no_request_uncounted(server: Server, tmp_path: Path) -> None:
+    with LoadRun.start(plan(server.port, load("/never"), duration_s=60.0), tmp_path) as run:
+        while server.seen["/never"] < 10:
+            time.sleep(0.01)
+        run.kill()
+        raw = run.samples()
+    due = int((run.schedule.intended_s <= run.ended_at_s).sum())
+    assert len(raw) == due >= server.seen["/never"]
+    assert set(raw.kind) == {"unfinished"}
+    assert run.problems(1.0) == ["the load child ended without its end line"]
+
+
+def test_no_load_outlives_a_killed_harness(server: Server, tmp_path: Path) -> None:
+    script = f"""
+import sys, time
+from pathlib import Path
+from chaos.load.plan import FunctionLoad, LoadPlan
+from chaos.load.run import LoadRun
+plan = LoadPlan("http://127.0.0.1:{server.port}", (FunctionLoad("ok", ((0.0, 50.0),)),), 120.0)
+run = LoadRun.start(plan, Path({str(tmp_path)!r}))
+print(run.pid, flush=True)
+time.sleep(120)
+"""
+    harness = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        assert harness.stdout is not None
+        child = int(harness.stdout.readline())
+        while server.seen["/"] < 10 and harness.poll() is None:
+            time.sleep(0.01)
+    finally:
+        harness.send_signal(signal.SIGKILL)
+        harness.communicate(timeout=10)
+    assert await_gone(child)
+    ends = [json.loads(line) for line in (tmp_path / RAW_FILE).read_text().splitlines()]
+    assert ends[-1]["end"] == "harness gone"
+    assert ends[-1]["dispatched"] == len(ends) - 2
+
+
+def test_a_target_elsewhere_is_refused_by_the_harness_and_by_the_child(tmp_path: Path) -> None:
+    elsewhere = LoadPlan("http://192.0.2.1", (load("/ok"),), 1.0)
+    with pytest.raises(TargetRefused, match="loopback only"):
+        LoadRun.start(elsewhere, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    child = subprocess.run(
+        [sys.executable, "-m", "chaos.load.locustfile", str(tmp_path / RAW_FILE)],
+        input=elsewhere.to_json() + "\n",
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert child.returncode != 0
+    assert "loopback only" in child.stderr
+    assert child.stdout == ""
+
+
+def test_a_folder_takes_one_load(server: Server, tmp_path: Path) -> None:
+    (tmp_path / RAW_FILE).write_text("")
+    with pytest.raises(LoadFailed, match="there is a load in this folder already"):
+        LoadRun.start(plan(server.port, load("/ok")), tmp_path)
