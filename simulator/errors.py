@@ -2,6 +2,8 @@
 
 SimulatorError
  +- NetworkError   a network, or a control change to one, that makes no sense
+ +- RequestError   a simulation was asked for that the scenario does not have
+ +- WorkerDied     a worker process ended before its replications were done
 """
 
 
@@ -11,3 +13,11 @@ class SimulatorError(Exception):
 
 class NetworkError(SimulatorError):
     """A network, or a control change to one, that makes no sense."""
+
+
+class RequestError(SimulatorError):
+    """A simulation was asked for that the scenario does not have: bad input of the user."""
+
+
+class WorkerDied(SimulatorError):
+    """A worker process ended before its replications were done."""

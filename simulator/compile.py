@@ -1,0 +1,162 @@
+"""From a scenario to the network that the data plane simulates, and from its numbers back to names.
+
+The network is the same for every strategy of a scenario: a plan never has more replicas of one version ready than the
+service has, so strategies compared on one seed differ in control changes only.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from evidence.histogram import edges_s
+from scenarios.models import CLIENT as CLIENT_NAME
+from scenarios.models import DEFAULT_COHORT, Function, Scenario
+from scenarios.models import Distribution as ScenarioDistribution
+from simulator import network as plain
+
+__all__ = ["Compiled", "compile_scenario"]
+
+# As the load generator of a drill: answers are awaited past the end of the load for every client's own patience.
+_DRAIN_MIN_S = 3.0
+_DRAIN_BEYOND_TIMEOUT_S = 1.0
+
+Link = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A network with the names of its numbers: a name's number is its place.
+
+    `versions` holds the versions of each service in the order of the network (one without a name where the release
+    changes nothing); `links` the call of each (caller, callee), the outside caller being `client`.
+    """
+
+    network: plain.Network
+    services: tuple[str, ...]
+    stores: tuple[str, ...]
+    versions: dict[str, tuple[str, ...]]
+    links: dict[Link, int]
+    functions: tuple[str, ...]
+    cohorts: tuple[str, ...]
+
+    def station(self, name: str) -> int:
+        """The station of a service or store."""
+        return (*self.services, *self.stores).index(name)
+
+    def node_stations(self) -> list[int]:
+        """The station of every node, in the order in which the data plane numbers nodes."""
+        calls = self.network.calls
+        return [calls[node.call].callee for function in self.network.functions for node in function.root.walk()]
+
+    def node_functions(self) -> list[int]:
+        """The function of every node, in the same order."""
+        functions = self.network.functions
+        return [place for place, function in enumerate(functions) for _ in function.root.walk()]
+
+
+def compile_scenario(scenario: Scenario) -> Compiled:
+    """The network of a scenario; its own rules (scenarios.rules) are taken to hold."""
+    services, stores = tuple(scenario.system.services), tuple(scenario.system.stores)
+    cohorts = _cohorts(scenario)
+    calls = dict(_calls(scenario, (*services, *stores)))
+    links = {link: place for place, link in enumerate(calls)}
+    resolution_s = scenario.measure.resolution_s
+    cells = _cells(scenario.duration_s, resolution_s) + _cells(_drain_s(scenario), resolution_s)
+    versions = _versions(scenario)
+    network = plain.Network(
+        stations=tuple(_stations(scenario, versions)),
+        calls=tuple(calls.values()),
+        functions=tuple(
+            _function(scenario, name, function, links, cohorts) for name, function in scenario.functions.items()
+        ),
+        resolution_s=resolution_s,
+        cells=cells,
+        edges_s=edges_s(scenario),
+        cohorts=len(cohorts),
+    )
+    return Compiled(network, services, stores, versions, links, tuple(scenario.functions), cohorts)
+
+
+def _cells(time_s: float, resolution_s: float) -> int:
+    return math.ceil(time_s / resolution_s - 1e-9)
+
+
+def _drain_s(scenario: Scenario) -> float:
+    patience_s = max(function.timeout_s or 0.0 for function in scenario.functions.values())
+    return max(_DRAIN_MIN_S, patience_s + _DRAIN_BEYOND_TIMEOUT_S)
+
+
+def _cohorts(scenario: Scenario) -> tuple[str, ...]:
+    """Every cohort of any function as first named, the default one last where there is one."""
+    names = dict.fromkeys(name for function in scenario.functions.values() for name in function.cohort_shares)
+    named = [name for name in names if name != DEFAULT_COHORT]
+    return (*named, DEFAULT_COHORT) if DEFAULT_COHORT in names else tuple(named)
+
+
+def _versions(scenario: Scenario) -> dict[str, tuple[str, ...]]:
+    change = scenario.release.change
+    return {
+        name: (change.old, change.new) if name == change.service else ("",) for name in scenario.system.services
+    }
+
+
+def _stations(scenario: Scenario, versions: dict[str, tuple[str, ...]]) -> Iterator[plain.Station]:
+    for name, service in scenario.system.services.items():
+        yield plain.Station(
+            name=name,
+            workers=service.workers,
+            service=_distribution(service.service_time),
+            queue=plain.UNBOUNDED if service.queue is None else service.queue,
+            holds_worker=service.holds_worker,
+            replicas=(service.replicas,) * len(versions[name]),
+        )
+    for name, store in scenario.system.stores.items():
+        yield plain.Station(name=name, workers=store.connections, service=_distribution(store.service_time))
+
+
+def _distribution(distribution: ScenarioDistribution) -> plain.Distribution:
+    return plain.Distribution(plain.Kind[distribution.kind.upper()], *distribution.params)
+
+
+def _calls(scenario: Scenario, stations: tuple[str, ...]) -> Iterator[tuple[Link, plain.Call]]:
+    """The clients' calls to each entry, then the scenario's in its order."""
+    for entry in dict.fromkeys(function.path[0] for function in scenario.functions.values()):
+        yield (CLIENT_NAME, entry), plain.Call(plain.CLIENT, stations.index(entry))
+    for call in scenario.system.calls:
+        yield (
+            (call.caller, call.callee),
+            plain.Call(
+                caller=stations.index(call.caller),
+                callee=stations.index(call.callee),
+                timeout_s=math.inf if call.timeout_s is None else call.timeout_s,
+                retries=call.retries,
+                backoff_s=0.0 if call.backoff is None else call.backoff.base_s,
+                jitter=call.backoff is not None and call.backoff.jitter == "full",
+                writes=call.writes > 0,
+            ),
+        )
+
+
+def _function(
+    scenario: Scenario, name: str, function: Function, links: dict[Link, int], cohorts: tuple[str, ...]
+) -> plain.Function:
+    shares = [function.cohort_shares.get(cohort, 0.0) for cohort in cohorts]
+    return plain.Function(
+        name=name,
+        rates=((0.0, function.rate_per_s), (scenario.duration_s, 0.0)),
+        root=_tree(scenario, links, CLIENT_NAME, function.path),
+        timeout_s=math.inf if function.timeout_s is None else function.timeout_s,
+        cohort_shares=tuple(share / sum(shares) for share in shares),
+    )
+
+
+def _tree(scenario: Scenario, links: dict[Link, int], caller: str, path: list[str]) -> plain.Node:
+    """Each service of the path calls the next one only; the last makes all its calls, and so on down."""
+    callee, rest = path[0], path[1:]
+    if rest:
+        children = [_tree(scenario, links, callee, rest)]
+    else:
+        children = [_tree(scenario, links, callee, [call.callee]) for call in scenario.system.calls_of(callee)]
+    return plain.Node(links[caller, callee], tuple(children))

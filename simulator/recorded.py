@@ -1,0 +1,89 @@
+"""From the data plane's tables to those of the run record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evidence.service_health import ServiceCells
+from evidence.tables import ClientCells, Samples, Writes
+from simulator.compile import Compiled
+from simulator.kernel.plane import Recording
+from simulator.layout import ARRIVED, ERROR, FIRST_BIN, REFUSED, TIMEOUT
+
+__all__ = ["Traffic"]
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What one replication's traffic left behind. Its tables share the data plane's memory: they hold until the data
+    plane goes on.
+    """
+
+    compiled: Compiled
+    recording: Recording
+
+    def clients(self) -> ClientCells:
+        """What the outside callers saw."""
+        client = self.recording.client
+        failed = np.concatenate([client[..., ERROR : REFUSED + 1], self.recording.unfinished[..., None]], axis=-1)
+        return ClientCells(
+            self.compiled.functions, self.compiled.cohorts, client[..., ARRIVED], failed, client[..., FIRST_BIN:]
+        )
+
+    def services(self) -> ServiceCells:
+        """What each service answered, all versions together."""
+        answers, failed = self._answers()
+        places = self.recording.rows.station[:, None] == np.arange(len(self.compiled.services))
+        return ServiceCells(self.compiled.services, answers @ places, failed @ places)
+
+    def writes(self) -> Writes:
+        """The ledger. In the simulator every write's fate is known: it is stored, or not."""
+        log, compiled = self.recording.writes, self.compiled
+        stations, functions = np.array(compiled.node_stations()), np.array(compiled.node_functions())
+        return Writes(
+            store=stations[log["node"]] - len(compiled.services),
+            function=functions[log["node"]],
+            invoked_s=log["invoked_s"],
+            acknowledged_s=log["acknowledged_s"],
+            outcome=log["outcome"],
+            found=log["stored"],
+        )
+
+    def samples(self, replication: int) -> Samples:
+        """Rows for the record: the clients', then the services'. Stores have none, as in a drill."""
+        resolution_s = self.compiled.network.resolution_s
+        clients = self.clients().samples(resolution_s, replication=replication)
+        return Samples.join([clients, self._service_samples(replication)])
+
+    def _answers(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Answers and, of them, failed ones: [cells, service rows]."""
+        service = self.recording.service
+        failed = service[..., ERROR : REFUSED + 1].sum(axis=-1, dtype=np.int64)
+        return failed + service[..., FIRST_BIN:].sum(axis=-1, dtype=np.int64), failed
+
+    def _service_samples(self, replication: int) -> Samples:
+        compiled, rows, service = self.compiled, self.recording.rows, self.recording.service
+        answers, _ = self._answers()
+        answers[:, rows.station >= len(compiled.services)] = 0
+        cell, row = np.nonzero(answers)
+        table = service[cell, row]
+        versions = [compiled.versions[compiled.services[s]][v] if s < len(compiled.services) else ""
+                    for s, v in zip(rows.station, rows.version, strict=True)]  # fmt: skip
+        names = np.array([*compiled.services, *compiled.stores])
+        return Samples(
+            replication=np.full(len(cell), replication, dtype=np.int32),
+            window_start_s=cell * compiled.network.resolution_s,
+            service=names[rows.station[row]],
+            version=np.array(versions)[row],
+            cohort=np.array(compiled.cohorts)[rows.cohort[row]],
+            function=np.array(compiled.functions)[rows.function[row]],
+            requests=answers[cell, row],
+            failed_error=table[:, ERROR].astype(np.int64),
+            failed_timeout=table[:, TIMEOUT].astype(np.int64),
+            failed_refused=table[:, REFUSED].astype(np.int64),
+            failed_unfinished=np.zeros(len(cell), dtype=np.int64),
+            latency=table[:, FIRST_BIN:],
+        )

@@ -1,0 +1,96 @@
+"""One replication: a release played once over one draw of everything that is random."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from evidence.events import Event
+from evidence.measures import FunctionMeasure
+from evidence.measuring import MeasurePlan, measure
+from evidence.tables import Ledger, Samples
+from rollout.controller import Controller
+from scenarios.models import Defect, Scenario, Strategy
+from simulator.compile import Compiled, compile_scenario
+from simulator.errors import RequestError
+from simulator.kernel.plane import DataPlane
+from simulator.recorded import Traffic
+from simulator.streams import defects_drawn, people
+from simulator.world import SimulatedWorld
+
+__all__ = ["Player", "Timeline"]
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """All that one replication left for the record."""
+
+    replication: int
+    events: list[Event]
+    samples: Samples
+    ledger: Ledger
+
+
+class Player:
+    """Plays replications of one scenario under one strategy; each depends on the seed and its own number alone.
+
+    `defects` None: drawn in each replication by their probabilities; else the names of those that the new version has
+    in all of them. Raises RequestError for a name that the scenario does not have.
+    """
+
+    def __init__(self, scenario: Scenario, strategy: Strategy, seed: int, defects: Sequence[str] | None = None) -> None:
+        self._scenario = scenario
+        self._strategy = strategy
+        self._seed = seed
+        self._forced = None if defects is None else _named(scenario, defects)
+        self._compiled: Compiled = compile_scenario(scenario)
+        self._plan = MeasurePlan.of(scenario)
+
+    def measures(self, replication: int) -> list[FunctionMeasure]:
+        """Play, and measure each function."""
+        events, traffic = self._play(replication)
+        return measure(
+            self._plan,
+            events,
+            traffic.clients(),
+            traffic.writes(),
+            strategy=self._strategy.kind,
+            replication=replication,
+            services=traffic.services(),
+        )
+
+    def timeline(self, replication: int) -> Timeline:
+        """Play, and keep everything."""
+        events, traffic = self._play(replication)
+        stores, functions = self._compiled.stores, self._compiled.functions
+        return Timeline(
+            replication,
+            events,
+            traffic.samples(replication),
+            traffic.writes().ledger(stores, functions, replication=replication),
+        )
+
+    def _play(self, replication: int) -> tuple[list[Event], Traffic]:
+        scenario = self._scenario
+        defects = self._forced
+        if defects is None:
+            defects = defects_drawn(scenario.release.defects, self._seed, replication)
+        plane = DataPlane(self._compiled.network, self._seed, replication)
+        world = SimulatedWorld(scenario, self._compiled, plane, defects, replication)
+        names = [defect.name for defect in defects]
+        world.record("load-start", "load")
+        Controller(world, scenario, self._strategy, names, people(self._seed, replication)).start()
+        world.play(scenario.duration_s)
+        world.record("load-end", "load")
+        world.drain()
+        world.close()
+        return world.events, Traffic(self._compiled, plane.recording())
+
+
+def _named(scenario: Scenario, names: Sequence[str]) -> list[Defect]:
+    known = {defect.name: defect for defect in scenario.release.defects}
+    for name in names:
+        if name not in known:
+            listed = ", ".join(known) or "(there is none)"
+            raise RequestError(f"defect {name!r} must be one of the scenario's: {listed}")
+    return [known[name] for name in dict.fromkeys(names)]

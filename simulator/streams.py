@@ -1,0 +1,39 @@
+"""Randomness of the control plane: streams of their own beside those of the traffic (`simulator.draws`).
+
+A stream's key holds its number, the replication and, for a defect, its name: so strategies compared on one seed meet
+the same defects and the same people, and a defect added to a scenario leaves the others as they were.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from enum import IntEnum
+
+import numpy as np
+
+from scenarios.models import Defect
+
+__all__ = ["ControlStream", "defects_drawn", "people"]
+
+
+class ControlStream(IntEnum):
+    """Fixed numbers, far above those of `simulator.draws.Stream`. Append only."""
+
+    DEFECT_PRESENCE = 1000
+    PEOPLE = 1001
+
+
+def defects_drawn(defects: Sequence[Defect], seed: int, replication: int) -> list[Defect]:
+    """Those that the new version has in one replication, each drawn by itself."""
+    return [defect for defect in defects if _unit(seed, replication, defect.name) < defect.probability]
+
+
+def _unit(seed: int, replication: int, name: str) -> float:
+    key = (ControlStream.DEFECT_PRESENCE, replication, zlib.crc32(name.encode()))
+    return float(np.random.SeedSequence(seed, spawn_key=key).generate_state(1, np.uint64)[0]) / 2.0**64
+
+
+def people(seed: int, replication: int) -> np.random.Generator:
+    """What the people of one replication draw from, in the order of their doings."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(ControlStream.PEOPLE, replication)))

@@ -1,0 +1,169 @@
+"""The world of virtual time, as the rollout's controller sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import simpy
+from numpy.typing import NDArray
+
+from evidence.events import Event
+from rollout.errors import WorldError
+from rollout.world import Observation
+from scenarios.models import Defect, Fault, Scenario
+from simulator.compile import Compiled
+from simulator.environment import SimulationEnvironment
+from simulator.faults import Faults
+from simulator.fleet import Fleet
+from simulator.kernel import plane as kernel
+from simulator.layout import ERROR, FIRST_BIN, REFUSED
+
+__all__ = ["SimulatedWorld"]
+
+
+class SimulatedWorld:
+    """Fulfils `rollout.world.World` over a data plane at time 0: the old version serves everything.
+
+    Routes, scaling down and faults take effect at once; replicas start in the service's `startup`, killed ones too
+    when their fault ends. `defects` are those that the new version has. `events` is the timeline so far.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        compiled: Compiled,
+        plane: kernel.DataPlane,
+        defects: Iterable[Defect],
+        replication: int = 0,
+    ) -> None:
+        self._clock = SimulationEnvironment(plane)
+        self.env: simpy.Environment = self._clock
+        self.edges_s: NDArray[np.float64] = compiled.network.edges_s
+        self.events: list[Event] = []
+        self._compiled = compiled
+        self._replication = replication
+        self._change = scenario.release.change
+        self._observed: tuple[float, dict[tuple[str, str | None, float], Observation]] = (-1.0, {})
+        self._fleets = {name: self._fleets_of(scenario, name) for name in compiled.services}
+        for store in compiled.stores:
+            plane.set_ready(compiled.station(store), 0, [0])
+        for name in compiled.services:
+            plane.set_weights(compiled.station(name), [1.0, *[0.0] * (len(self._fleets[name]) - 1)])
+        self._weights = {self._change.old: 1.0, self._change.new: 0.0}
+        self._faults = Faults(self._clock, compiled, self._fleets)
+        plane.set_defects(compiled.station(self._change.service), 1, [self._defect(each) for each in defects])
+
+    def _fleets_of(self, scenario: Scenario, name: str) -> dict[str, Fleet]:
+        service, station = scenario.system.services[name], self._compiled.station(name)
+        return {
+            version: Fleet(
+                self._clock, station, place, service.replicas, service.startup_s, 0 if place else service.replicas
+            )
+            for place, version in enumerate(self._compiled.versions[name])
+        }
+
+    def _defect(self, defect: Defect) -> kernel.Defect:
+        return kernel.Defect(
+            error_ratio=defect.errors,
+            latency_factor=defect.latency.factor,
+            latency_add_s=defect.latency.add_s,
+            lost_write_ratio=defect.lost_writes,
+            cohort=-1 if defect.cohort is None else self._compiled.cohorts.index(defect.cohort),
+        )
+
+    # -- what the controller calls
+
+    def deploy(self, service: str, version: str, replicas: int) -> simpy.Event:
+        """Have exactly `replicas` ready; fails with WorldError for a version or number that cannot be."""
+        fleet = self._fleets.get(service, {}).get(version)
+        if fleet is None:
+            return self._failed(f"deploy: {service} {version!r} must be a service and one of its versions")
+        if not 0 <= replicas <= fleet.capacity:
+            return self._failed(f"deploy of {service}: replicas(={replicas}) must be 0..{fleet.capacity}")
+        done = fleet.deploy(replicas)
+        assert done.callbacks is not None
+        done.callbacks.append(lambda _: self.record("deploy", service, version=version, replicas=replicas))
+        return done
+
+    def route(self, service: str, weights: Mapping[str, float]) -> simpy.Event:
+        """Share the service's requests, from now on; fails with WorldError for weights that make no sense."""
+        versions = self._compiled.versions.get(service, ())
+        shares = [weights.get(version, 0.0) for version in versions]
+        if not set(weights) <= set(versions) or min(shares) < 0 or abs(sum(shares) - 1) > 1e-9:
+            return self._failed(
+                f"route of {service}: weights(={dict(weights)}) must be shares >= 0 of {', '.join(versions)}, sum 1"
+            )
+        self._clock.plane.set_weights(self._compiled.station(service), shares)
+        if service == self._change.service:
+            self._weights = dict(zip(versions, shares, strict=True))
+        self.record("route", service, weights=dict(zip(versions, shares, strict=True)))
+        return self.env.event().succeed()
+
+    def observe(self, service: str, version: str | None, window_s: float) -> simpy.Event:
+        """Answers within the last cells of the record that make up `window_s`; the running cell is one of them."""
+        if self._observed[0] != self.env.now:
+            self._observed = (self.env.now, {})
+        key, seen = (service, version, window_s), self._observed[1]
+        if key not in seen:  # several guardrails look at the same answers
+            seen[key] = self._observe(service, version, window_s)
+        return self.env.event().succeed(seen[key])
+
+    def _observe(self, service: str, version: str | None, window_s: float) -> Observation:
+        resolution_s = self._compiled.network.resolution_s
+        end = int(np.ceil(self.env.now / resolution_s - 1e-9))
+        begin = max(0, end - int(np.ceil(window_s / resolution_s - 1e-9)))
+        place = None if version is None else self._compiled.versions[service].index(version)
+        columns = self._clock.plane.service_sum(self._compiled.station(service), place, begin, end)
+        errors, histogram = int(columns[ERROR : REFUSED + 1].sum()), columns[FIRST_BIN:]
+        return Observation(errors + int(histogram.sum()), errors, histogram)
+
+    def inject(self, fault: Fault) -> simpy.Event:
+        """In force at once; fails with WorldError when there is not so much to kill."""
+        try:
+            self._faults.inject(fault)
+        except WorldError as error:
+            return self.env.event().fail(error)
+        return self.env.event().succeed()
+
+    def heal(self, fault: Fault) -> simpy.Event:
+        """Gone at once; killed replicas after their startup, unless nobody wants them any more."""
+        return self._faults.heal(fault)
+
+    def verify(self) -> simpy.Event:
+        """Differences of the released service from the baseline: replicas that serve, and weights.
+
+        Faults of the scenario are no differences: the release did not make them.
+        """
+        service, old = self._change.service, self._change.old
+        differences = []
+        for version, fleet in self._fleets[service].items():
+            wanted = fleet.capacity if version == old else 0
+            if len(fleet.ready) != wanted:
+                differences.append(f"{service} {version}: {len(fleet.ready)} replicas serve, must be {wanted}")
+        for version, weight in self._weights.items():
+            wanted_weight = 1.0 if version == old else 0.0
+            if weight != wanted_weight:
+                differences.append(f"{service} {version}: weight {weight:g}, must be {wanted_weight:g}")
+        return self.env.event().succeed(differences)
+
+    def record(self, kind: str, subject: str, /, **detail: object) -> None:
+        """Write an event of this moment on the timeline."""
+        self.events.append(Event(float(self.env.now), kind, subject, detail, self._replication))
+
+    # -- what plays the world
+
+    def play(self, until_s: float) -> None:
+        """Let control and traffic go on to `until_s`."""
+        self.env.run(until=until_s)
+
+    def drain(self) -> None:
+        """Let traffic alone go on to the data plane's horizon."""
+        self._clock.finish(self._compiled.network.horizon_s)
+
+    def close(self) -> None:
+        """Let go of the data plane; the timeline stays."""
+        self._clock.close()
+
+    def _failed(self, message: str) -> simpy.Event:
+        return self.env.event().fail(WorldError(message))
