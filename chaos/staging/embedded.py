@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -109,9 +110,17 @@ class Staging:
         except (httpx.HTTPError, ValueError, KeyError) as error:
             raise StagingError(f"no marker at {self.marker_url()}: {error}") from error
 
-    def replicas(self, service: str, version: str | None = None) -> list[Replica]:
+    def running(self, service: str, version: str | None = None) -> list[Replica]:
         """Replicas whose process runs."""
         return self._replicas.live(service, version)
+
+    def replicas(self, service: str) -> dict[str, int]:
+        """How many replicas of each version run; versions with none are left out."""
+        return dict(Counter(replica.version for replica in self.running(service)))
+
+    def ordered(self, service: str) -> dict[str, int]:
+        """How many replicas of each version the last deploys ordered; versions with none are left out."""
+        return self._replicas.ordered(service)
 
     def routes(self, service: str) -> dict[str, float]:
         """The share of each version, as Envoy has it."""

@@ -59,6 +59,8 @@ def bootstrap(
         "node": {"id": "windtunnel", "cluster": "staging"},
         "admin": {"address": _address(admin_port)},
         "layered_runtime": {"layers": [{"name": "admin", "admin_layer": {}}]},
+        # histograms are merged when asked for, not every few seconds: they agree with the counters
+        "stats_flush_on_admin": True,
         "static_resources": {"listeners": listeners, "clusters": clusters},
     }
     buckets_ms = sorted({round(edge_s * 1000) for edge_s in config.latency_edges_s} - {0})

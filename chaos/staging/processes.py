@@ -19,7 +19,7 @@ import psutil
 
 from chaos.errors import ComponentFailed
 
-TOKEN_VARIABLE = "WINDTUNNEL_STAGING_TOKEN"
+TOKEN_VARIABLE = "WINDTUNNEL_STAGING_TOKEN"  # noqa: S105 -- a name, not a secret
 START_TIME_TOLERANCE_S = 1.0
 POLL_S = 0.02
 LOG_TAIL_LINES = 15

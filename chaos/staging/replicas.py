@@ -56,6 +56,12 @@ class Replicas:
             and processes.alive(replica.process)
         ]
 
+    def ordered(self, service: str) -> dict[str, int]:
+        """Replicas by version as the last deploys ordered them; versions with none are left out."""
+        self._check(service, None)
+        versions = self._file.read().ordered.get(service, {})
+        return {version: count for version, count in versions.items() if count}
+
     # -- change -------------------------------------------------------------------------------------------------
 
     def write_setup(self, defects: Defects) -> None:
@@ -88,6 +94,7 @@ class Replicas:
             raise StagingError(f"deploy of {service} {version}: replicas(={count}) must be >= 0")
         lock = self._deploys.setdefault(service, FileLock(self._file.folder / f".deploy-{service}.lock"))
         with lock:
+            self._order(service, version, count)
             self._converge(service, version, count, time.monotonic() + timeout_s, timeout_s)
 
     def kill(self, service: str, version: str | None, count: int) -> list[Replica]:
@@ -140,6 +147,12 @@ class Replicas:
         return [Defect(**entry) for entry in told[0]]
 
     # -- inside -------------------------------------------------------------------------------------------------
+
+    def _order(self, service: str, version: str, count: int) -> None:
+        with self._file.locked():
+            ordered = self._file.read().ordered
+            versions = {**ordered.get(service, {}), version: count}
+            self._file.change(ordered={**ordered, service: versions})
 
     def _converge(self, service: str, version: str, count: int, deadline: float, limit_s: float) -> None:
         started: set[int] = set()

@@ -151,7 +151,7 @@ class Start:
         """An order through everything, then gone again: the only proof that the parts are joined up."""
         state = self._file.read()
         url = f"http://{LOOPBACK}:{state.proxy_port(CLIENT, 'edge')}"
-        order = {"id": f"up-{state.token}", "amount": 1}
+        order = {"order_id": f"up-{state.token}", "amount": 1}
         deadline = time.monotonic() + READY_TIMEOUT_S
         with httpx.Client(base_url=url, timeout=5.0, trust_env=False) as client:
             while True:
@@ -164,7 +164,7 @@ class Start:
                     )
                 time.sleep(POLL_S)
         with psycopg.connect(postgres.dsn(state.ports["primary"], state.password)) as connection:
-            connection.execute("DELETE FROM orders WHERE id = %s", (order["id"],))
+            connection.execute("DELETE FROM orders WHERE id = %s", (order["order_id"],))
 
     def _record(self, name: str, process: ProcessId) -> None:
         with self._file.locked():

@@ -37,7 +37,10 @@ class Replica:
 
 @dataclass(frozen=True)
 class State:
-    """All of it. `ports` by name: admin, toxiproxy, primary, standby, listen:<service>, proxy:<name>."""
+    """All of it. `ports` by name: admin, toxiproxy, primary, standby, listen:<service>, proxy:<name>.
+
+    `ordered`: replicas by service and version, as the last deploys had it.
+    """
 
     token: str
     password: str
@@ -47,6 +50,7 @@ class State:
     components: dict[str, ProcessId] = field(default_factory=dict)
     replicas: tuple[Replica, ...] = ()
     replicas_started: int = 0
+    ordered: dict[str, dict[str, int]] = field(default_factory=dict)
     postgres_base: str = ""
     postgres_binaries: str = ""
     postgres_user: str | None = None

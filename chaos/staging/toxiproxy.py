@@ -107,14 +107,14 @@ class ToxiproxyClient:
         self,
         proxy: str,
         name: str,
-        type: str,
+        kind: str,
         attributes: Mapping[str, Any],
         *,
         stream: str = "downstream",
         toxicity: float = 1.0,
     ) -> Toxic:
         """A new toxic. Toxicity is rolled once a connection, so with keep-alive only 1.0 means what it says."""
-        toxic = {"name": name, "type": type, "stream": stream, "toxicity": toxicity}
+        toxic = {"name": name, "type": kind, "stream": stream, "toxicity": toxicity}
         self._call("post", f"{_path(proxy)}/toxics", {**toxic, "attributes": dict(attributes)})
         found = self.toxic(proxy, name)
         if found is None:

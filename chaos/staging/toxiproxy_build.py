@@ -81,7 +81,7 @@ def _build(scratch: Path, target: Path, say: Say) -> None:
     # PyPI's layout of the toolchain may not be the one that GOROOT in the environment speaks of
     environment.pop("GOROOT", None)
     _run([str(go), "install", "-trimpath", "-ldflags=-s -w", MODULE], "go install", environment)
-    os.replace(scratch / "bin" / "server", target)
+    (scratch / "bin" / "server").replace(target)
 
 
 def _go_on_path() -> Path | None:

@@ -36,6 +36,7 @@ class App:
         self._token = token
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one request."""
         if scope["type"] != "http":
             raise RuntimeError(f"scope type(={scope['type']}) must be http")
         request = await _read(scope, receive)

@@ -133,19 +133,19 @@ class Service:
         try:
             order = self._parse(request)
         except (ValueError, KeyError, TypeError) as error:
-            return Answer(400, {"error": f"order: {error!r}; must be JSON with an id"})
+            return Answer(400, {"error": f"order: {error!r}; must be JSON with an order_id"})
         payment = json.dumps({"order": order.id, "amount": order.amount}).encode()
         paid = await self._call("payments", request, "POST", "/payments", payment)
         versions = paid.headers.get("x-version", "")
         if not suffered.lost_write:
             await self._store(order)
-        return Answer(201, {"id": order.id}, versions)
+        return Answer(201, {"order_id": order.id}, versions)
 
     def _parse(self, request: Request) -> Order:
         data = json.loads(request.body)
         function = request.headers.get("x-function") or data.get("function", "checkout")
         cohort = request.headers.get("x-cohort") or data.get("cohort", "default")
-        return Order(str(data["id"]), function, cohort, float(data.get("amount", 0)), self.version)
+        return Order(str(data["order_id"]), function, cohort, float(data.get("amount", 0)), self.version)
 
     async def _store(self, order: Order) -> None:
         assert self.store is not None
