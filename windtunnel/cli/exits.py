@@ -32,6 +32,7 @@ ERROR_CODES: tuple[tuple[str, str, ExitCode], ...] = (
     ("evidence.errors", "TableError", ExitCode.ERROR),
     ("evidence.errors", "EvidenceError", ExitCode.USAGE),
     ("chaos.errors", "StagingUnclean", ExitCode.UNCLEAN),
+    ("chaos.realise", "NotRealisable", ExitCode.USAGE),
     ("chaos.safety.errors", "TargetRefused", ExitCode.USAGE),
     ("chaos.safety.errors", "StagingBusy", ExitCode.USAGE),
     ("chaos.load.errors", "PlanRefused", ExitCode.USAGE),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from types import FrameType
 from typing import Annotated
 
 import typer
 
 from windtunnel import __version__
-from windtunnel.cli import doctor, scenario, staging
+from windtunnel.cli import doctor, drill, scenario, staging
 from windtunnel.cli.exits import ExitCode, exit_code_of
 from windtunnel.cli.output import emit_error, emit_text, say
 
@@ -25,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (scenario, staging, doctor):
+for group in (scenario, staging, drill, doctor):
     group.add_to(app)
 
 
@@ -53,10 +55,19 @@ def root(
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code; the entry point of the console script."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    before = {each: signal.signal(each, _unwind) for each in (signal.SIGTERM, signal.SIGHUP)}
     try:
         app(arguments, prog_name="windtunnel")
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last handler there is
         sys.exit(_report(error, as_json="--json" in arguments))
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _unwind(number: int, _frame: FrameType | None) -> None:
+    """End by way of every `finally`, so that what was started is stopped."""
+    raise SystemExit(128 + number)
 
 
 def _report(error: BaseException, *, as_json: bool) -> int:

@@ -1,11 +1,73 @@
 """``windtunnel staging up|down|status``: the embedded staging."""
 
 from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
 import typer
 
+from windtunnel.cli.exits import ExitCode
+from windtunnel.cli.options import JsonOption, SeedOption, StateOption
+from windtunnel.cli.output import emit_json, emit_table, emit_text, say
+
 __all__ = ["add_to"]
+
 _group = typer.Typer(help="Start, stop and look at the embedded staging.", no_args_is_help=True)
 
 
 def add_to(app: typer.Typer) -> None:
     """Add this group's commands to the root."""
+    app.add_typer(_group, name="staging")
+
+
+@_group.command()
+def up(
+    scenario: Annotated[
+        str, typer.Argument(metavar="[SCENARIO]", help="Whose numbers the shop takes.")
+    ] = "shop-release",
+    seed: SeedOption = 1,
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Start the staging; it runs until `staging down`."""
+    from chaos.realise import require_realisable, staging_config
+    from chaos.staging.embedded import EmbeddedStaging
+    from scenarios.loading import load
+
+    loaded, _ = load(scenario)
+    require_realisable(loaded)
+    staging = EmbeddedStaging.up(staging_config(loaded, seed), state, say)
+    if as_json:
+        emit_json({"state_dir": str(staging.state_dir), "edge_url": staging.edge_url()})
+    else:
+        emit_text(f"The shop answers at {staging.edge_url()}; state is in {staging.state_dir}.")
+
+
+@_group.command()
+def down(state: StateOption = None, as_json: JsonOption = False) -> None:
+    """Stop the staging, whatever is left of it; a second time does nothing. Exit code 5 if any stays."""
+    from chaos.staging.embedded import EmbeddedStaging
+
+    stopped = EmbeddedStaging.down(state)
+    if as_json:
+        emit_json({"stopped": [process.pid for process in stopped]})
+    else:
+        emit_text(f"Stopped {len(stopped)} processes." if stopped else "No staging was up.")
+
+
+@_group.command()
+def status(state: StateOption = None, as_json: JsonOption = False) -> None:
+    """Show every component; exit code 2 when no staging is up, 4 when a component is dead."""
+    from chaos.staging.embedded import Staging
+
+    staging = Staging.attach(state)
+    components = staging.status()
+    if as_json:
+        document = [asdict(component) for component in components]
+        emit_json({"state_dir": str(staging.state_dir), "components": document})
+    else:
+        rows = [(c.state, c.name, str(c.pid), str(c.port)) for c in components]
+        emit_table(("STATE", "COMPONENT", "PID", "PORT"), rows)
+    if any(component.state != "running" for component in components):
+        raise typer.Exit(ExitCode.ERROR)

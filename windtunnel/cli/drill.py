@@ -1,0 +1,94 @@
+"""``windtunnel drill`` and ``windtunnel undo``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from windtunnel.cli.exits import ExitCode
+from windtunnel.cli.options import JsonOption, OutOption, ScenarioArgument, SeedOption, StateOption
+from windtunnel.cli.output import emit_json, emit_text, say
+from windtunnel.cli.verdict import emit_judged
+
+__all__ = ["add_to"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this group's commands to the root."""
+    app.command("drill")(drill)
+    app.command("undo")(undo)
+
+
+def drill(
+    scenario: ScenarioArgument,
+    strategy: Annotated[
+        str | None, typer.Option("--strategy", help="One of the scenario's; else its main one.")
+    ] = None,
+    defect: Annotated[
+        list[str] | None,
+        typer.Option("--defect", help="Wrong with the new version (repeatable); else the first."),
+    ] = None,
+    good: Annotated[bool, typer.Option("--good", help="Nothing is wrong with the new version.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and touch nothing.")] = False,
+    seed: SeedOption = 1,
+    state: StateOption = None,
+    out: OutOption = Path("runs"),
+    as_json: JsonOption = False,
+) -> None:
+    """Play the release on the embedded staging, for real, and judge what happened."""
+    from scenarios.loading import load
+    from windtunnel import drilling
+    from windtunnel.errors import UsageError
+
+    if good and defect:
+        raise UsageError(f"--good and --defect(={','.join(defect)}) must not both be given")
+    loaded, source = load(scenario)
+    defects = [] if good else (defect or None)
+    if dry_run:
+        plan = drilling.drill_plan(loaded, strategy=strategy, defects=defects, state_dir=state)
+        if as_json:
+            emit_json(asdict(plan))
+        else:
+            emit_text(plan.text())
+        return
+    outcome = drilling.drill(
+        loaded, source, strategy=strategy, defects=defects, seed=seed, state_dir=state, out=out, say=say
+    )
+    stopped = outcome.report.stopped
+    if stopped is not None:
+        say(f"the drill was stopped early: {stopped}")
+    undone = [str(result) for result in outcome.report.healed.results]
+    emit_judged(outcome.record, outcome.verdict, as_json=as_json, stopped=stopped, undone=undone)
+    raise typer.Exit(_exit_code(stopped, outcome.verdict.exit_code))
+
+
+def _exit_code(stopped: str | None, judged: int) -> int:
+    """An interrupted drill says so, whatever could still be judged of it."""
+    for signal_name, code in (
+        ("SIGINT", ExitCode.INTERRUPTED),
+        ("SIGTERM", ExitCode.TERMINATED),
+    ):
+        if stopped is not None and signal_name in stopped:
+            return code
+    return judged
+
+
+def undo(state: StateOption = None, as_json: JsonOption = False) -> None:
+    """Heal what a dead run left behind, and read it back. Exit code 5 if anything stays."""
+    from chaos.safety.undo import heal
+    from chaos.staging.paths import state_dir_default
+
+    folder = state or state_dir_default()
+    report = heal(folder) if folder.is_dir() else None
+    results = report.results if report is not None else ()
+    if as_json:
+        clean = report is None or report.clean
+        emit_json({"clean": clean, "undone": [asdict(result) for result in results]})
+    else:
+        emit_text("\n".join(map(str, results)) or "Nothing was left to undo.")
+    if report is not None and not report.clean:
+        say("\n".join(report.damaged))
+        raise typer.Exit(ExitCode.UNCLEAN)

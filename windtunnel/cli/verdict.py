@@ -1,0 +1,29 @@
+"""How a judged run is shown, and the exit code that it ends in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from windtunnel.cli.output import emit_json, emit_text
+
+if TYPE_CHECKING:
+    from evidence.record import RunRecord
+    from evidence.verdicts import Verdict
+
+__all__ = ["emit_judged", "verdict_text"]
+
+
+def verdict_text(verdict: Verdict) -> str:
+    """One line a check, the verdict last."""
+    lines = [f"{c.status.value:<12} {c.subject}: {c.name}: {c.reason}" for c in verdict.checks]
+    return "\n".join([*lines, f"verdict: {verdict.status.value}"])
+
+
+def emit_judged(record: RunRecord, verdict: Verdict, *, as_json: bool, **extra: Any) -> None:
+    """Print the verdict of a run and where its record is."""
+    if as_json:
+        document = {"record": str(record.folder), "verdict": verdict.to_json(), **extra}
+        emit_json({**document, "exit_code": verdict.exit_code})
+    else:
+        emit_text(verdict_text(verdict))
+        emit_text(f"record: {record.folder}")

@@ -1,0 +1,174 @@
+"""A drill from its scenario to its verdict: a staging to play on, a record to write, the play, the judgement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from chaos.drill import DrillReport, play_drill
+from chaos.errors import StagingNotUp
+from chaos.realise import require_realisable, staging_config
+from chaos.staging.config import StagingConfig
+from chaos.staging.embedded import EmbeddedStaging, Staging
+from chaos.staging.paths import state_dir_default
+from evidence.assess import assess
+from evidence.header import World
+from evidence.provenance import header_for
+from evidence.record import RunRecord
+from evidence.verdicts import Verdict
+from rollout.plan import plan
+from scenarios.loading import ScenarioText
+from scenarios.models import Fault, Scenario, Strategy
+from windtunnel.choices import chosen_defects, chosen_strategy
+from windtunnel.errors import UsageError
+
+__all__ = ["DrillOutcome", "DrillPlan", "drill", "drill_plan", "staging_for"]
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class DrillOutcome:
+    """A drill that came to its end. `report.stopped` says what ended it early, if anything did."""
+
+    record: RunRecord
+    report: DrillReport
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class DrillPlan:
+    """What a drill would do; nothing is touched to make it."""
+
+    scenario: str
+    strategy: str
+    defects: tuple[str, ...]
+    duration_s: float
+    release_at_s: float
+    steps: tuple[str, ...]
+    faults: tuple[str, ...]
+    rollback: tuple[str, ...]
+    load_per_s: dict[str, float]
+    state_dir: str
+    staging: str
+
+    def text(self) -> str:
+        """For a person."""
+        load = ", ".join(f"{name} {rate:g}/s" for name, rate in self.load_per_s.items())
+        lines = [
+            f"drill of {self.scenario} by {self.strategy}, {self.duration_s:g} s",
+            f"  staging   {self.staging}, in {self.state_dir}",
+            f"  load      {load}",
+            f"  defects   {', '.join(self.defects) or 'none: the release is good'}",
+            f"  release   at {self.release_at_s:g} s: {'; '.join(self.steps)}",
+            *(f"  fault     {fault}" for fault in self.faults),
+            f"  rollback  {', '.join(self.rollback)}",
+        ]
+        return "\n".join(lines)
+
+
+def drill_plan(
+    scenario: Scenario,
+    *,
+    strategy: str | None = None,
+    defects: Sequence[str] | None = None,
+    state_dir: Path | None = None,
+) -> DrillPlan:
+    """What `drill` would do with the same arguments. Raises UsageError and NotRealisable as it would."""
+    require_realisable(scenario)
+    chosen = chosen_strategy(scenario, strategy)
+    change = scenario.release.change
+    replicas = scenario.system.services[change.service].replicas
+    folder = state_dir or state_dir_default()
+    return DrillPlan(
+        scenario=scenario.name,
+        strategy=chosen.kind,
+        defects=chosen_defects(scenario, defects),
+        duration_s=scenario.duration_s,
+        release_at_s=scenario.release.at_s,
+        steps=tuple(str(step) for step in plan(chosen, change, replicas)),
+        faults=tuple(_fault_text(fault) for fault in scenario.faults),
+        rollback=tuple(scenario.release.rollback),
+        load_per_s={name: each.rate_per_s for name, each in scenario.functions.items()},
+        state_dir=str(folder),
+        staging="in use as it runs" if _attached(folder) else "brought up for the drill",
+    )
+
+
+def drill(
+    scenario: Scenario,
+    source: ScenarioText,
+    *,
+    strategy: str | None = None,
+    defects: Sequence[str] | None = None,
+    seed: int = 1,
+    state_dir: Path | None = None,
+    out: Path = Path("runs"),
+    say: Say = lambda _: None,
+) -> DrillOutcome:
+    """Play the release on the embedded staging and judge what happened.
+
+    Uses the staging that runs in `state_dir`, or brings one up and takes it down again. `defects` names what
+    is wrong with the new version: the scenario's first defect when None, nothing when empty.
+    Raises UsageError, ChaosError (StagingUnclean when something is left in force), EvidenceError.
+    """
+    require_realisable(scenario)
+    chosen = chosen_strategy(scenario, strategy)
+    names = chosen_defects(scenario, defects)
+    folder = state_dir or state_dir_default()
+    with staging_for(staging_config(scenario, seed), folder, say) as staging:
+        header = _header(scenario, source, chosen, seed)
+        record = RunRecord.create_in(out, header)
+        report = play_drill(scenario, chosen, names, seed, staging, record, say)
+    verdict = assess(record.folder)
+    return DrillOutcome(RunRecord.open(record.folder), report, verdict)
+
+
+@contextmanager
+def staging_for(config: StagingConfig, folder: Path, say: Say) -> Iterator[Staging]:
+    """The staging that runs, when it was made from the same numbers; else one that ends with the block.
+
+    Raises UsageError when another one runs.
+    """
+    running = _attached(folder)
+    if running is not None:
+        # The seed only chooses among equal service times; another one is no other staging.
+        if replace(running.config, seed=config.seed) != config:
+            raise UsageError(
+                f"the staging in {folder} was brought up with other numbers than the scenario's: "
+                "take it down first (windtunnel staging down)"
+            )
+        yield running
+        return
+    say("bringing the staging up")
+    staging = EmbeddedStaging.up(config, folder, say)
+    try:
+        yield staging
+    finally:
+        say("taking the staging down")
+        staging.down()
+
+
+def _attached(folder: Path) -> Staging | None:
+    try:
+        return Staging.attach(folder)
+    except StagingNotUp:
+        return None
+
+
+def _header(scenario: Scenario, source: ScenarioText, strategy: Strategy, seed: int) -> Any:
+    return header_for(
+        scenario,
+        source.text,
+        world=World.STAGING,
+        strategy=strategy.kind,
+        seed=seed,
+        source=source.source,
+    )
+
+
+def _fault_text(fault: Fault) -> str:
+    return f"{fault.kind} at {fault.at_s:g} s for {fault.for_s:g} s"
