@@ -14,8 +14,9 @@ import math
 from enum import IntEnum
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from simulator.kernel.inline import inlined, outlined
 
 
 class Stream(IntEnum):
@@ -52,7 +53,7 @@ def stream_keys(seed: int, replication: int) -> NDArray[np.uint64]:
     return np.array(states, dtype=np.uint64)
 
 
-@njit
+@inlined
 def mix(z: np.uint64) -> np.uint64:
     """Stafford's variant 13: a bijection of 64 bits without visible pattern."""
     z = (z ^ (z >> _S30)) * _M1
@@ -60,19 +61,19 @@ def mix(z: np.uint64) -> np.uint64:
     return z ^ (z >> _S31)
 
 
-@njit
+@inlined
 def nth(key: np.uint64, n: int) -> np.uint64:
     """The n-th (from 0) number of the SplitMix64 sequence that starts at `key`."""
     return mix(key + np.uint64(n + 1) * GOLDEN)
 
 
-@njit
+@inlined
 def unit(bits: np.uint64) -> float:
     """A double strictly inside (0, 1), on a grid of 2**-52 and symmetric about one half."""
     return (np.float64(np.int64(bits >> _S12)) + 0.5) * _UNIT
 
 
-@njit
+@outlined
 def normal_quantile(p: float) -> float:
     """Inverse of the standard normal distribution function, relative error about 1e-16.
 
@@ -114,7 +115,7 @@ def normal_quantile(p: float) -> float:
     return -num / den if q < 0.0 else num / den
 
 
-@njit
+@outlined
 def duration(kind: int, p0: float, p1: float, bits: np.uint64) -> float:
     """Seconds drawn from a distribution (`network.Kind`) by inversion of `bits`."""
     if kind == 1:

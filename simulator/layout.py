@@ -74,8 +74,8 @@ JOB = _record(
     replica="i4",  # -1 when it is in none
     cohort="i4",
     attempt="i4",
-    retry_node="i4",  # the call to make at RESUME
-    retry_attempt="i4",
+    call_node="i4",  # the call that it makes
+    call_attempt="i4",
     state="i4",
     outcome="i4",  # carried by ANSWER
     counted="i4",  # 1 when its service row has it already
@@ -111,12 +111,8 @@ VERSION = _record(
 )  # upto: cumulated routing weight; turn: round robin position
 EFFECT = _record(error="f8", factor="f8", add_s="f8", lost="f8")  # all defects of a version on a cohort
 REPLICA = _record(busy="i8", waiting="i8", first="i8", last="i8")  # queue linked through the jobs
-NODE = _record(
-    station="i8", call="i8", function="i8", child="i8", sibling="i8", ring="i8", row="i8", writes="i8"
-)
-CALL = _record(
-    retries="i8", backoff_s="f8", jitter="i8", latency_s="f8", latency_jitter_s="f8", cut="i8"
-)
+NODE = _record(station="i8", call="i8", function="i8", child="i8", sibling="i8", ring="i8", row="i8", writes="i8")
+CALL = _record(retries="i8", backoff_s="f8", jitter="i8", latency_s="f8", latency_jitter_s="f8", cut="i8")
 WRITE = _record(
     key="u8",  # identifies the attempt
     invoked_s="f8",
@@ -163,3 +159,18 @@ RECORDS: dict[str, np.dtype[np.void]] = {
     "functions": FUNCTION, "stations": STATION, "versions": VERSION, "effects": EFFECT,
     "replicas": REPLICA, "nodes": NODE, "calls": CALL, "log": WRITE,
 }  # fmt: skip
+
+
+def empty_state() -> State:
+    """A state without anything in it, to tell the compiler the types."""
+    two_axes = ("timers", "effects", "rate_until", "rate", "cohort_upto")
+    plain: dict[str, type[np.generic]] = {
+        "rate_until": np.float64, "rate": np.float64, "cohort_upto": np.float64, "ready": np.int64,
+        "keys": np.uint64, "edges": np.float64, "bin_start": np.int64, "scale": np.float64,
+        "scratch": np.int64,
+    }  # fmt: skip
+    arrays: dict[str, np.ndarray] = {
+        name: np.zeros((0, 0) if name in two_axes else 0, dtype) for name, dtype in {**RECORDS, **plain}.items()
+    }
+    tables = {name: np.zeros((0, 0, 0), np.int32) for name in ("client", "service")}
+    return State(**arrays, **tables)

@@ -158,9 +158,7 @@ class Network:
         if not function.timeout_s > 0:
             _refuse(f"{where}.timeout_s", function.timeout_s, "> 0")
         shares = function.cohort_shares
-        if shares is not None and (
-            len(shares) != self.cohorts or min(shares) < 0 or abs(sum(shares) - 1) > 1e-9
-        ):
+        if shares is not None and (len(shares) != self.cohorts or min(shares) < 0 or abs(sum(shares) - 1) > 1e-9):
             _refuse(f"{where}.cohort_shares", shares, f"{self.cohorts} shares >= 0 with sum 1")
         self._check_tree(where, function.root, CLIENT)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.draws import Stream, nth, stream_keys
+from simulator.draws import stream_keys
 from simulator.layout import FIRST_BIN, RECORDS, State
 from simulator.network import CLIENT, Network, Node
 
@@ -27,12 +27,11 @@ class Rows:
 
 def build(network: Network, seed: int, replication: int, slots: int, log_rows: int) -> State:
     """All arrays, sized for `network`; `slots` jobs at once and `log_rows` writes between two drains at first."""
-    keys = stream_keys(seed, replication)
     clock = np.zeros(1, RECORDS["clock"])
     clock["seq"] = clock["serial"] = 1
     stations, versions, replicas = _stations(network)
     nodes, rings = _nodes(network)
-    functions, until, rate = _functions(network, nodes, keys)
+    functions, until, rate = _functions(network, nodes)
     cohorts, width = network.cohorts, FIRST_BIN + len(network.edges_s) + 1
     scale = np.array([1.0 / network.resolution_s, 0.0])
     jobs = np.zeros(0, RECORDS["jobs"])
@@ -55,7 +54,7 @@ def build(network: Network, seed: int, replication: int, slots: int, log_rows: i
         replicas=replicas,
         nodes=nodes,
         calls=_calls(network),
-        keys=keys,
+        keys=stream_keys(seed, replication),
         client=np.zeros((network.cells, len(functions) * cohorts, width), np.int32),
         service=np.zeros((network.cells, len(service_rows(network).station), width), np.int32),
         edges=np.ascontiguousarray(network.edges_s, np.float64),
@@ -87,6 +86,20 @@ def with_heap(state: State, capacity: int) -> State:
     heap = np.zeros(capacity, RECORDS["heap"])
     heap[: len(state.heap)] = state.heap
     return state._replace(heap=heap)
+
+
+def add_event(state: State, t: float, seq: int, what: int) -> None:
+    """Put one event into the heap, which must have room (`heap.push` is the kernel's own way)."""
+    clock, heap = state.clock[0], state.heap
+    hole = int(clock["heap_n"])
+    clock["heap_n"] = hole + 1
+    while hole > 0:
+        above = (hole - 1) // 4
+        if (heap[above]["t"], heap[above]["seq"]) < (t, seq):
+            break
+        heap[hole] = heap[above]
+        hole = above
+    heap[hole] = (t, seq, what)
 
 
 def with_timers(state: State) -> State:
@@ -166,9 +179,7 @@ def _nodes(network: Network) -> tuple[NDArray[np.void], NDArray[np.void]]:
             record["ring"] = list(timeouts).index(name)
         following, previous = position + 1, -1
         for child in node.children:
-            nodes[position if previous < 0 else previous]["child" if previous < 0 else "sibling"] = (
-                following
-            )
+            nodes[position if previous < 0 else previous]["child" if previous < 0 else "sibling"] = following
             previous = following
             following = place(function, child, following)
         return following
@@ -182,7 +193,7 @@ def _nodes(network: Network) -> tuple[NDArray[np.void], NDArray[np.void]]:
 
 
 def _functions(
-    network: Network, nodes: NDArray[np.void], keys: NDArray[np.uint64]
+    network: Network, nodes: NDArray[np.void]
 ) -> tuple[NDArray[np.void], NDArray[np.float64], NDArray[np.float64]]:
     functions = np.zeros(len(network.functions), RECORDS["functions"])
     segments = max(len(function.rates) for function in network.functions)
@@ -191,9 +202,6 @@ def _functions(
     for index, function in enumerate(network.functions):
         row = functions[index]
         row["root"] = np.flatnonzero(nodes["function"] == index)[0]
-        with np.errstate(over="ignore"):  # keys are taken modulo 2**64
-            row["gap_key"] = nth(keys[Stream.ARRIVAL], index)
-            row["request_key"] = nth(keys[Stream.REQUEST], index)
         until[index, : len(function.rates) - 1] = [start for start, _ in function.rates[1:]]
         rate[index, : len(function.rates)] = [value for _, value in function.rates]
     return functions, until, rate

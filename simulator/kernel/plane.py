@@ -11,7 +11,7 @@ from simulator import layout
 from simulator.errors import NetworkError
 from simulator.kernel import build
 from simulator.kernel.loop import ExitReason, run
-from simulator.network import CLIENT, Network
+from simulator.network import Network
 
 NEVER = 2**62
 
@@ -72,9 +72,7 @@ class DataPlane:
         Returns UNTIL or BUDGET. Raises NetworkError when `until_s` lies in the past or beyond the horizon.
         """
         if not self.now_s <= until_s <= self.network.horizon_s * (1 + 1e-12):
-            raise NetworkError(
-                f"until_s(={until_s}) must be between now ({self.now_s}) and {self.network.horizon_s}."
-            )
+            raise NetworkError(f"until_s(={until_s}) must be between now ({self.now_s}) and {self.network.horizon_s}.")
         while True:
             with np.errstate(over="ignore"):  # draws are taken modulo 2**64 when JIT is off
                 reason, event_budget = run(self._state, until_s, event_budget)
@@ -115,14 +113,8 @@ class DataPlane:
     def set_weights(self, station: int, weights: Sequence[float]) -> None:
         """Share new jobs among the versions: one weight each, >= 0, sum 1."""
         record = self._state.stations[station]
-        if (
-            len(weights) != record["versions"]
-            or min(weights) < 0
-            or not math.isclose(sum(weights), 1, abs_tol=1e-9)
-        ):
-            raise NetworkError(
-                f"weights(={list(weights)}) must be {record['versions']} shares >= 0, sum 1."
-            )
+        if len(weights) != record["versions"] or min(weights) < 0 or not math.isclose(sum(weights), 1, abs_tol=1e-9):
+            raise NetworkError(f"weights(={list(weights)}) must be {record['versions']} shares >= 0, sum 1.")
         first = int(record["first_version"])
         upto = np.cumsum(np.array(weights, np.float64))
         used = np.flatnonzero(np.array(weights) > 0)
@@ -184,8 +176,7 @@ class DataPlane:
         ready = self._state.ready[first : first + record["ready_n"]] - first
         self.set_ready(station, version, [int(r) for r in ready if r != replica])
         for slot in self._by_age(
-            (self._state.jobs["state"] != layout.FREE)
-            & (self._state.jobs["replica"] == first + replica)
+            (self._state.jobs["state"] != layout.FREE) & (self._state.jobs["replica"] == first + replica)
         ):
             self._reset(slot, station)
         self._state.replicas[first + replica] = (0, 0, -1, -1)
@@ -211,7 +202,7 @@ class DataPlane:
         if clock["heap_n"] + 1 >= len(self._state.heap):
             self._state = build.with_heap(self._state, 2 * len(self._state.heap))
         seq = int(clock["seq"])
-        push(self._state, self.now_s, seq, (slot << layout.EVENT_BITS) | event)
+        build.add_event(self._state, self.now_s, seq, (slot << layout.EVENT_BITS) | event)
         clock["seq"] = seq + 1
         return seq
 
@@ -227,9 +218,7 @@ class DataPlane:
         """The index of the cell that holds `time_s`."""
         return min(int(time_s * self._state.scale[0]), self.network.cells - 1)
 
-    def service_sum(
-        self, station: int, version: int | None, begin: int, end: int
-    ) -> NDArray[np.int64]:
+    def service_sum(self, station: int, version: int | None, begin: int, end: int) -> NDArray[np.int64]:
         """Columns of a station (and one version, or all) summed over cells [begin, end): int64 [columns]."""
         chosen = self.rows.station == station
         if version is not None:
@@ -252,9 +241,7 @@ class DataPlane:
 
     def _open_writes(self) -> NDArray[np.void]:
         jobs = self._state.jobs
-        slots = self._by_age(
-            (jobs["state"] != layout.FREE) & (self._state.nodes["writes"][jobs["node"]] == 1)
-        )
+        slots = self._by_age((jobs["state"] != layout.FREE) & (self._state.nodes["writes"][jobs["node"]] == 1))
         writes = np.zeros(len(slots), layout.WRITE)
         for name, source in (("key", "key"), ("invoked_s", "sent_s"), ("request", "request"),
                              ("node", "node"), ("attempt", "attempt"), ("stored", "stored")):  # fmt: skip

@@ -1,0 +1,216 @@
+"""A job's way through a station: sent, queued or started, and its worker given back."""
+
+from typing import Any
+
+import numpy as np
+
+from simulator.draws import Stream, duration, mix, nth, unit
+from simulator.kernel.count import count_service
+from simulator.kernel.heap import push
+from simulator.kernel.inline import inlined, outlined
+from simulator.layout import (
+    ANSWER,
+    ANSWERING,
+    DONE,
+    ERROR,
+    EVENT_BITS,
+    QUEUED,
+    REFUSED,
+    TIMER,
+    WORKING,
+    State,
+)
+
+_ROUTE, _SERVICE, _FAULT = int(Stream.ROUTE), int(Stream.SERVICE), int(Stream.FAULT)
+_LATENCY = int(Stream.LATENCY)
+ATTEMPT_BITS = 16
+"""A call's key is number `node << 16 | attempt` of its caller's sequence."""
+
+
+@inlined
+def take_seq(s: State) -> int:
+    """The next sequence number."""
+    clock = s.clock[0]
+    seq = clock["seq"]
+    clock["seq"] = seq + 1
+    return seq
+
+
+@inlined
+def start(s: State, slot: int, now: float) -> None:
+    """A worker begins the job's own work."""
+    job = s.jobs[slot]
+    station = s.stations[s.nodes[job["node"]]["station"]]
+    station["started"] += 1
+    station["waited_s"] += now - job["sent_s"]
+    effect = s.effects[job["version_row"], job["cohort"]]
+    bits = mix(job["key"] + s.keys[_SERVICE])
+    work_s = duration(station["kind"], station["p0"], station["p1"], bits)
+    seq = take_seq(s)
+    job["state"] = WORKING
+    job["event_seq"] = seq
+    push(s, now + (work_s * effect["factor"] + effect["add_s"]), seq, (slot << EVENT_BITS) | DONE)
+
+
+@inlined
+def release(s: State, replica_index: int, now: float) -> None:
+    """A worker is free: it takes the first in the queue, or rests."""
+    replica = s.replicas[replica_index]
+    if replica["waiting"] > 0:
+        slot = replica["first"]
+        replica["first"] = s.jobs[slot]["next"]
+        replica["waiting"] -= 1
+        start(s, slot, now)
+    else:
+        replica["busy"] -= 1
+
+
+@outlined
+def answer_later(s: State, slot: int, outcome: int, now: float) -> None:
+    """The job's answer is on its way, for as long as the call's injected latency takes (none: an event for now)."""
+    job = s.jobs[slot]
+    call = s.calls[s.nodes[job["node"]]["call"]]
+    delay_s = call["latency_s"]
+    if call["latency_jitter_s"] > 0:
+        delay_s += call["latency_jitter_s"] * unit(mix(job["key"] + s.keys[_LATENCY]))
+    seq = take_seq(s)
+    job["state"] = ANSWERING
+    job["outcome"] = outcome
+    job["event_seq"] = seq
+    push(s, now + delay_s, seq, (slot << EVENT_BITS) | ANSWER)
+
+
+@inlined
+def arm(s: State, ring_index: int, slot: int, now: float) -> int:
+    """Start the caller's timer; returns its sequence number."""
+    ring = s.rings[ring_index]
+    n = ring["n"]
+    capacity = s.timers.shape[1]
+    seq = take_seq(s)
+    entry = s.timers[ring_index, (ring["head"] + n) & (capacity - 1)]
+    entry["t"] = now + ring["timeout_s"]
+    entry["seq"] = seq
+    entry["slot"] = slot
+    ring["n"] = n + 1
+    if n == 0:
+        push(s, entry["t"], seq, (ring_index << EVENT_BITS) | TIMER)
+    if n + 1 == capacity:
+        s.clock[0]["ring_full"] = 1
+    return seq
+
+
+@inlined
+def expire(s: State, ring_index: int) -> int:
+    """Take the ring's head, whose time has come, and arm the next live timer.
+
+    Returns the slot of the call that timed out, -1 when it was answered in time.
+    """
+    ring = s.rings[ring_index]
+    mask = s.timers.shape[1] - 1
+    entry = s.timers[ring_index, ring["head"]]
+    slot = entry["slot"]
+    if s.jobs[slot]["timer_seq"] != entry["seq"]:
+        slot = -1
+    ring["head"] = (ring["head"] + 1) & mask
+    ring["n"] -= 1
+    while ring["n"] > 0:
+        entry = s.timers[ring_index, ring["head"]]
+        if s.jobs[entry["slot"]]["timer_seq"] == entry["seq"]:
+            push(s, entry["t"], entry["seq"], (ring_index << EVENT_BITS) | TIMER)
+            break
+        ring["head"] = (ring["head"] + 1) & mask
+        ring["n"] -= 1
+    return slot
+
+
+@inlined
+def take_slot(s: State) -> int:
+    """A free job slot; the loop has checked that there is one."""
+    clock = s.clock[0]
+    slot = clock["free_head"]
+    clock["free_head"] = s.jobs[slot]["next"]
+    clock["free_n"] -= 1
+    return slot
+
+
+@inlined
+def choose_version(s: State, station: Any, key: np.uint64) -> int:
+    """The row of the version that takes the job, by the routing weights."""
+    if station["only_version"] >= 0:
+        return station["only_version"]
+    share = unit(mix(key + s.keys[_ROUTE]))
+    row = station["first_version"]
+    while share >= s.versions[row]["upto"]:
+        row += 1
+    return row
+
+
+@inlined
+def enter(s: State, slot: int, station: Any, now: float) -> int:
+    """The job reaches its station: into a worker, into the queue, or away. Returns the outcome when away, else 0."""
+    job = s.jobs[slot]
+    if station["error_share"] > 0:
+        if unit(mix(job["key"] + s.keys[_FAULT])) < station["error_share"]:
+            return ERROR
+    version = s.versions[job["version_row"]]
+    if version["ready_n"] == 0:
+        return REFUSED
+    turn = version["turn"]
+    if turn >= version["ready_n"]:
+        turn = 0
+    version["turn"] = turn + 1
+    replica_index = s.ready[version["first_replica"] + turn]
+    replica = s.replicas[replica_index]
+    if replica["busy"] < station["workers"]:
+        replica["busy"] += 1
+        job["replica"] = replica_index
+        start(s, slot, now)
+    elif station["queue"] < 0 or replica["waiting"] < station["queue"]:
+        if replica["waiting"] == 0:
+            replica["first"] = slot
+        else:
+            s.jobs[replica["last"]]["next"] = slot
+        replica["last"] = slot
+        replica["waiting"] += 1
+        job["replica"] = replica_index
+        job["state"] = QUEUED
+    else:
+        return REFUSED
+    station["entered"] += 1
+    station["balance_s"] -= now
+    return 0
+
+
+@inlined
+def send(s: State, slot: int, now: float) -> None:
+    """Make the call in `slot`, whose key, parent, caller_row, cohort, request, node and attempt are filled in."""
+    clock = s.clock[0]
+    job = s.jobs[slot]
+    node = s.nodes[job["node"]]
+    station = s.stations[node["station"]]
+    job["serial"] = clock["serial"]
+    clock["serial"] += 1
+    job["sent_s"] = now
+    job["child"] = -1
+    job["replica"] = -1
+    job["timer_seq"] = 0
+    job["stored"] = 0
+    if s.calls[node["call"]]["cut"] != 0:
+        job["version_row"] = station["first_version"]
+        job["counted"] = 1  # it never reaches the service
+        answer_later(s, slot, REFUSED, now)
+        return
+    if node["ring"] >= 0:
+        job["timer_seq"] = arm(s, node["ring"], slot, now)
+    job["version_row"] = choose_version(s, station, job["key"])
+    job["counted"] = 0
+    outcome = enter(s, slot, station, now)
+    if outcome != 0:
+        count_service(s, job, outcome, now)
+        answer_later(s, slot, outcome, now)
+
+
+@inlined
+def call_key(job: Any, node_index: int, attempt: int) -> np.uint64:
+    """The key of the draws of a call that `job` makes."""
+    return nth(job["key"], (np.int64(node_index) << ATTEMPT_BITS) + attempt)

@@ -1,0 +1,391 @@
+"""The event loop. It allocates nothing, raises nothing, and returns a code when Python must step in.
+
+Each pass of the loop takes one event. All that an event changes happens in the same pass: a job's answer may let its
+caller make the next call or answer in turn, up to the client. Room for the most that one pass can use is checked before
+the event is taken, so leaving and coming back loses nothing.
+
+Events of one instant happen in this order: arrivals by function, then the rest by sequence number. An event due exactly
+at the time limit stays pending.
+"""
+
+import hashlib
+import math
+from collections.abc import Callable
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numba import float64, int64, njit, types, typeof
+
+from simulator import draws, layout
+from simulator.draws import Stream, mix, nth, unit
+from simulator.kernel import build, count, heap, jobs
+from simulator.kernel.count import cell_of, count_client, count_service, log_write
+from simulator.kernel.heap import close, push
+from simulator.kernel.inline import inlined, outlined
+from simulator.kernel.jobs import (
+    answer_later,
+    call_key,
+    expire,
+    release,
+    send,
+    take_seq,
+    take_slot,
+)
+from simulator.layout import (
+    ABANDONED,
+    ANSWER,
+    ARRIVED,
+    CUT_OFF,
+    DONE,
+    ERROR,
+    EVENT_BITS,
+    EVENT_MASK,
+    FREE,
+    FROM_CLIENT,
+    OK,
+    REFUSED,
+    RESUME,
+    TIMEOUT,
+    TIMER,
+    WAITING,
+    State,
+)
+
+_ARRIVAL, _REQUEST, _COHORT = int(Stream.ARRIVAL), int(Stream.REQUEST), int(Stream.COHORT)
+_DEFECT, _BACKOFF, _WRITE = int(Stream.DEFECT), int(Stream.BACKOFF), int(Stream.WRITE)
+
+NOTHING, CONCLUDE, DELIVER, ABANDON, CALL = 0, 1, 2, 3, 4
+"""What an event leads to: no more; a job's work is over; its answer arrives; its caller gives up; it makes a call."""
+
+
+class ExitReason(IntEnum):
+    """Why the loop came back."""
+
+    UNTIL = 0
+    BUDGET = 1
+    SLOTS_FULL = 2
+    HEAP_FULL = 3
+    RING_FULL = 4
+    LOG_FULL = 5
+
+
+_UNTIL, _BUDGET, _SLOTS = int(ExitReason.UNTIL), int(ExitReason.BUDGET), int(ExitReason.SLOTS_FULL)
+_HEAP, _RING, _LOG = int(ExitReason.HEAP_FULL), int(ExitReason.RING_FULL), int(ExitReason.LOG_FULL)
+
+
+@inlined
+def draw_arrival(s: State, index: int) -> None:
+    """Find when the function's next request comes: unit-rate gaps, stretched by the rate in force."""
+    function = s.functions[index]
+    gap = -math.log(unit(nth(function["gap_key"], function["arrived"])))
+    t = function["next_arrival"]
+    segment = function["segment"]
+    while True:
+        rate = s.rate[index, segment]
+        until = s.rate_until[index, segment]
+        if rate > 0:
+            candidate = t + gap / rate
+            if candidate < until:
+                t = candidate
+                break
+            gap = max(0.0, gap - (until - t) * rate)
+        t = until
+        if until == math.inf:
+            break
+        segment += 1
+    function["next_arrival"] = t
+    function["segment"] = segment
+
+
+@inlined
+def find_next_arrival(s: State) -> None:
+    """Which function's request is the next."""
+    clock = s.clock[0]
+    first = 0
+    for index in range(1, len(s.functions)):
+        if s.functions[index]["next_arrival"] < s.functions[first]["next_arrival"]:
+            first = index
+    clock["next_function"] = first
+    clock["next_arrival"] = s.functions[first]["next_arrival"]
+
+
+@outlined
+def begin(s: State) -> None:
+    """Draw what must be known before the first event."""
+    for index in range(len(s.functions)):
+        s.functions[index]["gap_key"] = nth(s.keys[_ARRIVAL], index)
+        s.functions[index]["request_key"] = nth(s.keys[_REQUEST], index)
+        draw_arrival(s, index)
+    find_next_arrival(s)
+
+
+@inlined
+def arrive(s: State, now: float) -> int:
+    """A request comes. Returns the slot of its first call, filled in for `send`."""
+    index = s.clock[0]["next_function"]
+    function = s.functions[index]
+    request = function["arrived"]
+    function["arrived"] = request + 1
+    draw_arrival(s, index)
+    find_next_arrival(s)
+    key = nth(function["request_key"], request)
+    cohorts = s.cohort_upto.shape[1]
+    cohort = 0
+    if cohorts > 1:
+        share = unit(mix(key + s.keys[_COHORT]))
+        while cohort < cohorts - 1 and share >= s.cohort_upto[index, cohort]:
+            cohort += 1
+    s.client[cell_of(s, now), index * cohorts + cohort, ARRIVED] += 1
+    slot = take_slot(s)
+    job = s.jobs[slot]
+    job["key"] = key
+    job["parent"] = FROM_CLIENT
+    job["caller_row"] = -1
+    job["cohort"] = cohort
+    job["request"] = request
+    job["node"] = function["root"]
+    job["attempt"] = 0
+    return slot
+
+
+@inlined
+def prepare_call(s: State, caller: int) -> int:
+    """Returns the slot of the call that the job in `caller` is to make, filled in for `send`."""
+    slot = take_slot(s)
+    job = s.jobs[slot]
+    parent = s.jobs[caller]
+    node_index = parent["call_node"]
+    attempt = parent["call_attempt"]
+    parent["child"] = slot
+    job["key"] = call_key(parent, node_index, attempt)
+    job["parent"] = caller
+    job["caller_row"] = parent["version_row"]
+    job["cohort"] = parent["cohort"]
+    job["request"] = parent["request"]
+    job["node"] = node_index
+    job["attempt"] = attempt
+    return slot
+
+
+@inlined
+def finish_work(s: State, slot: int, now: float) -> tuple[int, int]:
+    """The job's own work is done. Returns what then, and the outcome."""
+    job = s.jobs[slot]
+    node = s.nodes[job["node"]]
+    if s.stations[node["station"]]["holds_worker"] == 0:
+        release(s, job["replica"], now)
+    job["state"] = WAITING
+    effect = s.effects[job["version_row"], job["cohort"]]
+    if effect["error"] > 0:
+        if unit(mix(job["key"] + s.keys[_DEFECT])) < effect["error"]:
+            return CONCLUDE, ERROR
+    if node["writes"] != 0:
+        job["stored"] = 1
+        if job["caller_row"] >= 0:
+            lost = s.effects[job["caller_row"], job["cohort"]]["lost"]
+            if lost > 0 and unit(mix(job["key"] + s.keys[_WRITE])) < lost:
+                job["stored"] = 0
+    if node["child"] >= 0:
+        job["call_node"] = node["child"]
+        job["call_attempt"] = 0
+        return CALL, OK
+    return CONCLUDE, OK
+
+
+@inlined
+def leave(s: State, slot: int, outcome: int, now: float) -> None:
+    """The job is over for its station: out of it, and counted."""
+    job = s.jobs[slot]
+    station = s.stations[s.nodes[job["node"]]["station"]]
+    station["left"] += 1
+    station["balance_s"] += now
+    if station["holds_worker"] != 0:
+        release(s, job["replica"], now)
+    job["replica"] = -1
+    if job["counted"] == 0:
+        count_service(s, job, outcome, now)
+
+
+@inlined
+def vacate(s: State, slot: int, outcome: int, now: float) -> None:
+    """Nobody needs the job any more: log it when it was a write, and free its slot."""
+    job = s.jobs[slot]
+    if s.nodes[job["node"]]["writes"] != 0:
+        log_write(s, job, outcome, now)
+    clock = s.clock[0]
+    job["state"] = FREE
+    job["timer_seq"] = 0
+    job["event_seq"] = 0
+    job["next"] = clock["free_head"]
+    clock["free_head"] = slot
+    clock["free_n"] += 1
+
+
+@inlined
+def resume_later(s: State, slot: int, now: float) -> bool:
+    """Whether the retry waits; if so it is scheduled."""
+    job = s.jobs[slot]
+    node_index = job["call_node"]
+    attempt = job["call_attempt"]
+    call = s.calls[s.nodes[node_index]["call"]]
+    wait_s = call["backoff_s"]
+    if wait_s <= 0:
+        return False
+    wait_s *= np.float64(np.int64(1) << min(np.int64(attempt - 1), np.int64(62)))
+    if call["jitter"] != 0:
+        wait_s *= unit(mix(call_key(job, node_index, attempt) + s.keys[_BACKOFF]))
+    seq = take_seq(s)
+    job["event_seq"] = seq
+    push(s, now + wait_s, seq, (slot << EVENT_BITS) | RESUME)
+    return True
+
+
+@inlined
+def settle(s: State, then: int, slot: int, outcome: int, now: float) -> int:
+    """Carry an outcome upward until somebody waits or makes a call.
+
+    Returns the slot of the job that makes a call now, -1 for none.
+    """
+    while then != NOTHING:
+        job = s.jobs[slot]
+        if then == CONCLUDE:
+            leave(s, slot, outcome, now)
+            call = s.calls[s.nodes[job["node"]]["call"]]
+            if call["latency_s"] + call["latency_jitter_s"] > 0 and job["parent"] >= FROM_CLIENT:
+                answer_later(s, slot, outcome, now)
+                break
+        caller = job["parent"]
+        node_index = job["node"]
+        attempt = job["attempt"]
+        if then == ABANDON:
+            job["parent"] = ABANDONED
+            job["timer_seq"] = 0
+            if job["counted"] == 0:
+                count_service(s, job, outcome, now)
+        if caller == FROM_CLIENT:
+            count_client(s, job, outcome, now)
+        if then != ABANDON:
+            vacate(s, slot, outcome, now)
+        if caller < 0:
+            break
+        s.jobs[caller]["child"] = -1
+        slot = caller
+        then = CONCLUDE
+        if outcome == OK:
+            following = s.nodes[node_index]["sibling"]
+            if following >= 0:
+                s.jobs[slot]["call_node"] = following
+                s.jobs[slot]["call_attempt"] = 0
+                return slot
+        elif attempt < s.calls[s.nodes[node_index]["call"]]["retries"]:
+            s.jobs[slot]["call_attempt"] = attempt + 1
+            if resume_later(s, slot, now):
+                break
+            return slot
+        else:
+            outcome = ERROR
+    return -1
+
+
+@inlined
+def react(s: State, what: int, seq: int, now: float) -> tuple[int, int, int]:
+    """What an event leads to: (then, slot, outcome)."""
+    kind = what & EVENT_MASK
+    slot = what >> EVENT_BITS
+    if kind == TIMER:
+        slot = expire(s, slot)
+        return (ABANDON if slot >= 0 else NOTHING), slot, TIMEOUT
+    job = s.jobs[slot]
+    if kind == CUT_OFF:
+        return (ABANDON if job["timer_seq"] == seq else NOTHING), slot, REFUSED
+    if job["event_seq"] != seq:
+        return NOTHING, slot, OK
+    if kind == DONE:
+        then, outcome = finish_work(s, slot, now)
+        return then, slot, outcome
+    if kind == ANSWER:
+        outcome = job["outcome"]
+        if job["counted"] == 0:
+            count_service(s, job, outcome, now)
+        return DELIVER, slot, outcome
+    return CALL, slot, OK
+
+
+@inlined
+def check_room(s: State) -> int:
+    """UNTIL when one more event surely fits, else what is full."""
+    clock = s.clock[0]
+    if clock["free_n"] < 2:
+        return _SLOTS
+    if clock["ring_full"] != 0:
+        return _RING
+    if clock["heap_n"] + 2 * len(s.nodes) + 8 > len(s.heap):
+        return _HEAP
+    if clock["log_n"] + len(s.nodes) + 2 > len(s.log):
+        return _LOG
+    return _UNTIL
+
+
+@inlined
+def _loop(s: State, until_s: float, budget: int) -> tuple[int, int]:
+    clock = s.clock[0]
+    if clock["seq"] == 1:
+        clock["seq"] = 2
+        begin(s)
+    events = s.heap
+    while True:
+        close(s)
+        now = events[0]["t"] if clock["heap_n"] > 0 else math.inf
+        arrival = clock["next_arrival"] <= now
+        if arrival:
+            now = clock["next_arrival"]
+        if now >= until_s:
+            clock["now"] = until_s
+            return _UNTIL, budget
+        if budget <= 0:
+            return _BUDGET, budget
+        full = check_room(s)
+        if full != _UNTIL:
+            return full, budget
+        budget -= 1
+        clock["now"] = now
+        if arrival:
+            slot = arrive(s, now)
+        else:
+            clock["vacant"] = 1
+            then, caller, outcome = react(s, events[0]["what"], events[0]["seq"], now)
+            if then != CALL:
+                caller = settle(s, then, caller, outcome, now)
+            if caller < 0:
+                continue
+            slot = prepare_call(s, caller)
+        send(s, slot, now)
+
+
+def _source_number() -> int:
+    """A number that changes with any source that goes into the kernel."""
+    digest = hashlib.sha256()
+    for module in (draws, layout, build, heap, count, jobs):
+        digest.update(Path(str(module.__file__)).read_bytes())
+    return int.from_bytes(digest.digest()[:7], "big")
+
+
+def _compile(source_number: int) -> Callable[[State, float, int], tuple[int, int]]:
+    """Numba's disk cache notices changes of this file only, and of values that the function closes over. So that a
+    changed helper is never run in its old form, the entry closes over a digest of all of them.
+    """
+
+    @njit(types.UniTuple(int64, 2)(typeof(layout.empty_state()), float64, int64), cache=True, _nrt=False)
+    def run(s: State, until_s: float, budget: int) -> tuple[int, int]:
+        """Advance to `until_s` or by `budget` events: (ExitReason, budget left)."""
+        if budget < 0:
+            return source_number, budget
+        return _loop(s, until_s, budget)
+
+    compiled: Callable[[State, float, int], tuple[int, int]] = run
+    return compiled
+
+
+run = _compile(_source_number())

@@ -1,0 +1,500 @@
+"""The data plane again, in plain Python: objects, a heap of tuples, dictionaries, nothing shared with the kernel.
+
+Written for reading. It takes a `Network` and must give the kernel's tables, times and logs bit for bit. It follows the
+text of design and docstrings, with its own draws (Python integers modulo 2**64) and its own order of doing things where
+that order is not part of the meaning.
+"""
+
+import heapq
+import math
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+from simulator.network import CLIENT, Kind, Network, Node
+
+MASK = 2**64 - 1
+GOLDEN = 0x9E3779B97F4A7C15
+ARRIVAL, REQUEST, COHORT, ROUTE, SERVICE, DEFECT, FAULT, LATENCY, BACKOFF, WRITE = range(10)
+ERROR, TIMEOUT, REFUSED = "error", "timeout", "refused"
+
+
+def mix(z: int) -> int:
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK
+    return z ^ (z >> 31)
+
+
+def nth(key: int, n: int) -> int:
+    return mix((key + (n + 1) * GOLDEN) & MASK)
+
+
+def unit(bits: int) -> float:
+    return ((bits >> 12) + 0.5) / 2**52
+
+
+_A = (3.3871328727963666080e0, 1.3314166789178437745e2, 1.9715909503065514427e3, 1.3731693765509461125e4,
+      4.5921953931549871457e4, 6.7265770927008700853e4, 3.3430575583588128105e4, 2.5090809287301226727e3)  # fmt: skip
+_B = (1.0, 4.2313330701600911252e1, 6.8718700749205790830e2, 5.3941960214247511077e3,
+      2.1213794301586595867e4, 3.9307895800092710610e4, 2.8729085735721942674e4, 5.2264952788528545610e3)  # fmt: skip
+_C = (1.42343711074968357734e0, 4.63033784615654529590e0, 5.76949722146069140550e0, 3.64784832476320460504e0,
+      1.27045825245236838258e0, 2.41780725177450611770e-1, 2.27238449892691845833e-2, 7.74545014278341407640e-4)  # fmt: skip
+_D = (1.0, 2.05319162663775882187e0, 1.67638483018380384940e0, 6.89767334985100004550e-1,
+      1.48103976427480074590e-1, 1.51986665636164571966e-2, 5.47593808499534494600e-4, 1.05075007164441684324e-9)  # fmt: skip
+_E = (6.65790464350110377720e0, 5.46378491116411436990e0, 1.78482653991729133580e0, 2.96560571828504891230e-1,
+      2.65321895265761230930e-2, 1.24266094738807843860e-3, 2.71155556874348757815e-5, 2.01033439929228813265e-7)  # fmt: skip
+_F = (1.0, 5.99832206555887937690e-1, 1.36929880922735805310e-1, 1.48753612908506148525e-2,
+      7.86869131145613259100e-4, 1.84631831751005468180e-5, 1.42151175831644588870e-7, 2.04426310338993978564e-15)  # fmt: skip
+
+
+def _polynomial(coefficients: tuple[float, ...], x: float) -> float:
+    total = coefficients[-1]
+    for coefficient in reversed(coefficients[:-1]):
+        total = total * x + coefficient
+    return total
+
+
+def normal_quantile(p: float) -> float:
+    """Algorithm AS 241 (PPND16), from its published tables of coefficients."""
+    q = p - 0.5
+    if abs(q) <= 0.425:
+        r = 0.180625 - q * q
+        return q * _polynomial(_A, r) / _polynomial(_B, r)
+    r = math.sqrt(-math.log(p if q < 0 else 1 - p))
+    if r <= 5:
+        value = _polynomial(_C, r - 1.6) / _polynomial(_D, r - 1.6)
+    else:
+        value = _polynomial(_E, r - 5) / _polynomial(_F, r - 5)
+    return -value if q < 0 else value
+
+
+assert abs(normal_quantile(0.975) - NormalDist().inv_cdf(0.975)) < 1e-14
+
+
+@dataclass(eq=False)
+class Step:
+    """A node of a function's tree, with what follows it."""
+
+    number: int
+    node: Node
+    function: int
+    children: list["Step"] = field(default_factory=list)
+    following: "Step | None" = None
+
+
+@dataclass(eq=False)
+class Replica:
+    station: int
+    version: int
+    number: int
+    busy: int = 0
+    queue: deque["Job"] = field(default_factory=deque)
+
+
+@dataclass(eq=False)
+class Job:
+    key: int
+    step: Step
+    request: int
+    cohort: int
+    attempt: int
+    caller: "Job | str"  # another job, "client", "gave up" or "killed"
+    sent: float
+    serial: int
+    version: int = 0
+    replica: Replica | None = None
+    child: "Job | None" = None
+    next_call: tuple[Step, int] | None = None
+    event: Any = None  # what it is waiting for; an event that is not this is stale
+    timer: Any = None
+    answer: str | None = "ok"
+    counted: bool = False
+    wrote: bool = False
+    over: bool = False
+    holding: bool = False
+    caller_version: tuple[int, int] | None = None
+
+
+class Naive:
+    """One replication, with the control inputs of `DataPlane`."""
+
+    def __init__(self, network: Network, seed: int, replication: int = 0) -> None:
+        self.network = network
+        self.now = 0.0
+        self.streams = [
+            int(np.random.SeedSequence(seed, spawn_key=(s, replication)).generate_state(1, np.uint64)[0])
+            for s in range(10)
+        ]
+        self.heap: list[tuple[float, int, int, Any]] = []
+        self.sequence = self.serials = 0
+        self.alive: dict[int, Job] = {}
+        self.roots = self._trees()
+        self.arrived = [0] * len(network.functions)
+        self.ready: dict[tuple[int, int], list[int]] = {}
+        self.turn: Counter[tuple[int, int]] = Counter()
+        self.weights = {s: [1.0] + [0.0] * (len(x.replicas) - 1) for s, x in enumerate(network.stations)}
+        self.replicas = {
+            (s, v, i): Replica(s, v, i)
+            for s, station in enumerate(network.stations)
+            for v, count in enumerate(station.replicas)
+            for i in range(count)
+        }
+        self.defects: dict[tuple[int, int], list[Any]] = {}
+        self.latency: dict[int, tuple[float, float]] = {}
+        self.share: dict[int, float] = {}
+        self.cut: set[int] = set()
+        self.client: Counter[tuple[int, int, int, str]] = Counter()
+        self.service: Counter[tuple[int, int, int, int, int, str]] = Counter()
+        self.writes: list[tuple[Any, ...]] = []
+        self.waited = [0.0] * len(network.stations)
+        self.started = [0] * len(network.stations)
+        self.next_arrival = [self._gap(f, 0.0) for f in range(len(network.functions))]
+
+    def _trees(self) -> list[Step]:
+        count = 0
+
+        def grow(node: Node, function: int) -> Step:
+            nonlocal count
+            step = Step(count, node, function)
+            count += 1
+            step.children = [grow(child, function) for child in node.children]
+            for one, following in zip(step.children, step.children[1:], strict=False):
+                one.following = following
+            return step
+
+        return [grow(f.root, index) for index, f in enumerate(self.network.functions)]
+
+    def draw(self, stream: int, key: int) -> float:
+        return unit(mix((key + self.streams[stream]) & MASK))
+
+    def _gap(self, f: int, t: float) -> float:
+        """The next arrival after t: a unit exponential, spent at the rates passed."""
+        rates = self.network.functions[f].rates
+        gap = -math.log(unit(nth(nth(self.streams[ARRIVAL], f), self.arrived[f])))
+        for i, (_, rate) in enumerate(rates):
+            until = rates[i + 1][0] if i + 1 < len(rates) else math.inf
+            if until <= t:
+                continue
+            if rate > 0:
+                if t + gap / rate < until:
+                    return t + gap / rate
+                gap = max(0.0, gap - (until - t) * rate)
+            t = until
+        return t
+
+    # Events.
+
+    def schedule(self, t: float, what: Any) -> Any:
+        self.sequence += 1
+        event = (t, self.sequence, what)
+        heapq.heappush(self.heap, (t, 1, self.sequence, event))
+        return event
+
+    def run(self, until: float) -> None:
+        while True:
+            f = min(range(len(self.next_arrival)), key=lambda i: (self.next_arrival[i], i))
+            t = self.heap[0][0] if self.heap else math.inf
+            if min(t, self.next_arrival[f]) >= until:
+                self.now = until
+                return
+            if self.next_arrival[f] <= t:
+                self.now = self.next_arrival[f]
+                self.arrive(f)
+            else:
+                self.now = t
+                event = heapq.heappop(self.heap)[3]
+                kind, job = event[2]
+                if event is (job.timer if kind in ("timer", "cut") else job.event):
+                    getattr(self, "on_" + kind)(job)
+
+    def arrive(self, f: int) -> None:
+        request = self.arrived[f]
+        self.arrived[f] += 1
+        self.next_arrival[f] = self._gap(f, self.now)
+        key = nth(nth(self.streams[REQUEST], f), request)
+        cohort = 0
+        shares = self.network.functions[f].cohort_shares
+        if self.network.cohorts > 1 and shares is not None:
+            upto = np.cumsum(shares)
+            u = self.draw(COHORT, key)
+            while cohort < self.network.cohorts - 1 and u >= upto[cohort]:
+                cohort += 1
+        self.client[self.cell(self.now), f, cohort, "arrived"] += 1
+        self.send(key, self.roots[f], request, cohort, 0, "client")
+
+    def on_done(self, job: Job) -> None:
+        assert job.replica is not None
+        step, station = job.step, self.network.stations[job.replica.station]
+        if not station.holds_worker:
+            self.free_worker(job)
+        job.event = None
+        error = self.effect(job.replica.station, job.version, job.cohort)[0]
+        if error > 0 and self.draw(DEFECT, job.key) < error:
+            self.conclude(job, ERROR)
+            return
+        if self.network.calls[step.node.call].writes:
+            job.wrote = True
+            if job.caller_version is not None:
+                lost = self.effect(*job.caller_version, job.cohort)[3]
+                job.wrote = not (lost > 0 and self.draw(WRITE, job.key) < lost)
+        if step.children:
+            self.call(job, step.children[0], 0)
+        else:
+            self.conclude(job, "ok")
+
+    def on_answer(self, job: Job) -> None:
+        assert job.answer is not None
+        self.count(job, job.answer)
+        self.deliver(job, job.answer)
+
+    def on_timer(self, job: Job) -> None:
+        self.give_up(job, TIMEOUT)
+
+    def on_cut(self, job: Job) -> None:
+        self.give_up(job, REFUSED)
+
+    def on_resume(self, job: Job) -> None:
+        assert job.next_call is not None
+        self.call(job, *job.next_call)
+
+    # A job's life.
+
+    def call(self, caller: Job, step: Step, attempt: int) -> None:
+        key = nth(caller.key, step.number * 65536 + attempt)
+        self.send(key, step, caller.request, caller.cohort, attempt, caller)
+
+    def send(self, key: int, step: Step, request: int, cohort: int, attempt: int, caller: "Job | str") -> None:
+        self.serials += 1
+        job = Job(key, step, request, cohort, attempt, caller, self.now, self.serials)
+        self.alive[job.serial] = job
+        if isinstance(caller, Job):
+            caller.child = job
+            caller_call = self.network.calls[caller.step.node.call]
+            job.caller_version = (caller_call.callee, caller.version)
+        call = self.network.calls[step.node.call]
+        if step.node.call in self.cut:
+            job.counted = True
+            self.answer_later(job, REFUSED)
+            return
+        timeout = self.network.functions[step.function].timeout_s if call.caller == CLIENT else call.timeout_s
+        if timeout < math.inf:
+            job.timer = self.schedule(self.now + timeout, ("timer", job))
+        job.version = self.choose_version(call.callee, key)
+        refusal = self.enter(job, call.callee)
+        if refusal is not None:
+            self.count(job, refusal)
+            self.answer_later(job, refusal)
+
+    def choose_version(self, station: int, key: int) -> int:
+        weights = self.weights[station]
+        used = [v for v, w in enumerate(weights) if w > 0]
+        u = self.draw(ROUTE, key)
+        upto = np.cumsum(weights)
+        for v in used[:-1]:
+            if u < upto[v]:
+                return v
+        return used[-1]
+
+    def enter(self, job: Job, s: int) -> str | None:
+        """Into a worker, into the queue, or away (the outcome is returned)."""
+        if self.share.get(s, 0) > 0 and self.draw(FAULT, job.key) < self.share[s]:
+            return ERROR
+        ready = self.ready.get((s, job.version), [])
+        if not ready:
+            return REFUSED
+        turn = self.turn[s, job.version]
+        turn = 0 if turn >= len(ready) else turn
+        self.turn[s, job.version] = turn + 1
+        replica = self.replicas[s, job.version, ready[turn]]
+        station = self.network.stations[s]
+        if replica.busy < station.workers:
+            replica.busy += 1
+            job.replica = replica
+            self.start(job)
+        elif station.queue < 0 or len(replica.queue) < station.queue:
+            job.replica = replica
+            replica.queue.append(job)
+        else:
+            return REFUSED
+        return None
+
+    def start(self, job: Job) -> None:
+        assert job.replica is not None
+        s = job.replica.station
+        job.holding = True
+        self.started[s] += 1
+        self.waited[s] += self.now - job.sent
+        distribution = self.network.stations[s].service
+        p0, p1, u = distribution.p0, distribution.p1, self.draw(SERVICE, job.key)
+        work = {
+            Kind.CONSTANT: lambda: p0,
+            Kind.EXPONENTIAL: lambda: -math.log(u) * p0,
+            Kind.LOGNORMAL: lambda: math.exp(p0 + p1 * normal_quantile(u)),
+            Kind.UNIFORM: lambda: p0 + (p1 - p0) * u,
+        }[distribution.kind]()
+        _, factor, add, _ = self.effect(s, job.version, job.cohort)
+        job.event = self.schedule(self.now + (work * factor + add), ("done", job))
+
+    def free_worker(self, job: Job) -> None:
+        replica = job.replica
+        assert replica is not None
+        assert job.holding
+        job.holding = False
+        if replica.queue:
+            self.start(replica.queue.popleft())
+        else:
+            replica.busy -= 1
+
+    def conclude(self, job: Job, outcome: str) -> None:
+        if job.holding:
+            self.free_worker(job)
+        job.replica = None
+        self.count(job, outcome)
+        latency = self.latency.get(job.step.node.call, (0, 0))
+        if sum(latency) > 0 and (isinstance(job.caller, Job) or job.caller == "client"):
+            self.answer_later(job, outcome)
+        else:
+            self.deliver(job, outcome)
+
+    def answer_later(self, job: Job, outcome: str) -> None:
+        delay, jitter = self.latency.get(job.step.node.call, (0.0, 0.0))
+        if jitter > 0:
+            delay += jitter * self.draw(LATENCY, job.key)
+        job.answer = outcome
+        job.event = self.schedule(self.now + delay, ("answer", job))
+
+    def deliver(self, job: Job, outcome: str) -> None:
+        job.timer = job.event = None
+        job.over = True
+        del self.alive[job.serial]
+        if self.network.calls[job.step.node.call].writes:
+            self.log(job, outcome)
+        self.hear(job, job.caller, outcome)
+
+    def give_up(self, job: Job, outcome: str) -> None:
+        job.timer = None
+        self.count(job, outcome)
+        caller, job.caller = job.caller, "gave up"
+        self.hear(job, caller, outcome)
+
+    def hear(self, job: Job, caller: "Job | str", outcome: str) -> None:
+        """The caller learns how its call ended."""
+        if caller == "client":
+            name = self.bin(self.now - job.sent) if outcome == "ok" else self.kind(outcome)
+            self.client[self.cell(job.sent), job.step.function, job.cohort, name] += 1
+        if not isinstance(caller, Job):
+            return
+        caller.child = None
+        call = self.network.calls[job.step.node.call]
+        if outcome == "ok":
+            if job.step.following:
+                self.call(caller, job.step.following, 0)
+            else:
+                self.conclude(caller, "ok")
+        elif job.attempt < call.retries:
+            wait = call.backoff_s * 2.0 ** min(job.attempt, 62)
+            if wait == 0:
+                self.call(caller, job.step, job.attempt + 1)
+                return
+            if call.jitter:
+                key = nth(caller.key, job.step.number * 65536 + job.attempt + 1)
+                wait *= self.draw(BACKOFF, key)
+            caller.next_call = (job.step, job.attempt + 1)
+            caller.event = self.schedule(self.now + wait, ("resume", caller))
+        else:
+            self.conclude(caller, ERROR)
+
+    # Writing down.
+
+    def cell(self, t: float) -> int:
+        return min(int(t * (1.0 / self.network.resolution_s)), self.network.cells - 1)
+
+    def bin(self, latency: float) -> str:
+        return f"bin {sum(1 for edge in self.network.edges_s if edge < latency)}"
+
+    @staticmethod
+    def kind(outcome: str) -> str:
+        return REFUSED if outcome == "reset" else outcome
+
+    def count(self, job: Job, outcome: str) -> None:
+        if job.counted:
+            return
+        job.counted = True
+        name = self.bin(self.now - job.sent) if outcome == "ok" else self.kind(outcome)
+        station = self.network.calls[job.step.node.call].callee
+        where = (self.cell(self.now), station, job.version, job.step.function, job.cohort, name)
+        self.service[where] += 1
+
+    def log(self, job: Job, outcome: str, now: float | None = None) -> None:
+        heard = isinstance(job.caller, Job) or job.caller == "client"
+        if not heard or outcome == "reset":
+            code, acknowledged = 2, None
+        elif outcome == "ok":
+            code, acknowledged = 0, self.now
+        else:
+            code, acknowledged = 1, None
+        self.writes.append(
+            (job.key, job.sent, acknowledged, job.request, job.step.number, job.attempt, code, job.wrote)
+        )
+
+    def all_writes(self) -> list[tuple[Any, ...]]:
+        """The log, and the writes under way as indeterminate."""
+        before = len(self.writes)
+        for job in self.alive.values():
+            if self.network.calls[job.step.node.call].writes:
+                self.log(job, "reset")
+        rows = list(self.writes)
+        del self.writes[before:]
+        return rows
+
+    # Control.
+
+    def effect(self, s: int, v: int, cohort: int) -> tuple[float, float, float, float]:
+        error, factor, add, lost = 0.0, 1.0, 0.0, 0.0
+        for d in self.defects.get((s, v), []):
+            if d.cohort in (-1, cohort):
+                error = 1 - (1 - error) * (1 - d.error_ratio)
+                factor *= d.latency_factor
+                add += d.latency_add_s
+                lost = 1 - (1 - lost) * (1 - d.lost_write_ratio)
+        return error, factor, add, lost
+
+    def set_ready(self, s: int, v: int, replicas: Any) -> None:
+        self.ready[s, v] = sorted(set(replicas))
+
+    def set_weights(self, s: int, weights: Any) -> None:
+        self.weights[s] = list(weights)
+
+    def set_defects(self, s: int, v: int, defects: Any) -> None:
+        self.defects[s, v] = list(defects)
+
+    def set_latency(self, call: int, latency: float, jitter: float = 0.0) -> None:
+        self.latency[call] = (latency, jitter)
+
+    def set_error_share(self, s: int, share: float) -> None:
+        self.share[s] = share
+
+    def set_cut(self, call: int, cut: bool) -> None:
+        if not cut:
+            self.cut.discard(call)
+            return
+        self.cut.add(call)
+        for job in self.alive.values():
+            heard = isinstance(job.caller, Job) or job.caller == "client"
+            if job.step.node.call == call and heard:
+                job.timer = self.schedule(self.now, ("cut", job))
+
+    def kill(self, s: int, v: int, number: int) -> None:
+        self.ready[s, v] = [r for r in self.ready.get((s, v), []) if r != number]
+        replica = self.replicas[s, v, number]
+        for job in list(self.alive.values()):
+            if job.replica is replica:
+                if job.child is not None:
+                    job.child.caller, job.child.timer, job.child = "killed", None, None
+                job.replica, job.answer, job.holding = None, "reset", False
+                job.event = self.schedule(self.now, ("answer", job))
+        replica.busy = 0
+        replica.queue.clear()
