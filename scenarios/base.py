@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-__all__ = ["Name", "Part", "Version", "exactly_one"]
+__all__ = ["Name", "Part", "Text", "Version", "exactly_one"]
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
@@ -15,7 +15,8 @@ _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 class Part(BaseModel):
     """A part of a scenario. Field names are ours (units last); aliases are the words of the language."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False, allow_inf_nan=False)
+    # Strict: the text "yes" is not true, and the text "0.5" is not a number.
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False, allow_inf_nan=False, strict=True)
 
 
 def _parse_name(value: Any) -> str:

@@ -92,6 +92,8 @@ class Distribution(Part):
         if isinstance(value, str):
             parse_duration_s(value)
             return {"constant": value}
+        if not isinstance(value, dict):
+            raise ValueError("must be a duration such as 20ms, or a distribution such as {exponential: {mean: 20ms}}")
         return value
 
     @model_validator(mode="after")

@@ -24,11 +24,20 @@ _BYTES_MAX = 1 << 20
 _RULE_OF_TYPE = {
     "missing": "is required",
     "model_type": "must be a mapping of keys to values",
+    "invalid_key": "must be text, not a number or a list",
+    "finite_number": "must be a finite number",
+    "float_type": "must be a number",
     "dict_type": "must be a mapping of names to values",
     "list_type": "must be a list",
     "string_type": "must be text",
     "bool_type": "must be true or false",
-    "bool_parsing": "must be true or false",
+    "greater_than": "must be above {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "literal_error": "must be one of {expected}",
+    "string_too_short": "must not be empty",
+    "too_short": "must have at least {min_length}",
+    "too_long": "must have at most {max_length} in version 1 of the language",
 }
 
 
@@ -42,24 +51,32 @@ class ScenarioText:
 
 def read(reference: str) -> ScenarioText:
     """Text of a scenario named by file path or by its name in the library; raises ScenarioError."""
-    path = FilePath(reference)
-    if not path.suffix and not path.exists():
-        in_library = library_file(reference)
-        if in_library is None:
-            known = ", ".join(library_names())
-            raise ScenarioNotFound(f"{reference}: is no file, and not in the library: {known}")
-        path = in_library
     try:
-        with path.open("rb") as file:
+        with _file(reference).open("rb") as file:
             raw = file.read(_BYTES_MAX + 1)
     except OSError as error:
         raise ScenarioNotFound(f"{reference}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ScenarioNotFound(f"{reference!r}: cannot be read: {error}") from error
     if len(raw) > _BYTES_MAX:
         raise ScenarioUnreadable(f"{reference}: is larger than {_BYTES_MAX} bytes")
     try:
         return ScenarioText(reference, raw.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise ScenarioUnreadable(f"{reference}: is not UTF-8 text: byte {error.start}: {error.reason}") from error
+
+
+def _file(reference: str) -> FilePath:
+    path = FilePath(reference)
+    # A folder does not hide the library's scenario of its name: runs are kept in folders named like that.
+    if path.suffix or (path.exists() and not path.is_dir()):
+        return path
+    in_library = library_file(reference)
+    if in_library is not None:
+        return in_library
+    if path.exists():
+        return path
+    raise ScenarioNotFound(f"{reference}: is no file, and not in the library: {', '.join(library_names())}")
 
 
 def load(reference: str) -> tuple[Scenario, ScenarioText]:
@@ -92,28 +109,29 @@ def load_text(text: str, source: str) -> Scenario:
 
 
 def _problem(error: ErrorDetails, data: Any, lines: dict[Path, int], source: str) -> Problem:
-    path = tuple(step for step in error["loc"] if step != "[key]")
+    loc = error["loc"]
+    path = tuple(step for step in loc if step != "[key]")
     if path[:2] == ("expect", "functions"):
         path = ("expect", *path[2:])
-    rule = _RULE_OF_TYPE.get(error["type"])
-    if rule is None:
-        rule = error["msg"].removeprefix("Value error, ")
+    rule = _RULE_OF_TYPE.get(error["type"], "").format(**error.get("ctx", {}))
     value = _shown(_value_at(path, data, error["input"]))
-    if error["type"] == "missing":
+    if not rule:
+        rule = error["msg"].removeprefix("Value error, ")
+    if loc[-1:] == ("[key]",) or error["type"] == "invalid_key":
+        value = _shown(error["input"] if error["type"] == "invalid_key" else path[-1])
+    elif error["type"] == "missing":
         value = "(absent)"
     elif error["type"] == "extra_forbidden":
         rule = _unknown_key(path)
-    elif error["type"] == "literal_error":
-        rule = f"must be one of {error['ctx']['expected']}"
     return Problem(source, _line(path, lines), _dotted(path), value, rule)
 
 
 def _value_at(path: Path, data: Any, otherwise: Any) -> Any:
     """What the author wrote at `path`; validators may have been given something derived from it."""
     for step in path:
-        if (isinstance(data, dict) and step in data) or (isinstance(data, list) and isinstance(step, int) and step < len(data)):
+        try:
             data = data[step]
-        else:
+        except (LookupError, TypeError):
             return otherwise
     return data
 
@@ -139,5 +157,9 @@ def _dotted(path: Path) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:
+        # Python writes out no whole number of more than 4300 digits.
+        text = "(a huge number)"
     return text if len(text) <= 80 else f"{text[:77]}..."

@@ -3,6 +3,7 @@
 from scenarios.distributions import Distribution, Exponential, Lognormal, Uniform
 from scenarios.faults import CLIENT, Cut, Error, Fault, Kill, Latency, Link
 from scenarios.functions import DEFAULT_COHORT, Function, Good
+from scenarios.published import Published
 from scenarios.quantities import Bound, Money
 from scenarios.release import Change, Defect, Guardrail, LatencyChange, Release
 from scenarios.scenario import (
@@ -47,6 +48,7 @@ __all__ = [
     "Money",
     "OnCall",
     "Operations",
+    "Published",
     "Recreate",
     "Release",
     "ReleaseExpectation",

@@ -29,16 +29,19 @@ __all__ = [
     "RatioBound",
     "RatioFloor",
     "parse_duration_s",
+    "parse_money",
+    "parse_positive_duration_s",
     "parse_ratio",
 ]
 
 _NUMBER = r"(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)"
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PER = {"s": 1.0, "m": 60.0, "h": 3600.0}
-_DURATION = re.compile(rf"{_NUMBER}\s*(?P<unit>us|ms|s|m|h|d)")
-_RATE = re.compile(rf"{_NUMBER}\s*/\s*(?P<unit>s|m|h)")
-_RATIO = re.compile(rf"{_NUMBER}\s*%")
-_MONEY = re.compile(rf"{_NUMBER}\s*(?P<currency>[A-Z]{{3}})")
+# ASCII only: \d would take any script's digits, which the JSON Schema does not.
+_DURATION = re.compile(rf"{_NUMBER}\s*(?P<unit>us|ms|s|m|h|d)", re.ASCII)
+_RATE = re.compile(rf"{_NUMBER}\s*/\s*(?P<unit>s|m|h)", re.ASCII)
+_RATIO = re.compile(rf"{_NUMBER}\s*%", re.ASCII)
+_MONEY = re.compile(rf"{_NUMBER}\s*(?P<currency>[A-Z]{{3}})", re.ASCII)
 _BOUND = re.compile(r"(?P<op>>=|<=|>|<)\s*(?P<value>.+)")
 
 # Long enough for any release, short enough that a slip of the unit (ms for d) is caught here.
@@ -67,7 +70,8 @@ def parse_duration_s(value: Any) -> float:
     return duration_s
 
 
-def _parse_positive_duration_s(value: Any) -> float:
+def parse_positive_duration_s(value: Any) -> float:
+    """As `parse_duration_s`, for times that must not be 0."""
     duration_s = parse_duration_s(value)
     if duration_s <= 0:
         raise ValueError("must be longer than 0s")
@@ -116,7 +120,8 @@ class Money:
     currency: str
 
 
-def _parse_money(value: Any) -> Money:
+def parse_money(value: Any) -> Money:
+    """An amount with its currency from a text such as `55 EUR`; raises ValueError with the rule broken."""
     rule = "must be an amount and a currency code, such as 55 EUR"
     if not isinstance(value, str):
         raise ValueError(rule)
@@ -180,14 +185,14 @@ _JSON_DURATION = rf"{_JSON_NUMBER}\s*(us|ms|s|m|h|d)"
 _JSON_RATIO = rf"{_JSON_NUMBER}\s*%"
 
 _ratio_bound = _bound(parse_ratio, ">= 99%")
-_duration_bound = _bound(parse_duration_s, "<= 1.5s")
+_duration_bound = _bound(parse_positive_duration_s, "<= 1.5s")
 
 DurationS = Annotated[float, BeforeValidator(parse_duration_s), _text(_JSON_DURATION, "250ms")]
-PositiveDurationS = Annotated[float, BeforeValidator(_parse_positive_duration_s), _text(_JSON_DURATION, "5m")]
+PositiveDurationS = Annotated[float, BeforeValidator(parse_positive_duration_s), _text(_JSON_DURATION, "5m")]
 RatePerS = Annotated[float, BeforeValidator(_parse_rate_per_s), _text(rf"{_JSON_NUMBER}\s*/\s*(s|m|h)", "40/s")]
 Ratio = Annotated[float, BeforeValidator(parse_ratio), _text(_JSON_RATIO, "1.5%")]
 PositiveRatio = Annotated[float, BeforeValidator(_parse_positive_ratio), _text(_JSON_RATIO, "5%")]
-MoneyAmount = Annotated[Money, BeforeValidator(_parse_money), _text(rf"{_JSON_NUMBER}\s*[A-Z]{{3}}", "55 EUR")]
+MoneyAmount = Annotated[Money, BeforeValidator(parse_money), _text(rf"{_JSON_NUMBER}\s*[A-Z]{{3}}", "55 EUR")]
 RatioBound = Annotated[Bound, BeforeValidator(_ratio_bound), _text(rf"(>=|<=|>|<)\s*{_JSON_RATIO}", "<= 2%")]
 RatioFloor = Annotated[
     Bound,

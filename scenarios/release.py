@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
 from scenarios.base import Name, Part, Version
 from scenarios.quantities import (
@@ -14,6 +14,7 @@ from scenarios.quantities import (
     PositiveDurationS,
     Ratio,
     parse_duration_s,
+    parse_positive_duration_s,
     parse_ratio,
 )
 from scenarios.strategies import Strategy
@@ -23,7 +24,7 @@ __all__ = ["Change", "Defect", "Guardrail", "LatencyChange", "Release", "Rollbac
 RollbackStep = Literal["redeploy", "route-back", "retire", "verify"]
 Metric = Literal["error-ratio", "p50", "p90", "p95", "p99"]
 
-_FACTOR = re.compile(r"x\s*(\d+(?:\.\d+)?)")
+_FACTOR = re.compile(r"x\s*(\d+(?:\.\d+)?)", re.ASCII)
 
 
 class LatencyChange(Part):
@@ -92,16 +93,14 @@ class Guardrail(Part):
     minimum: PositiveCount = Field(100, description="requests in the window, below which it cannot trip")
     action: Literal["rollback", "page"] = "rollback"
 
-    @model_validator(mode="before")
+    @field_validator("above", mode="before")
     @classmethod
-    def _limit_in_the_unit_of_the_metric(cls, value: Any) -> Any:
-        if not isinstance(value, dict) or "above" not in value:
-            return value
-        parse = parse_ratio if value.get("metric") == "error-ratio" else parse_duration_s
-        try:
-            return {**value, "above": parse(value["above"])}
-        except ValueError as error:
-            raise ValueError(f"above(={value['above']!r}) {error}") from error
+    def _limit_in_the_unit_of_the_metric(cls, value: Any, info: ValidationInfo) -> float:
+        metric = info.data.get("metric")
+        if metric is None:
+            # The metric itself is wrong, which is said at its own place; either unit may have been meant.
+            return 0.0
+        return parse_ratio(value) if metric == "error-ratio" else parse_positive_duration_s(value)
 
     @property
     def quantile(self) -> float | None:
@@ -123,7 +122,9 @@ class Release(Part):
     strategy: Strategy
     alternatives: list[Strategy] = Field([], description="what `compare` compares the strategy with")
     guardrails: list[Guardrail] = []
-    rollback: list[RollbackStep] = ["redeploy", "route-back", "retire", "verify"]
+    rollback: list[RollbackStep] = Field(
+        ["redeploy", "route-back", "retire", "verify"], min_length=1, description="steps, in their order"
+    )
 
     @property
     def change(self) -> Change:

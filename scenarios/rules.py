@@ -13,7 +13,7 @@ from typing import Any
 
 from scenarios.faults import CLIENT
 from scenarios.functions import DEFAULT_COHORT
-from scenarios.quantities import parse_duration_s
+from scenarios.quantities import parse_duration_s, parse_money
 from scenarios.yaml_text import Path
 
 __all__ = ["Violation", "violations"]
@@ -33,6 +33,11 @@ class Violation:
 
 def _mapping(value: Any) -> dict[str, Any]:
     return {key: each for key, each in value.items() if isinstance(key, str)} if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str | None:
+    """The value where it is text, else None: lists and mappings would break sets, and the models report them."""
+    return value if isinstance(value, str) else None
 
 
 def _items(value: Any) -> list[tuple[int, dict[str, Any]]]:
@@ -68,11 +73,38 @@ class _Data:
         self.release = _mapping(top.get("release"))
         self.faults = _items(top.get("faults"))
         self.expect = _mapping(top.get("expect"))
+        self.published = _mapping(top.get("published"))
         self.duration_s = _duration_s(top.get("duration"))
 
     @cached_property
-    def links(self) -> set[tuple[Any, Any]]:
-        return {(call.get("from"), call.get("to")) for _, call in self.calls}
+    def links(self) -> set[tuple[str, str]]:
+        ends = [(_text(call.get("from")), _text(call.get("to"))) for _, call in self.calls]
+        return {(caller, callee) for caller, callee in ends if caller is not None and callee is not None}
+
+    @cached_property
+    def callees(self) -> dict[str, list[str]]:
+        """Caller -> those that it calls, in file order."""
+        callees: dict[str, list[str]] = {}
+        for _, call in self.calls:
+            caller, callee = _text(call.get("from")), _text(call.get("to"))
+            if caller is not None and callee is not None:
+                callees.setdefault(caller, []).append(callee)
+        return callees
+
+    @cached_property
+    def reached(self) -> set[str]:
+        """Services and stores that requests come to: the paths, and all below the last service of each."""
+        reached: set[str] = set()
+        for function in self.functions.values():
+            path = function.get("path")
+            steps = [step for step in path if isinstance(step, str)] if isinstance(path, list) else []
+            reached.update(steps)
+            below = steps[-1:]
+            while below:
+                callees = self.callees.get(below.pop(), [])
+                below += [callee for callee in callees if callee not in reached]
+                reached.update(callees)
+        return reached
 
     @cached_property
     def entries(self) -> set[Any]:
@@ -80,8 +112,8 @@ class _Data:
         return {path[0] for path in paths if isinstance(path, list) and path and isinstance(path[0], str)}
 
     @cached_property
-    def changed(self) -> set[Any]:
-        return {change.get("service") for _, change in _items(self.release.get("changes"))}
+    def changed(self) -> set[str | None]:
+        return {_text(change.get("service")) for _, change in _items(self.release.get("changes"))}
 
     @cached_property
     def cohorts(self) -> set[str]:
@@ -115,55 +147,54 @@ def _names(view: _Data) -> Iterator[Violation]:
 
 
 def _calls(view: _Data) -> Iterator[Violation]:
-    seen: set[tuple[Any, Any]] = set()
+    seen: set[tuple[str | None, str | None]] = set()
     for index, call in view.calls:
         at = ("system", "calls", index)
-        caller, callee = call.get("from"), call.get("to")
-        if isinstance(caller, str) and caller not in view.services:
+        caller, callee = _text(call.get("from")), _text(call.get("to"))
+        if caller is not None and caller not in view.services:
             yield Violation((*at, "from"), caller, f"must be a service: {_known(view.services)}")
-        if isinstance(callee, str) and callee not in view.services and callee not in view.stores:
+        if callee is not None and callee not in view.services and callee not in view.stores:
             yield Violation(
                 (*at, "to"),
                 callee,
                 f"must be a service or a store: {_known(view.services, view.stores)}",
             )
-        if isinstance(callee, str) and callee in view.services and call.get("writes") not in (None, 0):
+        if callee in view.services and call.get("writes") not in (None, 0):
             yield Violation((*at, "writes"), call.get("writes"), "must go to a store")
-        if (caller, callee) in seen:
+        if caller is not None and callee is not None and (caller, callee) in seen:
             yield Violation(at, f"{caller} -> {callee}", "must be there once")
         seen.add((caller, callee))
 
 
 def _cycles(view: _Data) -> Iterator[Violation]:
-    callees: dict[Any, list[Any]] = {}
-    for _, call in view.calls:
-        callees.setdefault(call.get("from"), []).append(call.get("to"))
-    done: set[Any] = set()
-
-    def visit(name: Any, above: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
-        if name in above:
-            yield (*above[above.index(name) :], name)
-        elif name not in done:
-            for callee in callees.get(name, []):
-                yield from visit(callee, (*above, name))
-            done.add(name)
-
-    for name in list(callees):
-        for cycle in visit(name, ()):
-            text = " -> ".join(str(each) for each in cycle)
-            yield Violation(("system", "calls"), text, "must not go round in a circle")
-            return
+    # A walk with a stack of its own: a chain of thousands of services must not end in Python's recursion limit.
+    done: set[str] = set()
+    for first in view.callees:
+        way: dict[str, Iterator[str]] = {} if first in done else {first: iter(view.callees[first])}
+        while way:
+            name, callees = next(reversed(way.items()))
+            callee = next(callees, None)
+            if callee is None:
+                del way[name]
+                done.add(name)
+            elif callee in way:
+                names = list(way)
+                cycle = " -> ".join([*names[names.index(callee) :], callee])
+                yield Violation(("system", "calls"), cycle, "must not go round in a circle")
+                return
+            elif callee not in done:
+                way[callee] = iter(view.callees.get(callee, []))
 
 
 def _paths(view: _Data) -> Iterator[Violation]:
     for name, function in view.functions.items():
         path = function.get("path")
-        steps = path if isinstance(path, list) else []
+        steps = [_text(step) for step in path] if isinstance(path, list) else []
         for index, step in enumerate(steps):
             at = ("functions", name, "path", index)
-            if isinstance(step, str) and step not in view.services:
+            if step is not None and step not in view.services:
                 yield Violation(at, step, f"must be a service: {_known(view.services)}")
-            elif index and isinstance(step, str) and (steps[index - 1], step) not in view.links:
+            elif index and step is not None and (steps[index - 1], step) not in view.links:
                 yield Violation(at, step, f"must be called by {steps[index - 1]}: system.calls has no such call")
 
 
@@ -178,17 +209,23 @@ def _release(view: _Data) -> Iterator[Violation]:
             yield Violation(at, service, f"must be a service: {_known(view.services)}")
         elif view.external(service):
             yield Violation(at, service, "must not be external: a third party is not ours to release")
+        elif isinstance(service, str) and service not in view.reached:
+            yield Violation(at, service, "must be reached by a function: nobody would meet the release")
     yield from _defects(view)
     yield from _strategies(view)
 
 
 def _defects(view: _Data) -> Iterator[Violation]:
-    seen: set[Any] = set()
+    seen: set[str | None] = set()
+    writers = {_text(call.get("from")) for _, call in view.calls if call.get("writes") not in (None, 0)}
     for index, defect in _items(view.release.get("defects")):
-        name, cohort = defect.get("name"), defect.get("cohort")
-        if isinstance(name, str) and name in seen:
+        name, cohort = _text(defect.get("name")), defect.get("cohort")
+        if name is not None and name in seen:
             yield Violation(("release", "defects", index, "name"), name, "must be there once")
-        seen.add(name if isinstance(name, str) else None)
+        seen.add(name)
+        if "lost_writes" in defect and not view.changed & writers:
+            at = ("release", "defects", index, "lost_writes")
+            yield Violation(at, defect["lost_writes"], "must be of a service that writes: it has no call with writes")
         if isinstance(cohort, str) and cohort not in view.cohorts:
             rule = f"must be a cohort of a function: {_known(sorted(view.cohorts))}"
             yield Violation(("release", "defects", index, "cohort"), cohort, rule)
@@ -233,18 +270,18 @@ def _faults(view: _Data) -> Iterator[Violation]:
             known += sorted(f"{CLIENT} -> {entry}" for entry in view.entries)
             value = f"{link[0]} -> {link[1]}"
             yield Violation(("faults", index, kind, "on"), value, f"must be a link: {_known(known)}")
-        yield from _fault_on_service(view, index, "error", _mapping(fault.get("error")).get("on"))
+        yield from _fault_on_service(view, (index, "error", "on"), _mapping(fault.get("error")).get("on"))
         yield from _kill(view, index, _mapping(fault.get("kill")))
 
 
-def _fault_on_service(view: _Data, index: int, kind: str, service: Any) -> Iterator[Violation]:
+def _fault_on_service(view: _Data, at: Path, service: Any) -> Iterator[Violation]:
     if isinstance(service, str) and service not in view.services:
-        yield Violation(("faults", index, kind), service, f"must be a service: {_known(view.services)}")
+        yield Violation(("faults", *at), service, f"must be a service: {_known(view.services)}")
 
 
 def _kill(view: _Data, index: int, kill: dict[str, Any]) -> Iterator[Violation]:
     service = kill.get("of")
-    yield from _fault_on_service(view, index, "kill", service)
+    yield from _fault_on_service(view, (index, "kill", "of"), service)
     if view.external(service):
         yield Violation(
             ("faults", index, "kill", "of"),
@@ -257,8 +294,8 @@ def _kill(view: _Data, index: int, kill: dict[str, Any]) -> Iterator[Violation]:
 
 
 def _overlaps(view: _Data) -> Iterator[Violation]:
-    """Two faults of one kind on one target: the end of the first would end the second."""
-    until_s: list[tuple[str, float, float]] = []
+    """Two faults of one kind on one target: the end of the first would end the second, also when they only touch."""
+    spans_s: list[tuple[str, float, float]] = []
     for index, fault in view.faults:
         at_s, for_s = _duration_s(fault.get("at")), _duration_s(fault.get("for"))
         for kind in ("latency", "cut", "error", "kill"):
@@ -266,35 +303,43 @@ def _overlaps(view: _Data) -> Iterator[Violation]:
             target = effect.get("on", effect.get("of"))
             if at_s is None or for_s is None or not isinstance(target, str):
                 continue
-            key = f"{kind} on {target.replace(' ', '')}"
-            if any(key == other and at_s < end and start < at_s + for_s for other, start, end in until_s):
-                yield Violation(
-                    ("faults", index),
-                    key,
-                    "must not overlap with another fault of its kind and target",
-                )
-            until_s.append((key, at_s, at_s + for_s))
+            key = f"{kind} on {' '.join(target.replace('->', ' -> ').split())}"
+            if any(key == other and at_s <= end and start <= at_s + for_s for other, start, end in spans_s):
+                rule = "must not overlap with or touch another fault of its kind and target"
+                yield Violation(("faults", index), key, rule)
+            spans_s.append((key, at_s, at_s + for_s))
 
 
 def _expectations(view: _Data) -> Iterator[Violation]:
     for name in view.expect:
         if name != "release" and name not in view.functions:
             yield Violation(("expect", name), name, f"must be a function or release: {_known(view.functions)}")
+    caught = _mapping(view.expect.get("release")).get("caught")
+    if caught is not None and not view.release.get("defects"):
+        yield Violation(("expect", "release", "caught"), caught, "must have something to catch: release.defects")
+
+
+def _published(view: _Data) -> Iterator[Violation]:
+    for name in view.published:
+        if name not in view.functions:
+            yield Violation(("published", name), name, f"must be a function: {_known(view.functions)}")
 
 
 def _currencies(view: _Data) -> Iterator[Violation]:
     first: str | None = None
     for name, function in view.functions.items():
-        revenue = function.get("revenue")
-        words = revenue.split() if isinstance(revenue, str) else []
-        if len(words) == 2:
-            first = first or words[1]
-            if words[1] != first:
-                yield Violation(
-                    ("functions", name, "revenue"),
-                    revenue,
-                    f"must be in {first} like the others: losses add up",
-                )
+        currency = _currency(function.get("revenue"))
+        first = first or currency
+        if currency is not None and currency != first:
+            rule = f"must be in {first} like the others: losses add up"
+            yield Violation(("functions", name, "revenue"), function["revenue"], rule)
+
+
+def _currency(value: Any) -> str | None:
+    try:
+        return parse_money(value).currency
+    except ValueError:
+        return None
 
 
 def _size(view: _Data) -> Iterator[Violation]:
@@ -324,6 +369,7 @@ _RULES: tuple[Callable[[_Data], Iterator[Violation]], ...] = (
     _faults,
     _overlaps,
     _expectations,
+    _published,
     _currencies,
     _size,
 )

@@ -6,10 +6,11 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from scenarios.base import Name, Part
+from scenarios.base import Name, Part, Text
 from scenarios.distributions import Distribution
 from scenarios.faults import Fault
 from scenarios.functions import Function
+from scenarios.published import Published
 from scenarios.quantities import PositiveCount, PositiveDurationS, RatioBound, RatioFloor
 from scenarios.release import Release
 from scenarios.system import System
@@ -97,7 +98,7 @@ class Scenario(Part):
     schema_version: Literal["windtunnel/v1"] = Field(alias="schema")
     name: Name
     description: str = ""
-    sources: list[str] = Field(min_length=1, description="where the numbers come from")
+    sources: list[Text] = Field(min_length=1, description="where the numbers come from")
     duration_s: PositiveDurationS = Field(alias="duration", description="of the load; everything ends with it")
     measure: Measure = Measure.model_construct(resolution_s=0.25, window_s=5.0, consecutive=20)
     system: System
@@ -106,3 +107,4 @@ class Scenario(Part):
     operations: Operations = Operations()
     faults: list[Fault] = []
     expect: Expect = Expect()
+    published: dict[Name, Published] = Field({}, description="of a replay: the real outcome of each function")

@@ -21,6 +21,7 @@ def json_schema() -> dict[str, Any]:
     expect = definitions["Expect"]
     expect["properties"].pop("functions", None)
     expect["additionalProperties"] = {"$ref": "#/$defs/FunctionExpectation"}
+    _close_names(schema)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Windtunnel scenario",
@@ -28,17 +29,31 @@ def json_schema() -> dict[str, Any]:
     }
 
 
+def _close_names(node: Any) -> None:
+    """Refuse keys that are no names, as the models do; pydantic leaves mappings with a pattern open."""
+    if isinstance(node, dict):
+        if "patternProperties" in node:
+            node["additionalProperties"] = False
+        # Defaults are in our units (60.0 seconds), which the text may not be written in.
+        if node.get("type") == "string" and not isinstance(node.get("default", ""), str):
+            del node["default"]
+    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        _close_names(child)
+
+
 def allowed_keys(path: Path) -> list[str]:
     """The keys that the mapping at `path` may have; empty where any name may stand."""
     schema = _resolve(json_schema())
     for step in path:
-        if isinstance(step, int):
-            schema = _resolve(schema.get("items", {}))
-        else:
-            properties = schema.get("properties", {})
-            others = schema.get("additionalProperties")
-            schema = _resolve(properties.get(step, others if isinstance(others, dict) else {}))
+        schema = _resolve(schema.get("items", {}) if isinstance(step, int) else _of_key(schema, step))
     return list(schema.get("properties", {}))
+
+
+def _of_key(schema: dict[str, Any], key: str) -> dict[str, Any]:
+    patterns: dict[str, Any] = schema.get("patternProperties", {})
+    of_names = schema.get("additionalProperties") or next(iter(patterns.values()), {})
+    found: dict[str, Any] = schema.get("properties", {}).get(key, of_names)
+    return found
 
 
 def _resolve(schema: dict[str, Any]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def _parse_share(value: Any) -> float | int:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
     if isinstance(value, str):
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", value.strip())
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", value.strip(), re.ASCII)
         if match is not None and float(match[1]) <= 100:
             return float(match[1]) / 100.0
     raise ValueError("must be a count of replicas, such as 1, or a percentage of them, such as 25%")

@@ -46,16 +46,12 @@ class Call(Part):
     caller: Name = Field(alias="from")
     callee: Name = Field(alias="to")
     timeout_s: PositiveDurationS | None = Field(None, alias="timeout", description="of one attempt")
-    retries: Count = Field(0, description="further attempts after a timeout, an error or a refusal")
+    retries: Count = Field(0, le=20, description="further attempts after a timeout, an error or a refusal")
     backoff: Backoff | None = None
-    writes: Count = Field(0, description="rows that the store acknowledges in one call; 0 or 1")
+    writes: Count = Field(0, le=1, description="rows that the store acknowledges in one call; 0 or 1")
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:
-        if self.retries > 20:
-            raise ValueError("retries must be at most 20")
-        if self.writes > 1:
-            raise ValueError("writes must be 0 or 1")
         if self.backoff is not None and self.retries == 0:
             raise ValueError("backoff needs retries above 0")
         return self

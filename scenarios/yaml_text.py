@@ -9,7 +9,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from scenarios.errors import ScenarioUnreadable
 
@@ -24,6 +24,7 @@ _VALUES_MAX = 100_000
 def parse(text: str, source: str) -> tuple[Any, dict[Path, int]]:
     """Plain data, and the line (from 1) on which the value at each path starts; raises ScenarioUnreadable."""
     try:
+        _refuse_tags(text, source)
         node = YAML(typ="safe", pure=True).compose(text)
         if node is None:
             raise ScenarioUnreadable(f"{source}: is empty: must be a scenario in YAML")
@@ -36,17 +37,30 @@ def parse(text: str, source: str) -> tuple[Any, dict[Path, int]]:
         # ruamel adds a paragraph of advice for programmers to some problems; the first line is the problem.
         problem = str(error.problem or error.context).strip().splitlines()[0]
         raise ScenarioUnreadable(f"{where}: is not YAML 1.2: {problem}") from error
-    except (YAMLError, ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise ScenarioUnreadable(f"{source}: is nested too deeply, or in itself") from error
+    except (YAMLError, ValueError) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ScenarioUnreadable(f"{source}: is not YAML 1.2: {first}") from error
+
+
+def _refuse_tags(text: str, source: str) -> None:
+    """A tag claims what a value is (`!!bool x`); the parser breaks on what is no such value, so none is let in."""
+    for event in YAML(typ="safe", pure=True).parse(text):
+        if getattr(event, "ctag", None) is not None:
+            where = f"{source}:{event.start_mark.line + 1}"
+            raise ScenarioUnreadable(f"{where}: {event.ctag}: must not be there: tags have no meaning in a scenario")
 
 
 def _collect(node: Node, path: Path, lines: dict[Path, int], source: str) -> None:
     if len(lines) >= _VALUES_MAX:
         raise ScenarioUnreadable(f"{source}: holds more than {_VALUES_MAX} values")
-    lines.setdefault(path, node.start_mark.line + 1)
+    line = node.start_mark.line + 1
+    lines.setdefault(path, line)
     if isinstance(node, MappingNode):
         for key, value in node.value:
+            if not isinstance(key, ScalarNode):
+                raise ScenarioUnreadable(f"{source}:{line}: a key must be text, not a list or a mapping")
             name = str(key.value)
             _collect(value, (*path, name), lines, source)
             # A mapping's own line is that of its first key, the line below; its name's is the one to show.
