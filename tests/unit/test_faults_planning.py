@@ -1,0 +1,202 @@
+"""Each fault on a staging in memory: what it does, what it refuses, and when it is not confirmed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from chaos.errors import StagingError
+from chaos.faults.base import PlanContext
+from chaos.faults.errors import FaultNotConfirmed, FaultRefused
+from chaos.faults.registry import FAULTS
+from chaos.faults.surface import ProxyState, Toxic
+from chaos.safety.journal import JournalEntry
+from chaos.safety.undo import undo_entry
+from scenarios.models import Fault
+from tests.faults_memory_surface import MemorySurface
+
+CONTEXT = PlanContext("drill-1", "checkout", "2.3", "2.4")
+
+
+def fault(**effect: Any) -> Fault:
+    return Fault.model_validate({"at": "1s", "for": "5s", **effect})
+
+
+def plan(surface: MemorySurface, **effect: Any) -> JournalEntry:
+    one = fault(**effect)
+    return FAULTS[one.kind].plan(surface, one, CONTEXT)
+
+
+def apply(surface: MemorySurface, **effect: Any) -> JournalEntry:
+    entry = plan(surface, **effect)
+    FAULTS[entry.kind].apply(surface, entry)
+    FAULTS[entry.kind].confirm(surface, entry)
+    return entry
+
+
+def test_the_table_has_every_kind_of_the_language() -> None:
+    assert set(FAULTS) == {"latency", "cut", "error", "kill"}
+    assert all(name == kind.kind for name, kind in FAULTS.items())
+
+
+@pytest.mark.parametrize(
+    "effect",
+    [
+        {"latency": {"on": "checkout -> payments", "add": "200ms"}},
+        {"cut": {"on": "edge -> checkout"}},
+        {"error": {"on": "payments", "share": "50%"}},
+        {"kill": {"of": "checkout", "version": "old", "replicas": 2}},
+    ],
+)
+def test_a_plan_changes_nothing_and_its_entry_is_json(effect: dict[str, Any]) -> None:
+    surface = MemorySurface()
+    entry = plan(surface, **effect)
+    assert surface.world == surface.start
+    assert surface.calls == []
+    assert json.loads(json.dumps(entry.undo)) == entry.undo
+
+
+def test_latency_is_add_plus_a_uniform_draw_up_to_jitter() -> None:
+    surface = MemorySurface()
+    apply(surface, latency={"on": "checkout -> payments", "add": "200ms", "jitter": "50ms"})
+    (toxic,) = surface.world.proxies["checkout--payments"].toxics.values()
+    assert toxic == Toxic("latency", {"latency": 225, "jitter": 25})
+
+
+def test_two_latencies_stand_on_one_link_and_each_undo_takes_its_own() -> None:
+    surface = MemorySurface()
+    first = apply(surface, latency={"on": "checkout -> payments", "add": "100ms"})
+    apply(surface, latency={"on": "checkout -> payments", "add": "300ms"})
+    assert undo_entry(surface, first).rung == "remove toxic"
+    (left,) = surface.world.proxies["checkout--payments"].toxics.values()
+    assert left.attributes["latency"] == 300
+
+
+@pytest.mark.parametrize(
+    ("effect", "reason"),
+    [
+        ({"latency": {"on": "checkout -> payments", "add": "100us"}}, "at least 1 ms"),
+        ({"latency": {"on": "checkout -> moon", "add": "1s"}}, "checkout -> moon"),
+        ({"cut": {"on": "payments -> edge"}}, "payments -> edge"),
+        ({"error": {"on": "moon", "share": "5%"}}, "moon"),
+        ({"error": {"on": "payments", "share": "0.001%"}}, "at least 0.0001"),
+        ({"kill": {"of": "moon"}}, "moon"),
+        ({"kill": {"of": "checkout", "replicas": 5}}, r"replicas\(=5\) must be at most 4"),
+        ({"kill": {"of": "checkout", "version": "new"}}, r"must be at most 0"),
+        ({"kill": {"of": "payments", "version": "old"}}, r"version\(=old\) must be any"),
+    ],
+)
+def test_what_cannot_be_applied_is_refused_untouched(effect: dict[str, Any], reason: str) -> None:
+    surface = MemorySurface()
+    with pytest.raises(FaultRefused, match=reason):
+        plan(surface, **effect)
+    assert surface.calls == []
+
+
+def test_a_second_fault_where_undoing_would_mix_them_up_is_refused() -> None:
+    surface = MemorySurface()
+    apply(surface, cut={"on": "checkout -> payments"})
+    apply(surface, error={"on": "edge", "share": "5%"})
+    for effect in (
+        {"cut": {"on": "checkout -> payments"}},
+        {"latency": {"on": "checkout -> payments", "add": "1s"}},
+        {"error": {"on": "edge", "share": "5%"}},
+    ):
+        with pytest.raises(FaultRefused, match="cannot overlap"):
+            plan(surface, **effect)
+
+
+def test_a_kill_of_any_version_takes_from_the_one_with_most_replicas() -> None:
+    surface = MemorySurface()
+    surface.deploy("checkout", "2.4", 3)
+    apply(surface, kill={"of": "checkout", "replicas": 3})
+    assert surface.ready("checkout") == {"2.3": 2, "2.4": 2}
+
+
+def test_a_killed_version_that_was_retired_meanwhile_does_not_come_back() -> None:
+    surface = MemorySurface()
+    surface.deploy("checkout", "2.4", 2)
+    entry = apply(surface, kill={"of": "checkout", "version": "new"})
+    surface.deploy("checkout", "2.4", 0)
+    assert undo_entry(surface, entry).rung == "nothing was left"
+    assert surface.ready("checkout") == {"2.3": 4}
+
+
+@pytest.mark.parametrize(
+    ("effect", "method"),
+    [
+        ({"latency": {"on": "checkout -> payments", "add": "200ms"}}, "add_toxic"),
+        ({"cut": {"on": "edge -> checkout"}}, "set_enabled"),
+        ({"error": {"on": "payments", "share": "50%"}}, "set_error_share"),
+        ({"kill": {"of": "checkout", "version": "old"}}, "kill"),
+    ],
+)
+def test_a_fault_that_did_not_take_is_not_confirmed(
+    effect: dict[str, Any], method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    surface = MemorySurface()
+    entry = plan(surface, **effect)
+    monkeypatch.setattr(surface, method, lambda *arguments: None)
+    FAULTS[entry.kind].apply(surface, entry)
+    with pytest.raises(FaultNotConfirmed, match="must"):
+        FAULTS[entry.kind].confirm(surface, entry)
+
+
+def test_the_ladder_goes_up_when_toxiproxy_itself_is_gone() -> None:
+    surface = MemorySurface()
+    entry = apply(surface, latency={"on": "checkout -> payments", "add": "200ms"})
+    surface.world.toxiproxy_runs = False
+    surface.world.proxies = {}
+    result = undo_entry(surface, entry)
+    assert result.rung == "restart Toxiproxy"
+    assert any("connection refused" in failure for failure in result.failures)
+    assert surface.world == surface.start
+
+
+def test_a_recreated_proxy_keeps_its_addresses() -> None:
+    surface = MemorySurface()
+    entry = apply(surface, cut={"on": "edge -> checkout"})
+    before = surface.start.proxies["edge--checkout"]
+    surface.refuses = {"set_enabled"}
+    assert undo_entry(surface, entry).rung == "recreate proxy"
+    assert surface.proxy("edge--checkout") == ProxyState(before.listen, before.upstream, True)
+
+
+def test_an_unknown_kind_is_left_unclean_and_says_so() -> None:
+    entry = JournalEntry("1", "memory", "drill-1", "meteor", "moon", {})
+    result = undo_entry(MemorySurface(), entry)
+    assert result.rung is None
+    assert "no undo is known for kind 'meteor'" in str(result)
+
+
+def test_a_rung_that_hangs_is_abandoned(monkeypatch: pytest.MonkeyPatch) -> None:
+    from threading import Event
+
+    from chaos.faults import latency
+    from chaos.faults.base import Rung
+
+    surface = MemorySurface()
+    entry = apply(surface, latency={"on": "checkout -> payments", "add": "200ms"})
+    never = Event()
+    hanging = Rung("hangs", lambda surface, entry: never.wait(30) and None, 0.1)
+    rungs = (hanging, *latency.LATENCY.rungs)
+    monkeypatch.setattr(latency.LatencyFault, "rungs", property(lambda self: rungs))
+    result = undo_entry(surface, entry)
+    never.set()
+    assert result.rung == "remove toxic"
+    assert "did not end within 0.1 s" in result.failures[0]
+
+
+def test_staging_errors_in_reading_back_count_as_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    surface = MemorySurface()
+    entry = apply(surface, error={"on": "edge", "share": "5%"})
+
+    def broken(service: str) -> float:
+        raise StagingError("no answer")
+
+    monkeypatch.setattr(surface, "error_share", broken)
+    result = undo_entry(surface, entry)
+    assert result.rung is None
+    assert result.residue == "state cannot be read: StagingError: no answer"

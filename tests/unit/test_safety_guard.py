@@ -1,0 +1,166 @@
+"""The guard around a drill, with a real watchdog and journal and a staging in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chaos.errors import StagingUnclean
+from chaos.faults.base import PlanContext
+from chaos.faults.errors import FaultNotConfirmed
+from chaos.safety.errors import DrillStopped, JournalCorrupt, JournalError, StagingBusy, WatchdogError
+from chaos.safety.guard import guarded
+from chaos.safety.journal import JOURNAL_NAME, Journal, new_entry, read_journal
+from chaos.safety.undo import heal
+from scenarios.models import Fault
+from tests.faults_memory_surface import MemorySurface
+
+CONTEXT = PlanContext("drill-1", "checkout", "2.3", "2.4")
+
+
+def fault(**effect: Any) -> Fault:
+    return Fault.model_validate({"at": "1s", "for": "5s", **effect})
+
+
+LATENCY = fault(latency={"on": "checkout -> payments", "add": "200ms"})
+
+
+def test_a_drill_that_heals_its_own_fault_leaves_an_empty_journal(tmp_path: Path) -> None:
+    surface = MemorySurface()
+    with guarded(surface, tmp_path, "drill-1", deadline_s=60.0) as guard:
+        entry = guard.inject(LATENCY, CONTEXT)
+        assert read_journal(tmp_path / JOURNAL_NAME).open_entries == (entry,)
+        assert guard.heal(entry).rung == "remove toxic"
+    assert guard.report is not None
+    assert guard.report.results == ()
+    assert surface.world == surface.start
+
+
+def test_every_exit_path_undoes_fault_and_release(tmp_path: Path) -> None:
+    surface = MemorySurface()
+    with (  # noqa: PT012 - the whole drill is what stops
+        pytest.raises(DrillStopped, match="no more"),
+        guarded(surface, tmp_path, "drill-1", deadline_s=60.0) as guard,
+    ):
+        guard.protect_release("checkout")
+        surface.deploy("checkout", "2.4", 2)
+        surface.route("checkout", {"2.3": 0.95, "2.4": 0.05})
+        guard.inject(LATENCY, CONTEXT)
+        guard.inject(fault(kill={"of": "checkout", "version": "new"}), CONTEXT)
+        raise DrillStopped("abort", "no more")
+    assert surface.world == surface.start
+    assert guard.report is not None
+    assert [result.kind for result in guard.report.results] == ["kill", "latency", "release"]
+
+
+def test_the_undo_is_on_disk_before_the_fault_and_a_refused_journal_refuses_the_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    surface = MemorySurface()
+    with guarded(surface, tmp_path, "drill-1", deadline_s=60.0) as guard:
+        add_toxic = surface.add_toxic
+
+        def checked(*arguments: Any) -> None:
+            assert len(read_journal(tmp_path / JOURNAL_NAME).open_entries) == 1
+            add_toxic(*arguments)
+
+        monkeypatch.setattr(surface, "add_toxic", checked)
+        guard.heal(guard.inject(LATENCY, CONTEXT))
+
+        def full(entry: object) -> None:
+            raise JournalError("no space left")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(guard.journal, "open", full)
+            surface.calls.clear()
+            with pytest.raises(JournalError):
+                guard.inject(LATENCY, CONTEXT)
+            assert surface.calls == []
+
+
+def test_an_unconfirmed_fault_is_undone_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    surface = MemorySurface()
+    monkeypatch.setattr(surface, "set_enabled", lambda *arguments: None)
+    with guarded(surface, tmp_path, "drill-1", deadline_s=60.0) as guard:
+        with pytest.raises(FaultNotConfirmed):
+            guard.inject(fault(cut={"on": "edge -> checkout"}), CONTEXT)
+        assert guard.journal.open_entries() == ()
+
+
+def test_without_its_watchdog_nothing_is_injected(tmp_path: Path) -> None:
+    surface = MemorySurface()
+    with guarded(surface, tmp_path, "drill-1", deadline_s=60.0) as guard:
+        guard.lease.process.kill()
+        guard.lease.process.wait(5)
+        with pytest.raises(WatchdogError):
+            guard.inject(LATENCY, CONTEXT)
+        with pytest.raises(WatchdogError):
+            guard.protect_release("checkout")
+    assert surface.calls == []
+
+
+def test_what_cannot_be_undone_is_unclean_and_says_so_over_the_drills_own_error(
+    tmp_path: Path,
+) -> None:
+    surface = MemorySurface()
+    with (  # noqa: PT012 - the whole drill is what ends unclean
+        pytest.raises(StagingUnclean, match=r"error on edge: LEFT UNCLEAN.*share") as unclean,
+        guarded(surface, tmp_path, "drill-1", deadline_s=60.0) as guard,
+    ):
+        guard.inject(fault(error={"on": "edge", "share": "5%"}), CONTEXT)
+        surface.refuses = {"set_error_share"}
+        raise ValueError("the drill's own")
+    assert isinstance(unclean.value.__context__, ValueError)
+    surface.refuses = set()
+    with (
+        pytest.raises(StagingUnclean, match="an earlier run left error on edge"),
+        guarded(surface, tmp_path, "drill-2", deadline_s=60.0),
+    ):
+        pass
+    assert heal(tmp_path, surface=surface).clean
+    with guarded(surface, tmp_path, "drill-2", deadline_s=60.0):
+        pass
+    assert surface.world == surface.start
+
+
+def test_two_drills_never_share_a_staging(tmp_path: Path) -> None:
+    surface = MemorySurface()
+    with (
+        guarded(surface, tmp_path, "drill-1", deadline_s=60.0),
+        pytest.raises(StagingBusy, match=r"drill.lock is held"),
+        guarded(surface, tmp_path, "drill-2", deadline_s=60.0),
+    ):
+        pass
+
+
+def test_a_damaged_journal_stops_a_drill_and_never_heals_clean(tmp_path: Path) -> None:
+    surface = MemorySurface()
+    (tmp_path / JOURNAL_NAME).write_bytes(b"garbage\n")
+    with (
+        pytest.raises(JournalCorrupt, match="line 1"),
+        guarded(surface, tmp_path, "drill-1", deadline_s=60.0),
+    ):
+        pass
+    report = heal(tmp_path, surface=surface)
+    assert not report.clean
+    with pytest.raises(StagingUnclean, match="line 1"):
+        report.require_clean()
+
+
+def test_entries_of_a_staging_that_is_gone_do_not_touch_the_new_one(tmp_path: Path) -> None:
+    surface = MemorySurface(token="new")
+    with Journal(tmp_path) as journal:
+        journal.open(new_entry("old", "drill-1", "error", "edge", {"service": "edge", "share": 1}))
+    report = heal(tmp_path, surface=surface)
+    assert report.clean
+    assert report.results[0].rung == "that staging is gone"
+    assert surface.calls == []
+
+
+def test_no_staging_up_means_nothing_is_left(tmp_path: Path) -> None:
+    with Journal(tmp_path) as journal:
+        journal.open(new_entry("old", "drill-1", "error", "edge", {"service": "edge", "share": 1}))
+    assert heal(tmp_path).results[0].rung == "staging is down"
+    assert heal(tmp_path).results == ()

@@ -1,0 +1,168 @@
+"""The watchdog and its lease, with real processes and an empty journal: who dies, and who does not."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from chaos.safety.errors import WatchdogError
+from chaos.safety.lease import Lease
+from chaos.safety.watchdog import LOG_NAME
+
+ROOT = Path(__file__).resolve().parents[2]
+SLEEPER = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+
+HARNESS = """
+import subprocess, sys, time
+from pathlib import Path
+from chaos.safety.lease import Lease
+lease = Lease(Path(sys.argv[1]), "drill-1", float(sys.argv[2]), float(sys.argv[3]))
+load = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+lease.guard(load.pid)
+print(load.pid, lease.process.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def until(holds: Callable[[], bool], timeout_s: float = 15.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline, "not within the deadline"
+        time.sleep(0.02)
+
+
+def events(state_dir: Path) -> list[dict[str, object]]:
+    path = state_dir / LOG_NAME
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def gone(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+class Harness:
+    """A harness in a process of its own, with a load child and a watchdog."""
+
+    def __init__(self, state_dir: Path, lease_s: float = 30.0, deadline_s: float = 60.0) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", HARNESS, str(state_dir), str(lease_s), str(deadline_s)],
+            stdout=subprocess.PIPE,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        assert self.process.stdout is not None
+        self.load, self.watchdog = map(int, self.process.stdout.readline().split())
+        self._identities = [psutil.Process(pid) for pid in (self.load, self.watchdog)]
+
+    def end(self) -> None:
+        """Whatever the test did, nothing stays."""
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        self.process.kill()
+        self.process.wait(5)
+        for process in self._identities:
+            if process.is_running():
+                process.kill()
+
+
+@pytest.fixture
+def harness_in(tmp_path: Path) -> Iterator[Callable[..., Harness]]:
+    started: list[Harness] = []
+
+    def start(**options: float) -> Harness:
+        started.append(Harness(tmp_path, **options))
+        return started[-1]
+
+    yield start
+    for harness in started:
+        harness.end()
+
+
+def test_a_release_ends_the_watchdog_with_nothing_done(tmp_path: Path) -> None:
+    with subprocess.Popen(SLEEPER, stdin=subprocess.PIPE) as child:
+        with Lease(tmp_path, "drill-1", lease_s=30.0, deadline_s=60.0) as lease:
+            lease.guard(child.pid)
+            assert lease.lost() is None
+            assert os.getsid(lease.process.pid) != os.getsid(0)
+        assert lease.process.returncode == 0
+        assert child.poll() is None
+        assert child.stdin is not None
+        child.stdin.close()
+    assert events(tmp_path) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_when_the_harness_dies_its_load_is_killed(
+    tmp_path: Path, harness_in: Callable[..., Harness], number: int
+) -> None:
+    harness = harness_in()
+    harness.process.send_signal(number)
+    harness.process.wait(5)
+    until(lambda: gone(harness.load) and gone(harness.watchdog))
+    log = events(tmp_path)
+    assert log[0]["reason"] == "the harness closed the pipe"
+    assert [row["event"] for row in log] == ["acting", "killed", "killed", "clean"]
+
+
+def test_a_harness_that_hangs_is_killed_after_its_lease(tmp_path: Path, harness_in: Callable[..., Harness]) -> None:
+    harness = harness_in(lease_s=0.5)
+    os.kill(harness.process.pid, signal.SIGSTOP)
+    until(lambda: gone(harness.load) and gone(harness.watchdog))
+    assert harness.process.wait(5) == -signal.SIGKILL
+    assert events(tmp_path)[0]["reason"] == "no heartbeat for 0.5 s"
+
+
+def test_a_drill_beyond_its_deadline_is_ended_though_it_beats(
+    tmp_path: Path, harness_in: Callable[..., Harness]
+) -> None:
+    harness = harness_in(deadline_s=1.0)
+    until(lambda: gone(harness.load) and gone(harness.watchdog))
+    assert harness.process.wait(5) == -signal.SIGKILL
+    assert events(tmp_path)[0]["reason"] == "the drill's deadline passed"
+
+
+def test_a_living_harness_keeps_its_lease_by_beating(tmp_path: Path) -> None:
+    with Lease(tmp_path, "drill-1", lease_s=0.5, deadline_s=60.0) as lease:
+        end = time.monotonic() + 1.5
+        until(lambda: time.monotonic() > end)
+        assert lease.lost() is None
+    assert events(tmp_path) == []
+
+
+def test_a_dead_watchdog_is_noticed_and_nothing_may_be_injected(tmp_path: Path) -> None:
+    with Lease(tmp_path, "drill-1", lease_s=30.0, deadline_s=60.0) as lease:
+        lease.require()
+        lease.process.kill()
+        until(lambda: lease.lost() is not None)
+        with pytest.raises(WatchdogError, match="ended with code -9; nothing may be injected"):
+            lease.require()
+        with pytest.raises(WatchdogError):
+            lease.guard(os.getpid())
+
+
+def test_a_child_that_does_not_run_cannot_be_guarded(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as child:
+        child.wait(10)
+    with (
+        Lease(tmp_path, "drill-1", lease_s=30.0, deadline_s=60.0) as lease,
+        pytest.raises(WatchdogError, match="does not run"),
+    ):
+        lease.guard(child.pid)
+
+
+def test_a_watchdog_that_does_not_come_up_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(WatchdogError, match="ended with code 1 instead of saying 'ready'"):
+        Lease(tmp_path, "drill-1", lease_s=30.0, deadline_s=60.0)
