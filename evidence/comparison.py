@@ -31,7 +31,7 @@ _HIGHER_IS_BETTER = {"rto_attainment": True, "failed_share": False, "rto_s": Fal
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """This strategy minus the best one, pair by pair, and what that allows to say."""
+    """A strategy minus the best one, pair by pair, and what that allows to say."""
 
     measure: str
     estimate: Estimate

@@ -1,0 +1,276 @@
+"""Timeline of one run: the release and its faults above, the health of every function below, on one time axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+from numpy.typing import NDArray
+
+from evidence.episodes import find_episodes
+from evidence.events import Event, EventKind
+from evidence.health import fit, sliding_sum
+from evidence.measuring import MeasurePlan, function_health
+from evidence.report.drawing import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, RED, figure, plain_axes, text_width
+from evidence.tables import ClientCells
+from evidence.timeline import Timeline
+
+__all__ = ["timeline_figure"]
+
+_WIDTH_IN = 10.0
+_LEFT, _RIGHT = 0.105, 0.985
+
+
+def timeline_figure(plan: MeasurePlan, events: Sequence[Event], cells: ClientCells) -> Figure:
+    """One replication or drill. Health is that of the sliding windows that the judge uses."""
+    timeline = Timeline.of(events)
+    end_s = timeline.load_end_s(plan.duration_s)
+    rows = [1.55]
+    for one in plan.functions:
+        rows += [1.0, 0.9] if one.criteria.quantiles else [1.0]
+    height_in = sum(rows) + 0.28 * len(rows) + 0.75
+    made = figure(_WIDTH_IN, height_in)
+    grid = made.add_gridspec(
+        len(rows),
+        1,
+        height_ratios=rows,
+        left=_LEFT,
+        right=_RIGHT,
+        top=1 - 0.12 / height_in,
+        bottom=0.5 / height_in,
+        hspace=0.28,
+    )
+    lanes = made.add_subplot(grid[0])
+    panels = [made.add_subplot(grid[row], sharex=lanes) for row in range(1, len(rows))]
+    lanes.set_xlim(0, end_s)
+    _draw_lanes(lanes, timeline, end_s)
+    left = list(panels)
+    for place, one in enumerate(plan.functions):
+        good = function_health(plan, place, cells, end_s)
+        episodes = find_episodes(good, plan.window_cells, plan.consecutive, plan.resolution_s)
+        spans = [(e.start_s, e.end_s, f"{'> ' if e.censored else ''}{e.length_s:.4g} s") for e in episodes]
+        axes = left.pop(0)
+        _draw_failed(axes, plan, place, cells, len(good))
+        _shade(axes, spans, end_s, label=True)
+        if one.criteria.quantiles:
+            axes = left.pop(0)
+            _draw_latency(axes, plan, place, cells, len(good))
+            _shade(axes, spans, end_s, label=False)
+    for axes in panels:
+        for time_s, colour in _moments(timeline):
+            axes.axvline(time_s, color=colour, linewidth=1.0, linestyle=(0, (4, 2)), zorder=1)
+    for axes in (lanes, *panels[:-1]):
+        axes.tick_params(labelbottom=False)
+    panels[-1].set_xlabel("time since the start of the load (s)", color=INK)
+    return made
+
+
+def _moments(timeline: Timeline) -> list[tuple[float, str]]:
+    marked = ((EventKind.GUARDRAIL_TRIP, PURPLE), (EventKind.ROLLBACK_START, BLUE), (EventKind.ROLLBACK_END, GREEN))
+    return [(event.time_s, colour) for kind, colour in marked for event in timeline.all(kind)[:1]]
+
+
+def _draw_lanes(axes: Axes, timeline: Timeline, end_s: float) -> None:
+    """Four lanes, from above: release steps, rollback steps, faults, what people and guardrails did."""
+    names = ("release", "rollback", "faults", "moments")
+    axes.set_ylim(-0.6, len(names) - 0.4)
+    axes.invert_yaxis()
+    axes.set_yticks(range(len(names)), names)
+    plain_axes(axes, grid=None)
+    axes.tick_params(length=0)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_visible(False)
+    for lane in range(len(names)):
+        axes.axhline(lane + 0.5, color=MUTED, linewidth=0.3)
+    for lane, spans, colour in (
+        (0, _steps(timeline, end_s), BLUE),
+        (1, _rollback_steps(timeline, end_s), GREEN),
+        (2, _faults(timeline, end_s), ORANGE),
+    ):
+        _draw_lane(axes, lane, spans, colour)
+    _draw_moments(axes, timeline)
+
+
+def _steps(timeline: Timeline, end_s: float) -> list[tuple[float, float, str]]:
+    """A step that was interrupted ends where the rollback starts."""
+    breaks = [event.time_s for event in timeline.all(EventKind.ROLLBACK_START, EventKind.RELEASE_END)]
+    spans = []
+    ends = timeline.all(EventKind.STEP_END)
+    for start in timeline.all(EventKind.STEP_START):
+        times = [e.time_s for e in ends if e.subject == start.subject and e.time_s >= start.time_s]
+        times += [time for time in breaks if time >= start.time_s]
+        spans.append((start.time_s, min(times, default=end_s), start.subject))
+    return spans
+
+
+def _rollback_steps(timeline: Timeline, end_s: float) -> list[tuple[float, float, str]]:
+    steps = timeline.all(EventKind.ROLLBACK_STEP)
+    spans = []
+    for place, start in enumerate(steps):
+        if start.detail.get("phase") != "start":
+            continue
+        later = [e.time_s for e in steps[place + 1 :] if e.subject == start.subject]
+        spans.append((start.time_s, later[0] if later else end_s, start.subject))
+    return spans
+
+
+def _faults(timeline: Timeline, end_s: float) -> list[tuple[float, float, str]]:
+    ends = timeline.all(EventKind.FAULT_END)
+    spans = []
+    for start in timeline.all(EventKind.FAULT_START):
+        times = [e.time_s for e in ends if e.subject == start.subject and e.time_s >= start.time_s]
+        spans.append((start.time_s, min(times, default=end_s), start.subject))
+    return spans
+
+
+def _draw_lane(axes: Axes, lane: int, spans: Sequence[tuple[float, float, str]], colour: str) -> None:
+    """Spans with their labels inside; labels too long for their spans follow the last span, in order."""
+    low, high = axes.get_xlim()
+    outside = []
+    for start_s, stop_s, label in spans:
+        width = max(stop_s - start_s, (high - low) * 0.0015)
+        axes.barh(lane, width, left=start_s, height=0.62, color=colour, alpha=0.22, linewidth=0)
+        axes.barh(lane, width, left=start_s, height=0.62, color="none", edgecolor=colour, linewidth=0.9)
+        if text_width(axes, label, 8.0) < width * 0.97:
+            axes.text(start_s + width / 2, lane, label, ha="center", va="center", fontsize=8.0, color=INK)
+        else:
+            outside.append(label)
+    if outside:
+        _beside(axes, lane, spans[0][0], max(stop_s for _, stop_s, _ in spans), " · ".join(outside))
+
+
+def _beside(axes: Axes, lane: float, first_s: float, last_s: float, text: str) -> None:
+    """A text to the right of a group, or to its left; shortened where neither side has room."""
+    low, high = axes.get_xlim()
+    pad = (high - low) * 0.008
+    for shown in (text, *(text[:length].rstrip(" ·") + " …" for length in range(len(text) - 4, 3, -4))):
+        width = text_width(axes, shown, 8.0)
+        if last_s + pad + width <= high:
+            axes.text(last_s + pad, lane, shown, ha="left", va="center", fontsize=8.0, color=INK)
+            return
+        if first_s - pad - width >= low:
+            axes.text(first_s - pad, lane, shown, ha="right", va="center", fontsize=8.0, color=INK)
+            return
+
+
+def _draw_moments(axes: Axes, timeline: Timeline) -> None:
+    """Markers, and one text for each group of markers that stand too close for texts of their own."""
+    shown = (
+        (EventKind.GUARDRAIL_TRIP, "guardrail trips", PURPLE, "v"),
+        (EventKind.PAGE, "page", ORANGE, "s"),
+        (EventKind.ACKNOWLEDGE, "acknowledged", ORANGE, "o"),
+        (EventKind.ROLLBACK_START, "rollback", BLUE, "D"),
+        (EventKind.ROLLBACK_END, "rolled back", GREEN, "D"),
+        (EventKind.STORE_FAILURE, "store fails", RED, "X"),
+    )
+    moments = sorted(
+        (event.time_s, f"{label} {event.time_s:.4g} s", colour, marker)
+        for kind, label, colour, marker in shown
+        for event in timeline.all(kind)[:1]
+    )
+    groups: list[list[tuple[float, str]]] = []
+    for time_s, label, colour, marker in moments:
+        axes.plot([time_s], [3], marker=marker, color=colour, markersize=5.5, linestyle="none", clip_on=False)
+        previous = " · ".join(text for _, text in groups[-1]) if groups else ""
+        if groups and time_s < groups[-1][-1][0] + text_width(axes, previous + "    ", 8.0):
+            groups[-1].append((time_s, label))
+        else:
+            groups.append([(time_s, label)])
+    for group in groups:
+        _beside(axes, 3, group[0][0], group[-1][0], " · ".join(text for _, text in group))
+
+
+def _shade(axes: Axes, spans: Sequence[tuple[float, float, str]], end_s: float, *, label: bool) -> None:
+    for start_s, stop_s, text in spans:
+        axes.axvspan(start_s, min(stop_s, end_s), color=RED, alpha=0.12, linewidth=0)
+        if label:
+            right = start_s + text_width(axes, f"impact {text}", 8.0) <= end_s
+            axes.annotate(
+                f"impact {text}",
+                (start_s if right else min(stop_s, end_s), 0.97),
+                xytext=(3 if right else -3, 0),
+                xycoords=("data", "axes fraction"),
+                textcoords="offset points",
+                ha="left" if right else "right",
+                va="top",
+                fontsize=8.0,
+                color=RED,
+                fontweight="bold",
+            )
+
+
+def _window_ends_s(plan: MeasurePlan, cells: int) -> NDArray[np.float64]:
+    """A window's value stands at the end of its last cell: nothing is shown before it could be known."""
+    return np.asarray((np.arange(cells) + 1) * plan.resolution_s, dtype=np.float64)
+
+
+def _draw_failed(axes: Axes, plan: MeasurePlan, place: int, cells: ClientCells, count: int) -> None:
+    one = plan.functions[place]
+    requests = sliding_sum(fit(cells.requests[:, place].sum(axis=1), count), plan.window_cells)
+    failed = sliding_sum(fit(cells.failed[:, place].sum(axis=(1, 2)), count), plan.window_cells)
+    share = np.where(requests > 0, failed / np.maximum(requests, 1), np.nan)
+    times = _window_ends_s(plan, count)
+    axes.fill_between(times, 0, share, step="pre", color=RED, alpha=0.30, linewidth=0)
+    axes.step(times, share, where="pre", color=RED, linewidth=1.3)
+    limit = 1.0 - one.criteria.success
+    axes.axhline(limit, color=INK, linewidth=1.0, linestyle=(0, (1, 1.5)))
+    top = max(float(np.nanmax(share, initial=0.0)) * 1.35, limit * 3, 0.01)
+    axes.set_ylim(0, top)
+    axes.annotate(
+        f"good: failed {'<' if one.criteria.success_op == '>' else '≤'} {limit * 100:.3g} %",
+        (1.0, limit),
+        xycoords=("axes fraction", "data"),
+        xytext=(-2, 2),
+        textcoords="offset points",
+        ha="right",
+        va="bottom",
+        fontsize=7.5,
+        color=MUTED,
+    )
+    plain_axes(axes)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value * 100:.3g} %"))
+    axes.locator_params(axis="y", nbins=4)
+    axes.set_ylabel(f"{one.name}\nfailed", color=INK, fontsize=8.5)
+
+
+def _draw_latency(axes: Axes, plan: MeasurePlan, place: int, cells: ClientCells, count: int) -> None:
+    """The highest bounded quantile, as the upper edge of its histogram bin."""
+    one = plan.functions[place]
+    quantile, _, limit_s = max(one.criteria.quantiles)
+    counts = sliding_sum(fit(cells.latency[:, place].sum(axis=1), count), plan.window_cells)
+    total = counts.sum(axis=1)
+    needed = np.maximum(1, np.ceil(np.round(quantile * total, 9)))
+    bins = (np.cumsum(counts, axis=1) >= needed[:, None]).argmax(axis=1)
+    upper_s = np.append(plan.edges, plan.edges[-1])
+    latency_s = np.where(total > 0, upper_s[bins], np.nan)
+    axes.step(_window_ends_s(plan, count), latency_s, where="pre", color=BLUE, linewidth=1.3)
+    axes.axhline(limit_s, color=INK, linewidth=1.0, linestyle=(0, (1, 1.5)))
+    axes.set_yscale("log")
+    known = latency_s[np.isfinite(latency_s)]
+    low = min(float(known.min()), limit_s) if known.size else limit_s
+    high = max(float(known.max()), limit_s) if known.size else limit_s
+    axes.set_ylim(low / 1.6, high * 2.2)
+    axes.annotate(
+        f"good: p{quantile * 100:.0f} ≤ {_seconds(limit_s)}",
+        (1.0, limit_s),
+        xycoords=("axes fraction", "data"),
+        xytext=(-2, 2),
+        textcoords="offset points",
+        ha="right",
+        va="bottom",
+        fontsize=7.5,
+        color=MUTED,
+    )
+    plain_axes(axes)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _seconds(value)))
+    axes.yaxis.set_minor_formatter(FuncFormatter(lambda *_: ""))
+    axes.set_ylabel(f"{one.name}\np{quantile * 100:.0f}", color=INK, fontsize=8.5)
+
+
+def _seconds(value: float) -> str:
+    if value >= 1.0:
+        return f"{value:.4g} s"
+    return f"{value * 1e3:.3g} ms" if value >= 1e-3 else f"{value * 1e6:.3g} µs"
