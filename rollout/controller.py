@@ -80,7 +80,7 @@ class Controller:
         )
         for guardrail in self._scenario.release.guardrails:
             interval_s = self._scenario.measure.resolution_s
-            world.env.process(watch(world, guardrail, change, interval_s, self._on_trip))
+            world.env.process(watch(world, guardrail, change, interval_s, self._on_trip, self._taken_back))
         steps = world.env.process(self._play_steps())
         yield steps | self._taken_back
         if not self._is_taken_back():

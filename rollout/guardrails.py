@@ -11,6 +11,7 @@ import simpy
 from numpy.typing import NDArray
 
 from evidence.histogram import quantile_at_most, quantile_upper_s
+from rollout.errors import WorldError
 from rollout.world import Observation, World
 from scenarios.models import Change, Guardrail
 
@@ -20,8 +21,8 @@ __all__ = ["exceeded", "watch"]
 def exceeded(guardrail: Guardrail, observation: Observation, edges_s: NDArray[np.float64]) -> tuple[bool, float | None]:
     """Whether the metric is above its limit, and its value (a ratio, or the quantile's upper edge in seconds).
 
-    The limit is an edge of the histogram, so the comparison is exact. Fewer than `minimum` requests, or for a latency no
-    successful answer at all, never trip: value None.
+    The limit is an edge of the histogram, so the comparison is exact. Fewer than `minimum` requests, or for a latency
+    no successful answer at all, never trip: value None.
     """
     if observation.requests < guardrail.minimum:
         return False, None
@@ -38,13 +39,27 @@ def watch(
     change: Change,
     interval_s: float,
     on_trip: Callable[[Guardrail], None],
+    until: simpy.Event,
 ) -> Generator[simpy.Event, Any, None]:
-    """Observe every `interval_s` seconds; call `on_trip` once, when the guardrail trips, and end."""
+    """Observe every `interval_s` seconds; call `on_trip` once, when the guardrail trips, and end; at most until `until`.
+
+    An observation that fails is no evidence against the release. It is recorded, the first of a row only, and the
+    guardrail looks again: a short outage of the metrics must not blind it for good.
+    """
     version = {"new": change.new, "old": change.old}.get(guardrail.version)
-    while True:
-        observation = yield world.observe(guardrail.of, version, guardrail.window_s)
+    blind = False
+    while not until.triggered:
+        try:
+            observation = yield world.observe(guardrail.of, version, guardrail.window_s)
+        except WorldError as error:
+            if not blind:
+                world.record("error", guardrail.name, during="observe", message=str(error))
+            blind = True
+            yield world.env.timeout(interval_s)
+            continue
+        blind = False
         trips, value = exceeded(guardrail, observation, world.edges_s)
-        if trips:
+        if trips and not until.triggered:
             # An infinite quantile (slower than the histogram reaches) is no JSON number.
             shown = value if value is not None and math.isfinite(value) else None
             world.record(

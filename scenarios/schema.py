@@ -51,7 +51,7 @@ def allowed_keys(path: Path) -> list[str]:
 
 def _of_key(schema: dict[str, Any], key: str) -> dict[str, Any]:
     patterns: dict[str, Any] = schema.get("patternProperties", {})
-    of_names = schema.get("additionalProperties") or next(iter(patterns.values()), {})
+    of_names: dict[str, Any] = schema.get("additionalProperties") or next(iter(patterns.values()), {})
     found: dict[str, Any] = schema.get("properties", {}).get(key, of_names)
     return found
 
