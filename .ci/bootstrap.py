@@ -124,16 +124,19 @@ def install() -> None:
     run_pip(["--no-deps", "--no-build-isolation", "-e", "."], 0)
 
 
-def start_toxiproxy_build() -> "subprocess.Popen[str]":
+def start_toxiproxy_build() -> "subprocess.Popen[bytes]":
     """Start the build of the Toxiproxy server; it ends at once when the server is already there."""
-    return subprocess.Popen(TOXIPROXY, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(TOXIPROXY, cwd=ROOT, stdout=subprocess.DEVNULL)
 
 
-def finish_toxiproxy_build(build: "subprocess.Popen[str]") -> None:
-    """Wait for the build and say where the server is."""
-    output, _ = build.communicate(timeout=INSTALL_TIMEOUT_S)
-    if build.returncode != 0:
-        sys.stderr.write(output)
+def finish_toxiproxy_build(build: "subprocess.Popen[bytes]") -> None:
+    """Wait for the build, which tells its own progress."""
+    try:
+        code = build.wait(INSTALL_TIMEOUT_S)
+    except subprocess.TimeoutExpired as error:
+        limit = f"{INSTALL_TIMEOUT_S:.0f} s"
+        raise SetupError(f"building the Toxiproxy server took longer than {limit}") from error
+    if code != 0:
         raise SetupError("the Toxiproxy server was neither found nor built; see the lines above")
 
 
@@ -150,7 +153,8 @@ def set_up() -> None:
             install()
             STAMP.write_text(wanted)
             say(f"packages installed in {time.monotonic() - started:.0f} s")
-            say("waiting for the Toxiproxy server")
+            if build.poll() is None:
+                say("waiting for the Toxiproxy server to be built")
         finish_toxiproxy_build(build)
     finally:
         if build.poll() is None:

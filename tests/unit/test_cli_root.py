@@ -13,7 +13,7 @@ from windtunnel import __version__
 from windtunnel.cli.exits import ExitCode
 
 Run = Callable[..., Any]
-COMMANDS = ["scenario", "schema", "staging", "drill", "undo", "doctor"]
+COMMANDS = ["scenario", "schema", "staging", "drill", "undo", "assess", "doctor"]
 
 
 def test_version(windtunnel: Run) -> None:

@@ -1,0 +1,56 @@
+"""``windtunnel drill|undo|staging`` as far as they go without a staging."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from windtunnel.cli.exits import ExitCode
+
+Run = Callable[..., Any]
+pytestmark = pytest.mark.usefixtures("windtunnel_state")
+
+
+def test_dry_run_prints_the_plan_and_touches_nothing(windtunnel: Run, windtunnel_state: Path) -> None:
+    plan = json.loads(windtunnel("drill", "shop-release", "--dry-run", "--json").out)
+    assert plan["strategy"] == "canary"
+    assert plan["defects"] == ["coupon-errors"]
+    assert plan["steps"][:2] == ["deploy 2.4 x1", "route 0.1 to new"]
+    assert plan["state_dir"] == str(windtunnel_state)
+    assert not windtunnel_state.exists()
+
+
+def test_dry_run_of_a_good_release_by_another_strategy(windtunnel: Run) -> None:
+    text = windtunnel("drill", "shop-release", "--dry-run", "--good", "--strategy", "recreate").out
+    assert "by recreate" in text
+    assert "none: the release is good" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--strategy", "sideways"], "strategy(=sideways) must be one of"),
+        (["--defect", "typo"], "defect(=typo) must be one of"),
+        (["--defect", "coupon-errors", "--good"], "must not both be given"),
+    ],
+)
+def test_wrong_choice_is_told_with_the_right_ones(options: list[str], message: str, windtunnel: Run) -> None:
+    result = windtunnel("drill", "shop-release", "--dry-run", *options)
+    assert (result.code, result.out) == (ExitCode.USAGE, "")
+    assert message in result.err
+
+
+def test_no_staging(windtunnel: Run) -> None:
+    assert windtunnel("staging", "status").code == ExitCode.USAGE
+    assert windtunnel("staging", "down").code == 0
+    undone = windtunnel("undo", "--json")
+    assert undone.code == 0
+    assert json.loads(undone.out) == {"clean": True, "undone": []}
+
+
+def test_assess_needs_a_record(windtunnel: Run, tmp_path: Path) -> None:
+    result = windtunnel("assess", str(tmp_path), "--json")
+    assert result.code == ExitCode.USAGE
+    assert "not a run record" in json.loads(result.out)["error"]["message"]
