@@ -97,9 +97,7 @@ def _cohorts(scenario: Scenario) -> tuple[str, ...]:
 
 def _versions(scenario: Scenario) -> dict[str, tuple[str, ...]]:
     change = scenario.release.change
-    return {
-        name: (change.old, change.new) if name == change.service else ("",) for name in scenario.system.services
-    }
+    return {name: (change.old, change.new) if name == change.service else ("",) for name in scenario.system.services}
 
 
 def _stations(scenario: Scenario, versions: dict[str, tuple[str, ...]]) -> Iterator[plain.Station]:

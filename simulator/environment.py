@@ -35,7 +35,9 @@ class SimulationEnvironment(simpy.Environment):
         self._reached_s = until_s
 
     def close(self) -> None:
-        """Let go of the data plane. The processes left over refer to one another in a circle, and would keep its
-        arrays until a garbage collection comes by: memory would grow from replication to replication.
+        """Let go of the data plane.
+
+        The processes left over refer to one another in a circle, and would keep its arrays until a garbage collection
+        comes by: memory would grow from replication to replication.
         """
         del self.plane

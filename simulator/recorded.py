@@ -18,8 +18,9 @@ __all__ = ["Traffic"]
 
 @dataclass(frozen=True)
 class Traffic:
-    """What one replication's traffic left behind. Its tables share the data plane's memory: they hold until the data
-    plane goes on.
+    """What one replication's traffic left behind.
+
+    Its tables share the data plane's memory: they hold until the data plane goes on.
     """
 
     compiled: Compiled
@@ -75,7 +76,7 @@ class Traffic:
         names = np.array([*compiled.services, *compiled.stores])
         return Samples(
             replication=np.full(len(cell), replication, dtype=np.int32),
-            window_start_s=cell * compiled.network.resolution_s,
+            window_start_s=np.asarray(cell * compiled.network.resolution_s, dtype=np.float64),
             service=names[rows.station[row]],
             version=np.array(versions)[row],
             cohort=np.array(compiled.cohorts)[rows.cohort[row]],

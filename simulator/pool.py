@@ -1,0 +1,104 @@
+"""Replications spread over local processes.
+
+Which process plays a replication changes nothing about it, and answers come back in the order of the replications.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from multiprocessing.synchronize import Event
+
+from evidence.measures import FunctionMeasure
+from scenarios.models import Scenario, Strategy
+from simulator.errors import WorkerDied
+from simulator.replication import Player
+
+__all__ = ["Work", "cores", "measures_of"]
+
+# Chunks of a worker's share: few enough to cost nothing, enough for an even end and a lively progress.
+_CHUNKS_PER_PROCESS = 16
+_CHUNK_MAX = 32
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a worker needs to make its Player."""
+
+    scenario: Scenario
+    strategy: Strategy
+    seed: int
+    defects: tuple[str, ...] | None
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def measures_of(work: Work, replications: Sequence[int], processes: int) -> Iterator[list[list[FunctionMeasure]]]:
+    """Measures of the replications, chunk by chunk, in their order.
+
+    The compiled kernel must be loaded already, so that forked workers have it. An interrupt, or an error of one worker,
+    stops all of them after the replications that they are at. Raises WorkerDied when a worker ends by itself.
+    """
+    size = max(1, min(_CHUNK_MAX, len(replications) // (processes * _CHUNKS_PER_PROCESS)))
+    chunks = [replications[start : start + size] for start in range(0, len(replications), size)]
+    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    stop = context.Event()
+    executor = ProcessPoolExecutor(processes, context, _begin, (work, stop))
+    try:
+        for future in [executor.submit(_play, chunk) for chunk in chunks]:
+            yield future.result()
+    except BrokenProcessPool as error:
+        raise WorkerDied(
+            f"a worker of {processes} ended before its replications were done; out of memory, or killed?"
+        ) from error
+    finally:
+        stop.set()
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+@dataclass
+class _Worker:
+    player: Player
+    stop: Event
+
+
+_worker: _Worker | None = None
+
+
+def _begin(work: Work, stop: Event) -> None:
+    """In a new worker. The parent alone hears Ctrl-C, and tells."""
+    global _worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _worker = _Worker(Player(work.scenario, work.strategy, work.seed, work.defects), stop)
+
+
+def _end_with_parent() -> None:
+    """A parent that was killed cannot stop its workers."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
+
+
+def _play(replications: Sequence[int]) -> list[list[FunctionMeasure]]:
+    assert _worker is not None
+    measured = []
+    for replication in replications:
+        if _worker.stop.is_set():
+            break  # nobody waits for the answer any more
+        measured.append(_worker.player.measures(replication))
+    return measured

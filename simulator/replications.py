@@ -1,0 +1,152 @@
+"""Many replications of one release: the simulator's front door."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evidence.measures import FunctionMeasure
+from scenarios.models import Scenario, Strategy
+from simulator.errors import RequestError
+from simulator.pool import Work, cores, measures_of
+from simulator.replication import Player, Timeline
+from simulator.strategies import strategy_named
+
+if TYPE_CHECKING:
+    from evidence.record import RunRecord
+
+__all__ = ["Progress", "SimulationResult", "most_critical", "simulate"]
+
+Progress = Callable[[int, int], None]
+"""Called with the replications done and their number."""
+
+# Below this many requests in all, starting processes would take longer than the work.
+_ALONE_REQUESTS_MAX = 100_000
+
+
+@dataclass(frozen=True)
+class SimulationResult:
+    """What a simulation found.
+
+    `measures` holds one row per replication and function, in order; `timelines` the replications whose timelines are
+    kept, in order; `record` the folder of the run record where one was asked for.
+    """
+
+    strategy: Strategy
+    seed: int
+    replications: int
+    measures: list[FunctionMeasure]
+    timelines: list[Timeline]
+    record: Path | None
+
+
+def simulate(
+    scenario: Scenario,
+    text: str,
+    *,
+    strategy: str | None = None,
+    replications: int = 200,
+    seed: int = 1,
+    processes: int | None = None,
+    defects: Sequence[str] | None = None,
+    out: Path | None = None,
+    source: str = "",
+    keep: Sequence[int] | None = None,
+    progress: Progress | None = None,
+) -> SimulationResult:
+    """Play a scenario `replications` times; the same answer for any number of processes.
+
+    `text` and `source` are the scenario as its author wrote it, for the record. `strategy` is a kind (by default the
+    scenario's own strategy); `defects` None draws them by their probabilities, otherwise they are those named, in every
+    replication. `processes` None: the cores available, or this process alone where the work is small. `keep` names the
+    replications whose timelines are kept, by default those of the best, the median and the worst RTO of the most
+    critical function. With `out`, a run record is written in that folder, its header before the first replication.
+    Raises RequestError for what the scenario does not have, WorkerDied, and what evidence raises for the record.
+    """
+    _check(replications, seed, processes, keep)
+    chosen = strategy_named(scenario, strategy)
+    work = Work(scenario, chosen, seed, None if defects is None else tuple(defects))
+    player = Player(scenario, chosen, seed, work.defects)
+    record = None if out is None else _begin_record(scenario, text, source, chosen, seed, replications, out)
+    measures: list[FunctionMeasure] = []
+    for done, measured in enumerate(_measured(player, work, replications, processes), start=1):
+        measures += measured
+        if progress is not None:
+            progress(done, replications)
+    kept = _typical(measures, most_critical(scenario)) if keep is None else sorted(set(keep))
+    timelines = [player.timeline(replication) for replication in kept]
+    if record is not None:
+        _complete_record(record, measures, timelines)
+    return SimulationResult(chosen, seed, replications, measures, timelines, None if record is None else record.folder)
+
+
+def most_critical(scenario: Scenario) -> str:
+    """The function of the highest tier (1 is highest), the first of equals."""
+    return min(scenario.functions, key=lambda name: scenario.functions[name].tier)
+
+
+def _check(replications: int, seed: int, processes: int | None, keep: Sequence[int] | None) -> None:
+    if replications < 1:
+        raise RequestError(f"replications(={replications}) must be at least 1")
+    if seed < 0:
+        raise RequestError(f"seed(={seed}) must be at least 0")
+    if processes is not None and processes < 1:
+        raise RequestError(f"processes(={processes}) must be at least 1")
+    for replication in keep or ():
+        if not 0 <= replication < replications:
+            raise RequestError(f"keep: replication {replication} must be 0..{replications - 1}")
+
+
+def _measured(player: Player, work: Work, replications: int, processes: int | None) -> Iterator[list[FunctionMeasure]]:
+    """Measures of each replication in order. The first is played here, which loads the compiled kernel."""
+    yield player.measures(0)
+    if processes is None:
+        rate_per_s = sum(function.rate_per_s for function in work.scenario.functions.values())
+        requests = rate_per_s * work.scenario.duration_s * (replications - 1)
+        processes = 1 if requests < _ALONE_REQUESTS_MAX else cores()
+    rest = range(1, replications)
+    if processes == 1 or len(rest) < 2:
+        yield from (player.measures(replication) for replication in rest)
+        return
+    for chunk in measures_of(work, rest, min(processes, len(rest))):
+        yield from chunk
+
+
+def _typical(measures: Sequence[FunctionMeasure], function: str) -> list[int]:
+    """Replications with the best, the median and the worst RTO; unknown ones are worse than any that is known."""
+    rows = [row for row in measures if row.function == function]
+    rows.sort(key=lambda row: (row.rto_censored, row.rto_s, row.failed_share or 0.0, row.replication))
+    return sorted({rows[place].replication for place in (0, (len(rows) - 1) // 2, len(rows) - 1)})
+
+
+def _begin_record(
+    scenario: Scenario, text: str, source: str, strategy: Strategy, seed: int, replications: int, out: Path
+) -> RunRecord:
+    # pyarrow takes a third of a second to import, and is needed for records only.
+    from evidence.header import World
+    from evidence.provenance import header_for
+    from evidence.record import RunRecord
+
+    header = header_for(
+        scenario,
+        text,
+        world=World.SIMULATION,
+        strategy=strategy.kind,
+        seed=seed,
+        replications=replications,
+        source=source,
+    )
+    return RunRecord.create_in(out, header)
+
+
+def _complete_record(record: RunRecord, measures: list[FunctionMeasure], timelines: list[Timeline]) -> None:
+    from evidence.tables import Ledger, Samples
+
+    record.write_events([event for timeline in timelines for event in timeline.events])
+    bins = len(record.header.edges_s) + 1
+    record.write_samples(Samples.join([Samples.empty(bins), *(timeline.samples for timeline in timelines)]))
+    record.write_ledger(Ledger.join([Ledger.empty(), *(timeline.ledger for timeline in timelines)]))
+    record.write_measures(measures)
+    record.recorded(timelines=[timeline.replication for timeline in timelines])

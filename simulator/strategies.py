@@ -1,0 +1,40 @@
+"""The strategy of a kind: the scenario's own, or the language's defaults where those say enough."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from scenarios.models import BlueGreen, Recreate, Rolling, Scenario, Strategy
+from scenarios.strategies import StrategyKind
+from simulator.errors import RequestError
+
+__all__ = ["KINDS", "strategy_named"]
+
+KINDS: tuple[str, ...] = get_args(StrategyKind)
+"""Every kind, from the most abrupt to the most careful."""
+
+
+def strategy_named(scenario: Scenario, kind: str | None) -> Strategy:
+    """The scenario's strategy of a kind; None names its main one.
+
+    Recreate, rolling and blue-green have defaults for a scenario that does not describe them. A canary has none: its
+    steps are the author's decision. Raises RequestError for that, and for an unknown kind.
+    """
+    if kind is None:
+        return scenario.release.strategy
+    if kind not in KINDS:
+        raise RequestError(f"strategy {kind!r} must be one of {', '.join(KINDS)}")
+    own = scenario.release.strategy_of(kind)
+    if own is not None:
+        return own
+    if kind == "canary":
+        raise RequestError(
+            f"strategy 'canary': scenario {scenario.name} must describe its steps, in release.strategy or "
+            "release.alternatives"
+        )
+    defaults = {
+        "recreate": Strategy(recreate=Recreate()),
+        "rolling": Strategy(rolling=Rolling()),
+        "blue-green": Strategy.model_validate({"blue-green": BlueGreen()}),
+    }
+    return defaults[kind]
