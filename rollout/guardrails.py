@@ -41,7 +41,7 @@ def watch(
     on_trip: Callable[[Guardrail], None],
     until: simpy.Event,
 ) -> Generator[simpy.Event, Any, None]:
-    """Observe every `interval_s` seconds; call `on_trip` once, when the guardrail trips, and end; at most until `until`.
+    """Observe every `interval_s` seconds until `until`; call `on_trip` once, when the guardrail trips, and end.
 
     An observation that fails is no evidence against the release. It is recorded, the first of a row only, and the
     guardrail looks again: a short outage of the metrics must not blind it for good.

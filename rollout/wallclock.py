@@ -1,7 +1,7 @@
 """SimPy on the wall clock: the environment that the controller runs on in a drill.
 
 Timeouts wait for real; blocking work runs in a thread and wakes the loop through a queue. SimPy's own
-`RealtimeEnvironment` does not fit: it sleeps until the next event whatever finishes in between, and complains when late.
+`RealtimeEnvironment` does not fit: it sleeps until the next event whatever finishes meanwhile, and fails when late.
 """
 
 from __future__ import annotations
