@@ -173,7 +173,11 @@ def _cluster(service: str, version: str, folder: Path) -> dict[str, Any]:
         # a replica taken from the file is out at once, healthy or not, and its requests run to their end
         "ignore_health_on_host_removal": True,
         # with no healthy replica the answer is an error, not a guess among dead ones
-        "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
+        # and what the admin interface calls healthy is so for the worker thread too, not a second later
+        "common_lb_config": {
+            "healthy_panic_threshold": {"value": 0},
+            "update_merge_window": "0s",
+        },
         "lb_policy": "LEAST_REQUEST",
         "circuit_breakers": {"thresholds": [limits]},
     }
