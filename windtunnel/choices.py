@@ -4,36 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scenarios.models import Scenario, Strategy
+from scenarios.models import Scenario
 from windtunnel.errors import UsageError
 
-__all__ = ["chosen_defects", "chosen_strategies", "chosen_strategy"]
+__all__ = ["chosen_defects", "strategy_kinds"]
 
 
-def chosen_strategy(scenario: Scenario, kind: str | None) -> Strategy:
-    """The scenario's strategy of that kind; its main one when None. Raises UsageError."""
-    if kind is None:
-        return scenario.release.strategy
-    strategy = scenario.release.strategy_of(kind)
-    if strategy is None:
-        known = ", ".join(each.kind for each in _all(scenario))
-        raise UsageError(f"strategy(={kind}) must be one of scenario {scenario.name}'s: {known}")
-    return strategy
-
-
-def chosen_strategies(scenario: Scenario, kinds: Sequence[str] | None) -> tuple[Strategy, ...]:
-    """The strategies of those kinds, in that order; all of the scenario's when None. Raises UsageError."""
-    if kinds is None:
-        return _all(scenario)
-    if len(set(kinds)) != len(kinds):
-        raise UsageError(f"strategies(={','.join(kinds)}) must all differ")
-    return tuple(chosen_strategy(scenario, kind) for kind in kinds)
+def strategy_kinds(scenario: Scenario) -> tuple[str, ...]:
+    """Kinds of all strategies that the scenario describes, its main one first."""
+    strategies = (scenario.release.strategy, *scenario.release.alternatives)
+    return tuple(dict.fromkeys(strategy.kind for strategy in strategies))
 
 
 def chosen_defects(scenario: Scenario, names: Sequence[str] | None) -> tuple[str, ...]:
-    """Names of the defects that a drill switches on; the scenario's first when None. Raises UsageError.
+    """Names of the defects that a drill switches on; the scenario's first when None.
 
     A drill has to prove the rollback, so unless told otherwise the release is a bad one.
+    Raises UsageError for a name that the scenario does not have.
     """
     known = [defect.name for defect in scenario.release.defects]
     if names is None:
@@ -43,7 +30,3 @@ def chosen_defects(scenario: Scenario, names: Sequence[str] | None) -> tuple[str
             listed = ", ".join(known) or "(it has none)"
             raise UsageError(f"defect(={name}) must be one of scenario {scenario.name}'s: {listed}")
     return tuple(dict.fromkeys(names))
-
-
-def _all(scenario: Scenario) -> tuple[Strategy, ...]:
-    return (scenario.release.strategy, *scenario.release.alternatives)

@@ -22,7 +22,8 @@ from evidence.verdicts import Verdict
 from rollout.plan import plan
 from scenarios.loading import ScenarioText
 from scenarios.models import Fault, Scenario, Strategy
-from windtunnel.choices import chosen_defects, chosen_strategy
+from simulator.strategies import strategy_named
+from windtunnel.choices import chosen_defects
 from windtunnel.errors import UsageError
 
 __all__ = ["DrillOutcome", "DrillPlan", "drill", "drill_plan", "staging_for"]
@@ -77,9 +78,9 @@ def drill_plan(
     defects: Sequence[str] | None = None,
     state_dir: Path | None = None,
 ) -> DrillPlan:
-    """What `drill` would do with the same arguments. Raises UsageError and NotRealisable as it would."""
+    """What `drill` would do with the same arguments. Raises UsageError, RequestError and NotRealisable as it would."""
     require_realisable(scenario)
-    chosen = chosen_strategy(scenario, strategy)
+    chosen = strategy_named(scenario, strategy)
     change = scenario.release.change
     replicas = scenario.system.services[change.service].replicas
     folder = state_dir or state_dir_default()
@@ -113,10 +114,10 @@ def drill(
 
     Uses the staging that runs in `state_dir`, or brings one up and takes it down again. `defects` names what
     is wrong with the new version: the scenario's first defect when None, nothing when empty.
-    Raises UsageError, ChaosError (StagingUnclean when something is left in force), EvidenceError.
+    Raises UsageError, RequestError, ChaosError (StagingUnclean when something is left in force), EvidenceError.
     """
     require_realisable(scenario)
-    chosen = chosen_strategy(scenario, strategy)
+    chosen = strategy_named(scenario, strategy)
     names = chosen_defects(scenario, defects)
     folder = state_dir or state_dir_default()
     with staging_for(staging_config(scenario, seed), folder, say) as staging:

@@ -13,7 +13,17 @@ from windtunnel import __version__
 from windtunnel.cli.exits import ExitCode
 
 Run = Callable[..., Any]
-COMMANDS = ["scenario", "schema", "staging", "drill", "undo", "assess", "doctor"]
+COMMANDS = [
+    "scenario",
+    "schema",
+    "simulate",
+    "compare",
+    "staging",
+    "drill",
+    "undo",
+    "assess",
+    "doctor",
+]
 
 
 def test_version(windtunnel: Run) -> None:

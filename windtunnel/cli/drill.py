@@ -60,7 +60,7 @@ def drill(
     stopped = outcome.report.stopped
     if stopped is not None:
         say(f"the drill was stopped early: {stopped}")
-    undone = [str(result) for result in outcome.report.healed.results]
+    undone = [str(result) for result in outcome.report.healed]
     emit_judged(outcome.record, outcome.verdict, as_json=as_json, stopped=stopped, undone=undone)
     raise typer.Exit(_exit_code(stopped, outcome.verdict.exit_code))
 

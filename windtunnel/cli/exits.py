@@ -41,6 +41,7 @@ ERROR_CODES: tuple[tuple[str, str, ExitCode], ...] = (
     ("chaos.errors", "StagingAlreadyUp", ExitCode.USAGE),
     ("chaos.errors", "ChaosError", ExitCode.ERROR),
     ("rollout.errors", "RolloutError", ExitCode.ERROR),
+    ("simulator.errors", "RequestError", ExitCode.USAGE),
     ("simulator.errors", "SimulatorError", ExitCode.ERROR),
     ("windtunnel.errors", "WindtunnelError", ExitCode.USAGE),
 )

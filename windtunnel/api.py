@@ -1,0 +1,26 @@
+"""What notebooks and programs use; the command line uses the same functions.
+
+from windtunnel import api
+scenario, source = api.load("shop-release")
+outcome = api.simulate(scenario, source, replications=1000)
+"""
+
+from __future__ import annotations
+
+from evidence.assess import assess
+from evidence.beside import predicted_beside_measured
+from evidence.record import RunRecord
+from scenarios.loading import load
+from windtunnel.drilling import drill, drill_plan
+from windtunnel.simulating import compare, simulate
+
+__all__ = [
+    "RunRecord",
+    "assess",
+    "compare",
+    "drill",
+    "drill_plan",
+    "load",
+    "predicted_beside_measured",
+    "simulate",
+]

@@ -1,0 +1,98 @@
+"""``windtunnel simulate`` and ``windtunnel compare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from windtunnel.cli.options import JsonOption, OutOption, ScenarioArgument, SeedOption
+from windtunnel.cli.output import emit_json, emit_text
+from windtunnel.cli.progress import counted
+from windtunnel.cli.verdict import emit_judged
+
+__all__ = ["add_to"]
+
+ReplicationsOption = Annotated[
+    int, typer.Option("--replications", "-n", min=1, help="How often the release is played.")
+]
+ProcessesOption = Annotated[
+    int | None,
+    typer.Option("--processes", min=1, help="Else as many as pay; the answer is the same."),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this group's commands to the root."""
+    app.command("simulate")(simulate)
+    app.command("compare")(compare)
+
+
+def simulate(
+    scenario: ScenarioArgument,
+    strategy: Annotated[str | None, typer.Option("--strategy", help="A kind; else the scenario's main one.")] = None,
+    defect: Annotated[
+        list[str] | None,
+        typer.Option("--defect", help="In every replication (repeatable); else drawn."),
+    ] = None,
+    replications: ReplicationsOption = 200,
+    seed: SeedOption = 1,
+    processes: ProcessesOption = None,
+    out: OutOption = Path("runs"),
+    as_json: JsonOption = False,
+) -> None:
+    """Play the release in the simulator many times, and judge what is expected of it."""
+    from scenarios.loading import load
+    from windtunnel import simulating
+
+    loaded, source = load(scenario)
+    with counted("replications") as progress:
+        outcome = simulating.simulate(
+            loaded,
+            source,
+            strategy=strategy,
+            replications=replications,
+            seed=seed,
+            processes=processes,
+            defects=defect,
+            out=out,
+            progress=progress,
+        )
+    emit_judged(outcome.record, outcome.verdict, as_json=as_json, seed=seed)
+    raise typer.Exit(outcome.verdict.exit_code)
+
+
+def compare(
+    scenario: ScenarioArgument,
+    strategies: Annotated[
+        str | None,
+        typer.Option("--strategies", help="Kinds, with commas between; else all of the scenario."),
+    ] = None,
+    replications: ReplicationsOption = 200,
+    seed: SeedOption = 1,
+    processes: ProcessesOption = None,
+    out: OutOption = Path("runs"),
+    as_json: JsonOption = False,
+) -> None:
+    """Play the release by several strategies, each against the same random draws."""
+    from scenarios.loading import load
+    from windtunnel import simulating
+
+    loaded, source = load(scenario)
+    with counted("replications") as progress:
+        outcome = simulating.compare(
+            loaded,
+            source,
+            strategies=None if strategies is None else strategies.split(","),
+            replications=replications,
+            seed=seed,
+            processes=processes,
+            out=out,
+            progress=lambda _, done, total: progress(done, total),
+        )
+    records = {each.result.strategy.kind: str(each.record.folder) for each in outcome.simulations}
+    if as_json:
+        emit_json({**outcome.comparison.to_json(), "seed": seed, "records": records})
+    else:
+        emit_text("\n".join(f"{kind}: {folder}" for kind, folder in records.items()))
