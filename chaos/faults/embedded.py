@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
@@ -62,7 +61,7 @@ class EmbeddedSurface:
 
     def error_share(self, service: str) -> float:
         """The abort share of Envoy's fault filter."""
-        self._staging.replicas(service)  # Envoy would read a key of no service as 0
+        self._staging.running(service)  # Envoy would read a key of no service as 0
         return self._staging.envoy.abort_share(service)
 
     def set_error_share(self, service: str, share: float) -> None:
@@ -70,16 +69,12 @@ class EmbeddedSurface:
         self._staging.envoy.set_abort_share(service, share)
 
     def ordered(self, service: str) -> Mapping[str, int]:
-        """Recorded replicas: those that died stay recorded until the next deploy."""
-        return Counter(
-            replica.version
-            for replica in self._staging.state().replicas
-            if replica.service == service and not replica.draining
-        )
+        """As the staging's state has it, whatever died since."""
+        return self._staging.ordered(service)
 
     def ready(self, service: str) -> Mapping[str, int]:
         """Replicas whose process runs."""
-        return Counter(replica.version for replica in self._staging.replicas(service))
+        return self._staging.replicas(service)
 
     def deploy(self, service: str, version: str, replicas: int) -> None:
         """Returns when they are ready and in rotation."""

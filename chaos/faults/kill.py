@@ -1,8 +1,8 @@
 """Kill: replicas of a service die at once, by SIGKILL of their processes.
 
-The undo starts replicas again until there are as many as before. For the service that the release
-changes it is as many as were last ordered: when a rollback has retired the version meanwhile, none
-comes back. A deploy during the fault restores them as well, as it would on any platform.
+The undo starts replicas again until there are as many as were last ordered: when a rollback has
+retired the version meanwhile, none comes back. A deploy during the fault restores them as well, as
+it would on any platform.
 
 Not modelled: the death of a machine (neighbours die too, addresses stop answering instead of
 refusing); a hung process (it would keep its connections); a platform that restarts the dead by
@@ -45,13 +45,7 @@ class KillFault:
         except StagingError as error:
             raise FaultRefused(f"kill of {effect.of}: {error}") from error
         victims = _victims(effect, ready, context)
-        changed = effect.of == context.changed_service
-        undo = {
-            "service": effect.of,
-            "victims": victims,
-            "ready": ready,
-            "restore_to": None if changed else dict(surface.ordered(effect.of)),
-        }
+        undo = {"service": effect.of, "victims": victims, "ready": ready}
         return new_entry(surface.token(), context.drill_id, self.kind, effect.of, undo)
 
     def apply(self, surface: Surface, entry: JournalEntry) -> None:
@@ -102,11 +96,9 @@ def _victims(effect: Kill, ready: dict[str, int], context: PlanContext) -> dict[
 
 
 def _wanted(surface: Surface, entry: JournalEntry) -> dict[str, int]:
-    """How many replicas of the versions that were hit there must be."""
-    wanted = entry.undo["restore_to"]
-    if wanted is None:
-        wanted = surface.ordered(entry.undo["service"])
-    return {version: wanted.get(version, 0) for version in entry.undo["victims"]}
+    """How many replicas of the versions that were hit were last ordered."""
+    ordered = surface.ordered(entry.undo["service"])
+    return {version: ordered.get(version, 0) for version in entry.undo["victims"]}
 
 
 def _missing(surface: Surface, entry: JournalEntry) -> dict[str, int]:
@@ -124,7 +116,7 @@ def _restore(surface: Surface, entry: JournalEntry) -> None:
 
 
 def _restart(surface: Surface, entry: JournalEntry) -> None:
-    """Kills rather than deploys 0: a crash in between must not lose how many were ordered."""
+    """Kills rather than deploys 0, which would change how many are ordered."""
     service = entry.undo["service"]
     for version, replicas in _wanted(surface, entry).items():
         surface.kill(service, version, surface.ready(service).get(version, 0))

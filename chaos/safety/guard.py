@@ -100,7 +100,7 @@ def guarded(
         with hold(state_dir, HEAL_LOCK, _HEAL_LOCK_TIMEOUT_S):  # a watchdog may be at work yet
             journal = Journal(state_dir)
         with journal:
-            _refuse_leftovers(state_dir, journal)
+            _refuse_leftovers(surface, state_dir, journal)
             with Lease(state_dir, drill_id, lease_s, deadline_s) as lease:
                 guard = Guard(surface, state_dir, drill_id, journal, lease)
                 try:
@@ -109,13 +109,13 @@ def guarded(
                     guard.heal_all().require_clean()
 
 
-def _refuse_leftovers(state_dir: Path, journal: Journal) -> None:
-    if journal.damaged:
-        raise JournalCorrupt(
-            f"{'; '.join(journal.damaged)}; an undo may be lost: look at the staging, take it down, "
-            "and remove the journal"
-        )
-    left = journal.open_entries()
+def _refuse_leftovers(surface: Surface, state_dir: Path, journal: Journal) -> None:
+    """Entries of a staging that is gone went with it; those of this one must be undone first."""
+    left = []
+    for entry in journal.open_entries():
+        if entry.staging_id == surface.token():
+            left.append(f"{entry.kind} on {entry.target}")
+        else:
+            journal.done(entry, "that staging is gone")
     if left:
-        listed = ", ".join(f"{entry.kind} on {entry.target}" for entry in left)
-        raise StagingUnclean(f"staging {state_dir}: an earlier run left {listed}; run `windtunnel undo` first")
+        raise StagingUnclean(f"staging {state_dir}: an earlier run left {', '.join(left)}; run `windtunnel undo` first")

@@ -19,14 +19,17 @@ from chaos.faults.registry import FAULTS
 from chaos.faults.surface import Surface
 from chaos.safety.bounded import run_bounded
 from chaos.safety.errors import JournalError
+from chaos.safety.ephemeral import EPHEMERAL
 from chaos.safety.journal import Journal, JournalEntry
 from chaos.safety.locks import HEAL_LOCK, hold
 from chaos.safety.release import RELEASE
+from chaos.staging.embedded import Staging
+from chaos.staging.state import StateFile
 
 _LOCK_TIMEOUT_S = 120.0
 _READ_BACK_TIMEOUT_S = 10.0
 
-UNDOABLE: dict[str, Undoable] = {**FAULTS, RELEASE.kind: RELEASE}
+UNDOABLE: dict[str, Undoable] = {**FAULTS, RELEASE.kind: RELEASE, EPHEMERAL.kind: EPHEMERAL}
 
 __all__ = ["UNDOABLE", "EntryResult", "HealReport", "heal", "undo_entry"]
 
@@ -88,20 +91,27 @@ def heal(state_dir: Path, journal: Journal | None = None, surface: Surface | Non
 
 def _heal(state_dir: Path, journal: Journal, surface: Surface | None) -> HealReport:
     entries = journal.open_entries()
+    up = True
     if entries and surface is None:
-        try:
-            surface = EmbeddedSurface.attach(state_dir)
-        except StagingNotUp:
-            gone = tuple(_moot(journal, entry, "staging is down") for entry in entries)
-            return HealReport(gone, journal.torn, journal.damaged)
+        surface, up = _find(state_dir)
     results = []
     for entry in reversed(entries):
-        assert surface is not None
-        if entry.staging_id != surface.token():
+        if surface is None or entry.staging_id != surface.token():
             results.append(_moot(journal, entry, "that staging is gone"))
-            continue
-        results.append(_mark(journal, entry, undo_entry(surface, entry)))
+        elif not up and entry.kind != EPHEMERAL.kind:
+            results.append(_moot(journal, entry, "staging is down"))
+        else:
+            results.append(_mark(journal, entry, undo_entry(surface, entry)))
     return HealReport(tuple(results), journal.torn, journal.damaged)
+
+
+def _find(state_dir: Path) -> tuple[Surface | None, bool]:
+    """The staging in `state_dir` and whether it is up; remains of one that is not can still be taken down."""
+    try:
+        return EmbeddedSurface.attach(state_dir), True
+    except StagingNotUp:
+        remains = StateFile(state_dir).exists()
+        return (EmbeddedSurface(Staging(state_dir)) if remains else None), False
 
 
 def _moot(journal: Journal, entry: JournalEntry, why: str) -> EntryResult:

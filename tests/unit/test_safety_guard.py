@@ -162,5 +162,5 @@ def test_entries_of_a_staging_that_is_gone_do_not_touch_the_new_one(tmp_path: Pa
 def test_no_staging_up_means_nothing_is_left(tmp_path: Path) -> None:
     with Journal(tmp_path) as journal:
         journal.open(new_entry("old", "drill-1", "error", "edge", {"service": "edge", "share": 1}))
-    assert heal(tmp_path).results[0].rung == "staging is down"
+    assert heal(tmp_path).results[0].rung == "that staging is gone"
     assert heal(tmp_path).results == ()
