@@ -35,12 +35,14 @@ __all__ = ["RAW_FILE", "LoadRun"]
 RAW_FILE = "load.jsonl"
 LOG_FILE = "load.log"
 READY_WITHIN_S = 30.0
-LEAD_S = 0.1  # from the order to start until the first possible send
+LEAD_S = 0.25  # from the order to start until the first possible send
 GRACE_S = 5.0  # beyond its plan, before a child is killed
 
 
 class LoadRun:
     """One running or finished load. Times are seconds since its start, `start_at_s`.
+
+    For one thread at a time: polling moves the place up to which samples have been read.
 
     start_at_s: CLOCK_MONOTONIC at which the load's time is 0; the same clock in every process.
     """
@@ -234,7 +236,12 @@ class LoadRun:
             raise LoadFailed(f"load child {self.pid} was not ready within {READY_WITHIN_S:g} s: {self._log_tail()}")
 
     def _go(self, start_at_s: float | None) -> None:
-        self.start_at_s = time.monotonic() + LEAD_S if start_at_s is None else start_at_s
+        now_s = time.monotonic()
+        if start_at_s is not None and start_at_s < now_s:
+            raise LoadFailed(
+                f"start_at_s(={start_at_s:.3f}) must not be past when the load is ready (monotonic {now_s:.3f})"
+            )
+        self.start_at_s = now_s + LEAD_S if start_at_s is None else start_at_s
         self._write(json.dumps({"start_at_s": self.start_at_s}))
 
     def _write(self, line: str) -> None:
