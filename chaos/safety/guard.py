@@ -111,6 +111,11 @@ def guarded(
 
 def _refuse_leftovers(surface: Surface, state_dir: Path, journal: Journal) -> None:
     """Entries of a staging that is gone went with it; those of this one must be undone first."""
+    if journal.damaged:
+        raise JournalCorrupt(
+            f"{'; '.join(journal.damaged)}; an undo may be lost: look at the staging, take it down, "
+            "and remove the journal"
+        )
     left = []
     for entry in journal.open_entries():
         if entry.staging_id == surface.token():

@@ -18,8 +18,8 @@ from chaos.faults.embedded import EmbeddedSurface
 from chaos.faults.registry import FAULTS
 from chaos.faults.surface import Surface
 from chaos.safety.bounded import run_bounded
-from chaos.safety.errors import JournalError
 from chaos.safety.ephemeral import EPHEMERAL
+from chaos.safety.errors import JournalError
 from chaos.safety.journal import Journal, JournalEntry
 from chaos.safety.locks import HEAL_LOCK, hold
 from chaos.safety.release import RELEASE
