@@ -1,0 +1,247 @@
+"""A drill: the scenario's release played on real staging, under load, with its faults, and proven undone.
+
+The order is safety's: the gate, the guard (watchdog, journal), the load, a healthy baseline, and only then the release.
+On every way out everything is undone and read back; then steady state is checked again, the ledger is read back, and
+the record written.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import simpy
+
+from chaos.faults.embedded import EmbeddedSurface
+from chaos.ledger import final_read, from_load, looked_up
+from chaos.live_health import LiveHealth
+from chaos.load.raw import RawSamples
+from chaos.load.rows import client_rows
+from chaos.load.run import LoadRun
+from chaos.observer import Observer
+from chaos.realise import defects_of, load_plan
+from chaos.safety.baseline import require_healthy
+from chaos.safety.ephemeral import EPHEMERAL, plan_ephemeral
+from chaos.safety.errors import DrillStopped, SafetyError
+from chaos.safety.guard import Guard, guarded
+from chaos.safety.stop import ABORT_FILE, Abort, StopConditions, abort_on_signals
+from chaos.safety.targets import preflight
+from chaos.safety.undo import EntryResult
+from chaos.staging.config import STORE
+from chaos.staging.embedded import Staging
+from chaos.staging.envoy import EnvoyStats
+from chaos.world import StagingWorld
+from evidence.events import Event, EventKind
+from evidence.header import LoadFacts
+from evidence.histogram import edges_s
+from evidence.record import RunRecord
+from evidence.tables import Ledger, Samples
+from rollout.controller import Controller
+from rollout.wallclock import WallClockEnvironment
+from scenarios.models import Scenario, Strategy
+
+__all__ = ["LATENESS_BOUND_S", "DrillReport", "play_drill"]
+
+# A dispatcher later than this at its 99th percentile is no open loop any more, and its measurements prove nothing.
+LATENESS_BOUND_S = 0.025
+_CHECK_EVERY_S = 0.5
+_STEADY_S = 3.0
+# Room for healing, the second load and the final read, before the watchdog ends a drill by force.
+_AFTERWARDS_S = 240.0
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class DrillReport:
+    """What a drill left behind besides its record: what was undone, and what stopped it early."""
+
+    healed: tuple[EntryResult, ...]
+    stopped: str | None
+
+
+class Drill:
+    """One drill on one staging, writing one record."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        strategy: Strategy,
+        defects: Sequence[str],
+        seed: int,
+        staging: Staging,
+        record: RunRecord,
+        progress: Progress,
+        own: bool,
+    ) -> None:
+        self._own = own
+        self._scenario = scenario
+        self._strategy = strategy
+        self._defects = tuple(defects)
+        self._seed = seed
+        self._staging = staging
+        self._record = record
+        self._progress = progress
+        self._edges_s = edges_s(scenario)
+        self._events: list[Event] = []
+        self._stopped: str | None = None
+
+    def run(self) -> DrillReport:
+        """Play, undo, check, record. Raises SafetyError when the gate refuses: nothing was touched then."""
+        staging = self._staging
+        preflight(staging.edge_url(), staging.token())
+        surface = EmbeddedSurface(staging)
+        drill_id = uuid.uuid4().hex
+        deadline_s = self._scenario.duration_s + _AFTERWARDS_S
+        abort = Abort()
+        with abort_on_signals(abort), guarded(surface, staging.state_dir, drill_id, deadline_s) as guard:
+            if self._own:
+                guard.journal.open(plan_ephemeral(surface, staging.state_dir, drill_id))
+            plan = load_plan(self._scenario, staging.edge_url(), self._seed, self._scenario.duration_s)
+            with LoadRun.start(plan, self._record.folder) as load:
+                guard.lease.guard(load.pid)
+                observer = Observer(self._read_all, staging.config, self._edges_s, self._scenario.measure.resolution_s)
+                try:
+                    self._play(guard, load, observer, abort)
+                    if self._stopped is None:
+                        load.wait()
+                finally:
+                    observer.stop()
+                    load.stop()
+                self._event(load.ended_at_s, EventKind.LOAD_END, "load")
+            self._progress("healing: undoing all that is still in force, and reading it back")
+            healed = self._heal(guard, load)
+            self._steady_again(load, guard)
+            self._write(load, observer)
+        return DrillReport(healed, self._stopped)
+
+    def _heal(self, guard: Guard, load: LoadRun) -> tuple[EntryResult, ...]:
+        """Undo everything but the staging itself, newest first; StagingUnclean at the first that cannot be undone."""
+        results = []
+        for entry in reversed(guard.journal.open_entries()):
+            if entry.kind != EPHEMERAL.kind:
+                result = guard.heal(entry)
+                self._event(load.now_s(), EventKind.UNDO, entry.target, kind=entry.kind, rung=result.rung)
+                results.append(result)
+        return tuple(results)
+
+    def _read_all(self) -> list[EnvoyStats]:
+        return self._staging.envoy.stats_all()
+
+    def _play(self, guard: Guard, load: LoadRun, observer: Observer, abort: Abort) -> None:
+        observer.start(load.start_at_s)
+        self._event(0.0, EventKind.LOAD_START, "load")
+        guard.protect_release(self._scenario.release.change.service)
+        env = WallClockEnvironment(load.start_at_s)
+        defects = defects_of(self._scenario, self._defects)
+        world = StagingWorld(env, self._staging, guard, observer, self._scenario, defects, self._take)
+        rng = np.random.default_rng(np.random.SeedSequence(self._seed))
+        controller = Controller(world, self._scenario, self._strategy, self._defects, rng)
+        conditions = StopConditions(
+            deadline_s=self._scenario.duration_s + 1.0,
+            down_allowed_s=self._scenario.duration_s,
+            abort_file=self._staging.state_dir / ABORT_FILE,
+            watchdog_lost=guard.lease.lost,
+            abort=abort,
+        )
+        env.process(self._supervise(env, load, observer, conditions))
+        controller.start()
+        try:
+            env.run(until=self._scenario.duration_s)
+        except SafetyError as error:
+            self._stopped = str(error)
+            condition = error.condition if isinstance(error, DrillStopped) else type(error).__name__
+            self._event(env.wall_s(), EventKind.STOP, condition, message=str(error))
+            self._event(env.wall_s(), EventKind.ERROR, condition, during="drill", message=str(error))
+
+    def _supervise(
+        self, env: WallClockEnvironment, load: LoadRun, observer: Observer, conditions: StopConditions
+    ) -> Generator[simpy.Event, Any, None]:
+        """Follow the load, hold the baseline gate, and end the drill when a stop condition fires."""
+        health = LiveHealth(self._scenario, self._edges_s)
+        gate_s = self._scenario.release.at_s - 2 * self._scenario.measure.resolution_s
+        gated = False
+        while True:
+            health.add(load.poll())
+            windows = health.windows(env.wall_s())
+            conditions.check(env.wall_s(), health.down_for_s(windows))
+            if observer.failure is not None:
+                raise DrillStopped("observer-lost", f"Envoy can no longer be observed: {observer.failure}")
+            if not load.running and env.wall_s() < self._scenario.duration_s - _CHECK_EVERY_S:
+                raise DrillStopped("load-lost", f"the load generator ended at {env.wall_s():.1f} s")
+            if not gated and env.now >= gate_s:
+                gated = True
+                require_healthy({name: good.tolist() for name, good in windows.items()}, self._gate_windows())
+            wait_s = _CHECK_EVERY_S if gated else min(_CHECK_EVERY_S, max(0.0, gate_s - env.now))
+            yield env.timeout(wait_s)
+
+    def _gate_windows(self) -> int:
+        """As many good windows as recovery takes, or as fit in before the release."""
+        measure = self._scenario.measure
+        fitting = int((self._scenario.release.at_s - 3.0) / measure.resolution_s)
+        return max(1, min(measure.consecutive, fitting))
+
+    def _steady_again(self, first: LoadRun, guard: Guard) -> None:
+        """A short load after the undo must be good from its first window to its last."""
+        self._progress("checking steady state after the undo")
+        folder = self._record.folder / "steady"
+        folder.mkdir()
+        plan = load_plan(self._scenario, self._staging.edge_url(), self._seed + 1, _STEADY_S)
+        with LoadRun.start(plan, folder) as load:
+            guard.lease.guard(load.pid)
+            load.wait()
+            raw = load.samples()
+        failed = {}
+        for name, function in self._scenario.functions.items():
+            of_function = raw.where(raw.function == name)
+            ok = int((of_function.kind == "ok").sum())
+            if not len(of_function) or not function.good.success.holds(ok / len(of_function)):
+                failed[name] = f"{ok} of {len(of_function)} requests succeeded"
+        if failed:
+            self._event(first.now_s(), EventKind.ERROR, "steady state", during="after the undo", failed=failed)
+        else:
+            self._event(first.now_s(), EventKind.VERIFY, "steady state", differences=[])
+
+    def _write(self, load: LoadRun, observer: Observer) -> None:
+        raw = load.samples()
+        rows = client_rows(raw, self._edges_s, self._scenario.measure.resolution_s)
+        self._record.write_events(self._events)
+        self._record.write_samples(Samples.join([rows, observer.samples()]))
+        self._record.write_ledger(self._read_back(raw))
+        late_s = load.lateness_p99_s
+        facts = LoadFacts(valid=load.valid(LATENESS_BOUND_S), lateness_p99_s=late_s, lateness_bound_s=LATENESS_BOUND_S)
+        self._record.recorded(load=facts)
+
+    def _read_back(self, raw: RawSamples) -> Ledger:
+        """The ledger, with every write looked up in the database itself."""
+        stores = {each.name: each.store for each in load_plan(self._scenario, "http://127.0.0.1", 0, 1.0).functions
+                  if each.store is not None}  # fmt: skip
+        ledger = from_load(raw, stores)
+        read = final_read(self._staging.orders_dsn(), ledger.write_id.tolist())
+        return looked_up(ledger, STORE, read)
+
+    def _event(self, time_s: float, kind: EventKind, subject: str, /, **detail: object) -> None:
+        self._take(Event(time_s, kind, subject, detail))
+
+    def _take(self, event: Event) -> None:
+        self._events.append(event)
+        self._record.append(event)
+        detail = ", ".join(f"{key} {value}" for key, value in event.detail.items())
+        self._progress(f"{event.time_s:7.2f} s  {event.kind:<15} {event.subject}{f' ({detail})' if detail else ''}")
+
+
+def play_drill(
+    scenario: Scenario,
+    strategy: Strategy,
+    defects: Sequence[str],
+    seed: int,
+    staging: Staging,
+    record: RunRecord,
+    progress: Progress,
+    own: bool = False,
+) -> DrillReport:
+    """Play one drill on a staging that is up; with `own` it was started for this drill, and ends with it."""
+    return Drill(scenario, strategy, defects, seed, staging, record, progress, own).run()

@@ -1,0 +1,51 @@
+"""Health of the business functions while the load still runs, by the judge's own rule."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chaos.load.raw import RawSamples
+from chaos.load.rows import client_rows
+from evidence.measuring import MeasurePlan, function_health
+from evidence.tables import ClientCells
+from scenarios.models import Scenario
+
+__all__ = ["LiveHealth"]
+
+# Requests without a client's timeout count as known this long after they were sent.
+_PATIENCE_S = 2.0
+
+
+class LiveHealth:
+    """Fed with each poll of the load; answers for the cells whose requests have all ended or timed out by now."""
+
+    def __init__(self, scenario: Scenario, edges_s: NDArray[np.float64]) -> None:
+        self._plan = MeasurePlan.of(scenario, tuple(edges_s))
+        self._edges_s = edges_s
+        self._resolution_s = scenario.measure.resolution_s
+        timeouts_s = [each.timeout_s or _PATIENCE_S for each in scenario.functions.values()]
+        self._patience_s = max(timeouts_s)
+        self._parts: list[RawSamples] = []
+
+    def add(self, raw: RawSamples) -> None:
+        """Take in requests that have ended."""
+        if len(raw):
+            self._parts.append(raw)
+
+    def windows(self, now_s: float) -> dict[str, NDArray[np.bool_]]:
+        """Good or not by function, for every cell that nothing can change any more."""
+        rows = client_rows(RawSamples.join(self._parts), self._edges_s, self._resolution_s)
+        names = self._plan.function_names
+        cells = ClientCells.of(rows, names, self._resolution_s, len(self._edges_s) + 1)
+        until_s = max(0.0, now_s - self._patience_s)
+        return {name: function_health(self._plan, place, cells, until_s) for place, name in enumerate(names)}
+
+    def down_for_s(self, windows: dict[str, NDArray[np.bool_]]) -> dict[str, float]:
+        """How long each function has been down until the last cell of `windows`; 0 when it is up."""
+        found = {}
+        for name, good in windows.items():
+            up = np.flatnonzero(good)
+            down = len(good) - (int(up[-1]) + 1) if len(up) else len(good)
+            found[name] = down * self._resolution_s
+        return found

@@ -1,0 +1,156 @@
+"""From a scenario to what the embedded staging and its load are told.
+
+The embedded staging is one shop of a fixed topology; a scenario's numbers are realised on it (replicas, workers,
+service times, timeouts, retries, rates, cohorts), and a scenario of another shape is refused with what does not fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chaos.errors import ChaosError
+from chaos.load.plan import FunctionLoad, LoadPlan
+from chaos.staging.config import (
+    CALLS,
+    SERVICES,
+    STORE,
+    CallConfig,
+    Defect,
+    ServiceConfig,
+    ServiceTime,
+    StagingConfig,
+    StoreConfig,
+)
+from evidence.histogram import edges_s
+from scenarios.models import Distribution, Function, Scenario
+
+__all__ = ["NotRealisable", "defects_of", "load_plan", "require_realisable", "staging_config"]
+
+# What the shop offers to its clients: the path through it, and the request that takes it.
+_REQUESTS: dict[tuple[str, ...], tuple[str, str, str | None, str | None]] = {
+    ("edge", "checkout"): (
+        "POST",
+        "/checkout",
+        '{"order_id": "$id", "amount": 55}',
+        STORE,
+    ),
+    ("edge", "catalogue"): ("GET", "/catalogue", None, None),
+}
+
+
+class NotRealisable(ChaosError):
+    """The scenario's system is not the embedded staging's shop; every difference is in the message."""
+
+
+def require_realisable(scenario: Scenario) -> None:
+    """Raise NotRealisable, with all that does not fit, unless the shop can be the scenario's system."""
+    problems = [*_system_problems(scenario)]
+    for name, function in scenario.functions.items():
+        if tuple(function.path) not in _REQUESTS:
+            known = " or ".join(str(list(path)) for path in _REQUESTS)
+            problems.append(f"functions.{name}.path: {function.path}: must be {known}")
+    if scenario.release.change.service == "payments":
+        problems.append("release.changes[0].service: payments: must be one of the shop's own services")
+    if problems:
+        listed = "\n".join(f"  {problem}" for problem in problems)
+        raise NotRealisable(f"scenario {scenario.name} cannot be drilled on the embedded staging:\n{listed}")
+
+
+def _system_problems(scenario: Scenario) -> list[str]:
+    system = scenario.system
+    problems = []
+    if set(system.services) != set(SERVICES):
+        problems.append(f"system.services: {', '.join(system.services)}: must be {', '.join(SERVICES)}")
+    if set(system.stores) != {STORE}:
+        problems.append(f"system.stores: {', '.join(system.stores) or '(none)'}: must be {STORE}")
+    links = {(call.caller, call.callee) for call in system.calls}
+    shop = {link for link in CALLS if link[0] in SERVICES}
+    if links != shop:
+        odd = ", ".join(f"{a} -> {b}" for a, b in sorted(links ^ shop))
+        known = ", ".join(f"{a} -> {b}" for a, b in sorted(shop))
+        problems.append(f"system.calls: {odd}: must be exactly {known}")
+    return problems
+
+
+def staging_config(scenario: Scenario, seed: int) -> StagingConfig:
+    """The shop with the scenario's numbers."""
+    change = scenario.release.change
+    services = {
+        name: ServiceConfig(
+            versions=(change.old, change.new) if name == change.service else ("1.0",),
+            replicas=service.replicas,
+            workers=service.workers,
+            queue=service.queue,
+            service_time=_service_time(service.service_time),
+            holds_worker=service.holds_worker,
+        )
+        for name, service in scenario.system.services.items()
+    }
+    calls = {
+        (call.caller, call.callee): CallConfig(
+            timeout_s=call.timeout_s,
+            retries=call.retries,
+            backoff_base_s=call.backoff.base_s if call.backoff is not None else 0.0,
+            jitter=call.backoff.jitter if call.backoff is not None else "none",
+        )
+        for call in scenario.system.calls
+    }
+    store = scenario.system.stores[STORE]
+    # Envoy's histograms count whole milliseconds.
+    bounds_s = sorted({round(edge, 3) for edge in edges_s(scenario) if edge >= 1e-3})
+    return StagingConfig(
+        services=services,
+        calls=calls,
+        store=StoreConfig(store.connections, _service_time(store.service_time)),
+        latency_edges_s=tuple(bounds_s),
+        seed=seed,
+    )
+
+
+def _service_time(distribution: Distribution) -> ServiceTime:
+    first, second = distribution.params
+    return ServiceTime(distribution.kind, first, second)
+
+
+def defects_of(scenario: Scenario, names: Sequence[str]) -> tuple[Defect, ...]:
+    """The scenario's defects of those names, as the shop's replicas are told them."""
+    return tuple(
+        Defect(
+            name=defect.name,
+            errors_ratio=defect.errors,
+            latency_factor=defect.latency.factor,
+            latency_add_s=defect.latency.add_s,
+            lost_writes_ratio=defect.lost_writes,
+            cohort=defect.cohort,
+        )
+        for defect in scenario.release.defects
+        if defect.name in names
+    )
+
+
+def load_plan(scenario: Scenario, base_url: str, seed: int, duration_s: float) -> LoadPlan:
+    """Every business function at its rate, open loop, for `duration_s`."""
+    functions = tuple(_function_load(name, function) for name, function in scenario.functions.items())
+    patience_s = max((each.timeout_s or 0.0 for each in functions), default=0.0)
+    return LoadPlan(
+        base_url=base_url,
+        functions=functions,
+        duration_s=duration_s,
+        seed=seed,
+        # Long enough for every client's own patience, so that what is cut off here is rare.
+        drain_s=max(3.0, patience_s + 1.0),
+    )
+
+
+def _function_load(name: str, function: Function) -> FunctionLoad:
+    method, path, body, store = _REQUESTS[tuple(function.path)]
+    return FunctionLoad(
+        name=name,
+        profile=((0.0, function.rate_per_s),),
+        method=method,
+        path=path,
+        body=body,
+        cohorts=function.cohorts,
+        timeout_s=function.timeout_s,
+        store=store,
+    )
