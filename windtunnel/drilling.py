@@ -120,17 +120,17 @@ def drill(
     chosen = strategy_named(scenario, strategy)
     names = chosen_defects(scenario, defects)
     folder = state_dir or state_dir_default()
-    with staging_for(staging_config(scenario, seed), folder, say) as staging:
+    with staging_for(staging_config(scenario, seed), folder, say) as (staging, own):
         header = _header(scenario, source, chosen, seed)
         record = RunRecord.create_in(out, header)
-        report = play_drill(scenario, chosen, names, seed, staging, record, say)
+        report = play_drill(scenario, chosen, names, seed, staging, record, say, own)
     verdict = assess(record.folder)
     return DrillOutcome(RunRecord.open(record.folder), report, verdict)
 
 
 @contextmanager
-def staging_for(config: StagingConfig, folder: Path, say: Say) -> Iterator[Staging]:
-    """The staging that runs, when it was made from the same numbers; else one that ends with the block.
+def staging_for(config: StagingConfig, folder: Path, say: Say) -> Iterator[tuple[Staging, bool]]:
+    """The staging that runs, when it was made from the same numbers; else an own one (True), which ends with the block.
 
     Raises UsageError when another one runs.
     """
@@ -142,12 +142,12 @@ def staging_for(config: StagingConfig, folder: Path, say: Say) -> Iterator[Stagi
                 f"the staging in {folder} was brought up with other numbers than the scenario's: "
                 "take it down first (windtunnel staging down)"
             )
-        yield running
+        yield running, False
         return
     say("bringing the staging up")
     staging = EmbeddedStaging.up(config, folder, say)
     try:
-        yield staging
+        yield staging, True
     finally:
         say("taking the staging down")
         staging.down()
