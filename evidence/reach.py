@@ -7,10 +7,12 @@ on. The reach of a service is everything that depends on it, directly or not.
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import networkx as nx
+from typing import TYPE_CHECKING
 
 from scenarios.models import Function, Scenario
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 __all__ = ["Reach", "dependency_graph", "reach_of", "services_used", "stores_written"]
 
@@ -33,6 +35,8 @@ def dependency_graph(scenario: Scenario) -> nx.DiGraph:
     A function depends on the first service of its path, and each service of a path on the next,
     even where no call between them is listed.
     """
+    import networkx as nx  # takes a fifth of a second, which measuring does not need
+
     graph = nx.DiGraph()
     system = scenario.system
     for kind, names in (
@@ -81,6 +85,8 @@ def stores_written(scenario: Scenario, function: Function) -> tuple[str, ...]:
 
 def reach_of(scenario: Scenario, service: str) -> Reach:
     """What the service's misbehaviour could hit: its callers up to the functions, and what it writes."""
+    import networkx as nx
+
     system = scenario.system
     hit = [name for name, function in scenario.functions.items() if service in services_used(scenario, function)[0]]
     graph = dependency_graph(scenario)

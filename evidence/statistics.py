@@ -1,6 +1,7 @@
 """Small, exact statistics: every figure of a report comes with its interval.
 
-Confidence is 95 % throughout unless told otherwise.
+Confidence is 95 % throughout unless told otherwise. The distributions come from scipy.special: scipy.stats holds the
+same ones, but takes most of a second to import.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special
 
 from evidence.errors import JudgeError
 
@@ -46,14 +47,14 @@ def share_with_interval(hits: int, n: int, confidence: float = CONFIDENCE) -> Es
     if n < 1 or not 0 <= hits <= n:
         raise JudgeError(f"hits(={hits}) of n(={n}) must be 0 <= hits <= n with n >= 1")
     tail = (1.0 - confidence) / 2.0
-    low = 0.0 if hits == 0 else float(stats.beta.ppf(tail, hits, n - hits + 1))
-    high = 1.0 if hits == n else float(stats.beta.ppf(1.0 - tail, hits + 1, n - hits))
+    low = 0.0 if hits == 0 else float(special.betaincinv(hits, n - hits + 1, tail))
+    high = 1.0 if hits == n else float(special.betaincinv(hits + 1, n - hits, 1.0 - tail))
     return Estimate(hits / n, low, high, n)
 
 
 def wilson_interval(hits: float, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Wilson's score interval for a share (JASA 22, 1927)."""
-    z = float(stats.norm.ppf(0.5 + confidence / 2.0))
+    z = float(special.ndtri(0.5 + confidence / 2.0))
     share, square = hits / n, z * z / n
     centre = (share + square / 2.0) / (1.0 + square)
     half = z * math.sqrt(share * (1.0 - share) / n + square / (4.0 * n)) / (1.0 + square)
@@ -73,11 +74,11 @@ def quantile_with_interval(values: ArrayLike, quantile: float, confidence: float
         raise JudgeError("a quantile needs at least 1 value (got 0)")
     tail = (1.0 - confidence) / 2.0
     place = max(1, math.ceil(round(quantile * n, 9)))
-    # P(X_(r) > quantile) = P(B <= r - 1) for the low end, P(X_(s) < quantile) = P(B >= s) for the high.
-    low = int(stats.binom.ppf(tail, n, quantile))
-    while low > 0 and stats.binom.cdf(low - 1, n, quantile) > tail:
-        low -= 1
-    high = int(stats.binom.ppf(1.0 - tail, n, quantile)) + 1
+    # B counts the values at or below the true quantile: it is binomial(n, quantile), and below[k] = P(B <= k).
+    # The r-th value lies above the quantile when B <= r - 1, the s-th below it when B >= s.
+    below = special.bdtr(np.arange(n + 1), n, quantile)
+    low = int(np.searchsorted(below, tail, side="right"))
+    high = int(np.searchsorted(below, 1.0 - tail, side="left")) + 1
     return Estimate(
         value=float(ranked[place - 1]),
         low=-math.inf if low < 1 else float(ranked[low - 1]),
@@ -95,7 +96,7 @@ def mean_with_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> Est
     mean = float(data.mean())
     if n == 1:
         return Estimate(mean, -math.inf, math.inf, 1)
-    half = float(stats.t.ppf(0.5 + confidence / 2.0, n - 1) * data.std(ddof=1) / math.sqrt(n))
+    half = float(special.stdtrit(n - 1, 0.5 + confidence / 2.0) * data.std(ddof=1) / math.sqrt(n))
     return Estimate(mean, mean - half, mean + half, n)
 
 

@@ -1,0 +1,309 @@
+"""What reports say, as neutral tables: built here once, rendered as text, HTML or Markdown elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from evidence.assess import scenario_of
+from evidence.beside import Beside, BesideRow
+from evidence.comparison import Comparison, Difference, StrategyRow, compare
+from evidence.errors import JudgeError
+from evidence.events import Event
+from evidence.header import Header, World
+from evidence.measures import FunctionMeasure
+from evidence.reach import reach_of
+from evidence.record import RunRecord
+from evidence.report.table import Table, money, percent, seconds, share
+from evidence.statistics import Estimate
+from evidence.verdicts import Verdict
+from scenarios.models import Scenario
+
+__all__ = [
+    "RunContent",
+    "beside_table",
+    "checks_table",
+    "comparison_table",
+    "drill_table",
+    "events_table",
+    "facts_table",
+    "gather",
+    "reach_text",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class RunContent:
+    """A judged record, read once."""
+
+    record: RunRecord
+    scenario: Scenario
+    events: list[Event]
+    measures: list[FunctionMeasure]
+    verdict: Verdict
+
+    @property
+    def header(self) -> Header:
+        """The record's header."""
+        return self.record.header
+
+    def comparison(self) -> Comparison:
+        """The run's own strategy as a comparison of one."""
+        return compare(self.header.scenario.name, {self.header.strategy: self.measures})
+
+    def result_table(self) -> Table:
+        """The measures: of a drill one by one, of a simulation over its replications."""
+        if self.header.world is World.STAGING:
+            return drill_table(self.measures, self.header.resolution_s)
+        return comparison_table(self.comparison())
+
+
+def gather(folder: Path) -> RunContent:
+    """Read a judged record. Raises JudgeError when it has not been judged, RecordError when it cannot be read."""
+    record = RunRecord.open(folder)
+    found = record.verdict()
+    if found is None:
+        raise JudgeError(f"{folder}: has no verdict yet; assess it first")
+    return RunContent(
+        record=record,
+        scenario=scenario_of(record),
+        events=record.events(),
+        measures=record.measures() if record.has("measures") else [],
+        verdict=Verdict.from_json(found),
+    )
+
+
+def checks_table(verdict: Verdict) -> Table:
+    """Every check with its reason."""
+    return Table(
+        title="Checks",
+        headers=("verdict", "of", "reason"),
+        rows=tuple((check.status.value, check.subject, check.reason) for check in verdict.checks),
+        align="lll",
+        marks=tuple(check.status.value for check in verdict.checks),
+    )
+
+
+def drill_table(measures: Sequence[FunctionMeasure], resolution_s: float) -> Table:
+    """What one run measured: a row a function."""
+    return Table(
+        title="Measured",
+        headers=(
+            "function",
+            "RTO",
+            "objective",
+            "detect",
+            "decide",
+            "act",
+            "stabilise",
+            "RPO",
+            "lost writes",
+            "failed",
+            "cohorts hit",
+            "revenue lost",
+        ),
+        rows=tuple(
+            (
+                row.function,
+                seconds(row.rto_s, censored=row.rto_censored),
+                seconds(row.rto_objective_s),
+                *(seconds(part) for part in (row.detect_s, row.decide_s, row.act_s, row.stabilise_s)),
+                _rpo(row),
+                f"{row.lost_writes} of {row.acknowledged_writes}" if row.acknowledged_writes else "-",
+                f"{row.failed} of {row.requests} ({percent(row.failed_share)})",
+                ", ".join(row.cohorts_hit) or "none",
+                money(row.revenue_lost, row.currency),
+            )
+            for row in measures
+        ),
+        align="lrrrrrrrrrlr",
+        marks=tuple("pass" if row.met_rto and row.met_rpo is not False else "fail" for row in measures),
+        note=f"RTO is resolved to {resolution_s:g} s. Parts: of the longest episode; - without their event.",
+    )
+
+
+def _rpo(row: FunctionMeasure) -> str:
+    if row.rpo_s is None:
+        return "-"
+    if row.rpo_high_s is not None and row.rpo_high_s > row.rpo_s:
+        return f"{seconds(row.rpo_s)} [{row.rpo_s:.4g}, {row.rpo_high_s:.4g}]"
+    return seconds(row.rpo_s)
+
+
+def comparison_table(comparison: Comparison) -> Table:
+    """Strategies side by side, the best of each function first to name and the others against it."""
+    several = len({row.strategy for row in comparison.rows}) > 1
+    headers = (
+        "function",
+        "strategy",
+        "RTO met",
+        "RTO p50",
+        "RTO p95",
+        "RPO met",
+        "failed",
+        "revenue lost",
+        "rolled back",
+        "release takes",
+    )
+    rows = tuple((*_strategy_cells(row), *((_against_best(row),) if several else ())) for row in comparison.rows)
+    n = comparison.rows[0].replications if comparison.rows else 0
+    return Table(
+        title="Strategies compared" if several else "Predicted",
+        headers=(*headers, "against the best") if several else headers,
+        rows=rows,
+        align="llrrrrrrrr" + ("l" if several else ""),
+        marks=tuple("best" if row.best and several else "" for row in comparison.rows),
+        note=f"{n} replications. In brackets: 95 % Clopper-Pearson intervals. Failed, revenue and duration are means.",
+        grouped=True,
+    )
+
+
+def _strategy_cells(row: StrategyRow) -> tuple[str, ...]:
+    return (
+        row.function,
+        row.strategy,
+        _share(row.rto_attainment),
+        seconds(row.rto_p50_s.value),
+        seconds(row.rto_p95_s.value),
+        "-" if row.rpo_attainment is None else _share(row.rpo_attainment),
+        percent(row.failed_share.value) if row.failed_share else "-",
+        money(row.revenue_lost.value, row.currency) if row.revenue_lost else "-",
+        percent(row.rolled_back.value),
+        seconds(row.release_duration_s.value) if row.release_duration_s else "-",
+    )
+
+
+def _share(estimate: Estimate) -> str:
+    return share(estimate.value, estimate.low, estimate.high)
+
+
+def _against_best(row: StrategyRow) -> str:
+    if row.best:
+        return "best"
+    told = [each for each in row.differences if each.statement != "the data cannot tell"]
+    if not told:
+        return "the data cannot tell"
+    return "; ".join(_difference(each, row.currency) for each in told)
+
+
+def _difference(difference: Difference, currency: str | None) -> str:
+    value = difference.estimate.value
+    shown = {
+        "rto_attainment": lambda: f"RTO met {value * 100:+.1f} points",
+        "rto_s": lambda: f"RTO {value:+.2f} s",
+        "failed_share": lambda: f"failed {value * 100:+.2f} points",
+        "revenue_lost": lambda: f"revenue lost {value:+,.0f} {currency or ''}".rstrip(),
+    }[difference.measure]()
+    return f"{difference.statement}: {shown}"
+
+
+def beside_table(beside: Beside) -> Table:
+    """Predicted beside measured."""
+    defects = ", ".join(beside.defects) or "no defect"
+    note = (
+        f"Predicted: median [p5, p95] of the {beside.replications} of {beside.of_replications} replications with the "
+        f"drill's defects ({defects}). RTO is resolved to {beside.resolution_s:g} s."
+    )
+    if not beside.same_scenario:
+        note += " The two runs played different texts of the scenario."
+    return Table(
+        title="Predicted beside measured",
+        headers=("function", "measure", "predicted", "measured", "inside"),
+        rows=tuple(
+            (row.function or "all", row.measure, _predicted(row), _measured(row), _inside(row)) for row in beside.rows
+        ),
+        align="llrrl",
+        marks=tuple({True: "pass", False: "fail", None: ""}[row.inside] for row in beside.rows),
+        note=note,
+        grouped=True,
+    )
+
+
+def _shown(value: float | None, unit: str) -> str:
+    if unit == "s":
+        return seconds(value)
+    return percent(value) if unit == "%" else money(value, unit)
+
+
+def _predicted(row: BesideRow) -> str:
+    if row.unit == "names":
+        return row.predicted_text
+    if row.predicted is None or row.low is None or row.high is None:
+        return "-"
+    scale, digits = (100.0, 2) if row.unit == "%" else (1.0, 2 if row.unit == "s" else 0)
+    low, high = (_number(value * scale, digits) for value in (row.low, row.high))
+    return f"{_shown(row.predicted, row.unit)} [{low}, {high}]"
+
+
+def _number(value: float, digits: int) -> str:
+    text = f"{value:,.{digits}f}"
+    return text.rstrip("0").rstrip(".") if digits else text
+
+
+def _measured(row: BesideRow) -> str:
+    if row.unit == "names":
+        return row.measured_text
+    return ("> " if row.measured_censored else "") + _shown(row.measured, row.unit)
+
+
+def _inside(row: BesideRow) -> str:
+    return {True: "inside", False: "outside", None: "-"}[row.inside]
+
+
+def events_table(events: Sequence[Event], replication: int | None = None) -> Table:
+    """The timeline, of one replication where a number is given."""
+    chosen = [event for event in events if replication is None or event.replication == replication]
+    return Table(
+        title="Timeline",
+        headers=("time", "event", "what", "detail"),
+        rows=tuple((f"{event.time_s:.3f} s", str(event.kind), event.subject, _detail(event)) for event in chosen),
+        align="rlll",
+    )
+
+
+def _detail(event: Event) -> str:
+    parts = []
+    for key, value in event.detail.items():
+        if isinstance(value, float):
+            value = f"{value:.4g}"
+        elif isinstance(value, list | tuple):
+            value = ", ".join(str(each) for each in value) or "none"
+        elif isinstance(value, dict):
+            value = ", ".join(f"{name} {each}" for name, each in value.items())
+        parts.append(f"{key.replace('_', ' ')}: {value}")
+    return "; ".join(parts)
+
+
+def facts_table(header: Header) -> Table:
+    """Where the run came from."""
+    dirty = " (with changes)" if header.dirty else ""
+    rows = [
+        ("run", header.run_id),
+        ("world", header.world.value),
+        ("scenario", f"{header.scenario.name} ({header.scenario.digest[:19]}...)"),
+        ("strategy", header.strategy),
+        ("started", header.started_at),
+        ("replications", str(header.replications)),
+        ("seed", "-" if header.seed is None else str(header.seed)),
+        ("resolution", f"{header.resolution_s:g} s, in windows of {header.window_s:g} s"),
+        ("recovered after", f"{header.consecutive} consecutive good windows"),
+        ("commit", f"{header.commit}{dirty}" if header.commit else "not a checkout"),
+        ("host", ", ".join(f"{key} {value}" for key, value in header.host.items())),
+        ("command", " ".join(header.argv)),
+        ("versions", ", ".join(f"{name} {version}" for name, version in header.versions.items())),
+    ]
+    if header.load is not None:
+        validity = "valid" if header.load.valid else "invalid"
+        rows.append(("load", f"{validity}, dispatch lateness p99 {header.load.lateness_p99_s * 1e3:.2f} ms"))
+    return Table(title="Where this comes from", headers=("fact", "value"), rows=tuple(rows), align="ll")
+
+
+def reach_text(scenario: Scenario) -> str:
+    """What the changed service could hit, in one sentence."""
+    reach = reach_of(scenario, scenario.release.change.service)
+    parts = [f"{len(reach.functions)} of {len(scenario.functions)} functions ({', '.join(reach.functions) or 'none'})"]
+    parts.append(f"{reach.requests_per_s:g} requests/s, {reach.request_share:.0%} of the load".replace("%", " %"))
+    if reach.stores:
+        parts.append(f"what is stored in {', '.join(reach.stores)}")
+    return f"A bad {reach.service} can reach {'; '.join(parts)}."

@@ -1,0 +1,196 @@
+"""One self-contained HTML file: tables and figures in the page, nothing fetched, readable on a phone, light or dark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from evidence.beside import Beside, predicted_beside_measured
+from evidence.comparison import Comparison
+from evidence.events import EventKind
+from evidence.header import World
+from evidence.measures import FunctionMeasure
+from evidence.measuring import MeasurePlan
+from evidence.report.content import (
+    RunContent,
+    beside_table,
+    checks_table,
+    comparison_table,
+    events_table,
+    facts_table,
+    reach_text,
+)
+from evidence.report.drawing import svg_text
+from evidence.report.graph_figure import graph_figure
+from evidence.report.rto_figure import rto_figure
+from evidence.report.table import Table
+from evidence.report.timeline_figure import timeline_figure
+from evidence.tables import ClientCells
+
+__all__ = ["run_html", "side_by_side_html"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """A part of the page: a table, a figure, or both; `folded` parts open on demand."""
+
+    title: str
+    lead: str = ""
+    figure: Markup | None = None
+    table: Table | None = None
+    folded: bool = False
+
+
+def run_html(run: RunContent) -> str:
+    """The page of one run, a simulation or a drill."""
+    sections = []
+    if run.measures:
+        table = run.result_table()
+        sections.append(_Section(table.title, table=table))
+    if run.header.world is World.SIMULATION and run.measures:
+        sections.append(_rto_section({run.header.strategy: run.measures}))
+    sections += [_Section("Checks", table=checks_table(run.verdict)), *_timelines(run)]
+    sections.append(_graph_section(run, run))
+    sections.append(_facts(run))
+    return _page(run.header.scenario.name, [run], sections)
+
+
+def side_by_side_html(
+    simulation: RunContent,
+    drill: RunContent,
+    comparison: Comparison | None = None,
+    compared: Mapping[str, Sequence[FunctionMeasure]] | None = None,
+) -> str:
+    """The page of both worlds, prediction beside measurement first.
+
+    `comparison` and `compared`, the measures by strategy, add the strategies. Raises JudgeError as
+    predicted_beside_measured does.
+    """
+    beside: Beside = predicted_beside_measured(simulation.record, drill.record)
+    table = beside_table(beside)
+    sections = [_Section(table.title, table=table)]
+    if comparison is not None:
+        table = comparison_table(comparison)
+        sections.append(_Section(table.title, table=table))
+    curves = compared or {simulation.header.strategy: simulation.measures}
+    sections.append(_rto_section(curves, drill.measures))
+    sections += _timelines(drill)
+    sections.append(_graph_section(simulation, drill))
+    sections.append(_Section("Measured in the drill", table=drill.result_table()))
+    sections.append(_Section("Checks of the drill", table=checks_table(drill.verdict)))
+    sections.append(_Section("Checks of the simulation", table=checks_table(simulation.verdict)))
+    sections += _timelines(simulation, folded=True)
+    sections += [_facts(drill), _facts(simulation)]
+    return _page(simulation.header.scenario.name, [simulation, drill], sections)
+
+
+def _page(title: str, runs: Sequence[RunContent], sections: Sequence[_Section]) -> str:
+    environment = Environment(
+        loader=PackageLoader("evidence.report"),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    scenario = runs[0].scenario
+    return environment.get_template("report.html.j2").render(
+        title=title,
+        description=scenario.description,
+        change=scenario.release.change,
+        runs=[
+            {"world": run.header.world.value, "strategy": run.header.strategy, "status": run.verdict.status.value}
+            for run in runs
+        ],
+        reach=reach_text(scenario),
+        sources=scenario.sources,
+        sections=sections,
+    )
+
+
+def _drawn(figure: Figure, label: str) -> Markup:
+    # The SVG is ours, made by matplotlib from escaped text; it goes into the page as it is.
+    svg = svg_text(figure).replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+    return Markup(svg)  # noqa: S704
+
+
+def _rto_section(measures: Mapping[str, Sequence[FunctionMeasure]], drill: Sequence[FunctionMeasure] = ()) -> _Section:
+    return _Section(
+        "RTO against its objective",
+        lead="Share of replications that had recovered after so many seconds of impact. Triangles: not recovered when "
+        "the run ended, so the RTO is longer than that.",
+        figure=_drawn(rto_figure(measures, drill), "Distribution of the RTO by function"),
+    )
+
+
+def _timelines(run: RunContent, *, folded: bool = False) -> list[_Section]:
+    """The drill's timeline; of a simulation the worst replication that was kept, since it has most to show."""
+    header = run.header
+    if not header.timelines or not run.record.has("samples"):
+        return []
+    replication = header.timelines[0]
+    title = "Timeline of the drill"
+    if header.world is World.SIMULATION:
+        kept = [row for row in run.measures if row.replication in header.timelines]
+        replication = _worst(kept)
+        title = f"Timeline of replication {replication}, the worst of those kept"
+    plan = MeasurePlan.of(run.scenario, header.edges_s)
+    samples = run.record.samples().of_replication(replication)
+    cells = ClientCells.of(samples, plan.function_names, plan.resolution_s, len(plan.edges) + 1)
+    events = [event for event in run.events if event.replication == replication]
+    lead = (
+        f"Every value is that of the window of {header.window_s:g} s which ends there. Shaded: impact, from the cell "
+        f"that tipped a window to the start of {header.consecutive} good windows in a row."
+    )
+    figure = _drawn(timeline_figure(plan, events, cells), title)
+    shown = [event for event in events if event.kind not in (EventKind.LOAD_START, EventKind.LOAD_END)]
+    return [
+        _Section(title, lead=lead, figure=figure, folded=folded),
+        _Section(f"Events: {title[0].lower()}{title[1:]}", table=events_table(shown), folded=True),
+    ]
+
+
+def _worst(measures: Sequence[FunctionMeasure]) -> int:
+    longest = max(measures, key=lambda row: (row.rto_s, row.rto_censored, row.failed, -row.replication))
+    return longest.replication
+
+
+def _graph_section(simulation: RunContent, drill: RunContent) -> _Section:
+    """What was hit: in a drill by name, in a simulation by the share of replications."""
+    worlds = {run.header.world: run for run in (simulation, drill)}
+    hit: dict[str, list[str]] = {}
+    breached: dict[str, list[str]] = {}
+    for world, run in sorted(worlds.items()):
+        n = max(1, len({row.replication for row in run.measures}))
+        sick: dict[str, set[int]] = {}
+        for row in run.measures:
+            for name in row.services_unhealthy or ():
+                sick.setdefault(name, set()).add(row.replication)
+        bad = {
+            name: {row.replication for row in run.measures if row.function == name and row.episodes}
+            for name in run.scenario.functions
+        }
+        for found, into in ((sick, hit), (bad, breached)):
+            for name, numbers in found.items():
+                if numbers:
+                    into.setdefault(name, []).append(_hit_text(world, len(numbers) / n))
+    figure = graph_figure(
+        drill.scenario,
+        {name: ", ".join(texts) for name, texts in hit.items()},
+        {name: ", ".join(texts) for name, texts in breached.items()},
+    )
+    return _Section("Blast radius", lead=reach_text(drill.scenario), figure=_drawn(figure, "Dependency graph"))
+
+
+def _hit_text(world: World, share: float) -> str:
+    if world is World.STAGING:
+        return "drill"
+    return f"{share * 100:.2g} % of runs" if share < 0.995 else "all runs"
+
+
+def _facts(run: RunContent) -> _Section:
+    table = facts_table(run.header)
+    return _Section(f"{table.title}: {run.header.world.value}", table=table, folded=True)

@@ -1,0 +1,52 @@
+"""Reports as plain data for `--json`: no NaN or infinity, which JSON does not have."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from typing import Any
+
+from evidence.beside import Beside
+from evidence.comparison import Comparison
+from evidence.header import World
+from evidence.report.content import RunContent
+
+__all__ = ["run_json", "side_by_side_json"]
+
+
+def run_json(run: RunContent) -> dict[str, Any]:
+    """One run: of a drill its measures, of a simulation their summary (all rows are in measures.parquet)."""
+    header = run.header
+    found: dict[str, Any] = {
+        "run_id": header.run_id,
+        "folder": str(run.record.folder),
+        "scenario": header.scenario.name,
+        "world": header.world.value,
+        "strategy": header.strategy,
+        "seed": header.seed,
+        "replications": header.replications,
+        "resolution_s": header.resolution_s,
+        "commit": header.commit,
+        "verdict": run.verdict.to_json(),
+    }
+    if header.world is World.STAGING:
+        found["measures"] = [_finite(asdict(row)) for row in run.measures]
+    elif run.measures:
+        found["summary"] = run.comparison().to_json()["rows"]
+    return found
+
+
+def side_by_side_json(
+    simulation: RunContent, drill: RunContent, beside: Beside, comparison: Comparison | None = None
+) -> dict[str, Any]:
+    """Prediction beside measurement, and both runs."""
+    return {
+        "beside": beside.to_json(),
+        "comparison": None if comparison is None else comparison.to_json(),
+        "simulation": run_json(simulation),
+        "drill": run_json(drill),
+    }
+
+
+def _finite(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}

@@ -1,0 +1,43 @@
+"""Reports in Markdown, for pull requests and wikis."""
+
+from __future__ import annotations
+
+from evidence.beside import Beside
+from evidence.comparison import Comparison
+from evidence.report.content import (
+    RunContent,
+    beside_table,
+    checks_table,
+    comparison_table,
+    events_table,
+    facts_table,
+    reach_text,
+)
+
+__all__ = ["run_markdown", "side_by_side_markdown"]
+
+
+def run_markdown(run: RunContent) -> str:
+    """One run, with its timeline and where it came from."""
+    parts = [_title(run), reach_text(run.scenario)]
+    if run.measures:
+        parts.append(run.result_table().markdown())
+    parts.append(checks_table(run.verdict).markdown())
+    if run.header.timelines and run.events:
+        parts.append(events_table(run.events, run.header.timelines[0]).markdown())
+    return "\n\n".join([*parts, facts_table(run.header).markdown()]) + "\n"
+
+
+def side_by_side_markdown(
+    simulation: RunContent, drill: RunContent, beside: Beside, comparison: Comparison | None = None
+) -> str:
+    """Prediction and measurement first, then what each run says alone."""
+    parts = [f"# {simulation.header.scenario.name}", beside_table(beside).markdown()]
+    if comparison is not None:
+        parts.append(comparison_table(comparison).markdown())
+    return "\n\n".join(parts) + "\n\n" + run_markdown(drill) + "\n" + run_markdown(simulation)
+
+
+def _title(run: RunContent) -> str:
+    header = run.header
+    return f"# {header.scenario.name}, {header.strategy}, {header.world.value}: {run.verdict.status.value}"

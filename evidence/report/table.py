@@ -1,0 +1,101 @@
+"""One neutral table: built once, shown as text, Markdown or HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+__all__ = ["Table", "money", "percent", "seconds", "share"]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of texts under headers. `align` has l or r a column; `marks` one word a row (pass, fail, ... or "").
+
+    `note` stands below the table and says what its figures are. When `grouped`, rows with the same first cell
+    belong together, and only the first of them shows it.
+    """
+
+    title: str
+    headers: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    align: str
+    marks: tuple[str, ...] = ()
+    note: str = ""
+    grouped: bool = False
+
+    def text(self) -> str:
+        """Plain text, columns padded."""
+        rows = [self.headers, *self._grouped()]
+        widths = [max(len(row[column]) for row in rows) for column in range(len(self.headers))]
+        lines = ["  ".join(_pad(*each) for each in zip(row, widths, self.align, strict=True)).rstrip() for row in rows]
+        lines.insert(1, "  ".join("-" * width for width in widths))
+        lines = [self.title, "", *lines] if self.title else lines
+        return "\n".join([*lines, *(("", self.note) if self.note else ())])
+
+    def markdown(self) -> str:
+        """GitHub's table syntax; cells are escaped."""
+        rule = ["---:" if side == "r" else "---" for side in self.align]
+        lines = [_line([_escaped(cell) for cell in self.headers]), _line(rule)]
+        lines += [_line([_escaped(cell) for cell in row]) for row in self._grouped()]
+        head = [f"## {self.title}", ""] if self.title else []
+        return "\n".join([*head, *lines, *(("", _escaped(self.note)) if self.note else ())])
+
+    def _grouped(self) -> list[tuple[str, ...]]:
+        if not self.grouped:
+            return list(self.rows)
+        last, rows = None, []
+        for row in self.rows:
+            rows.append(("", *row[1:]) if row[0] == last else row)
+            last = row[0]
+        return rows
+
+    def html_rows(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Mark and cells of each row, first cells grouped as in text."""
+        marks = self.marks or ("",) * len(self.rows)
+        return list(zip(marks, self._grouped(), strict=True))
+
+
+def _pad(cell: str, width: int, side: str) -> str:
+    return cell.rjust(width) if side == "r" else cell.ljust(width)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _escaped(text: str) -> str:
+    for character in "\\`*_[]|<>":
+        text = text.replace(character, f"\\{character}")
+    return text.replace("\n", " ")
+
+
+def seconds(value: float | None, *, censored: bool = False) -> str:
+    """`12.5 s`, `> 12.5 s` when censored, `-` when there is none."""
+    if value is None:
+        return "-"
+    if value == float("inf"):
+        return "not recovered"
+    number = f"{value:.2f}".rstrip("0").rstrip(".")
+    return f"{'> ' if censored else ''}{number} s"
+
+
+def percent(value: float | None) -> str:
+    """`1.25 %`, as many digits as a small share needs."""
+    if value is None:
+        return "-"
+    if value in (0.0, 1.0):
+        return f"{value:.0%}".replace("%", " %")
+    return f"{value * 100:.3g} %" if value < 0.995 else f"{value * 100:.2f} %"
+
+
+def share(value: float, low: float, high: float) -> str:
+    """`91.2 % [90.0, 92.0]`."""
+    return f"{value * 100:.1f} % [{low * 100:.1f}, {high * 100:.1f}]"
+
+
+def money(value: float | None, currency: str | None) -> str:
+    """`16,500 EUR`."""
+    if value is None:
+        return "-"
+    return f"{value:,.0f} {currency or ''}".rstrip()

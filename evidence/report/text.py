@@ -1,0 +1,29 @@
+"""Reports for a terminal: plain strings, no colours, no box characters."""
+
+from __future__ import annotations
+
+from evidence.beside import Beside
+from evidence.comparison import Comparison
+from evidence.report.content import RunContent, beside_table, checks_table, comparison_table, reach_text
+
+__all__ = ["beside_text", "comparison_text", "run_text"]
+
+
+def run_text(run: RunContent) -> str:
+    """One run: verdict, measures, checks."""
+    parts = [f"{run.header.scenario.name}, {run.header.strategy}, {run.header.world.value}: {run.verdict.status.value}"]
+    if run.measures:
+        parts.append(run.result_table().text())
+    if run.verdict.checks:
+        parts.append(checks_table(run.verdict).text())
+    return "\n\n".join([*parts, reach_text(run.scenario)]) + "\n"
+
+
+def comparison_text(comparison: Comparison) -> str:
+    """Strategies side by side."""
+    return comparison_table(comparison).text() + "\n"
+
+
+def beside_text(beside: Beside) -> str:
+    """Predicted beside measured."""
+    return beside_table(beside).text() + "\n"
