@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import shutil
 import signal
 from collections import Counter
@@ -10,14 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
 from chaos.errors import StagingAlreadyUp, StagingError, StagingNotUp, StagingUnclean
 from chaos.staging import postgres, processes
 from chaos.staging.config import CLIENT, Defect, StagingConfig
 from chaos.staging.envoy import EnvoyClient, EnvoyStats
 from chaos.staging.envoy_config import STAGING_LISTENER
 from chaos.staging.locks import FileLock
+from chaos.staging.loopback import call
 from chaos.staging.paths import state_dir_default
 from chaos.staging.ports import LOOPBACK
 from chaos.staging.processes import ProcessId
@@ -28,7 +29,6 @@ from chaos.staging.state import Replica, State, StateFile
 from chaos.staging.toxiproxy import ToxiproxyClient
 
 DEPLOY_TIMEOUT_S = 30.0
-MARKER_TIMEOUT_S = 5.0
 STOP_LADDER = ((signal.SIGTERM, 3.0), (signal.SIGKILL, 5.0))
 
 
@@ -103,12 +103,14 @@ class Staging:
 
     def marker(self) -> str:
         """The token that the staging serves now. Raises StagingError."""
+        port = self.state().ports[f"listen:{STAGING_LISTENER}"]
         try:
-            response = httpx.get(self.marker_url(), timeout=MARKER_TIMEOUT_S, trust_env=False)
-            response.raise_for_status()
-            return str(response.json()["id"])
-        except (httpx.HTTPError, ValueError, KeyError) as error:
+            status, text = call("GET", port, MARKER_PATH)
+            if status == 200:
+                return str(json.loads(text)["id"])
+        except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
             raise StagingError(f"no marker at {self.marker_url()}: {error}") from error
+        raise StagingError(f"no marker at {self.marker_url()}: status(={status}) must be 200")
 
     def running(self, service: str, version: str | None = None) -> list[Replica]:
         """Replicas whose process runs."""

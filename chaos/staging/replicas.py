@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
@@ -12,21 +13,19 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from chaos.errors import ComponentFailed, NotSettled, StagingError
 from chaos.staging import postgres, processes
 from chaos.staging.config import CALLS, STORE, Defect
 from chaos.staging.envoy import EnvoyClient
 from chaos.staging.envoy_config import write_endpoints
 from chaos.staging.locks import FileLock
+from chaos.staging.loopback import call
 from chaos.staging.paths import write_atomically
-from chaos.staging.ports import LOOPBACK, listening_socket
+from chaos.staging.ports import listening_socket
 from chaos.staging.shop.app import DEFECTS_PATH
 from chaos.staging.state import Replica, StateFile
 
 POLL_S = 0.05
-ADMIN_TIMEOUT_S = 5.0
 DEATHS_MAX = 3
 DRAIN_LADDER = ((signal.SIGTERM, 8.0), (signal.SIGKILL, 5.0))
 SETUP_FILE = "shop.json"
@@ -241,13 +240,15 @@ class Replicas:
         return replica
 
     def _admin(self, replica: Replica, method: str, body: Any) -> Any:
-        url = f"http://{LOOPBACK}:{replica.port}{DEFECTS_PATH}"
+        where = f"{method} {DEFECTS_PATH} of {replica.service} {replica.version} #{replica.index}"
+        sent = json.dumps(body).encode() if method == "PUT" else b""
         try:
-            response = httpx.request(method, url, json=body, timeout=ADMIN_TIMEOUT_S, trust_env=False)
-            response.raise_for_status()
-        except httpx.HTTPError as error:
-            raise StagingError(f"{method} {url} ({replica.service} {replica.version}): {error}") from error
-        return response.json()
+            status, text = call(method, replica.port, DEFECTS_PATH, sent)
+        except (OSError, http.client.HTTPException) as error:
+            raise StagingError(f"{where}: {error}") from error
+        if status != 200:
+            raise StagingError(f"{where}: status(={status}) must be 200: {text}")
+        return json.loads(text)
 
     def _check(self, service: str, version: str | None) -> None:
         services = self._file.read().config.services
