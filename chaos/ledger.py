@@ -91,9 +91,7 @@ def looked_up(ledger: Ledger, store: str, read: FinalRead) -> Ledger:
 
 def done_against_the_odds(ledger: Ledger) -> list[str]:
     """Writes called failed that are there all the same: a fault of the harness, or of the store."""
-    return [
-        str(name) for name in ledger.write_id[(ledger.outcome == "failed") & (ledger.found == 1)]
-    ]
+    return [str(name) for name in ledger.write_id[(ledger.outcome == "failed") & (ledger.found == 1)]]
 
 
 def final_read(
@@ -108,9 +106,7 @@ def final_read(
     Raises LedgerError when the store cannot be read within the timeouts.
     """
     table = table or StoreTable()
-    options = (
-        f"-c statement_timeout={STATEMENT_TIMEOUT_S * 1000} -c default_transaction_read_only=on"
-    )
+    options = f"-c statement_timeout={STATEMENT_TIMEOUT_S * 1000} -c default_transaction_read_only=on"
     try:
         with psycopg.connect(dsn, connect_timeout=CONNECT_TIMEOUT_S, options=options) as connection:
             counts = dict(_counts(connection, list(ids), table))
@@ -121,18 +117,14 @@ def final_read(
     return FinalRead(frozenset(counts), duplicates, strangers)
 
 
-def _counts(
-    connection: psycopg.Connection, ids: list[str], table: StoreTable
-) -> list[tuple[str, int]]:
-    query = sql.SQL(
-        "SELECT {id}::text, count(*) FROM {table} WHERE {id}::text = ANY(%s) GROUP BY 1"
-    ).format(id=sql.Identifier(table.id_column), table=sql.Identifier(table.name))
+def _counts(connection: psycopg.Connection, ids: list[str], table: StoreTable) -> list[tuple[str, int]]:
+    query = sql.SQL("SELECT {id}::text, count(*) FROM {table} WHERE {id}::text = ANY(%s) GROUP BY 1").format(
+        id=sql.Identifier(table.id_column), table=sql.Identifier(table.name)
+    )
     return [(str(name), int(count)) for name, count in connection.execute(query, (ids,)).fetchall()]
 
 
-def _strangers(
-    connection: psycopg.Connection, ids: list[str], table: StoreTable, since: datetime
-) -> tuple[str, ...]:
+def _strangers(connection: psycopg.Connection, ids: list[str], table: StoreTable, since: datetime) -> tuple[str, ...]:
     query = sql.SQL(
         "SELECT {id}::text FROM {table} WHERE {created} >= %s"
         " AND NOT EXISTS (SELECT 1 FROM unnest(%s::text[]) known WHERE known = {id}::text)"

@@ -2,6 +2,5 @@
 
 `plan` says what to send, `schedule` turns it into intended send times, `target` refuses everything
 that is not loopback, `locustfile` sends (in a child process), `run` starts, follows and stops that
-child, `raw` holds one sample a request, `rows` turns samples into the run record's client rows and
-`live` into observations while the load still runs.
+child, `raw` holds one sample a request and `rows` turns samples into the run record's client rows.
 """

@@ -203,7 +203,7 @@ class Load:
     def drain(self) -> None:
         """Wait for answers as long as the plan says, then record the rest as unfinished."""
         deadline_s = time.monotonic() + self.plan.drain_s
-        while self.under_way and not self.aborted and time.monotonic() < deadline_s:
+        while len(self.requests) and not self.aborted and time.monotonic() < deadline_s:
             self.requests.join(timeout=min(LOOK_UP_EVERY_S, self.plan.drain_s))
         for meta in list(self.under_way.values()):
             self.row(meta, None, 0, "unfinished", "", "unfinished at the end")

@@ -21,7 +21,6 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
-import psutil
 
 import chaos
 from chaos.load.errors import LoadFailed
@@ -90,13 +89,6 @@ class LoadRun:
     def pid(self) -> int:
         """The child's process id."""
         return self._child.pid
-
-    def identity(self) -> tuple[int, float]:
-        """Process id and creation time, so that a watchdog never stops another process."""
-        try:
-            return self.pid, psutil.Process(self.pid).create_time()
-        except psutil.NoSuchProcess as error:
-            raise LoadFailed(f"load child {self.pid} is gone") from error
 
     @property
     def running(self) -> bool:

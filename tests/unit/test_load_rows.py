@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from chaos.load.errors import RawUnreadable
-from chaos.load.live import LiveWindow
 from chaos.load.plan import FunctionLoad, LoadPlan
 from chaos.load.raw import COLUMNS, SCHEMA, RawReader, RawSamples, never_reported
-from chaos.load.rows import client_rows, service_rows, version_of
+from chaos.load.rows import client_rows
 from chaos.load.schedule import draw
 
 EDGES_S = np.array([0.01, 0.1, 1.0])
@@ -81,38 +80,10 @@ def test_rows_are_per_function_and_cohort_and_lose_nothing() -> None:
     assert len(set(key)) == len(key)
 
 
-def test_service_rows_follow_the_version_that_the_answer_names() -> None:
-    answers = raw(
-        row(0.0, 0.30, version="edge=1,checkout=2.3"),
-        row(0.0, 0.31, "error", version="edge=1,checkout=2.4", status=500),
-        row(0.0, 0.32, "error", version="edge=1", status=504),
-        row(0.0, None, "unfinished"),
-    )
-    assert version_of(answers, "checkout").tolist() == ["2.3", "2.4", "", ""]
-    samples = service_rows(answers, "checkout", EDGES_S, 0.25)
-    assert samples.version.tolist() == ["2.3", "2.4"]
-    assert samples.window_start_s.tolist() == [0.25, 0.25]
-    assert samples.failed_error.tolist() == [0, 1]
-
-
 def test_no_requests_no_rows() -> None:
     samples = client_rows(raw(), EDGES_S, 0.25)
     assert len(samples) == 0
     assert samples.latency.shape == (0, 4)
-
-
-def test_the_live_window_sees_what_ended_within_it_and_forgets_the_rest() -> None:
-    live = LiveWindow(EDGES_S, span_s=10.0)
-    live.add(raw(row(0.0, 1.0, version="checkout=2.3"), row(0.0, 2.0, "error", version="checkout=2.4")))
-    live.add(raw(row(2.5, 3.0, version="checkout=2.4"), row(2.9, None, "unfinished")))
-    seen = live.observe(3.0, 2.0)
-    assert (seen.requests, seen.errors) == (2, 1)
-    assert seen.histogram.tolist() == [0, 0, 1, 0]
-    new = live.observe(3.0, 10.0, service="checkout", version="2.4")
-    assert (new.requests, new.errors) == (2, 1)
-    assert live.observe(3.0, 10.0, function="order").requests == 0
-    live.add(raw(row(20.0, 20.1)))
-    assert live.observe(20.1, 30.0).requests == 1
 
 
 def test_a_growing_file_is_read_from_where_it_stopped_and_a_torn_line_waits(tmp_path: Path) -> None:
