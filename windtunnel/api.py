@@ -12,9 +12,11 @@ from evidence.beside import predicted_beside_measured
 from evidence.record import RunRecord
 from scenarios.loading import load
 from windtunnel.drilling import drill, drill_plan
+from windtunnel.reporting import Format, report
 from windtunnel.simulating import compare, simulate
 
 __all__ = [
+    "Format",
     "RunRecord",
     "assess",
     "compare",
@@ -22,5 +24,6 @@ __all__ = [
     "drill_plan",
     "load",
     "predicted_beside_measured",
+    "report",
     "simulate",
 ]

@@ -14,6 +14,8 @@ from windtunnel.cli.exits import ExitCode
 
 Run = Callable[..., Any]
 COMMANDS = [
+    "demo",
+    "report",
     "scenario",
     "schema",
     "simulate",
@@ -22,6 +24,7 @@ COMMANDS = [
     "drill",
     "undo",
     "assess",
+    "check",
     "doctor",
 ]
 

@@ -1,18 +1,25 @@
-"""``windtunnel assess``: judge a stored run again."""
+"""``windtunnel assess`` and ``windtunnel report``: stored runs, judged again and shown."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from windtunnel.cli.options import JsonOption, RunArgument
+from windtunnel.cli.output import emit_text
 from windtunnel.cli.verdict import emit_judged
 
 __all__ = ["add_to"]
+
+_FORMATS = "html, text, markdown, junit or json"
 
 
 def add_to(app: typer.Typer) -> None:
     """Add this group's commands to the root."""
     app.command("assess")(assess)
+    app.command("report")(report)
 
 
 def assess(run: RunArgument, as_json: JsonOption = False) -> None:
@@ -23,3 +30,36 @@ def assess(run: RunArgument, as_json: JsonOption = False) -> None:
     verdict = judge_again(run)
     emit_judged(RunRecord.open(run), verdict, as_json=as_json)
     raise typer.Exit(verdict.exit_code)
+
+
+def report(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="One run; or a simulation and a drill, side by side."),
+    ],
+    form: Annotated[str, typer.Option("--format", help=f"{_FORMATS}.")] = "html",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", help="File; else RUN/report.html for HTML, stdout for others."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the report of judged runs."""
+    from windtunnel.errors import UsageError
+    from windtunnel.reporting import Format
+    from windtunnel.reporting import report as render
+
+    if form not in set(Format):
+        raise UsageError(f"--format(={form}) must be {_FORMATS}")
+    chosen = Format.JSON if as_json else Format(form)
+    text = render(runs, chosen)
+    if output is None and chosen is Format.HTML:
+        output = runs[0] / "report.html"
+    if output is None:
+        emit_text(text)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--output(={output}) cannot be written: {error.strerror}") from error
+    emit_text(f"report: {output}")

@@ -10,6 +10,7 @@ import typer
 __all__ = [
     "JsonOption",
     "OutOption",
+    "ReplicationsOption",
     "RunArgument",
     "ScenarioArgument",
     "SeedOption",
@@ -19,6 +20,9 @@ __all__ = [
 ScenarioArgument = Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario file, or a name in the library.")]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run record: the folder that a run wrote.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+ReplicationsOption = Annotated[
+    int, typer.Option("--replications", "-n", min=1, help="How often the release is played.")
+]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random stream.")]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder under which the run record is written.")]
 StateOption = Annotated[

@@ -7,16 +7,19 @@ from typing import Annotated
 
 import typer
 
-from windtunnel.cli.options import JsonOption, OutOption, ScenarioArgument, SeedOption
+from windtunnel.cli.options import (
+    JsonOption,
+    OutOption,
+    ReplicationsOption,
+    ScenarioArgument,
+    SeedOption,
+)
 from windtunnel.cli.output import emit_json, emit_text
 from windtunnel.cli.progress import counted
 from windtunnel.cli.verdict import emit_judged
 
 __all__ = ["add_to"]
 
-ReplicationsOption = Annotated[
-    int, typer.Option("--replications", "-n", min=1, help="How often the release is played.")
-]
 ProcessesOption = Annotated[
     int | None,
     typer.Option("--processes", min=1, help="Else as many as pay; the answer is the same."),
@@ -95,4 +98,7 @@ def compare(
     if as_json:
         emit_json({**outcome.comparison.to_json(), "seed": seed, "records": records})
     else:
-        emit_text("\n".join(f"{kind}: {folder}" for kind, folder in records.items()))
+        from evidence.report.text import comparison_text
+
+        emit_text(comparison_text(outcome.comparison))
+        emit_text("\n".join(f"record of {kind}: {folder}" for kind, folder in records.items()))

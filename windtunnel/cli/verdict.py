@@ -25,5 +25,8 @@ def emit_judged(record: RunRecord, verdict: Verdict, *, as_json: bool, **extra: 
         document = {"record": str(record.folder), "verdict": verdict.to_json(), **extra}
         emit_json({**document, "exit_code": verdict.exit_code})
     else:
-        emit_text(verdict_text(verdict))
+        from evidence.report.content import gather
+        from evidence.report.text import run_text
+
+        emit_text(run_text(gather(record.folder)))
         emit_text(f"record: {record.folder}")

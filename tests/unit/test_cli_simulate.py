@@ -1,0 +1,58 @@
+"""``windtunnel simulate|compare|check|assess`` on a small run: one document, one record, one verdict."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from windtunnel.cli.exits import ExitCode
+
+Run = Callable[..., Any]
+CODES = {"pass": 0, "fail": 1, "inconclusive": 3, "error": 4}
+
+
+def test_simulate_writes_a_record_that_assess_judges_alike(windtunnel: Run, tmp_path: Path) -> None:
+    result = windtunnel("simulate", "shop-release", "-n", "3", "--out", str(tmp_path), "--json")
+    document = json.loads(result.out)
+    assert result.code == CODES[document["verdict"]["status"]] == document["exit_code"]
+    assert Path(document["record"]).parent == tmp_path
+    again = windtunnel("assess", document["record"], "--json")
+    assert json.loads(again.out)["verdict"] == document["verdict"]
+    assert again.code == result.code
+
+
+def test_compare_names_every_strategy_and_its_record(windtunnel: Run, tmp_path: Path) -> None:
+    result = windtunnel(
+        "compare", "shop-release", "-n", "2", "--strategies", "canary,recreate",
+        "--out", str(tmp_path), "--json",
+    )  # fmt: skip
+    assert result.code == 0
+    document = json.loads(result.out)
+    assert list(document["records"]) == ["canary", "recreate"]
+    assert {row["strategy"] for row in document["rows"]} == {"canary", "recreate"}
+
+
+def test_check_ends_in_the_worst_verdict(windtunnel: Run, tmp_path: Path) -> None:
+    result = windtunnel("check", "shop-release", "-n", "2", "--out", str(tmp_path), "--json")
+    document = json.loads(result.out)
+    assert result.code == CODES[document["status"]] == document["exit_code"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["simulate", "shop-release", "--strategy", "sideways"],
+        ["simulate", "shop-release", "--defect", "typo"],
+        ["simulate", "shop-release", "-n", "0"],
+        ["compare", "shop-release", "--strategies", "canary,canary"],
+        ["compare", "shop-release", "--strategies", ""],
+        ["check", "shop-release", "no-such-scenario"],
+    ],
+)
+def test_bad_input_is_2_and_writes_no_record(arguments: list[str], windtunnel: Run, tmp_path: Path) -> None:
+    result = windtunnel(*arguments, "--out", str(tmp_path))
+    assert (result.code, result.out) == (ExitCode.USAGE, "")
+    assert "Traceback" not in result.err
+    assert list(tmp_path.iterdir()) == []

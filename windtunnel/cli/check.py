@@ -1,0 +1,40 @@
+"""``windtunnel check``: scenarios as regression tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from windtunnel.cli.options import JsonOption, OutOption, ReplicationsOption, SeedOption
+from windtunnel.cli.output import emit_json, emit_text, say
+from windtunnel.cli.verdict import verdict_text
+
+__all__ = ["add_to"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this group's commands to the root."""
+    app.command("check")(check)
+
+
+def check(
+    scenarios: Annotated[list[str], typer.Argument(help="Files, or names in the library.")],
+    replications: ReplicationsOption = 200,
+    seed: SeedOption = 1,
+    out: OutOption = Path("runs"),
+    as_json: JsonOption = False,
+) -> None:
+    """Simulate each scenario and judge its expectations; the exit code is that of the worst verdict."""
+    from windtunnel.checking import check as check_all
+
+    outcomes = check_all(scenarios, replications=replications, seed=seed, out=out, say=say)
+    worst = max((outcome.verdict for outcome in outcomes), key=lambda each: each.status.rank)
+    if as_json:
+        checked = [{"record": str(outcome.record.folder), "verdict": outcome.verdict.to_json()} for outcome in outcomes]
+        emit_json({"checked": checked, "status": worst.status.value, "exit_code": worst.exit_code})
+    else:
+        for outcome in outcomes:
+            emit_text(f"{outcome.record.header.scenario.name}\n{verdict_text(outcome.verdict)}\n")
+    raise typer.Exit(worst.exit_code)

@@ -1,0 +1,112 @@
+"""Reports of stored runs: one run, or a simulation and a drill of the same release side by side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from pathlib import Path
+
+from evidence.beside import predicted_beside_measured
+from evidence.header import World
+from evidence.report.content import RunContent, gather
+from windtunnel.errors import UsageError
+
+__all__ = ["Format", "report"]
+
+
+class Format(StrEnum):
+    """What a report is written as."""
+
+    HTML = "html"
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    JUNIT = "junit"
+    JSON = "json"
+
+
+def report(folders: Sequence[Path], format: Format) -> str:  # noqa: A002 - the field's word
+    """The report of one judged run, or of a simulation and a drill, in either order, side by side.
+
+    JUnit takes any number of runs. Raises UsageError for another combination, EvidenceError for records that
+    cannot be read, are not judged or do not belong together.
+    """
+    runs = [gather(folder) for folder in folders]
+    if format is Format.JUNIT:
+        from evidence.report.junit import junit_xml
+
+        return junit_xml(runs)
+    if len(runs) == 1:
+        return _RENDER_ONE[format](runs[0])
+    worlds = {run.header.world: run for run in runs}
+    if len(runs) != 2 or set(worlds) != {World.SIMULATION, World.STAGING}:
+        found = ", ".join(run.header.world.value for run in runs)
+        raise UsageError(f"runs(={found}) must be one run, or one simulation and one drill (staging)")
+    return _RENDER_BOTH[format](worlds[World.SIMULATION], worlds[World.STAGING])
+
+
+def _html(run: RunContent) -> str:
+    from evidence.report.html import run_html
+
+    return run_html(run)
+
+
+def _text(run: RunContent) -> str:
+    from evidence.report.text import run_text
+
+    return run_text(run)
+
+
+def _markdown(run: RunContent) -> str:
+    from evidence.report.markdown import run_markdown
+
+    return run_markdown(run)
+
+
+def _json(run: RunContent) -> str:
+    from evidence.report.json_report import run_json
+
+    return json.dumps(run_json(run), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _html_of_both(simulation: RunContent, drill: RunContent) -> str:
+    from evidence.report.html import side_by_side_html
+
+    return side_by_side_html(simulation, drill)
+
+
+def _text_of_both(simulation: RunContent, drill: RunContent) -> str:
+    from evidence.report.text import beside_text
+
+    beside = predicted_beside_measured(simulation.record, drill.record)
+    return f"{beside_text(beside)}\n{_text(drill)}\n{_text(simulation)}"
+
+
+def _markdown_of_both(simulation: RunContent, drill: RunContent) -> str:
+    from evidence.report.markdown import side_by_side_markdown
+
+    beside = predicted_beside_measured(simulation.record, drill.record)
+    return side_by_side_markdown(simulation, drill, beside)
+
+
+def _json_of_both(simulation: RunContent, drill: RunContent) -> str:
+    from evidence.report.json_report import side_by_side_json
+
+    beside = predicted_beside_measured(simulation.record, drill.record)
+    document = side_by_side_json(simulation, drill, beside)
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+# The renderers import what they need, so that a text costs no figures.
+_RENDER_ONE: dict[Format, Callable[[RunContent], str]] = {
+    Format.HTML: _html,
+    Format.TEXT: _text,
+    Format.MARKDOWN: _markdown,
+    Format.JSON: _json,
+}
+_RENDER_BOTH: dict[Format, Callable[[RunContent, RunContent], str]] = {
+    Format.HTML: _html_of_both,
+    Format.TEXT: _text_of_both,
+    Format.MARKDOWN: _markdown_of_both,
+    Format.JSON: _json_of_both,
+}
