@@ -11,7 +11,7 @@ A service row is `first_row(station, function) + version * cohorts + cohort`; it
     4+ successful answers by latency bin (failed ones have no latency in the histogram)
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -163,14 +163,13 @@ RECORDS: dict[str, np.dtype[np.void]] = {
 
 def empty_state() -> State:
     """A state without anything in it, to tell the compiler the types."""
-    two_axes = ("timers", "effects", "rate_until", "rate", "cohort_upto")
-    plain: dict[str, type[np.generic]] = {
-        "rate_until": np.float64, "rate": np.float64, "cohort_upto": np.float64, "ready": np.int64,
-        "keys": np.uint64, "edges": np.float64, "bin_start": np.int64, "scale": np.float64,
-        "scratch": np.int64,
+    axes = dict.fromkeys(("timers", "effects", "rate_until", "rate", "cohort_upto"), 2)
+    axes |= {"client": 3, "service": 3}
+    plain: dict[str, np.dtype[Any]] = {
+        name: np.dtype(code)
+        for name, code in {
+            "rate_until": "f8", "rate": "f8", "cohort_upto": "f8", "ready": "i8", "keys": "u8", "client": "i4",
+            "service": "i4", "edges": "f8", "bin_start": "i8", "scale": "f8", "scratch": "i8",
+        }.items()
     }  # fmt: skip
-    arrays: dict[str, np.ndarray] = {
-        name: np.zeros((0, 0) if name in two_axes else 0, dtype) for name, dtype in {**RECORDS, **plain}.items()
-    }
-    tables = {name: np.zeros((0, 0, 0), np.int32) for name in ("client", "service")}
-    return State(**arrays, **tables)
+    return State(**{name: np.zeros((0,) * axes.get(name, 1), dtype) for name, dtype in {**RECORDS, **plain}.items()})

@@ -92,7 +92,7 @@ class Node:
     children: tuple["Node", ...] = ()
 
     def walk(self) -> Iterator["Node"]:
-        """This node and all below, in preorder."""
+        """The node and all below, in preorder."""
         yield self
         for child in self.children:
             yield from child.walk()
@@ -115,8 +115,10 @@ class Function:
 
 @dataclass(frozen=True)
 class Network:
-    """The whole. `edges_s` are the rising upper edges of the latency bins: bin i holds edges[i-1] < x <= edges[i],
-    the last bin everything above. `cells` windows of `resolution_s` each are recorded, so the horizon is their product.
+    """The whole, and how it is recorded.
+
+    `edges_s` are the rising upper edges of the latency bins: bin i holds edges[i-1] < x <= edges[i], the last bin
+    everything above. `cells` windows of `resolution_s` each are recorded, so the horizon is their product.
     """
 
     stations: tuple[Station, ...]

@@ -23,7 +23,7 @@ _SHIFT = np.int64(PARTS_SHIFT)
 
 
 @inlined
-def cell_of(s: State, t: float) -> int:
+def cell_of(s: State, t: float) -> Any:
     """The cell that holds a time."""
     return min(np.int64(t * s.scale[0]), len(s.client) - 1)
 

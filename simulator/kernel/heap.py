@@ -7,7 +7,6 @@ heap.
 
 from typing import Any
 
-
 from simulator.kernel.inline import inlined
 from simulator.layout import State
 

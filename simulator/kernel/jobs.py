@@ -149,9 +149,8 @@ def choose_version(s: State, station: Any, key: np.uint64) -> int:
 def enter(s: State, slot: int, station: Any, now: float) -> int:
     """The job reaches its station: into a worker, into the queue, or away. Returns the outcome when away, else 0."""
     job = s.jobs[slot]
-    if station["error_share"] > 0:
-        if unit(mix(job["key"] + s.keys[_FAULT])) < station["error_share"]:
-            return ERROR
+    if station["error_share"] > 0 and unit(mix(job["key"] + s.keys[_FAULT])) < station["error_share"]:
+        return ERROR
     version = s.versions[job["version_row"]]
     if version["ready_n"] == 0:
         return REFUSED

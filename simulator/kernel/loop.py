@@ -13,10 +13,9 @@ import math
 from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numba import float64, int64, njit, types, typeof
+from numba import float64, int64, njit, typeof, types
 
 from simulator import draws, layout
 from simulator.draws import Stream, mix, nth, unit
@@ -178,9 +177,8 @@ def finish_work(s: State, slot: int, now: float) -> tuple[int, int]:
         release(s, job["replica"], now)
     job["state"] = WAITING
     effect = s.effects[job["version_row"], job["cohort"]]
-    if effect["error"] > 0:
-        if unit(mix(job["key"] + s.keys[_DEFECT])) < effect["error"]:
-            return CONCLUDE, ERROR
+    if effect["error"] > 0 and unit(mix(job["key"] + s.keys[_DEFECT])) < effect["error"]:
+        return CONCLUDE, ERROR
     if node["writes"] != 0:
         job["stored"] = 1
         if job["caller_row"] >= 0:
@@ -373,7 +371,9 @@ def _source_number() -> int:
 
 
 def _compile(source_number: int) -> Callable[[State, float, int], tuple[int, int]]:
-    """Numba's disk cache notices changes of this file only, and of values that the function closes over. So that a
+    """The compiled entry point.
+
+    Numba's disk cache notices changes of this file only, and of values that the function closes over. So that a
     changed helper is never run in its old form, the entry closes over a digest of all of them.
     """
 

@@ -18,9 +18,10 @@ NEVER = 2**62
 
 @dataclass(frozen=True)
 class Defect:
-    """What is wrong with a version: `error_ratio` of its jobs answer an error after their own work, which takes
-    `latency_factor` times as long plus `latency_add_s`; `lost_write_ratio` of its writes are acknowledged but not
-    stored. On one `cohort`, or on all (-1).
+    """What is wrong with a version.
+
+    `error_ratio` of its jobs answer an error after their own work, which takes `latency_factor` times as long plus
+    `latency_add_s`; `lost_write_ratio` of its writes are acknowledged but not stored. On one `cohort`, or on all (-1).
     """
 
     error_ratio: float = 0.0
@@ -28,6 +29,15 @@ class Defect:
     latency_add_s: float = 0.0
     lost_write_ratio: float = 0.0
     cohort: int = -1
+
+    def __post_init__(self) -> None:
+        """Raise NetworkError for a ratio, factor or time out of range."""
+        for name in ("error_ratio", "lost_write_ratio"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise NetworkError(f"{name}(={getattr(self, name)}) must be in 0..1.")
+        for name in ("latency_factor", "latency_add_s"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise NetworkError(f"{name}(={getattr(self, name)}) must be finite and >= 0.")
 
 
 @dataclass(frozen=True)
@@ -123,8 +133,9 @@ class DataPlane:
         record["only_version"] = first + used[0] if len(used) == 1 else -1
 
     def set_defects(self, station: int, version: int, defects: Iterable[Defect]) -> None:
-        """Make these the defects of a version, all active. Independent of each other: errors and losses combine as
-        1 - (1-a)(1-b), factors multiply, additions add up.
+        """Make these the defects of a version, all active.
+
+        Independent of each other: errors and losses combine as 1 - (1-a)(1-b), factors multiply, additions add up.
         """
         effects = self._state.effects[self._version_row(station, version)]
         effects["error"], effects["factor"], effects["add_s"], effects["lost"] = 0.0, 1.0, 0.0, 0.0
@@ -152,8 +163,9 @@ class DataPlane:
         self._state.stations[station]["error_share"] = share
 
     def set_cut(self, call: int, cut: bool) -> None:
-        """Cut or restore a call. A cut refuses new calls, and ends those under way: their callers hear it at once,
-        the work goes on.
+        """Cut or restore a call.
+
+        A cut refuses new calls, and ends those under way: their callers hear it at once, the work goes on.
         """
         state = self._state
         state.calls[call]["cut"] = cut
@@ -171,6 +183,9 @@ class DataPlane:
         Its callers hear a refusal; calls that it made go on with nobody to hear their answer.
         """
         row = self._version_row(station, version)
+        limit = self.network.stations[station].replicas[version]
+        if not 0 <= replica < limit:
+            raise NetworkError(f"replica(={replica}) must be below {limit}.")
         record = self._state.versions[row]
         first = int(record["first_replica"])
         ready = self._state.ready[first : first + record["ready_n"]] - first

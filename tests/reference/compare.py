@@ -4,8 +4,8 @@ import math
 from typing import Any
 
 import numpy as np
-from simulator.kernel.plane import DataPlane
 
+from simulator.kernel.plane import DataPlane
 from tests.reference.naive import Naive
 
 COLUMNS = ("arrived", "error", "timeout", "refused")

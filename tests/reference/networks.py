@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
+
 from simulator.kernel.plane import DataPlane, Defect
 from simulator.network import CLIENT, Call, Distribution, Function, Kind, Network, Node, Station
-
 from tests.reference.naive import Naive
 
 EDGES_S = np.unique(np.concatenate([np.geomspace(1e-3, 10.0, 33), [0.25, 1.0]]))
+RATES = (((0.0, 8.0),), ((0.0, 5.0), (1.0, 0.0), (2.0, 12.0)), ((0.0, 4.0), (3.0, 0.0)))
 Change = Callable[[Any], None]
 
 _seconds = st.sampled_from([0.0, 0.01, 0.05, 0.1, 0.25])
@@ -66,7 +67,7 @@ def networks(draw: st.DrawFn) -> Network:
     functions = tuple(
         Function(
             name=f"function-{index}",
-            rates=draw(st.sampled_from([((0.0, 8.0),), ((0.0, 5.0), (1.0, 0.0), (2.0, 12.0)), ((0.0, 4.0), (3.0, 0.0))])),
+            rates=draw(st.sampled_from(RATES)),
             root=tree(0) if index == 0 else Node(0),
             timeout_s=draw(st.sampled_from([math.inf, 0.1, 0.4])),
             cohort_shares=draw(st.sampled_from([None, (0.25, 0.75)])) if cohorts == 2 else None,

@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from simulator import draws
 from simulator.kernel.plane import DataPlane, Defect
 from simulator.network import CLIENT, Call, Distribution, Function, Kind, Network, Node, Station
-
 from tests.reference import naive
 from tests.reference.compare import assert_equal
 from tests.reference.networks import EDGES_S, everything_ready, plays
-
 
 
 def examples(count: int) -> settings:
