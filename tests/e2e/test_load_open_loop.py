@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import resource
 import signal
 import subprocess
 import sys
@@ -232,6 +234,34 @@ def test_a_killed_child_leaves_no_request_uncounted(server: Server, tmp_path: Pa
     assert len(raw) == due >= server.seen["/never"]
     assert set(raw.kind) == {"unfinished"}
     assert run.problems(1.0) == ["the load child ended without its end line"]
+
+
+def test_a_load_that_was_held_up_is_not_valid(server: Server, tmp_path: Path) -> None:
+    with LoadRun.start(plan(server.port, load("/ok"), duration_s=1.5), tmp_path) as run:
+        while server.seen["/ok"] < 10:
+            time.sleep(0.01)
+        os.kill(run.pid, signal.SIGSTOP)
+        time.sleep(0.5)
+        os.kill(run.pid, signal.SIGCONT)
+        run.wait()
+        raw = run.samples()
+        assert not run.valid(0.1)
+        assert "dispatch lateness p99" in run.problems(0.1)[0]
+    # Late, but sent; and the time spent waiting to be sent is part of the latency.
+    assert Counter(raw.kind) == {"ok": 60}
+    assert raw.latency_s.max() >= raw.lateness_s.max() > 0.3
+
+
+def test_what_the_generator_runs_out_of_is_not_blamed_on_the_target(server: Server, tmp_path: Path) -> None:
+    with LoadRun.start(plan(server.port, load("/never", 100.0), drain_s=0.3), tmp_path) as run:
+        resource.prlimit(run.pid, resource.RLIMIT_NOFILE, (40, 40))
+        run.wait()
+        raw = run.samples()
+        faults = run.summary()["generator_faults"]
+        assert f"{faults} requests failed for reasons of the generator" in run.problems(1.0)
+    assert len(raw) == 100
+    assert Counter(raw.kind) == {"error": faults, "unfinished": server.seen["/never"]}
+    assert 100 > server.seen["/never"] > 0
 
 
 def test_no_load_outlives_a_killed_harness(server: Server, tmp_path: Path) -> None:
