@@ -145,7 +145,9 @@ def _unknown_key(path: Path) -> str:
 
 def _line(path: Path, lines: dict[Path, int]) -> int | None:
     while path and path not in lines:
-        path = path[:-1]
+        # Keys that are no text, such as 7, stand in `lines` as they are written.
+        written = (*path[:-1], str(path[-1]))
+        path = written if written in lines else path[:-1]
     return lines.get(path)
 
 

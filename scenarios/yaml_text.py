@@ -25,12 +25,13 @@ def parse(text: str, source: str) -> tuple[Any, dict[Path, int]]:
     """Plain data, and the line (from 1) on which the value at each path starts; raises ScenarioUnreadable."""
     try:
         _refuse_tags(text, source)
-        node = YAML(typ="safe", pure=True).compose(text)
+        yaml = YAML(typ="safe", pure=True)
+        node = yaml.compose(text)
         if node is None:
             raise ScenarioUnreadable(f"{source}: is empty: must be a scenario in YAML")
         lines: dict[Path, int] = {}
         _collect(node, (), lines, source)
-        return YAML(typ="safe", pure=True).load(text), lines
+        return yaml.constructor.construct_document(node), lines
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{source}:{mark.line + 1}" if mark is not None else source
