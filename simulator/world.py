@@ -12,6 +12,7 @@ from evidence.events import Event
 from rollout.errors import WorldError
 from rollout.world import Observation
 from scenarios.models import Defect, Fault, Scenario
+from simulator.answers import Answers
 from simulator.compile import Compiled
 from simulator.environment import SimulationEnvironment
 from simulator.faults import Faults
@@ -45,7 +46,7 @@ class SimulatedWorld:
         self._replication = replication
         self._change = scenario.release.change
         self._observed: tuple[float, dict[tuple[str, str | None, float], Observation]] = (-1.0, {})
-        self._rows: dict[tuple[str, str | None], list[slice]] = {}
+        self._answers: dict[tuple[str, str | None], Answers] = {}
         self._fleets = {name: self._fleets_of(scenario, name) for name in compiled.services}
         for store in compiled.stores:
             plane.set_ready(compiled.station(store), 0, [0])
@@ -111,27 +112,14 @@ class SimulatedWorld:
         return self.env.event().succeed(seen[key])
 
     def _observe(self, service: str, version: str | None, window_s: float) -> Observation:
-        resolution_s = self._compiled.network.resolution_s
-        end = int(np.ceil(self.env.now / resolution_s - 1e-9))
-        begin = max(0, end - int(np.ceil(window_s / resolution_s - 1e-9)))
-        rows = self._rows.get((service, version))
-        if rows is None:
-            rows = self._rows[service, version] = self._rows_of(service, version)
-        table = self._clock.plane.state.service
-        columns = np.zeros(table.shape[2], dtype=np.int64)
-        for each in rows:
-            columns += table[begin:end, each].sum(axis=(0, 1), dtype=np.int64)
+        answers = self._answers.get((service, version))
+        if answers is None:
+            place = None if version is None else self._compiled.versions[service].index(version)
+            answers = Answers(self._clock.plane, self._compiled.station(service), place)
+            self._answers[service, version] = answers
+        columns = answers.last(self._clock.plane, window_s)
         errors, histogram = int(columns[ERROR : REFUSED + 1].sum()), columns[FIRST_BIN:]
         return Observation(errors + int(histogram.sum()), errors, histogram)
-
-    def _rows_of(self, service: str, version: str | None) -> list[slice]:
-        """The service rows of a version, as slices: those are summed without copying."""
-        rows = self._clock.plane.rows
-        chosen = rows.station == self._compiled.station(service)
-        if version is not None:
-            chosen = chosen & (rows.version == self._compiled.versions[service].index(version))
-        bounds = np.flatnonzero(np.diff(chosen, prepend=False, append=False))
-        return [slice(int(first), int(last)) for first, last in bounds.reshape(-1, 2)]
 
     def inject(self, fault: Fault) -> simpy.Event:
         """In force at once; fails with WorldError when there is not so much to kill."""

@@ -1,7 +1,5 @@
 """The simulator writes the one schema of both worlds, and what it writes measures to what it measured."""
 
-from pathlib import Path
-
 import numpy as np
 import pyarrow.parquet as pq
 import pytest

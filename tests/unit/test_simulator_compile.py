@@ -81,7 +81,7 @@ def test_stations_carry_the_scenarios_numbers(scenario: Scenario) -> None:
 def test_calls_carry_timeouts_retries_and_backoff(scenario: Scenario) -> None:
     compiled = compile_scenario(scenario)
     calls = {link: compiled.network.calls[place] for link, place in compiled.links.items()}
-    assert list(calls)[0] == ("client", "edge")
+    assert next(iter(calls)) == ("client", "edge")
     assert calls["client", "edge"].caller == CLIENT
     assert calls["edge", "mail"].timeout_s == math.inf
     bank = calls["shop", "bank"]
