@@ -6,6 +6,8 @@ Prints one JSON document: offered, sent and finished requests, dispatch lateness
 from the intended send time, and whether the run is valid by the harness's own rule. With --stall,
 Envoy is stopped (SIGSTOP) for that many seconds in the middle: a load that waits for answers would
 send less and report a low percentile; here every arrival counts and the p99 is close to the stall.
+A thousand answers that come at once when Envoy goes on hold up the sends that fall due just then, by
+up to 0.1 ms for each answer; the lateness shows it, and the run may be called invalid for it.
 """
 
 import argparse
