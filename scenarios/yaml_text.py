@@ -9,6 +9,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from scenarios.errors import ScenarioUnreadable
@@ -19,12 +20,13 @@ Path = tuple[str | int, ...]
 
 # Aliases let a few lines of YAML stand for billions of values; no scenario comes near this.
 _VALUES_MAX = 100_000
+_DEPTH_MAX = 50
 
 
 def parse(text: str, source: str) -> tuple[Any, dict[Path, int]]:
     """Plain data, and the line (from 1) on which the value at each path starts; raises ScenarioUnreadable."""
     try:
-        _refuse_tags(text, source)
+        _check_events(text, source)
         yaml = YAML(typ="safe", pure=True)
         node = yaml.compose(text)
         if node is None:
@@ -39,18 +41,23 @@ def parse(text: str, source: str) -> tuple[Any, dict[Path, int]]:
         problem = str(error.problem or error.context).strip().splitlines()[0]
         raise ScenarioUnreadable(f"{where}: is not YAML 1.2: {problem}") from error
     except RecursionError as error:
-        raise ScenarioUnreadable(f"{source}: is nested too deeply, or in itself") from error
+        raise ScenarioUnreadable(f"{source}: stands in itself, or is nested too deeply") from error
     except (YAMLError, ValueError) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ScenarioUnreadable(f"{source}: is not YAML 1.2: {first}") from error
 
 
-def _refuse_tags(text: str, source: str) -> None:
-    """A tag claims what a value is (`!!bool x`); the parser breaks on what is no such value, so none is let in."""
+def _check_events(text: str, source: str) -> None:
+    """Refuse what the parser breaks on or takes minutes for, before it does: tags, and brackets within brackets."""
+    depth = 0
     for event in YAML(typ="safe", pure=True).parse(text):
+        where = f"{source}:{event.start_mark.line + 1}"
+        # A tag claims what a value is (`!!bool x`); what is no such value is a crash.
         if getattr(event, "ctag", None) is not None:
-            where = f"{source}:{event.start_mark.line + 1}"
             raise ScenarioUnreadable(f"{where}: {event.ctag}: must not be there: tags have no meaning in a scenario")
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > _DEPTH_MAX:
+            raise ScenarioUnreadable(f"{where}: is nested more than {_DEPTH_MAX} deep")
 
 
 def _collect(node: Node, path: Path, lines: dict[Path, int], source: str) -> None:

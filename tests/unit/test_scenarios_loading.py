@@ -9,7 +9,6 @@ from scenarios.errors import ScenarioError, ScenarioNotFound, ScenarioUnreadable
 from scenarios.loading import load, load_file, load_text, read
 from tests.unit.scenario_texts import VALID, changed, problems
 
-
 TOO_LONG = (
     "f: is not YAML 1.2: Exceeds the limit (4300 digits) for integer string conversion: "
     "value has 5000 digits; use sys.set_int_max_str_digits() to increase the limit"
@@ -76,8 +75,9 @@ def test_files_that_are_no_text(tmp_path: Path, content: bytes, message: str) ->
          "f:1: tag:yaml.org,2002:python/object/apply:os.system: must not be there: tags have no meaning in a scenario"),
         ("a: 1\n[b]: c", "f:1: a key must be text, not a list or a mapping"),
         ("a: 2001-13-45", "f: is not YAML 1.2: month must be in 1..12"),
-        ("&a [*a]", "f: is nested too deeply, or in itself"),
-        ("[" * 5000 + "]" * 5000, "f: is nested too deeply, or in itself"),
+        ("&a [*a]", "f: stands in itself, or is nested too deeply"),
+        ("[" * 5000 + "]" * 5000, "f:1: is nested more than 50 deep"),
+        ("{a: " * 5000, "f:1: is nested more than 50 deep"),
         ("a: " + "9" * 5000, TOO_LONG),
     ],
 )  # fmt: skip
