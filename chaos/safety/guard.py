@@ -27,10 +27,12 @@ from chaos.safety.journal import Journal, JournalEntry
 from chaos.safety.lease import Lease
 from chaos.safety.locks import DRILL_LOCK, HEAL_LOCK, hold
 from chaos.safety.release import plan_release
+from chaos.safety.stop import ABORT_FILE
 from chaos.safety.undo import EntryResult, HealReport, heal, undo_entry
 from scenarios.models import Fault
 
-LEASE_S = 3.0
+# Only for a harness that hangs: of one that dies the watchdog hears at once. Long enough for a starved machine.
+LEASE_S = 10.0
 _DRILL_LOCK_TIMEOUT_S = 1.0
 _HEAL_LOCK_TIMEOUT_S = 120.0
 
@@ -101,6 +103,7 @@ def guarded(
             journal = Journal(state_dir)
         with journal:
             _refuse_leftovers(surface, state_dir, journal)
+            (state_dir / ABORT_FILE).unlink(missing_ok=True)  # meant for an earlier drill
             with Lease(state_dir, drill_id, lease_s, deadline_s) as lease:
                 guard = Guard(surface, state_dir, drill_id, journal, lease)
                 try:

@@ -21,7 +21,7 @@ from chaos.safety.bounded import run_bounded
 from chaos.safety.ephemeral import EPHEMERAL
 from chaos.safety.errors import JournalError
 from chaos.safety.journal import Journal, JournalEntry
-from chaos.safety.locks import HEAL_LOCK, hold
+from chaos.safety.locks import DRILL_LOCK, HEAL_LOCK, hold
 from chaos.safety.release import RELEASE
 from chaos.staging.embedded import Staging
 from chaos.staging.state import StateFile
@@ -31,7 +31,7 @@ _READ_BACK_TIMEOUT_S = 10.0
 
 UNDOABLE: dict[str, Undoable] = {**FAULTS, RELEASE.kind: RELEASE, EPHEMERAL.kind: EPHEMERAL}
 
-__all__ = ["UNDOABLE", "EntryResult", "HealReport", "heal", "undo_entry"]
+__all__ = ["UNDOABLE", "EntryResult", "HealReport", "heal", "heal_for_the_dead", "undo_entry"]
 
 
 @dataclass(frozen=True)
@@ -77,16 +77,22 @@ class HealReport:
 
 
 def heal(state_dir: Path, journal: Journal | None = None, surface: Surface | None = None) -> HealReport:
-    """Undo every open entry of the staging in `state_dir`.
+    """Undo every open entry of the staging in `state_dir`. Idempotent.
 
-    A drill passes the journal and surface that it has open; others leave them out. Idempotent.
-    Raises StagingBusy when another undo runs on.
+    A drill passes the journal and surface that it has open. Without them it is `windtunnel undo`, which is refused
+    while a drill runs. Raises StagingBusy for that, and when another undo runs on and on.
     """
-    with hold(state_dir, HEAL_LOCK, _LOCK_TIMEOUT_S):
-        if journal is not None:
+    if journal is not None:
+        with hold(state_dir, HEAL_LOCK, _LOCK_TIMEOUT_S):
             return _heal(state_dir, journal, surface)
-        with Journal(state_dir) as own:
-            return _heal(state_dir, own, surface)
+    with hold(state_dir, DRILL_LOCK):
+        return heal_for_the_dead(state_dir, surface)
+
+
+def heal_for_the_dead(state_dir: Path, surface: Surface | None = None) -> HealReport:
+    """Undo every open entry of a drill whose harness is dead, killed if need be: the watchdog's way in."""
+    with hold(state_dir, HEAL_LOCK, _LOCK_TIMEOUT_S), Journal(state_dir) as journal:
+        return _heal(state_dir, journal, surface)
 
 
 def _heal(state_dir: Path, journal: Journal, surface: Surface | None) -> HealReport:

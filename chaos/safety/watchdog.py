@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from chaos.safety.undo import HealReport, heal
+from chaos.safety.undo import HealReport, heal_for_the_dead
 from chaos.staging.processes import ProcessId, stop
 
 LOG_NAME = "watchdog.log"
@@ -93,7 +93,7 @@ def act(watch: Watch, reason: str, log: TextIO) -> int:
     ]:
         _log(log, "killed", role=role, pid=process.pid, gone=not stop([process], ladder=_KILL))
     try:
-        report = heal(watch.state_dir)
+        report = heal_for_the_dead(watch.state_dir)
     except Exception as error:  # noqa: BLE001 - nobody else is left to tell
         _log(log, "unclean", error=f"{type(error).__name__}: {error}")
         return _EXIT_UNCLEAN

@@ -13,6 +13,7 @@ from chaos.faults.errors import FaultNotConfirmed
 from chaos.safety.errors import DrillStopped, JournalCorrupt, JournalError, StagingBusy, WatchdogError
 from chaos.safety.guard import guarded
 from chaos.safety.journal import JOURNAL_NAME, Journal, new_entry, read_journal
+from chaos.safety.stop import ABORT_FILE
 from chaos.safety.undo import heal
 from scenarios.models import Fault
 from tests.faults_memory_surface import MemorySurface
@@ -133,6 +134,22 @@ def test_two_drills_never_share_a_staging(tmp_path: Path) -> None:
         guarded(surface, tmp_path, "drill-2", deadline_s=60.0),
     ):
         pass
+
+
+def test_undo_does_not_heal_under_a_running_drill(tmp_path: Path) -> None:
+    surface = MemorySurface()
+    with guarded(surface, tmp_path, "drill-1", deadline_s=60.0) as guard:
+        entry = guard.inject(LATENCY, CONTEXT)
+        with pytest.raises(StagingBusy, match=r"drill.lock is held"):
+            heal(tmp_path)
+        assert guard.journal.open_entries() == (entry,)
+    assert heal(tmp_path).results == ()
+
+
+def test_an_abort_file_of_an_earlier_drill_does_not_stop_this_one(tmp_path: Path) -> None:
+    (tmp_path / ABORT_FILE).touch()
+    with guarded(MemorySurface(), tmp_path, "drill-1", deadline_s=60.0):
+        assert not (tmp_path / ABORT_FILE).exists()
 
 
 def test_a_damaged_journal_stops_a_drill_and_never_heals_clean(tmp_path: Path) -> None:
