@@ -1,6 +1,6 @@
 """Is the load open, and is it on time? One Envoy that answers at once, our load before it.
 
-    python benchmarks/load.py [--rate 500] [--duration 10] [--stall 2]
+    python -m benchmarks.load [--rate 500] [--duration 10] [--stall 2]
 
 Prints one JSON document: offered, sent and finished requests, dispatch lateness, latency counted
 from the intended send time, and whether the run is valid by the harness's own rule. With --stall,
