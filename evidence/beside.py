@@ -227,7 +227,7 @@ def _names(
         n=n,
         measured=None,
         measured_censored=False,
-        predicted_text=", ".join(f"{name} ({share:.0%})" for name, share in shares.items()) or "none",
+        predicted_text=", ".join(f"{name} ({share * 100:.0f} %)" for name, share in shares.items()) or "none",
         measured_text=", ".join(sorted(measured)) or "none",
         inside=likely and complete,
     )

@@ -1,10 +1,9 @@
 """Episodes of impact: from the cell that tipped a window until recovery is confirmed.
 
-Impact starts at the last cell of the first window that is not good: that cell tipped it. Recovery
-is the first cell of the first of N consecutive good windows, but later than the tipping cell, which
-was bad. With windows of one cell this is the plain definition. An episode that is open at the end
-is censored: its length is a lower bound, up to the start of the good windows that were still too
-few.
+Impact starts at the last cell of the first window that is not good: that cell tipped it. Recovery is the first cell of
+the first of N consecutive good windows, but later than the tipping cell, which was bad. With windows of one cell this
+is the plain definition. An episode that is open at the end is censored: it lasted at least to the end of the run when
+the last window is bad, else to the start of the good windows that were still too few to confirm a recovery.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ def find_episodes(good: NDArray[np.bool_], window_cells: int, consecutive: int, 
         following = np.searchsorted(confirmed, start)
         censored = following == confirmed.size
         first_good = int(bad[-1]) + 1 if censored else int(confirmed[following])
-        end = max(first_good - window_cells + 1, start + 1)
+        end = max(first_good - window_cells + 1, start + 1) if first_good < good.size else good.size
         episodes.append(Episode(start * resolution_s, end * resolution_s, bool(censored)))
         if censored:
             break

@@ -181,21 +181,22 @@ def _share(estimate: Estimate) -> str:
 def _against_best(row: StrategyRow) -> str:
     if row.best:
         return "best"
-    told = [each for each in row.differences if each.statement != "the data cannot tell"]
-    if not told:
-        return "the data cannot tell"
-    return "; ".join(_difference(each, row.currency) for each in told)
+    told = [
+        f"{statement}: {', '.join(_difference(each, row.currency) for each in those)}"
+        for statement in ("better", "worse")
+        if (those := [each for each in row.differences if each.statement == statement])
+    ]
+    return "; ".join(told) or "the data cannot tell"
 
 
 def _difference(difference: Difference, currency: str | None) -> str:
     value = difference.estimate.value
-    shown = {
+    return {
         "rto_attainment": lambda: f"RTO met {value * 100:+.1f} points",
         "rto_s": lambda: f"RTO {value:+.2f} s",
         "failed_share": lambda: f"failed {value * 100:+.2f} points",
         "revenue_lost": lambda: f"revenue lost {value:+,.0f} {currency or ''}".rstrip(),
     }[difference.measure]()
-    return f"{difference.statement}: {shown}"
 
 
 def beside_table(beside: Beside) -> Table:

@@ -1,7 +1,7 @@
 """What every figure shares: colours that colour-blind readers tell apart, plain axes, SVG that follows the page.
 
 Figures use matplotlib's object-oriented interface on the Agg canvas: no window system, no global state. In the SVG the
-four neutral colours become CSS variables, so that one drawing serves light and dark pages.
+neutral colours and the blue become CSS variables, so that one drawing serves light and dark pages.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BLUE, RED, GREEN, ORANGE, PURPLE, SKY = "#0072b2", "#d55e00", "#009e73", "#e69f0
 SERIES = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY)
 
 INK, MUTED, GRID, PAPER = "#1b1f24", "#5c6670", "#d5dae0", "#fefefe"
-_VARIABLES = {INK: "var(--ink)", MUTED: "var(--muted)", GRID: "var(--grid)", PAPER: "var(--paper)"}
+_VARIABLES = {INK: "var(--ink)", MUTED: "var(--muted)", GRID: "var(--grid)", PAPER: "var(--paper)", BLUE: "var(--blue)"}
 
 _RC: Any = {
     "font.size": 9.0,
@@ -80,7 +80,7 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
 
 
 def svg_text(made: Figure) -> str:
-    """The figure as an SVG element for an HTML page, its neutral colours as CSS variables."""
+    """The figure as an SVG element for an HTML page, its neutral colours and its blue as CSS variables."""
     buffer = io.StringIO()
     with mpl.rc_context(_RC):
         made.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})

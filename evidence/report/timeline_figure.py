@@ -145,7 +145,7 @@ def _draw_lane(axes: Axes, lane: int, spans: Sequence[tuple[float, float, str]],
 def _beside(axes: Axes, lane: float, first_s: float, last_s: float, text: str) -> None:
     """A text to the right of a group, or to its left; shortened where neither side has room."""
     low, high = axes.get_xlim()
-    pad = (high - low) * 0.008
+    pad = (high - low) * 0.011
     for shown in (text, *(text[:length].rstrip(" ·") + " …" for length in range(len(text) - 4, 3, -4))):
         width = text_width(axes, shown, 8.0)
         if last_s + pad + width <= high:
