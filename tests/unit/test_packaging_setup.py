@@ -1,0 +1,87 @@
+"""Set-up: which Python it takes, which .venv it trusts, when it installs again."""
+
+import importlib.util
+import os
+import subprocess
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def bootstrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The set-up script, working on an empty project folder."""
+    spec = importlib.util.spec_from_file_location("bootstrap", ROOT / ".ci" / "bootstrap.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    (tmp_path / "requirements.lock").write_text("thing==1.0 --hash=sha256:00\n")
+    (tmp_path / "pyproject.toml").write_text("[project]\n")
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(module, "LOCK", tmp_path / "requirements.lock")
+    monkeypatch.setattr(module, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(module, "PYTHON", tmp_path / ".venv" / "bin" / "python")
+    return module
+
+
+def fake_python(bootstrap: ModuleType, prefix: str, new_enough: bool = True) -> None:
+    """An interpreter that answers the probe, as one in a copied or an old environment would."""
+    bootstrap.PYTHON.parent.mkdir(parents=True)
+    bootstrap.PYTHON.write_text(f"#!/bin/sh\necho {prefix}\necho {new_enough}\n")
+    bootstrap.PYTHON.chmod(0o755)
+    (bootstrap.VENV / "pyvenv.cfg").write_text("")
+
+
+def test_environment_made_here_is_kept(bootstrap: ModuleType) -> None:
+    fake_python(bootstrap, str(bootstrap.VENV))
+    bootstrap.ensure_venv()
+    assert bootstrap.PYTHON.read_text().startswith("#!/bin/sh")
+
+
+@pytest.mark.parametrize(("prefix", "new_enough"), [("/somewhere/else/.venv", True), ("", False)])
+def test_environment_from_elsewhere_or_too_old_is_not_ours(
+    prefix: str, new_enough: bool, bootstrap: ModuleType
+) -> None:
+    fake_python(bootstrap, prefix or str(bootstrap.VENV), new_enough)
+    assert not bootstrap.venv_is_ours()
+
+
+def test_folder_that_is_no_environment_is_refused_and_kept(bootstrap: ModuleType) -> None:
+    bootstrap.VENV.mkdir()
+    (bootstrap.VENV / "notes.txt").write_text("mine")
+    with pytest.raises(bootstrap.SetupError, match="no virtual environment"):
+        bootstrap.ensure_venv()
+    assert (bootstrap.VENV / "notes.txt").exists()
+
+
+def test_changed_lock_installs_again(bootstrap: ModuleType) -> None:
+    before = bootstrap.wanted_stamp()
+    assert bootstrap.wanted_stamp() == before
+    bootstrap.LOCK.write_text("thing==1.1 --hash=sha256:00\n")
+    assert bootstrap.wanted_stamp() != before
+
+
+@pytest.mark.parametrize("python", ["/nonexistent/python3", "false"])
+def test_unusable_python_is_told_with_rule_and_remedy(python: str) -> None:
+    result = subprocess.run(
+        [str(ROOT / ".ci" / "setup")],
+        env={**os.environ, "PYTHON": python},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert python in result.stderr
+    assert "Python 3.11 or later" in result.stderr
+    assert "remedy" in result.stderr
+
+
+def test_gate_is_make_test_and_nothing_else() -> None:
+    script = (ROOT / ".ci" / "run").read_text()
+    commands = [line for line in script.splitlines() if line and not line.startswith("#")]
+    assert commands == ['cd "$(dirname "$0")/.." && exec make test']
