@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -58,7 +59,11 @@ def measures_of(work: Work, replications: Sequence[int], processes: int) -> Iter
     stop = context.Event()
     executor = ProcessPoolExecutor(processes, context, _begin, (work, stop))
     try:
-        for future in [executor.submit(_play, chunk) for chunk in chunks]:
+        with warnings.catch_warnings():
+            # Python 3.12 and later warn of forks beside threads; those here are numpy's idle ones, which know of forks.
+            warnings.filterwarnings("ignore", r"This process .* is multi-threaded", DeprecationWarning)
+            futures = [executor.submit(_play, chunk) for chunk in chunks]
+        for future in futures:
             yield future.result()
     except BrokenProcessPool as error:
         raise WorkerDied(

@@ -175,12 +175,24 @@ def test_what_cannot_be_fails_with_a_reason(
 
 
 def test_an_observation_covers_the_running_cell_and_those_of_its_window(world: SimulatedWorld) -> None:
-    wait(world, 3.1)
-    window = observed(world, "edge", None, 1.0)
-    table = world._clock.plane.state.service
-    rows = world._clock.plane.rows.station == 0
-    assert window.requests == table[9:13, rows].sum()
-    assert observed(world, "edge", None, 60.0).requests == table[:, rows].sum()
+    plane = world._clock.plane
+    rows = plane.rows.station == 0
+    for until_s, window_s, cells in (
+        (0.1, 1.0, slice(0, 1)),
+        (0.25, 1.0, slice(0, 1)),
+        (3.0, 1.0, slice(8, 12)),
+        (3.0, 0.6, slice(9, 12)),
+        (3.1, 1.0, slice(9, 13)),
+        (3.1, 60.0, slice(0, 13)),
+        (7.0, 0.25, slice(27, 28)),
+        (7.2, 2.0, slice(21, 29)),
+    ):
+        if until_s > world.env.now:
+            world.play(until_s)
+        seen = observed(world, "edge", None, window_s)
+        wanted = plane.state.service[cells, rows].sum(axis=(0, 1))
+        assert seen.requests == wanted.sum() > 0
+        assert (seen.histogram == wanted[FIRST_BIN:]).all()
 
 
 def test_each_defect_does_what_it_says(make: Callable[..., tuple[SimulatedWorld, DataPlane]]) -> None:
