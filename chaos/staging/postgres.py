@@ -34,7 +34,7 @@ POLL_S = 0.03
 SETTINGS = {
     "listen_addresses": f"'{LOOPBACK}'",
     "unix_socket_directories": "''",
-    "max_connections": "200",
+    "max_connections": "400",
     "shared_buffers": "32MB",
     "wal_level": "replica",
     "max_wal_senders": "5",

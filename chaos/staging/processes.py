@@ -23,6 +23,7 @@ TOKEN_VARIABLE = "WINDTUNNEL_STAGING_TOKEN"  # noqa: S105 -- a name, not a secre
 START_TIME_TOLERANCE_S = 1.0
 POLL_S = 0.02
 LOG_TAIL_LINES = 15
+REAP_TIMEOUT_S = 5.0
 
 # Children of this very process must be reaped, or they stay as zombies: by pid.
 _children: dict[int, subprocess.Popen[bytes]] = {}
@@ -81,13 +82,14 @@ def primary_group(user: str | None) -> int | None:
 
 
 def alive(process: ProcessId) -> bool:
-    """Whether this very process still runs (a zombie does not)."""
-    child = _children.get(process.pid)
-    if child is not None and child.poll() is not None:
-        del _children[process.pid]
-        return False
+    """Whether this very process still runs (a zombie does not, and is reaped if it is our child)."""
     found = _find(process)
-    return found is not None and found.status() != psutil.STATUS_ZOMBIE
+    if found is not None and _status(found) != psutil.STATUS_ZOMBIE:
+        return True
+    child = _children.pop(process.pid, None)
+    if child is not None:
+        child.wait(REAP_TIMEOUT_S)
+    return False
 
 
 def send(process: ProcessId, signum: int) -> bool:
@@ -136,6 +138,14 @@ def log_tail(log: Path, lines: int = LOG_TAIL_LINES) -> str:
     except OSError as error:
         return f"(no log: {error})"
     return "\n".join(f"    {line}" for line in text.splitlines()[-lines:]) or "    (log is empty)"
+
+
+def _status(process: psutil.Process) -> str:
+    try:
+        status: str = process.status()
+    except psutil.NoSuchProcess:
+        status = psutil.STATUS_ZOMBIE
+    return status
 
 
 def _find(process: ProcessId) -> psutil.Process | None:

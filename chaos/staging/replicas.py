@@ -219,7 +219,8 @@ class Replicas:
             self._file.change(replicas=tuple(entry for entry in replicas if entry.port not in ports))
 
     def _start_one(self, service: str, version: str) -> Replica:
-        with self._file.locked(), listening_socket() as listener:
+        state = self._file.read()
+        with self._file.locked(), listening_socket(set(state.ports.values())) as listener:
             state = self._file.read()
             index = state.replicas_started
             argv = [sys.executable, "-m", "chaos.staging.shop", service, version, str(index)]

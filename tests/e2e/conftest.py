@@ -1,7 +1,7 @@
 """One embedded staging for the whole session: starting one for each test would be most of the suite's time.
 
-A test that changes it asks for `staging`, which brings it back to how it was: two replicas of checkout 2.3, all requests
-to them, no defects, no toxics, every proxy open, no aborts.
+A test that changes it asks for `staging`, which brings it back to how it was: two replicas of checkout 2.3, all
+requests to them, no defects, no toxics, every proxy open, no aborts.
 """
 
 from __future__ import annotations

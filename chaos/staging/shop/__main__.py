@@ -67,6 +67,8 @@ async def serve(arguments: argparse.Namespace) -> None:
     )
     with socket.socket(fileno=arguments.fd) as listener:
         await server.serve(sockets=[listener])
+    for pool, _ in service.pools.values():
+        pool.close()
     if service.store is not None:
         await service.store[0].close()
 

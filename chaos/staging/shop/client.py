@@ -106,6 +106,11 @@ class Pool:
             self._idle.append(connection)
         return response
 
+    def close(self) -> None:
+        """Close what is idle."""
+        while self._idle:
+            self._idle.pop().close()
+
     def forget(self, connection: _Connection) -> None:
         """Drop a lost connection."""
         if connection in self._idle:

@@ -1,0 +1,145 @@
+"""Processes are known by pid and start time, ended by it, and found by their token."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from chaos.errors import ComponentFailed, StagingError, StagingNotUp
+from chaos.staging import ports, processes
+from chaos.staging.config import StagingConfig
+from chaos.staging.locks import FileLock
+from chaos.staging.processes import ProcessId
+from chaos.staging.state import Replica, State, StateFile
+
+SLEEPER = "import time; print('up', flush=True); time.sleep(60)"
+DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEPER
+
+
+def start(folder: Path, code: str, token: str = "t") -> ProcessId:
+    log = folder / "log"
+    started = processes.spawn([sys.executable, "-c", code], log=log, environment={}, token=token, cwd=folder)
+    until(lambda: log.exists() and "up" in log.read_text())
+    return started
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_process_is_stopped_and_reaped(tmp_path: Path) -> None:
+    started = start(tmp_path, SLEEPER)
+    assert processes.alive(started)
+    assert os.getsid(started.pid) == started.pid
+    assert processes.stop([started]) == []
+    assert not processes.alive(started)
+    assert not Path(f"/proc/{started.pid}").exists()
+    assert processes.stop([started]) == []
+
+
+def test_one_that_ignores_the_signal_is_killed(tmp_path: Path) -> None:
+    started = start(tmp_path, DEAF)
+    assert processes.stop([started], ladder=((signal.SIGTERM, 0.1),)) == [started]
+    assert processes.stop([started], ladder=((signal.SIGTERM, 0.1), (signal.SIGKILL, 5.0))) == []
+
+
+def test_a_pid_that_now_is_another_process_is_left_alone(tmp_path: Path) -> None:
+    started = start(tmp_path, SLEEPER)
+    stale = replace(started, started_s=started.started_s - 3600)
+    try:
+        assert not processes._find(stale)
+        assert processes._find(started)
+    finally:
+        processes.stop([started])
+
+
+def test_processes_are_found_by_their_token(tmp_path: Path) -> None:
+    token = os.urandom(8).hex()
+    started = start(tmp_path, SLEEPER, token)
+    assert processes.with_token(token) == [started]
+    processes.stop([started])
+    assert processes.with_token(token) == []
+
+
+def test_what_cannot_be_started_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ComponentFailed, match="/no/such could not be started"):
+        processes.spawn(["/no/such"], log=tmp_path / "log", environment={}, token="t", cwd=tmp_path)
+
+
+def test_the_log_tail_is_its_last_lines(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    assert "no log" in processes.log_tail(log)
+    log.write_text("one\ntwo\nthree\n")
+    assert processes.log_tail(log, 2) == "    two\n    three"
+
+
+def test_ports_are_free_and_different() -> None:
+    found = ports.free_ports(20)
+    assert len(set(found)) == 20
+    with ports.listening_socket(found) as listener:
+        assert listener.getsockname()[0] == "127.0.0.1"
+        assert listener.getsockname()[1] not in found
+
+
+def test_ports_lie_outside_the_range_of_clients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "range"
+    monkeypatch.setattr(ports, "EPHEMERAL_FILE", file)
+    for text, span in (
+        ("32768 60999", (10_000, 32_767)),
+        ("10000 40000", (40_001, 65_535)),
+        ("10000 65535", (10_000, 65_535)),
+        ("rubbish", (10_000, 32_767)),
+    ):
+        file.write_text(text)
+        assert ports._span() == span
+
+
+def test_the_state_is_the_same_after_a_trip_to_disk(tmp_path: Path) -> None:
+    file = StateFile(tmp_path)
+    with pytest.raises(StagingNotUp, match="staging up"):
+        file.read()
+    replica = Replica("edge", "1.0", 3, 2001, ProcessId(7, 1.5))
+    state = State(
+        "token", "secret", StagingConfig(), {"admin": 1}, components={"envoy": ProcessId(5, 2.5)},
+        replicas=(replica,), ordered={"edge": {"1.0": 1}},
+    )  # fmt: skip
+    file.write(state)
+    assert file.read() == state
+    assert file.path.stat().st_mode & 0o777 == 0o600
+    assert file.change(phase="up").phase == file.read().phase == "up"
+    file.path.write_text('{"schema": "other"}')
+    with pytest.raises(StagingError, match=r"schema\(=other\) must be"):
+        file.read()
+    file.path.write_text("{")
+    with pytest.raises(StagingError, match="is not JSON"):
+        file.read()
+
+
+def test_a_lock_is_reentrant_and_excludes_other_threads(tmp_path: Path) -> None:
+    lock, other = FileLock(tmp_path / "lock"), FileLock(tmp_path / "lock")
+    seen = []
+    waiting = threading.Event()
+
+    def second() -> None:
+        waiting.set()
+        with other:  # another descriptor, as another process would have
+            seen.append("second")
+
+    with lock, lock:
+        thread = threading.Thread(target=second)
+        thread.start()
+        waiting.wait(5)
+        seen.append("first")
+    thread.join(5)
+    assert seen == ["first", "second"]
