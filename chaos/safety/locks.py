@@ -7,6 +7,7 @@ heal (heal lock) while a harness that hangs still holds the staging (drill lock)
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import time
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from chaos.safety.errors import StagingBusy
+from chaos.safety.errors import SafetyError, StagingBusy
 
 DRILL_LOCK = "drill.lock"
 HEAL_LOCK = "heal.lock"
@@ -30,7 +31,10 @@ def hold(state_dir: Path, name: str, timeout_s: float = 0.0) -> Iterator[None]:
     Raises StagingBusy, naming the holder's pid, when it stays taken.
     """
     path = state_dir / name
-    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise SafetyError(f"staging {state_dir}: {name} cannot be opened: {error}") from error
     try:
         deadline = time.monotonic() + timeout_s
         while not _try_lock(fd):
@@ -41,8 +45,9 @@ def hold(state_dir: Path, name: str, timeout_s: float = 0.0) -> Iterator[None]:
                     "one drill and one undo at a time may use a staging"
                 )
             time.sleep(_POLL_S)
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        with contextlib.suppress(OSError):  # only for the message above: a full disk must not keep anyone from healing
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         yield
     finally:
         os.close(fd)

@@ -11,6 +11,7 @@ watchdog.log. Everything that healing needs is imported before it says `ready`.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import selectors
@@ -18,8 +19,9 @@ import signal
 import sys
 import time
 from dataclasses import asdict, dataclass, field
+from io import FileIO
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from chaos.safety.undo import HealReport, heal_for_the_dead
 from chaos.staging.processes import ProcessId, stop
@@ -81,10 +83,11 @@ def wait_for_end(watch: Watch) -> str | None:
 
 def _answer(text: str | None) -> None:
     if text is not None:
-        os.write(sys.stdout.fileno(), text.encode() + b"\n")
+        with contextlib.suppress(BrokenPipeError):  # it died after asking; the end of its pipe says so next
+            os.write(sys.stdout.fileno(), text.encode() + b"\n")
 
 
-def act(watch: Watch, reason: str, log: TextIO) -> int:
+def act(watch: Watch, reason: str, log: FileIO) -> int:
     """Kill what must not go on, heal, and log; the exit code."""
     _log(log, "acting", drill=watch.drill_id, reason=reason)
     for role, process in [
@@ -101,7 +104,7 @@ def act(watch: Watch, reason: str, log: TextIO) -> int:
     return 0 if report.clean else _EXIT_UNCLEAN
 
 
-def _log_report(log: TextIO, report: HealReport) -> None:
+def _log_report(log: FileIO, report: HealReport) -> None:
     for result in report.results:
         _log(log, "undo", **asdict(result))
     _log(
@@ -112,10 +115,11 @@ def _log_report(log: TextIO, report: HealReport) -> None:
     )
 
 
-def _log(log: TextIO, event: str, **detail: Any) -> None:
-    log.write(json.dumps({"at": time.time(), "event": event, **detail}) + "\n")
-    log.flush()
-    os.fsync(log.fileno())
+def _log(log: FileIO, event: str, **detail: Any) -> None:
+    """One line, on disk. A full disk costs the log, not the healing."""
+    with contextlib.suppress(OSError):
+        log.write(json.dumps({"at": time.time(), "event": event, **detail}).encode() + b"\n")
+        os.fsync(log.fileno())
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -137,9 +141,12 @@ def main(argv: list[str] | None = None) -> int:
     )
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
-    with (watch.state_dir / LOG_NAME).open("a", encoding="utf-8") as log:
+    with (watch.state_dir / LOG_NAME).open("ab", buffering=0) as log:
         _answer("ready")
-        reason = wait_for_end(watch)
+        try:
+            reason = wait_for_end(watch)
+        except Exception as error:  # noqa: BLE001 - a watchdog that cannot watch must act, not vanish
+            reason = f"the watchdog cannot listen: {type(error).__name__}: {error}"
         return 0 if reason is None else act(watch, reason, log)
 
 

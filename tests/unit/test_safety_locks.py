@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chaos.safety.errors import StagingBusy
+from chaos.safety.errors import SafetyError, StagingBusy
 from chaos.safety.locks import DRILL_LOCK, HEAL_LOCK, hold
 
 HOLDER = """
@@ -43,6 +43,14 @@ def test_two_holders_are_refused_naming_the_pid_and_sigkill_frees(tmp_path: Path
             holder.kill()
             holder.wait(5)
     with hold(tmp_path, DRILL_LOCK):
+        pass
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with (
+        pytest.raises(SafetyError, match=r"missing: heal.lock cannot be opened"),
+        hold(tmp_path / "missing", HEAL_LOCK),
+    ):
         pass
 
 

@@ -116,6 +116,15 @@ def test_when_the_harness_dies_its_load_is_killed(
     assert [row["event"] for row in log] == ["acting", "killed", "killed", "clean"]
 
 
+def test_a_full_disk_costs_the_log_and_not_the_healing(tmp_path: Path, harness_in: Callable[..., Harness]) -> None:
+    (tmp_path / LOG_NAME).symlink_to("/dev/full")
+    harness = harness_in()
+    harness.process.kill()
+    harness.process.wait(5)
+    until(lambda: gone(harness.load) and gone(harness.watchdog))
+    assert b"Error" not in (tmp_path / "watchdog.err").read_bytes()
+
+
 def test_a_harness_that_hangs_is_killed_after_its_lease(tmp_path: Path, harness_in: Callable[..., Harness]) -> None:
     harness = harness_in(lease_s=0.5)
     os.kill(harness.process.pid, signal.SIGSTOP)
@@ -150,6 +159,48 @@ def test_a_dead_watchdog_is_noticed_and_nothing_may_be_injected(tmp_path: Path) 
             lease.require()
         with pytest.raises(WatchdogError):
             lease.guard(os.getpid())
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ('{"guard": {"pid": %d, "started_s": %r}}\n', "the harness closed the pipe"),
+        ("nonsense\n", "the watchdog cannot listen: JSONDecodeError"),
+    ],
+)
+def test_a_harness_that_dies_while_it_talks_is_still_healed_for(tmp_path: Path, said: str, reason: str) -> None:
+    with subprocess.Popen(SLEEPER, stdin=subprocess.PIPE) as harness:
+        started_s = psutil.Process(harness.pid).create_time()
+        arguments = {
+            "--state-dir": tmp_path,
+            "--drill": "drill-1",
+            "--lease-s": 30,
+            "--deadline-s": 60,
+            "--harness-pid": harness.pid,
+            "--harness-started-s": started_s,
+        }
+        with subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "chaos.safety.watchdog",
+                *(str(text) for pair in arguments.items() for text in pair),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=ROOT,
+        ) as watchdog:
+            assert watchdog.stdout is not None
+            assert watchdog.stdin is not None
+            assert watchdog.stdout.readline() == b"ready\n"
+            watchdog.stdout.close()  # nobody hears the answer
+            watchdog.stdin.write((said % (harness.pid, started_s) if "%" in said else said).encode())
+            watchdog.stdin.close()
+            assert watchdog.wait(15) == 0
+        assert harness.wait(5) == -signal.SIGKILL
+    log = events(tmp_path)
+    assert str(log[0]["reason"]).startswith(reason)
+    assert log[-1]["event"] == "clean"
 
 
 def test_a_child_that_does_not_run_cannot_be_guarded(tmp_path: Path) -> None:
