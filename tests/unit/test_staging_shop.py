@@ -127,31 +127,44 @@ def test_backoff_doubles(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_client_keeps_connections_and_notices_when_they_end() -> None:
     connections = 0
+    ended: list[asyncio.Task[None]] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal connections
         connections += 1
-        for number in range(2):  # then it hangs up
-            head = await reader.readuntil(b"\r\n\r\n")
-            assert head.startswith(b"POST /x HTTP/1.1\r\n")
-            assert await reader.readexactly(2) == b"{}"
-            body = str(number).encode()
-            writer.write(b"HTTP/1.1 200 OK\r\nX-Version: v\r\nContent-Length: 1\r\n\r\n" + body)
-            await writer.drain()
+        try:
+            for number in range(2):  # then it hangs up
+                head = await reader.readuntil(b"\r\n\r\n")
+                assert head.startswith(b"POST /x HTTP/1.1\r\n")
+                assert await reader.readexactly(2) == b"{}"
+                body = str(number).encode()
+                writer.write(b"HTTP/1.1 200 OK\r\nX-Version: v\r\nContent-Length: 1\r\n\r\n" + body)
+        except asyncio.IncompleteReadError:
+            pass  # the client hung up first
         writer.close()
+        await writer.wait_closed()
+
+    async def track(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(serve(reader, writer))
+        ended.append(task)
+        await task
 
     async def run() -> list[bytes]:
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        server = await asyncio.start_server(track, "127.0.0.1", 0)
         pool = Pool("127.0.0.1", server.sockets[0].getsockname()[1])
         bodies = []
         async with server:
-            for _ in range(3):
+            for number in range(3):
                 response = await pool.request("POST", "/x", {}, b"{}")
                 assert (response.status, response.headers["x-version"]) == (200, "v")
                 bodies.append(response.body)
-                await asyncio.sleep(0.05)  # the server's goodbye arrives
-            server.close()
+                if number == 1:
+                    await ended[0]
+                    async with asyncio.timeout(5):
+                        while pool._idle:  # until its goodbye is read
+                            await asyncio.sleep(0.001)
             pool.close()
+            await asyncio.gather(*ended)
         return bodies
 
     assert asyncio.run(run()) == [b"0", b"1", b"0"]
