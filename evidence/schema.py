@@ -106,7 +106,7 @@ def _table(columns: list[object], schema: pa.Schema, what: str) -> pa.Table:
     for field, column in zip(schema, columns, strict=True):
         try:
             arrays.append(column if isinstance(column, pa.Array) else pa.array(column, type=field.type))
-        except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError) as error:
+        except (pa.ArrowException, TypeError, ValueError) as error:
             raise TableError(f"{what} column {field.name} must be {field.type}: {error}") from error
     return check(pa.Table.from_arrays(arrays, schema=schema), schema, what)
 
@@ -134,19 +134,20 @@ def events_from_arrow(table: pa.Table) -> list[Event]:
 
 def samples_to_arrow(samples: Samples) -> pa.Table:
     """samples.parquet. Raises TableError when failed requests exceed requests in a row."""
-    excess = np.flatnonzero(samples.failed() > samples.requests)
-    if excess.size:
-        row = int(excess[0])
-        raise TableError(
-            f"samples row {row}: failed (={samples.failed()[row]}) must be <= requests (={samples.requests[row]})"
-        )
     names = [name for name in SAMPLES.names if name != "latency"]
     columns: list[object] = [np.asarray(getattr(samples, name)) for name in names]
     rows, bins = samples.latency.shape
     offsets = np.arange(0, (rows + 1) * bins, bins or 1, dtype=np.int32)[: rows + 1]
     values = pa.array(np.ascontiguousarray(samples.latency, dtype=np.int32).ravel())
     columns.append(pa.ListArray.from_arrays(pa.array(offsets), values))
-    return _table(columns, SAMPLES, "samples")
+    table = _table(columns, SAMPLES, "samples")
+    excess = np.flatnonzero(samples.failed() > samples.requests)
+    if excess.size:
+        row = int(excess[0])
+        raise TableError(
+            f"samples row {row}: failed (={samples.failed()[row]}) must be <= requests (={samples.requests[row]})"
+        )
+    return table
 
 
 def samples_from_arrow(table: pa.Table, bins: int) -> Samples:

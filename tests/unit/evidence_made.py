@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
@@ -67,10 +68,12 @@ CELLS = 240
 COHORTS = ("coupon", "default")
 
 
+@cache
 def scenario() -> Scenario:
     return load_text(TEXT, "tiny.yaml")
 
 
+@cache
 def plan() -> MeasurePlan:
     return MeasurePlan.of(scenario())
 

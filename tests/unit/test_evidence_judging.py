@@ -1,0 +1,275 @@
+"""Verdicts with their reasons, and judging stored runs again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from evidence.assess import assess
+from evidence.errors import JudgeError, RecordForeignError, RecordMissingError
+from evidence.events import Event
+from evidence.header import Header, LoadFacts, Phase, World
+from evidence.judging import judge
+from evidence.measures import FunctionMeasure
+from evidence.measuring import measure
+from evidence.record import RunRecord
+from evidence.selection import kept_replications
+from evidence.statistics import Estimate
+from evidence.tables import Ledger, Samples
+from evidence.verdicts import Check, Status, Verdict, guarded, judge_estimate
+from scenarios.quantities import Bound
+from tests.unit import evidence_made as made
+
+
+def recorded(world: World) -> Header:
+    return made.header(world).model_copy(update={"phase": Phase.RECORDED})
+
+
+def drill(**changes: object) -> list[FunctionMeasure]:
+    rows = measure(made.plan(), made.rolled_back(), made.cells((10.0, 14.0)), made.writes(), strategy="canary")
+    return [replace(rows[0], **changes), rows[1]]  # type: ignore[arg-type]
+
+
+def reasons(verdict: Verdict) -> dict[tuple[str, str], tuple[str, str]]:
+    return {(check.name, check.subject): (check.status.value, check.reason) for check in verdict.checks}
+
+
+def test_the_overall_verdict_is_the_worst() -> None:
+    def of(*statuses: Status) -> Status:
+        return Verdict("run", tuple(Check("c", "s", status, "") for status in statuses)).status
+
+    assert of(Status.PASS, Status.INCONCLUSIVE) is Status.INCONCLUSIVE
+    assert of(Status.INCONCLUSIVE, Status.ERROR, Status.PASS) is Status.ERROR
+    assert of(Status.FAIL, Status.ERROR) is Status.FAIL
+    assert of() is Status.INCONCLUSIVE
+    assert [status.exit_code for status in (Status.PASS, Status.FAIL, Status.INCONCLUSIVE, Status.ERROR)] == [
+        0,
+        1,
+        3,
+        4,
+    ]
+
+
+def test_a_check_that_crashes_is_an_error_with_its_text() -> None:
+    def crash() -> list[Check]:
+        raise ZeroDivisionError("0 / 0")
+
+    assert guarded("c", "s", crash) == [Check("c", "s", Status.ERROR, "ZeroDivisionError: 0 / 0")]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "op", "status", "reason"),
+    [
+        (0.96, 0.99, ">=", "pass", "share 0.975 [0.960, 0.990] >= 0.95 (n = 100)"),
+        (0.90, 0.94, ">=", "fail", "share 0.920 [0.900, 0.940] < 0.95 (n = 100)"),
+        (0.90, 0.99, ">=", "inconclusive", "share 0.945 [0.900, 0.990] spans 0.95, must be >= 0.95 (n = 100)"),
+        (0.90, 0.94, "<=", "pass", "share 0.920 [0.900, 0.940] <= 0.95 (n = 100)"),
+        (0.96, 0.99, "<", "fail", "share 0.975 [0.960, 0.990] >= 0.95 (n = 100)"),
+    ],
+)
+def test_intervals_decide(low: float, high: float, op: str, status: str, reason: str) -> None:
+    check = judge_estimate("share", "buy", Estimate((low + high) / 2, low, high, 100), Bound(op, 0.95))
+    assert (check.status.value, check.reason) == (status, reason)
+
+
+def test_a_simulation_is_judged_by_its_expectations() -> None:
+    verdict = judge(made.scenario(), recorded(World.SIMULATION), [], made.measures(replications=200))
+    found = reasons(verdict)
+    assert found[("rto_attainment", "buy")] == ("pass", "rto_attainment 1.000 [0.982, 1.000] >= 0.9 (n = 200)")
+    assert found[("caught", "release")] == ("pass", "caught 1.000 [0.912, 1.000] >= 0.8 (n = 40)")
+    assert found[("false_alarms", "release")][0] == "pass"
+    assert found[("completed", "release")][0] == "pass"
+    assert ("rto_attainment", "browse") not in found  # no expectation: reported, not judged
+    assert verdict.status is Status.PASS
+
+
+def test_no_replication_in_the_denominator_is_inconclusive() -> None:
+    verdict = judge(made.scenario(), recorded(World.SIMULATION), [], made.measures(bad_every=1))
+    assert reasons(verdict)[("false_alarms", "release")] == ("inconclusive", "false_alarms: no data (0 replications)")
+
+
+def test_censored_replications_do_not_attain() -> None:
+    rows = [replace(row, rto_censored=True, met_rto=False) for row in made.measures()]
+    verdict = judge(made.scenario(), recorded(World.SIMULATION), [], rows)
+    assert reasons(verdict)[("rto_attainment", "buy")][0] == "fail"
+
+
+def test_a_drill_is_judged_by_its_objectives() -> None:
+    verdict = judge(made.scenario(), recorded(World.STAGING), made.rolled_back(), drill())
+    found = reasons(verdict)
+    assert found[("rto", "buy")] == ("pass", "rto 4 s <= 5 s")
+    assert found[("rpo", "buy")] == ("pass", "rpo 0 s <= 1 s (0 of 60 acknowledged writes missing)")
+    assert found[("rto", "browse")] == ("pass", "rto 0 s <= 60 s")
+    assert ("rpo", "browse") not in found  # it writes nothing
+    assert found[("caught", "release")] == ("pass", "release rolled-back, defects: crash")
+    assert ("completed", "release") not in found
+    assert found[("restored", "system")] == ("pass", "0 differences from the baseline")
+    assert verdict.status is Status.PASS
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "expected"),
+    [
+        ({"rto_s": 6.0}, "rto", ("fail", "rto 6 s > 5 s")),
+        (
+            {"rto_s": 2.0, "rto_censored": True},
+            "rto",
+            ("fail", "rto > 2 s, not recovered by the end (objective 5 s)"),
+        ),
+        ({"requests": 0}, "rto", ("error", "rto: no data (0 requests)")),
+        ({"acknowledged_writes": 0}, "rpo", ("error", "rpo: no data (0 acknowledged writes)")),
+        (
+            {"rpo_s": 2.5, "met_rpo": False, "lost_writes": 3},
+            "rpo",
+            ("fail", "rpo 2.5 s > 1 s (3 of 60 acknowledged writes missing)"),
+        ),
+        ({"failed_share": 0.3}, "failed_share", ("fail", "failed_share 0.3 > 0.2")),
+    ],
+)
+def test_drills_that_do_not_pass(changes: dict[str, object], key: str, expected: tuple[str, str]) -> None:
+    verdict = judge(made.scenario(), recorded(World.STAGING), made.rolled_back(), drill(**changes))
+    assert reasons(verdict)[(key, "buy")] == expected
+
+
+def test_writes_that_nobody_looked_up_leave_a_drill_inconclusive() -> None:
+    verdict = judge(made.scenario(), recorded(World.STAGING), made.rolled_back(), drill(met_rpo=None))
+    assert verdict.status is Status.INCONCLUSIVE
+
+
+def test_a_drill_that_did_not_catch_its_defect_fails() -> None:
+    verdict = judge(made.scenario(), recorded(World.STAGING), made.rolled_back(), drill(outcome="promoted"))
+    assert reasons(verdict)[("caught", "release")] == ("fail", "release promoted, defects: crash")
+
+
+def test_a_system_that_was_not_restored_fails() -> None:
+    left = Event(20.0, "verify", "shop", {"differences": ["shop 2 has 1 replica, must be 0"]})
+    verdict = judge(made.scenario(), recorded(World.STAGING), [*made.rolled_back(), left], drill())
+    assert reasons(verdict)[("restored", "system")] == (
+        "fail", "1 differences from the baseline: shop 2 has 1 replica, must be 0",
+    )  # fmt: skip
+
+
+def test_a_drill_that_proves_nothing_is_an_error_and_nothing_else() -> None:
+    late = LoadFacts(valid=False, lateness_p99_s=0.03, lateness_bound_s=0.005)
+    header = recorded(World.STAGING)
+    for changed, events, reason in (
+        (header.model_copy(update={"load": late}), [], "invalid load: dispatch lateness p99 30.0 ms > 5.0 ms"),
+        (header.model_copy(update={"load": None}), [], "no facts about the load: was it valid?"),
+        (
+            header.model_copy(update={"phase": Phase.STARTED}),
+            [],
+            "unfinished: phase is started, must be recorded",
+        ),
+        (header, [Event(9.0, "stop", "key", {"reason": "abort"})], "stop at 9.00 s: reason abort"),
+    ):
+        verdict = judge(made.scenario(), changed, events, drill())
+        assert [(check.status, check.reason) for check in verdict.checks] == [(Status.ERROR, reason)]
+
+
+def written(tmp_path: Path, world: World) -> RunRecord:
+    plan = made.plan()
+    if world is World.STAGING:
+        record = RunRecord.create(tmp_path / "drill", made.header(world))
+        record.write_events(made.rolled_back())
+        record.write_samples(made.cells((10.0, 14.0)).samples(0.25))
+        record.write_ledger(made.writes().ledger(plan.stores, plan.function_names))
+        record.recorded(load=record.header.load)
+        return record
+    rows = made.measures()
+    kept = kept_replications(rows)
+    record = RunRecord.create(tmp_path / "simulation", made.header(replications=40))
+    record.write_measures(rows)
+    bad = {number: number % 5 == 0 for number in kept}
+    record.write_events(
+        [
+            replace(event, replication=number)
+            for number in kept
+            for event in (made.rolled_back() if bad[number] else made.promoted())
+        ]
+    )
+    record.write_samples(
+        Samples.join(
+            made.cells((10.0, 14.0) if bad[number] else None).samples(0.25, replication=number) for number in kept
+        )
+    )
+    record.write_ledger(
+        Ledger.join(made.writes().ledger(plan.stores, plan.function_names, replication=number) for number in kept)
+    )
+    record.recorded(timelines=kept)
+    return record
+
+
+def test_a_drill_is_judged_from_its_folder_again_and_again(tmp_path: Path) -> None:
+    record = written(tmp_path, World.STAGING)
+    verdict = assess(record.folder)
+    assert verdict.status is Status.PASS
+    opened = RunRecord.open(record.folder)
+    assert opened.header.phase is Phase.JUDGED
+    assert opened.measures() == drill()
+    stored = opened.verdict()
+    assert stored == verdict.to_json()
+    assert Verdict.from_json(stored) == verdict == assess(record.folder)
+
+
+def test_a_simulation_is_judged_from_its_folder(tmp_path: Path) -> None:
+    record = written(tmp_path, World.SIMULATION)
+    assert assess(record.folder).status is Status.INCONCLUSIVE  # 40 replications are few
+    assert len(record.header.timelines) == 3
+
+
+def test_measures_that_the_timeline_contradicts_are_an_error(tmp_path: Path) -> None:
+    record = written(tmp_path, World.SIMULATION)
+    record.write_measures([replace(row, rto_s=row.rto_s + 1.0) for row in made.measures()])
+    verdict = assess(record.folder)
+    assert verdict.status is Status.ERROR
+    assert verdict.checks[0].reason == "rto_s is 1.0 in measures, 0.0 from the timeline"
+
+
+def test_a_drill_with_an_unreadable_table_is_an_error(tmp_path: Path) -> None:
+    record = written(tmp_path, World.STAGING)
+    path = record.folder / "ledger.parquet"
+    path.write_bytes(path.read_bytes()[:50])
+    verdict = assess(record.folder)
+    assert verdict.status is Status.ERROR
+    assert "RecordTruncatedError" in verdict.checks[0].reason
+
+
+def test_an_unfinished_drill_is_an_error_and_keeps_its_phase(tmp_path: Path) -> None:
+    record = RunRecord.create(tmp_path / "run", made.header(World.STAGING))
+    record.append(Event(1.0, "load-start", "client"))
+    assert assess(record.folder).status is Status.ERROR
+    assert RunRecord.open(record.folder).header.phase is Phase.STARTED
+
+
+def test_a_scenario_that_was_changed_afterwards_is_refused(tmp_path: Path) -> None:
+    record = written(tmp_path, World.STAGING)
+    path = record.folder / "run.json"
+    found = json.loads(path.read_text())
+    found["scenario"]["text"] = found["scenario"]["text"].replace("rto: 5s", "rto: 50s")
+    path.write_text(json.dumps(found))
+    with pytest.raises(RecordForeignError, match="does not match its digest"):
+        assess(record.folder)
+
+
+def test_a_scenario_that_can_no_longer_be_read_is_refused(tmp_path: Path) -> None:
+    header = made.header()
+    text = header.scenario.of("tiny", "schema: windtunnel/v1\n", "tiny.yaml")
+    record = RunRecord.create(tmp_path / "run", header.model_copy(update={"scenario": text}))
+    with pytest.raises(JudgeError, match="the stored scenario cannot be read"):
+        assess(record.folder)
+
+
+def test_nothing_to_judge(tmp_path: Path) -> None:
+    with pytest.raises(RecordMissingError):
+        assess(tmp_path / "nothing")
+
+
+def test_best_median_and_worst_are_kept() -> None:
+    base = made.measures(replications=1)[0]
+    rows = [replace(base, replication=number, rto_s=rto_s) for number, rto_s in enumerate((3.0, 9.0, 0.0, 5.0, 7.0))]
+    assert kept_replications(rows) == (1, 2, 3)
+    assert kept_replications(rows[:1]) == (0,)
+    assert kept_replications([]) == ()

@@ -1,0 +1,183 @@
+"""Reports: one self-contained page, escaped; the same tables as text and Markdown; valid JUnit and JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from evidence.assess import assess
+from evidence.beside import predicted_beside_measured
+from evidence.comparison import compare
+from evidence.errors import JudgeError
+from evidence.header import World
+from evidence.record import RunRecord
+from evidence.report import html, markdown, text
+from evidence.report.content import RunContent, gather
+from evidence.report.drawing import png_bytes, spread
+from evidence.report.graph_figure import graph_figure
+from evidence.report.json_report import run_json, side_by_side_json
+from evidence.report.junit import junit_xml
+from evidence.report.rto_figure import rto_figure
+from evidence.report.table import Table, money, percent, seconds
+from evidence.report.timeline_figure import timeline_figure
+from evidence.tables import Samples
+from tests.unit import evidence_made as made
+from tests.unit.test_evidence_judging import written
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunContent, RunContent]:
+    folder = tmp_path_factory.mktemp("runs")
+    records = [written(folder, world) for world in (World.SIMULATION, World.STAGING)]
+    for record in records:
+        assess(record.folder)
+    return gather(records[0].folder), gather(records[1].folder)
+
+
+class Page(HTMLParser):
+    """Collects what a page would fetch or run, and whether its tags balance."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fetched: list[str] = []
+        self.open: list[str] = []
+        self.scripts = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.scripts += tag == "script" or any(name.startswith("on") for name, _ in attrs)
+        for name, value in attrs:
+            if name in ("src", "href", "xlink:href", "srcset", "action") and not (value or "").startswith("#"):
+                self.fetched.append(f"{tag} {name}={value}")
+        if tag not in ("meta", "br", "hr", "img", "link", "input"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        self.handle_endtag(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def parsed(page: str) -> Page:
+    parser = Page()
+    parser.feed(page)
+    parser.close()
+    assert parser.open == []
+    return parser
+
+
+def test_pages_fetch_nothing_run_nothing_and_escape_what_authors_wrote(runs: tuple[RunContent, RunContent]) -> None:
+    simulation, drill = runs
+    compared = {"canary": simulation.measures, "recreate": made.measures(strategy="recreate")}
+    pages = {
+        "simulation": html.run_html(simulation),
+        "drill": html.run_html(drill),
+        "both": html.side_by_side_html(simulation, drill, compare("tiny", compared), compared),
+    }
+    for page in pages.values():
+        found = parsed(page)
+        assert (found.fetched, found.scripts) == ([], 0)
+        assert "url(http" not in page
+        assert "<b>not bold" not in page
+        assert "&lt;b&gt;not bold&lt;/b&gt;" in page
+        assert "<svg" in page
+    assert pages["both"].index("Predicted beside measured") < pages["both"].index("Strategies compared")
+    assert "Timeline of the drill" in pages["drill"]
+
+
+def test_an_unfinished_run_has_a_page_too(tmp_path: Path) -> None:
+    record = RunRecord.create(tmp_path / "run", made.header(World.STAGING))
+    with pytest.raises(JudgeError, match="has no verdict yet"):
+        gather(record.folder)
+    assess(record.folder)
+    run = gather(record.folder)
+    page = html.run_html(run)
+    parsed(page)
+    assert "unfinished: phase is started" in page
+    assert "unfinished" in text.run_text(run)
+    assert "unfinished" in markdown.run_markdown(run)
+    json.dumps(run_json(run), allow_nan=False)
+
+
+def test_text_says_what_was_measured(runs: tuple[RunContent, RunContent]) -> None:
+    simulation, drill = runs
+    lines = text.run_text(drill).splitlines()
+    assert lines[0] == "tiny, canary, staging: pass"
+    buy = next(line for line in lines if line.startswith("buy"))
+    assert re.split(r"  +", buy)[:7] == ["buy", "4 s", "5 s", "2 s", "1 s", "1 s", "0 s"]
+    beside = text.beside_text(predicted_beside_measured(simulation.record, drill.record))
+    row = next(line for line in beside.splitlines() if line.startswith("buy"))
+    assert re.split(r"  +", row.strip()) == ["buy", "RTO", "4 s [4, 4]", "4 s", "inside"]
+
+
+def test_markdown_has_a_table_a_part(runs: tuple[RunContent, RunContent]) -> None:
+    simulation, drill = runs
+    beside = predicted_beside_measured(simulation.record, drill.record)
+    found = markdown.side_by_side_markdown(simulation, drill, beside, simulation.comparison())
+    assert found.startswith("# tiny\n\n## Predicted beside measured\n")
+    assert "| pass | buy | rto 4 s \\<= 5 s |" in found
+
+
+def test_junit_counts(runs: tuple[RunContent, RunContent]) -> None:
+    root = ElementTree.fromstring(junit_xml(runs))
+    simulated, drilled = root.findall("testsuite")
+    assert (drilled.get("failures"), drilled.get("errors")) == ("0", "0")
+    inconclusive = [check for check in runs[0].verdict.checks if check.status.value == "inconclusive"]
+    assert simulated.get("failures") == str(len(inconclusive))
+    assert len(simulated.findall("testcase/failure")) == len(inconclusive)
+
+
+def test_json_has_no_infinities(runs: tuple[RunContent, RunContent]) -> None:
+    simulation, drill = runs
+    found = side_by_side_json(simulation, drill, predicted_beside_measured(simulation.record, drill.record))
+    back = json.loads(json.dumps(found, allow_nan=False))
+    assert back["drill"]["measures"][0]["rto_s"] == 4.0
+    assert back["simulation"]["verdict"]["status"] == "inconclusive"
+
+
+def test_figures_draw_what_is_odd_too() -> None:
+    scenario, plan = made.scenario(), made.plan()
+    for figure in (
+        timeline_figure(plan, made.rolled_back(), made.cells((40.0, 60.0))),
+        timeline_figure(plan, [], made.cells(count=1)),
+        rto_figure({"canary": made.measures(replications=1)}),
+        rto_figure({"a": list(made.measures(bad_every=1))}, made.measures(replications=1)),
+        graph_figure(scenario, {}, {}),
+        graph_figure(scenario, {"shop": "all runs", "ads": "2 % of runs"}, {"browse": "drill"}),
+    ):
+        assert png_bytes(figure, dpi=40).startswith(b"\x89PNG")
+
+
+def test_labels_are_moved_apart_in_their_order() -> None:
+    assert spread([1.0, 1.0, 0.0], 0.2, 0.0, 1.0) == [pytest.approx(0.8), pytest.approx(1.0), pytest.approx(0.0)]
+
+
+def test_cells_of_tables() -> None:
+    assert [seconds(None), seconds(0.0), seconds(12.5), seconds(3.0, censored=True)] == ["-", "0 s", "12.5 s", "> 3 s"]
+    assert seconds(float("inf")) == "not recovered"
+    assert [percent(None), percent(0.0), percent(1.0), percent(0.0125)] == ["-", "0 %", "100 %", "1.25 %"]
+    assert [percent(0.9996), money(1234.4, "EUR"), money(None, None)] == ["99.96 %", "1,234 EUR", "-"]
+
+
+def test_tables_group_and_escape() -> None:
+    table = Table("T", ("a", "b"), (("x", "1"), ("x", "2|3")), "lr", grouped=True)
+    assert table.text() == "T\n\na    b\n-  ---\nx    1\n   2|3"
+    assert table.markdown().splitlines()[-1] == "|  | 2\\|3 |"
+    assert [cells for _, cells in table.html_rows()] == [("x", "1"), ("", "2|3")]
+
+
+def test_a_record_without_samples_has_no_timeline(tmp_path: Path) -> None:
+    plan = made.plan()
+    record = RunRecord.create(tmp_path / "run", made.header(World.STAGING))
+    record.write_events(made.rolled_back())
+    record.write_samples(Samples.empty(len(plan.edges) + 1))
+    record.write_ledger(made.writes().ledger(plan.stores, plan.function_names))
+    record.recorded(load=record.header.load)
+    assert assess(record.folder).status.value == "error"
+    parsed(html.run_html(gather(record.folder)))
