@@ -84,6 +84,7 @@ def with_heap(state: State, capacity: int) -> State:
     if capacity <= len(state.heap):
         return state
     heap = np.zeros(capacity, RECORDS["heap"])
+    heap["t"] = math.inf
     heap[: len(state.heap)] = state.heap
     return state._replace(heap=heap)
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from simulator.kernel.build import PARTS_SHIFT
-from simulator.kernel.inline import inlined, outlined
+from simulator.kernel.inline import inlined, outlined, u
 from simulator.layout import (
     FIRST_BIN,
     FROM_CLIENT,
@@ -37,8 +37,8 @@ def column(s: State, outcome: int, latency_s: float) -> int:
     s.scale[1] = latency_s
     part = (s.scratch[1] >> _SHIFT) - s.bin_start[0]
     edges = s.edges
-    found = s.bin_start[min(part, len(s.bin_start) - 2) + 1] if part >= 0 else 0
-    while found < len(edges) and edges[found] < latency_s:
+    found = s.bin_start[u(min(part, len(s.bin_start) - 2) + 1)] if part >= 0 else 0
+    while found < len(edges) and edges[u(found)] < latency_s:
         found += 1
     return FIRST_BIN + found
 
@@ -46,24 +46,24 @@ def column(s: State, outcome: int, latency_s: float) -> int:
 @inlined
 def count_client(s: State, job: Any, outcome: int, now: float) -> None:
     """A request is answered, or given up by the client: once per request."""
-    row = s.nodes[job["node"]]["function"] * s.cohort_upto.shape[1] + job["cohort"]
-    s.client[cell_of(s, job["sent_s"]), row, column(s, outcome, now - job["sent_s"])] += 1
+    row = s.nodes[u(job["node"])]["function"] * s.cohort_upto.shape[1] + job["cohort"]
+    s.client[u(cell_of(s, job["sent_s"])), u(row), u(column(s, outcome, now - job["sent_s"]))] += 1
 
 
 @inlined
 def count_service(s: State, job: Any, outcome: int, now: float) -> None:
     """A call is answered, or given up by its caller: once per call that reached the service."""
     job["counted"] = 1
-    version = s.versions[job["version_row"]]["version"]
-    row = s.nodes[job["node"]]["row"] + version * s.cohort_upto.shape[1] + job["cohort"]
-    s.service[cell_of(s, now), row, column(s, outcome, now - job["sent_s"])] += 1
+    version = s.versions[u(job["version_row"])]["version"]
+    row = s.nodes[u(job["node"])]["row"] + version * s.cohort_upto.shape[1] + job["cohort"]
+    s.service[u(cell_of(s, now)), u(row), u(column(s, outcome, now - job["sent_s"]))] += 1
 
 
 @outlined
 def log_write(s: State, job: Any, outcome: int, now: float) -> None:
     """One attempt to write is over, for its caller or (when that one is gone) for itself."""
     clock = s.clock[0]
-    row = s.log[clock["log_n"]]
+    row = s.log[u(clock["log_n"])]
     clock["log_n"] += 1
     row["key"] = job["key"]
     row["invoked_s"] = job["sent_s"]

@@ -2,13 +2,23 @@
 
 Taking the first event only marks its place vacant. The next push drops its event there and sinks it, one pass instead
 of two; most events of a busy system push one. Four children fit in two cache lines, and halve the depth of a binary
-heap.
+heap. Beyond the last event all times are infinite, so that a parent always has four children to compare.
 """
 
+import math
 from typing import Any
 
-from simulator.kernel.inline import inlined
+import numpy as np
+
+from simulator.kernel.inline import inlined, u
 from simulator.layout import State
+
+
+@inlined
+def precedes(one: Any, other: Any) -> int:
+    """1 when `one` comes before `other`, else 0; without a branch, which would be guessed wrong half the time."""
+    earlier = (one["t"] < other["t"]) | ((one["t"] == other["t"]) & (one["seq"] < other["seq"]))
+    return np.int64(earlier)
 
 
 @inlined
@@ -19,22 +29,19 @@ def sink(heap: Any, n: int, t: float, seq: int, what: int) -> None:
         first = 4 * hole + 1
         if first >= n:
             break
-        best = first
-        best_t = heap[first]["t"]
-        for child in range(first + 1, min(first + 4, n)):
-            child_t = heap[child]["t"]
-            if child_t < best_t or (child_t == best_t and heap[child]["seq"] < heap[best]["seq"]):
-                best = child
-                best_t = child_t
-        if t < best_t or (t == best_t and seq < heap[best]["seq"]):
+        left = first + precedes(heap[u(first + 1)], heap[u(first)])
+        right = first + 2 + precedes(heap[u(first + 3)], heap[u(first + 2)])
+        best = left + (right - left) * precedes(heap[u(right)], heap[u(left)])
+        event = heap[u(best)]
+        if t < event["t"] or (t == event["t"] and seq < event["seq"]):
             break
-        heap[hole]["t"] = best_t
-        heap[hole]["seq"] = heap[best]["seq"]
-        heap[hole]["what"] = heap[best]["what"]
+        heap[u(hole)]["t"] = event["t"]
+        heap[u(hole)]["seq"] = event["seq"]
+        heap[u(hole)]["what"] = event["what"]
         hole = best
-    heap[hole]["t"] = t
-    heap[hole]["seq"] = seq
-    heap[hole]["what"] = what
+    heap[u(hole)]["t"] = t
+    heap[u(hole)]["seq"] = seq
+    heap[u(hole)]["what"] = what
 
 
 @inlined
@@ -50,16 +57,16 @@ def push(s: State, t: float, seq: int, what: int) -> None:
     clock["heap_n"] = hole + 1
     while hole > 0:
         above = (hole - 1) >> 2
-        above_t = heap[above]["t"]
-        if above_t < t or (above_t == t and heap[above]["seq"] < seq):
+        above_t = heap[u(above)]["t"]
+        if above_t < t or (above_t == t and heap[u(above)]["seq"] < seq):
             break
-        heap[hole]["t"] = above_t
-        heap[hole]["seq"] = heap[above]["seq"]
-        heap[hole]["what"] = heap[above]["what"]
+        heap[u(hole)]["t"] = above_t
+        heap[u(hole)]["seq"] = heap[u(above)]["seq"]
+        heap[u(hole)]["what"] = heap[u(above)]["what"]
         hole = above
-    heap[hole]["t"] = t
-    heap[hole]["seq"] = seq
-    heap[hole]["what"] = what
+    heap[u(hole)]["t"] = t
+    heap[u(hole)]["seq"] = seq
+    heap[u(hole)]["what"] = what
 
 
 @inlined
@@ -70,6 +77,8 @@ def close(s: State) -> None:
         n = clock["heap_n"] - 1
         clock["vacant"] = 0
         clock["heap_n"] = n
+        heap = s.heap
+        t = heap[u(n)]["t"]
+        heap[u(n)]["t"] = math.inf
         if n > 0:
-            heap = s.heap
-            sink(heap, n, heap[n]["t"], heap[n]["seq"], heap[n]["what"])
+            sink(heap, n, t, heap[u(n)]["seq"], heap[u(n)]["what"])

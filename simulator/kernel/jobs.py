@@ -7,7 +7,7 @@ import numpy as np
 from simulator.draws import Stream, duration, mix, nth, unit
 from simulator.kernel.count import count_service
 from simulator.kernel.heap import push
-from simulator.kernel.inline import inlined, outlined
+from simulator.kernel.inline import inlined, outlined, u
 from simulator.layout import (
     ANSWER,
     ANSWERING,
@@ -39,11 +39,11 @@ def take_seq(s: State) -> int:
 @inlined
 def start(s: State, slot: int, now: float) -> None:
     """A worker begins the job's own work."""
-    job = s.jobs[slot]
-    station = s.stations[s.nodes[job["node"]]["station"]]
+    job = s.jobs[u(slot)]
+    station = s.stations[u(s.nodes[u(job["node"])]["station"])]
     station["started"] += 1
     station["waited_s"] += now - job["sent_s"]
-    effect = s.effects[job["version_row"], job["cohort"]]
+    effect = s.effects[u(job["version_row"]), u(job["cohort"])]
     bits = mix(job["key"] + s.keys[_SERVICE])
     work_s = duration(station["kind"], station["p0"], station["p1"], bits)
     seq = take_seq(s)
@@ -55,10 +55,10 @@ def start(s: State, slot: int, now: float) -> None:
 @inlined
 def release(s: State, replica_index: int, now: float) -> None:
     """A worker is free: it takes the first in the queue, or rests."""
-    replica = s.replicas[replica_index]
+    replica = s.replicas[u(replica_index)]
     if replica["waiting"] > 0:
         slot = replica["first"]
-        replica["first"] = s.jobs[slot]["next"]
+        replica["first"] = s.jobs[u(slot)]["next"]
         replica["waiting"] -= 1
         start(s, slot, now)
     else:
@@ -68,8 +68,8 @@ def release(s: State, replica_index: int, now: float) -> None:
 @outlined
 def answer_later(s: State, slot: int, outcome: int, now: float) -> None:
     """The job's answer is on its way, for as long as the call's injected latency takes (none: an event for now)."""
-    job = s.jobs[slot]
-    call = s.calls[s.nodes[job["node"]]["call"]]
+    job = s.jobs[u(slot)]
+    call = s.calls[u(s.nodes[u(job["node"])]["call"])]
     delay_s = call["latency_s"]
     if call["latency_jitter_s"] > 0:
         delay_s += call["latency_jitter_s"] * unit(mix(job["key"] + s.keys[_LATENCY]))
@@ -83,11 +83,11 @@ def answer_later(s: State, slot: int, outcome: int, now: float) -> None:
 @inlined
 def arm(s: State, ring_index: int, slot: int, now: float) -> int:
     """Start the caller's timer; returns its sequence number."""
-    ring = s.rings[ring_index]
+    ring = s.rings[u(ring_index)]
     n = ring["n"]
     capacity = s.timers.shape[1]
     seq = take_seq(s)
-    entry = s.timers[ring_index, (ring["head"] + n) & (capacity - 1)]
+    entry = s.timers[u(ring_index), u((ring["head"] + n) & (capacity - 1))]
     entry["t"] = now + ring["timeout_s"]
     entry["seq"] = seq
     entry["slot"] = slot
@@ -105,17 +105,17 @@ def expire(s: State, ring_index: int) -> int:
 
     Returns the slot of the call that timed out, -1 when it was answered in time.
     """
-    ring = s.rings[ring_index]
+    ring = s.rings[u(ring_index)]
     mask = s.timers.shape[1] - 1
-    entry = s.timers[ring_index, ring["head"]]
+    entry = s.timers[u(ring_index), u(ring["head"])]
     slot = entry["slot"]
-    if s.jobs[slot]["timer_seq"] != entry["seq"]:
+    if s.jobs[u(slot)]["timer_seq"] != entry["seq"]:
         slot = -1
     ring["head"] = (ring["head"] + 1) & mask
     ring["n"] -= 1
     while ring["n"] > 0:
-        entry = s.timers[ring_index, ring["head"]]
-        if s.jobs[entry["slot"]]["timer_seq"] == entry["seq"]:
+        entry = s.timers[u(ring_index), u(ring["head"])]
+        if s.jobs[u(entry["slot"])]["timer_seq"] == entry["seq"]:
             push(s, entry["t"], entry["seq"], (ring_index << EVENT_BITS) | TIMER)
             break
         ring["head"] = (ring["head"] + 1) & mask
@@ -128,7 +128,7 @@ def take_slot(s: State) -> int:
     """A free job slot; the loop has checked that there is one."""
     clock = s.clock[0]
     slot = clock["free_head"]
-    clock["free_head"] = s.jobs[slot]["next"]
+    clock["free_head"] = s.jobs[u(slot)]["next"]
     clock["free_n"] -= 1
     return slot
 
@@ -140,7 +140,7 @@ def choose_version(s: State, station: Any, key: np.uint64) -> int:
         return station["only_version"]
     share = unit(mix(key + s.keys[_ROUTE]))
     row = station["first_version"]
-    while share >= s.versions[row]["upto"]:
+    while share >= s.versions[u(row)]["upto"]:
         row += 1
     return row
 
@@ -148,18 +148,18 @@ def choose_version(s: State, station: Any, key: np.uint64) -> int:
 @inlined
 def enter(s: State, slot: int, station: Any, now: float) -> int:
     """The job reaches its station: into a worker, into the queue, or away. Returns the outcome when away, else 0."""
-    job = s.jobs[slot]
+    job = s.jobs[u(slot)]
     if station["error_share"] > 0 and unit(mix(job["key"] + s.keys[_FAULT])) < station["error_share"]:
         return ERROR
-    version = s.versions[job["version_row"]]
+    version = s.versions[u(job["version_row"])]
     if version["ready_n"] == 0:
         return REFUSED
     turn = version["turn"]
     if turn >= version["ready_n"]:
         turn = 0
     version["turn"] = turn + 1
-    replica_index = s.ready[version["first_replica"] + turn]
-    replica = s.replicas[replica_index]
+    replica_index = s.ready[u(version["first_replica"] + turn)]
+    replica = s.replicas[u(replica_index)]
     if replica["busy"] < station["workers"]:
         replica["busy"] += 1
         job["replica"] = replica_index
@@ -168,7 +168,7 @@ def enter(s: State, slot: int, station: Any, now: float) -> int:
         if replica["waiting"] == 0:
             replica["first"] = slot
         else:
-            s.jobs[replica["last"]]["next"] = slot
+            s.jobs[u(replica["last"])]["next"] = slot
         replica["last"] = slot
         replica["waiting"] += 1
         job["replica"] = replica_index
@@ -184,9 +184,9 @@ def enter(s: State, slot: int, station: Any, now: float) -> int:
 def send(s: State, slot: int, now: float) -> None:
     """Make the call in `slot`, whose key, parent, caller_row, cohort, request, node and attempt are filled in."""
     clock = s.clock[0]
-    job = s.jobs[slot]
-    node = s.nodes[job["node"]]
-    station = s.stations[node["station"]]
+    job = s.jobs[u(slot)]
+    node = s.nodes[u(job["node"])]
+    station = s.stations[u(node["station"])]
     job["serial"] = clock["serial"]
     clock["serial"] += 1
     job["sent_s"] = now
@@ -194,7 +194,7 @@ def send(s: State, slot: int, now: float) -> None:
     job["replica"] = -1
     job["timer_seq"] = 0
     job["stored"] = 0
-    if s.calls[node["call"]]["cut"] != 0:
+    if s.calls[u(node["call"])]["cut"] != 0:
         job["version_row"] = station["first_version"]
         job["counted"] = 1  # it never reaches the service
         answer_later(s, slot, REFUSED, now)

@@ -22,7 +22,7 @@ from simulator.draws import Stream, mix, nth, unit
 from simulator.kernel import build, count, heap, jobs
 from simulator.kernel.count import cell_of, count_client, count_service, log_write
 from simulator.kernel.heap import close, push
-from simulator.kernel.inline import inlined, outlined
+from simulator.kernel.inline import inlined, outlined, u
 from simulator.kernel.jobs import (
     answer_later,
     call_key,
@@ -77,13 +77,13 @@ _HEAP, _RING, _LOG = int(ExitReason.HEAP_FULL), int(ExitReason.RING_FULL), int(E
 @inlined
 def draw_arrival(s: State, index: int) -> None:
     """Find when the function's next request comes: unit-rate gaps, stretched by the rate in force."""
-    function = s.functions[index]
+    function = s.functions[u(index)]
     gap = -math.log(unit(nth(function["gap_key"], function["arrived"])))
     t = function["next_arrival"]
     segment = function["segment"]
     while True:
-        rate = s.rate[index, segment]
-        until = s.rate_until[index, segment]
+        rate = s.rate[u(index), u(segment)]
+        until = s.rate_until[u(index), u(segment)]
         if rate > 0:
             candidate = t + gap / rate
             if candidate < until:
@@ -104,18 +104,18 @@ def find_next_arrival(s: State) -> None:
     clock = s.clock[0]
     first = 0
     for index in range(1, len(s.functions)):
-        if s.functions[index]["next_arrival"] < s.functions[first]["next_arrival"]:
+        if s.functions[u(index)]["next_arrival"] < s.functions[u(first)]["next_arrival"]:
             first = index
     clock["next_function"] = first
-    clock["next_arrival"] = s.functions[first]["next_arrival"]
+    clock["next_arrival"] = s.functions[u(first)]["next_arrival"]
 
 
 @outlined
 def begin(s: State) -> None:
     """Draw what must be known before the first event."""
     for index in range(len(s.functions)):
-        s.functions[index]["gap_key"] = nth(s.keys[_ARRIVAL], index)
-        s.functions[index]["request_key"] = nth(s.keys[_REQUEST], index)
+        s.functions[u(index)]["gap_key"] = nth(s.keys[_ARRIVAL], index)
+        s.functions[u(index)]["request_key"] = nth(s.keys[_REQUEST], index)
         draw_arrival(s, index)
     find_next_arrival(s)
 
@@ -124,7 +124,7 @@ def begin(s: State) -> None:
 def arrive(s: State, now: float) -> int:
     """A request comes. Returns the slot of its first call, filled in for `send`."""
     index = s.clock[0]["next_function"]
-    function = s.functions[index]
+    function = s.functions[u(index)]
     request = function["arrived"]
     function["arrived"] = request + 1
     draw_arrival(s, index)
@@ -134,11 +134,11 @@ def arrive(s: State, now: float) -> int:
     cohort = 0
     if cohorts > 1:
         share = unit(mix(key + s.keys[_COHORT]))
-        while cohort < cohorts - 1 and share >= s.cohort_upto[index, cohort]:
+        while cohort < cohorts - 1 and share >= s.cohort_upto[u(index), u(cohort)]:
             cohort += 1
-    s.client[cell_of(s, now), index * cohorts + cohort, ARRIVED] += 1
+    s.client[u(cell_of(s, now)), u(index * cohorts + cohort), ARRIVED] += 1
     slot = take_slot(s)
-    job = s.jobs[slot]
+    job = s.jobs[u(slot)]
     job["key"] = key
     job["parent"] = FROM_CLIENT
     job["caller_row"] = -1
@@ -153,8 +153,8 @@ def arrive(s: State, now: float) -> int:
 def prepare_call(s: State, caller: int) -> int:
     """Returns the slot of the call that the job in `caller` is to make, filled in for `send`."""
     slot = take_slot(s)
-    job = s.jobs[slot]
-    parent = s.jobs[caller]
+    job = s.jobs[u(slot)]
+    parent = s.jobs[u(caller)]
     node_index = parent["call_node"]
     attempt = parent["call_attempt"]
     parent["child"] = slot
@@ -171,18 +171,18 @@ def prepare_call(s: State, caller: int) -> int:
 @inlined
 def finish_work(s: State, slot: int, now: float) -> tuple[int, int]:
     """The job's own work is done. Returns what then, and the outcome."""
-    job = s.jobs[slot]
-    node = s.nodes[job["node"]]
-    if s.stations[node["station"]]["holds_worker"] == 0:
+    job = s.jobs[u(slot)]
+    node = s.nodes[u(job["node"])]
+    if s.stations[u(node["station"])]["holds_worker"] == 0:
         release(s, job["replica"], now)
     job["state"] = WAITING
-    effect = s.effects[job["version_row"], job["cohort"]]
+    effect = s.effects[u(job["version_row"]), u(job["cohort"])]
     if effect["error"] > 0 and unit(mix(job["key"] + s.keys[_DEFECT])) < effect["error"]:
         return CONCLUDE, ERROR
     if node["writes"] != 0:
         job["stored"] = 1
         if job["caller_row"] >= 0:
-            lost = s.effects[job["caller_row"], job["cohort"]]["lost"]
+            lost = s.effects[u(job["caller_row"]), u(job["cohort"])]["lost"]
             if lost > 0 and unit(mix(job["key"] + s.keys[_WRITE])) < lost:
                 job["stored"] = 0
     if node["child"] >= 0:
@@ -195,8 +195,8 @@ def finish_work(s: State, slot: int, now: float) -> tuple[int, int]:
 @inlined
 def leave(s: State, slot: int, outcome: int, now: float) -> None:
     """The job is over for its station: out of it, and counted."""
-    job = s.jobs[slot]
-    station = s.stations[s.nodes[job["node"]]["station"]]
+    job = s.jobs[u(slot)]
+    station = s.stations[u(s.nodes[u(job["node"])]["station"])]
     station["left"] += 1
     station["balance_s"] += now
     if station["holds_worker"] != 0:
@@ -209,8 +209,8 @@ def leave(s: State, slot: int, outcome: int, now: float) -> None:
 @inlined
 def vacate(s: State, slot: int, outcome: int, now: float) -> None:
     """Nobody needs the job any more: log it when it was a write, and free its slot."""
-    job = s.jobs[slot]
-    if s.nodes[job["node"]]["writes"] != 0:
+    job = s.jobs[u(slot)]
+    if s.nodes[u(job["node"])]["writes"] != 0:
         log_write(s, job, outcome, now)
     clock = s.clock[0]
     job["state"] = FREE
@@ -224,10 +224,10 @@ def vacate(s: State, slot: int, outcome: int, now: float) -> None:
 @inlined
 def resume_later(s: State, slot: int, now: float) -> bool:
     """Whether the retry waits; if so it is scheduled."""
-    job = s.jobs[slot]
+    job = s.jobs[u(slot)]
     node_index = job["call_node"]
     attempt = job["call_attempt"]
-    call = s.calls[s.nodes[node_index]["call"]]
+    call = s.calls[u(s.nodes[u(node_index)]["call"])]
     wait_s = call["backoff_s"]
     if wait_s <= 0:
         return False
@@ -247,10 +247,10 @@ def settle(s: State, then: int, slot: int, outcome: int, now: float) -> int:
     Returns the slot of the job that makes a call now, -1 for none.
     """
     while then != NOTHING:
-        job = s.jobs[slot]
+        job = s.jobs[u(slot)]
         if then == CONCLUDE:
             leave(s, slot, outcome, now)
-            call = s.calls[s.nodes[job["node"]]["call"]]
+            call = s.calls[u(s.nodes[u(job["node"])]["call"])]
             if call["latency_s"] + call["latency_jitter_s"] > 0 and job["parent"] >= FROM_CLIENT:
                 answer_later(s, slot, outcome, now)
                 break
@@ -268,17 +268,17 @@ def settle(s: State, then: int, slot: int, outcome: int, now: float) -> int:
             vacate(s, slot, outcome, now)
         if caller < 0:
             break
-        s.jobs[caller]["child"] = -1
+        s.jobs[u(caller)]["child"] = -1
         slot = caller
         then = CONCLUDE
         if outcome == OK:
-            following = s.nodes[node_index]["sibling"]
+            following = s.nodes[u(node_index)]["sibling"]
             if following >= 0:
-                s.jobs[slot]["call_node"] = following
-                s.jobs[slot]["call_attempt"] = 0
+                s.jobs[u(slot)]["call_node"] = following
+                s.jobs[u(slot)]["call_attempt"] = 0
                 return slot
-        elif attempt < s.calls[s.nodes[node_index]["call"]]["retries"]:
-            s.jobs[slot]["call_attempt"] = attempt + 1
+        elif attempt < s.calls[u(s.nodes[u(node_index)]["call"])]["retries"]:
+            s.jobs[u(slot)]["call_attempt"] = attempt + 1
             if resume_later(s, slot, now):
                 break
             return slot
@@ -295,7 +295,7 @@ def react(s: State, what: int, seq: int, now: float) -> tuple[int, int, int]:
     if kind == TIMER:
         slot = expire(s, slot)
         return (ABANDON if slot >= 0 else NOTHING), slot, TIMEOUT
-    job = s.jobs[slot]
+    job = s.jobs[u(slot)]
     if kind == CUT_OFF:
         return (ABANDON if job["timer_seq"] == seq else NOTHING), slot, REFUSED
     if job["event_seq"] != seq:

@@ -214,7 +214,7 @@ class DataPlane:
     def _push(self, slot: int, event: int) -> int:
         """Add an event for now; returns its sequence number."""
         clock = self._state.clock[0]
-        if clock["heap_n"] + 1 >= len(self._state.heap):
+        if clock["heap_n"] + 8 > len(self._state.heap):
             self._state = build.with_heap(self._state, 2 * len(self._state.heap))
         seq = int(clock["seq"])
         build.add_event(self._state, self.now_s, seq, (slot << layout.EVENT_BITS) | event)
