@@ -79,3 +79,8 @@ def test_exit_code_and_document(status: Status, code: int, windtunnel: Run, monk
     assert result.code == code
     assert json.loads(result.out)["findings"][0]["remedy"] == "what to do"
     assert "what to do" in windtunnel("doctor").out
+
+
+def test_compiled_packages_import() -> None:
+    compiled = packages.compiled_packages()
+    assert compiled.status is Status.OK, compiled.found

@@ -13,6 +13,7 @@ def examine() -> list[Finding]:
     return [
         packages.python(),
         *packages.installed_packages(),
+        packages.compiled_packages(),
         binaries.envoy(),
         binaries.postgresql(),
         binaries.toxiproxy(),

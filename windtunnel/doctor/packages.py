@@ -12,12 +12,12 @@ from packaging.requirements import Requirement
 
 from windtunnel.doctor.finding import Finding, Status
 
-__all__ = ["PYTHON_MIN", "installed_packages", "python"]
+__all__ = ["PYTHON_MIN", "compiled_packages", "installed_packages", "python"]
 
 PYTHON_MIN = (3, 11)
 _SETUP = "run `make setup` in the project folder"
 # Imported and not only looked up: compiled code, which a wrong platform or library breaks.
-_IMPORTED = ("numpy", "numba", "pyarrow.parquet", "pydantic_core", "psycopg_binary", "uvloop")
+_IMPORTED = ("numpy", "numba", "pyarrow.parquet", "pydantic_core", "psycopg", "uvloop")
 
 
 def python() -> Finding:
@@ -30,7 +30,7 @@ def python() -> Finding:
 
 
 def installed_packages() -> Iterator[Finding]:
-    """One finding for the packages of each part (core, staging), and one for compiled code."""
+    """One finding for the packages of each part: core, staging."""
     try:
         texts = metadata.requires("windtunnel") or []
     except metadata.PackageNotFoundError:
@@ -39,7 +39,6 @@ def installed_packages() -> Iterator[Finding]:
     requirements = [Requirement(text) for text in texts]
     for part in ("core", "staging"):
         yield _part(part, [each for each in requirements if _belongs(each, part)])
-    yield _compiled()
 
 
 def _belongs(requirement: Requirement, part: str) -> bool:
@@ -65,7 +64,8 @@ def _part(part: str, requirements: list[Requirement]) -> Finding:
     return Finding(name, Status.OK, f"{len(requirements)} of {len(requirements)} as needed")
 
 
-def _compiled() -> Finding:
+def compiled_packages() -> Finding:
+    """Packages that carry compiled code can be imported."""
     broken = []
     for module in _IMPORTED:
         try:
