@@ -45,7 +45,7 @@ OnLink = Annotated[
 
 
 class Latency(Part):
-    """Every message on a link takes longer: `add`, and a uniform draw from 0 to `jitter` besides."""
+    """Every answer on a link comes later: by `add`, and a uniform draw from 0 to `jitter` besides."""
 
     on: OnLink
     add_s: PositiveDurationS = Field(alias="add")
