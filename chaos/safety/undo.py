@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from chaos.errors import StagingNotUp, StagingUnclean
+from chaos.errors import ChaosError, StagingNotUp, StagingUnclean
 from chaos.faults.base import Undoable
 from chaos.faults.embedded import EmbeddedSurface
 from chaos.faults.registry import FAULTS
@@ -96,13 +96,20 @@ def heal_for_the_dead(state_dir: Path, surface: Surface | None = None) -> HealRe
 
 
 def _heal(state_dir: Path, journal: Journal, surface: Surface | None) -> HealReport:
-    entries = journal.open_entries()
-    up = True
-    if entries and surface is None:
-        surface, up = _find(state_dir)
+    entries = tuple(reversed(journal.open_entries()))
+    if not entries:
+        return HealReport((), journal.torn, journal.damaged)
+    try:
+        surface, token, up = _find(state_dir, surface)
+    except ChaosError as error:
+        left = tuple(
+            EntryResult(entry.id, entry.kind, entry.target, None, f"staging cannot be read: {error}", ())
+            for entry in entries
+        )
+        return HealReport(left, journal.torn, journal.damaged)
     results = []
-    for entry in reversed(entries):
-        if surface is None or entry.staging_id != surface.token():
+    for entry in entries:
+        if surface is None or entry.staging_id != token:
             results.append(_moot(journal, entry, "that staging is gone"))
         elif not up and entry.kind != EPHEMERAL.kind:
             results.append(_moot(journal, entry, "staging is down"))
@@ -111,13 +118,16 @@ def _heal(state_dir: Path, journal: Journal, surface: Surface | None) -> HealRep
     return HealReport(tuple(results), journal.torn, journal.damaged)
 
 
-def _find(state_dir: Path) -> tuple[Surface | None, bool]:
-    """The staging in `state_dir` and whether it is up; remains of one that is not can still be taken down."""
+def _find(state_dir: Path, surface: Surface | None) -> tuple[Surface | None, str, bool]:
+    """The staging in `state_dir`, its token, and whether it is up; remains of one can still be taken down."""
     try:
-        return EmbeddedSurface.attach(state_dir), True
+        found = surface or EmbeddedSurface.attach(state_dir)
+        return found, found.token(), True
     except StagingNotUp:
-        remains = StateFile(state_dir).exists()
-        return (EmbeddedSurface(Staging(state_dir)) if remains else None), False
+        if not StateFile(state_dir).exists():
+            return None, "", False
+        remains = EmbeddedSurface(Staging(state_dir))
+        return remains, remains.token(), False
 
 
 def _moot(journal: Journal, entry: JournalEntry, why: str) -> EntryResult:

@@ -181,3 +181,13 @@ def test_no_staging_up_means_nothing_is_left(tmp_path: Path) -> None:
         journal.open(new_entry("old", "drill-1", "error", "edge", {"service": "edge", "share": 1}))
     assert heal(tmp_path).results[0].rung == "that staging is gone"
     assert heal(tmp_path).results == ()
+
+
+def test_a_staging_whose_state_cannot_be_read_is_not_called_clean(tmp_path: Path) -> None:
+    with Journal(tmp_path) as journal:
+        journal.open(new_entry("old", "drill-1", "error", "edge", {"service": "edge", "share": 1}))
+    (tmp_path / "state.json").write_text("{torn", encoding="utf-8")
+    report = heal(tmp_path)
+    assert not report.clean
+    with pytest.raises(StagingUnclean, match=r"error on edge: LEFT UNCLEAN: staging cannot be read"):
+        report.require_clean()
