@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import simpy
 
 from simulator.kernel.plane import DataPlane
 
-__all__ = ["SimulationEnvironment"]
+__all__ = ["Happened", "SimulationEnvironment"]
+
+
+class Happened(simpy.Event):
+    """An event that is over when it is made: whoever yields it goes on at once, without a turn of the event loop.
+
+    Guardrails observe several times a second and it takes them no time; this way it costs them little.
+    """
+
+    def __init__(self, env: simpy.Environment, value: Any) -> None:
+        super().__init__(env)
+        self._ok, self._value = True, value
+        self.callbacks = None  # type: ignore[assignment]  # SimPy's mark of an event that has been processed
 
 
 class SimulationEnvironment(simpy.Environment):

@@ -14,7 +14,7 @@ from rollout.world import Observation
 from scenarios.models import Defect, Fault, Scenario
 from simulator.answers import Answers
 from simulator.compile import Compiled
-from simulator.environment import SimulationEnvironment
+from simulator.environment import Happened, SimulationEnvironment
 from simulator.faults import Faults
 from simulator.fleet import Fleet
 from simulator.kernel import plane as kernel
@@ -109,7 +109,7 @@ class SimulatedWorld:
         key, seen = (service, version, window_s), self._observed[1]
         if key not in seen:  # several guardrails look at the same answers
             seen[key] = self._observe(service, version, window_s)
-        return self.env.event().succeed(seen[key])
+        return Happened(self.env, seen[key])
 
     def _observe(self, service: str, version: str | None, window_s: float) -> Observation:
         answers = self._answers.get((service, version))

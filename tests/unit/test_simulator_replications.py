@@ -227,3 +227,15 @@ def test_measures_are_plain_values(scenario: Scenario) -> None:
     [row, _] = Player(scenario, scenario.release.strategy, 5).measures(0)
     assert replace(row) == row
     assert type(row.requests) is int
+
+
+def test_watching_changes_nothing(scenario: Scenario) -> None:
+    unwatched = scenario.model_copy(update={"release": scenario.release.model_copy(update={"guardrails": []})})
+    one, other = (
+        simulate(each, TEXT, replications=2, seed=4, defects=[], keep=[1], processes=1)
+        for each in (scenario, unwatched)
+    )
+    assert one.measures == other.measures
+    mine, theirs = one.timelines[0].samples, other.timelines[0].samples
+    assert np.array_equal(mine.latency, theirs.latency)
+    assert np.array_equal(one.timelines[0].ledger.acknowledged_s, other.timelines[0].ledger.acknowledged_s)
