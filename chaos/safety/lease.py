@@ -53,7 +53,7 @@ class Lease:
         self.process = self._start(state_dir, drill_id, lease_s, deadline_s)
         try:
             self._expect("ready", _START_TIMEOUT_S)
-        except WatchdogError:
+        except BaseException:
             self._kill()
             raise
         self._beater = threading.Thread(
