@@ -44,19 +44,21 @@ def column(s: State, outcome: int, latency_s: float) -> int:
 
 
 @inlined
-def count_client(s: State, job: Any, outcome: int, now: float) -> None:
+def count_client(s: State, job: Any, found: int) -> None:
     """A request is answered, or given up by the client: once per request."""
     row = s.nodes[u(job["node"])]["function"] * s.cohort_upto.shape[1] + job["cohort"]
-    s.client[u(cell_of(s, job["sent_s"])), u(row), u(column(s, outcome, now - job["sent_s"]))] += 1
+    s.client[u(cell_of(s, job["sent_s"])), u(row), u(found)] += 1
 
 
 @inlined
-def count_service(s: State, job: Any, outcome: int, now: float) -> None:
-    """A call is answered, or given up by its caller: once per call that reached the service."""
+def count_service(s: State, job: Any, outcome: int, now: float) -> int:
+    """A call is answered, or given up by its caller: once per call that reached the service. Returns the column."""
+    found = column(s, outcome, now - job["sent_s"])
     job["counted"] = 1
     version = s.versions[u(job["version_row"])]["version"]
     row = s.nodes[u(job["node"])]["row"] + version * s.cohort_upto.shape[1] + job["cohort"]
-    s.service[u(cell_of(s, now)), u(row), u(column(s, outcome, now - job["sent_s"]))] += 1
+    s.service[u(cell_of(s, now)), u(row), u(found)] += 1
+    return found
 
 
 @outlined

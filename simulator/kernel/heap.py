@@ -15,7 +15,7 @@ from simulator.layout import State
 
 
 @inlined
-def precedes(one: Any, other: Any) -> int:
+def precedes(one: Any, other: Any) -> Any:
     """1 when `one` comes before `other`, else 0; without a branch, which would be guessed wrong half the time."""
     earlier = (one["t"] < other["t"]) | ((one["t"] == other["t"]) & (one["seq"] < other["seq"]))
     return np.int64(earlier)
@@ -67,6 +67,15 @@ def push(s: State, t: float, seq: int, what: int) -> None:
     heap[u(hole)]["t"] = t
     heap[u(hole)]["seq"] = seq
     heap[u(hole)]["what"] = what
+
+
+@inlined
+def earliest(s: State) -> Any:
+    """When the first event is due, inf when there is none; the vacancy may be open."""
+    heap = s.heap
+    if s.clock[0]["vacant"] == 0:
+        return heap[0]["t"]
+    return min(min(heap[1]["t"], heap[2]["t"]), min(heap[3]["t"], heap[4]["t"]))
 
 
 @inlined

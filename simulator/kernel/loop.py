@@ -20,8 +20,8 @@ from numba import float64, int64, njit, typeof, types
 from simulator import draws, layout
 from simulator.draws import Stream, mix, nth, unit
 from simulator.kernel import build, count, heap, jobs
-from simulator.kernel.count import cell_of, count_client, count_service, log_write
-from simulator.kernel.heap import close, push
+from simulator.kernel.count import cell_of, column, count_client, count_service, log_write
+from simulator.kernel.heap import close, earliest, push
 from simulator.kernel.inline import inlined, outlined, u
 from simulator.kernel.jobs import (
     answer_later,
@@ -71,6 +71,7 @@ class ExitReason(IntEnum):
 
 
 _UNTIL, _BUDGET, _SLOTS = int(ExitReason.UNTIL), int(ExitReason.BUDGET), int(ExitReason.SLOTS_FULL)
+_ROOM = -1
 _HEAP, _RING, _LOG = int(ExitReason.HEAP_FULL), int(ExitReason.RING_FULL), int(ExitReason.LOG_FULL)
 
 
@@ -193,8 +194,8 @@ def finish_work(s: State, slot: int, now: float) -> tuple[int, int]:
 
 
 @inlined
-def leave(s: State, slot: int, outcome: int, now: float) -> None:
-    """The job is over for its station: out of it, and counted."""
+def leave(s: State, slot: int, outcome: int, now: float) -> int:
+    """The job is over for its station: out of it, and counted. Returns the column, -1 when it was counted before."""
     job = s.jobs[u(slot)]
     station = s.stations[u(s.nodes[u(job["node"])]["station"])]
     station["left"] += 1
@@ -202,8 +203,9 @@ def leave(s: State, slot: int, outcome: int, now: float) -> None:
     if station["holds_worker"] != 0:
         release(s, job["replica"], now)
     job["replica"] = -1
-    if job["counted"] == 0:
-        count_service(s, job, outcome, now)
+    if job["counted"] != 0:
+        return -1
+    return count_service(s, job, outcome, now)
 
 
 @inlined
@@ -248,8 +250,9 @@ def settle(s: State, then: int, slot: int, outcome: int, now: float) -> int:
     """
     while then != NOTHING:
         job = s.jobs[u(slot)]
+        found = -1
         if then == CONCLUDE:
-            leave(s, slot, outcome, now)
+            found = leave(s, slot, outcome, now)
             call = s.calls[u(s.nodes[u(job["node"])]["call"])]
             if call["latency_s"] + call["latency_jitter_s"] > 0 and job["parent"] >= FROM_CLIENT:
                 answer_later(s, slot, outcome, now)
@@ -263,7 +266,7 @@ def settle(s: State, then: int, slot: int, outcome: int, now: float) -> int:
             if job["counted"] == 0:
                 count_service(s, job, outcome, now)
         if caller == FROM_CLIENT:
-            count_client(s, job, outcome, now)
+            count_client(s, job, found if found >= 0 else column(s, outcome, now - job["sent_s"]))
         if then != ABANDON:
             vacate(s, slot, outcome, now)
         if caller < 0:
@@ -313,7 +316,7 @@ def react(s: State, what: int, seq: int, now: float) -> tuple[int, int, int]:
 
 @inlined
 def check_room(s: State) -> int:
-    """UNTIL when one more event surely fits, else what is full."""
+    """ROOM when one more event surely fits, else what is full."""
     clock = s.clock[0]
     if clock["free_n"] < 2:
         return _SLOTS
@@ -323,7 +326,7 @@ def check_room(s: State) -> int:
         return _HEAP
     if clock["log_n"] + len(s.nodes) + 2 > len(s.log):
         return _LOG
-    return _UNTIL
+    return _ROOM
 
 
 @inlined
@@ -334,19 +337,18 @@ def _loop(s: State, until_s: float, budget: int) -> tuple[int, int]:
         begin(s)
     events = s.heap
     while True:
-        close(s)
-        now = events[0]["t"] if clock["heap_n"] > 0 else math.inf
+        now = earliest(s)
         arrival = clock["next_arrival"] <= now
-        if arrival:
+        if arrival:  # it may fill the vacancy that the last event left
             now = clock["next_arrival"]
-        if now >= until_s:
-            clock["now"] = until_s
-            return _UNTIL, budget
-        if budget <= 0:
-            return _BUDGET, budget
-        full = check_room(s)
-        if full != _UNTIL:
-            return full, budget
+        else:
+            close(s)
+        reason = _UNTIL if now >= until_s else _BUDGET if budget <= 0 else check_room(s)
+        if reason != _ROOM:
+            close(s)
+            if reason == _UNTIL:
+                clock["now"] = until_s
+            return reason, budget
         budget -= 1
         clock["now"] = now
         if arrival:

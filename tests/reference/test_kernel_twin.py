@@ -155,3 +155,39 @@ def test_strategies_share_every_draw_of_a_request():
     # With workers to spare, only the failed answers are missing from the histogram.
     assert np.all(one[:, 4:] >= two[:, 4:])
     assert two[:, 1].sum() > 0
+
+
+def busy(service_s: float, rate: float, timeout_s: float, horizon_s: float, replicas: int = 1) -> Network:
+    return Network(
+        (Station("s", 10**6, Distribution(Kind.EXPONENTIAL, service_s), replicas=(replicas,)),),
+        (Call(CLIENT, 0),),
+        (Function("f", ((0.0, rate),), Node(0), timeout_s),),
+        horizon_s / 40,
+        40,
+        EDGES_S,
+    )
+
+
+def test_timer_rings_grow_under_many_timers():
+    network = busy(0.01, 400.0, 1.0, 4.0)
+    plane, twin = DataPlane(network, 9), naive.Naive(network, 9)
+    for world in (plane, twin):
+        world.set_ready(0, 0, [0])
+        world.run(4.0)
+    assert plane.state.timers.shape[1] > 64
+    assert_equal(plane, twin)
+
+
+def test_the_heap_grows_under_events_gone_stale():
+    """Jobs of killed replicas leave events behind that come to nothing; only their room is needed."""
+    network = busy(1000.0, 40.0, math.inf, 40.0)
+    plane, twin = DataPlane(network, 9), naive.Naive(network, 9)
+    before = len(plane.state.heap)
+    for second in range(1, 41):
+        for world in (plane, twin):
+            world.set_ready(0, 0, [0])
+            world.run(float(second))
+            world.kill(0, 0, 0)
+    assert len(plane.state.heap) > before
+    assert len(plane.state.jobs) == 256
+    assert_equal(plane, twin)
