@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,11 @@ _NUMBERS = (
     ("RPO", "rpo_s", "s"),
     ("failed share", "failed_share", "%"),
     ("revenue lost", "revenue_lost", ""),
+)
+_RELEASE = (
+    ("guardrail trips after", "trip_after_s", "s"),
+    ("rollback takes", "rollback_duration_s", "s"),
+    ("release ends after", "release_duration_s", "s"),
 )
 _LIKELY = 0.05
 
@@ -128,6 +133,7 @@ def beside_of_measures(
         mine = [row for row in alike if row.function == actual.function]
         rows += [_number(mine, actual, *names, resolution_s) for names in _NUMBERS if _applies(names[1], mine, actual)]
         rows.append(_names("cohorts hit", actual.function, [r.cohorts_hit for r in mine], actual.cohorts_hit))
+    rows += _release(alike, measured, resolution_s)
     rows += _blast_radius(alike, measured)
     return Beside(
         scenario=scenario,
@@ -190,6 +196,16 @@ def _inside(low: float | None, high: float | None, actual: float | None, censore
         return None
     above = censored or actual >= low - slack
     return above and actual <= high + slack
+
+
+def _release(
+    predicted: Sequence[FunctionMeasure], measured: Sequence[FunctionMeasure], resolution_s: float
+) -> list[BesideRow]:
+    """Times of the release itself: the same in every function's row, so one function stands for all."""
+    actual = measured[0]
+    mine = [row for row in predicted if row.function == actual.function]
+    rows = [_number(mine, actual, *names, resolution_s) for names in _RELEASE if _applies(names[1], mine, actual)]
+    return [replace(row, function="") for row in rows]
 
 
 def _blast_radius(predicted: Sequence[FunctionMeasure], measured: Sequence[FunctionMeasure]) -> list[BesideRow]:

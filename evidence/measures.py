@@ -11,10 +11,10 @@ __all__ = ["FunctionMeasure"]
 class FunctionMeasure:
     """Measures of one function in one replication.
 
-    None where a thing did not happen or has no data. Seconds are on the record's resolution. When
-    `rto_censored`, rto_s is a lower bound ("> X"). detect, decide, act and stabilise are the parts
-    of the longest episode. rpo_s counts acknowledged writes found missing; rpo_high_s also those
-    whose fate is unknown.
+    None where a thing did not happen or has no data. Seconds are on the record's resolution. When `rto_censored`,
+    rto_s is a lower bound ("> X"). detect, decide, act and stabilise are the parts of the longest episode. rpo_s counts
+    acknowledged writes found missing; rpo_high_s also those whose fate is unknown. trip_after_s runs from the start of
+    the release to its first guardrail trip, whether or not the function was hurt.
     """
 
     replication: int
@@ -55,4 +55,6 @@ class FunctionMeasure:
     outcome: str
     defects: tuple[str, ...]
     tripped: bool
+    trip_after_s: float | None
+    rollback_duration_s: float | None
     release_duration_s: float | None

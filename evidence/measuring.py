@@ -188,6 +188,8 @@ def _measure_function(
         outcome=timeline.outcome(),
         defects=timeline.defects(),
         tripped=bool(timeline.by_kind.get("guardrail-trip")),
+        trip_after_s=timeline.trip_after_s(),
+        rollback_duration_s=timeline.rollback_duration_s(),
         release_duration_s=timeline.release_duration_s(),
     )
 

@@ -104,6 +104,16 @@ class Timeline:
         starts, ends = self.all(EventKind.RELEASE_START), self.all(EventKind.RELEASE_END)
         return ends[-1].time_s - starts[0].time_s if starts and ends else None
 
+    def trip_after_s(self) -> float | None:
+        """From the start of the release to the first guardrail trip; None when none tripped."""
+        starts, trips = self.all(EventKind.RELEASE_START), self.all(EventKind.GUARDRAIL_TRIP)
+        return trips[0].time_s - starts[0].time_s if starts and trips else None
+
+    def rollback_duration_s(self) -> float | None:
+        """From the start of the rollback to its end; None while it runs, or without one."""
+        starts, ends = self.all(EventKind.ROLLBACK_START), self.all(EventKind.ROLLBACK_END)
+        return ends[-1].time_s - starts[0].time_s if starts and ends else None
+
     def defects(self) -> tuple[str, ...]:
         """Defects that the release has in this replication."""
         starts = self.all(EventKind.RELEASE_START)

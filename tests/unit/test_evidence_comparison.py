@@ -77,6 +77,8 @@ def test_the_prediction_rests_on_replications_with_the_drills_defects() -> None:
     assert "revenue lost" not in rows_of(found, "browse")
     everyone = rows_of(found, "")
     assert (everyone["functions breached"].measured_text, everyone["functions breached"].inside) == ("buy", True)
+    release = everyone["guardrail trips after"]
+    assert (release.predicted, release.measured, release.inside) == (7.0, 7.0, True)
     json.dumps(found.to_json(), allow_nan=False)
 
 

@@ -16,7 +16,6 @@ from evidence.judging import judge
 from evidence.measures import FunctionMeasure
 from evidence.measuring import measure
 from evidence.record import RunRecord
-from evidence.selection import kept_replications
 from evidence.statistics import Estimate
 from evidence.tables import Ledger, Samples
 from evidence.verdicts import Check, Status, Verdict, guarded, judge_estimate
@@ -179,7 +178,7 @@ def written(tmp_path: Path, world: World) -> RunRecord:
         record.recorded(load=record.header.load)
         return record
     rows = made.measures()
-    kept = kept_replications(rows)
+    kept = (0, 1, 5)
     record = RunRecord.create(tmp_path / "simulation", made.header(replications=40))
     record.write_measures(rows)
     bad = {number: number % 5 == 0 for number in kept}
@@ -225,7 +224,7 @@ def test_measures_that_the_timeline_contradicts_are_an_error(tmp_path: Path) -> 
     record.write_measures([replace(row, rto_s=row.rto_s + 1.0) for row in made.measures()])
     verdict = assess(record.folder)
     assert verdict.status is Status.ERROR
-    assert verdict.checks[0].reason == "rto_s is 1.0 in measures, 0.0 from the timeline"
+    assert verdict.checks[0].reason == "rto_s is 5.0 in measures, 4.0 from the timeline"
 
 
 def test_a_drill_with_an_unreadable_table_is_an_error(tmp_path: Path) -> None:
@@ -265,11 +264,3 @@ def test_a_scenario_that_can_no_longer_be_read_is_refused(tmp_path: Path) -> Non
 def test_nothing_to_judge(tmp_path: Path) -> None:
     with pytest.raises(RecordMissingError):
         assess(tmp_path / "nothing")
-
-
-def test_best_median_and_worst_are_kept() -> None:
-    base = made.measures(replications=1)[0]
-    rows = [replace(base, replication=number, rto_s=rto_s) for number, rto_s in enumerate((3.0, 9.0, 0.0, 5.0, 7.0))]
-    assert kept_replications(rows) == (1, 2, 3)
-    assert kept_replications(rows[:1]) == (0,)
-    assert kept_replications([]) == ()

@@ -41,6 +41,7 @@ def test_rto_is_the_length_of_the_impact_to_the_cell() -> None:
 def test_parts_add_up_to_the_rto() -> None:
     row = buy()
     assert (row.detect_s, row.decide_s, row.act_s, row.stabilise_s) == (2.0, 1.0, 3.0, 4.0)
+    assert (row.trip_after_s, row.rollback_duration_s, row.release_duration_s) == (7.0, 3.0, 11.0)
 
 
 def test_act_ends_with_recovery_when_that_is_earlier() -> None:
@@ -53,6 +54,7 @@ def test_parts_without_their_events_are_none() -> None:
     row = buy(events=made.promoted())
     assert (row.detect_s, row.decide_s, row.act_s, row.stabilise_s) == (None, None, None, None)
     assert (row.outcome, row.tripped, row.defects) == ("promoted", False, ())
+    assert (row.trip_after_s, row.rollback_duration_s, row.release_duration_s) == (None, None, 21.0)
 
 
 def test_the_cause_is_the_latest_step_or_fault_before_the_end_of_the_first_cell() -> None:
