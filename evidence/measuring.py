@@ -115,9 +115,9 @@ def function_health(plan: MeasurePlan, place: int, cells: ClientCells, end_s: fl
     return good_windows(
         plan.functions[place].criteria,
         plan.window_cells,
-        fit(cells.requests[:, place].sum(axis=1), count),
-        fit(cells.failed[:, place].sum(axis=(1, 2)), count),
-        fit(cells.latency[:, place].sum(axis=1), count),
+        fit(np.einsum("tc->t", cells.requests[:, place]), count),
+        fit(np.einsum("tck->t", cells.failed[:, place]), count),
+        fit(cells.latency[:, place], count),
     )
 
 
@@ -142,9 +142,9 @@ def _measure_function(
     rto_s = 0.0 if worst is None else worst.length_s
     censored = any(episode.censored for episode in episodes)
     requests = int(cells.requests[:, place].sum())
-    by_kind = [int(count) for count in cells.failed[:, place].sum(axis=(0, 1))]
+    by_kind = [int(count) for count in np.einsum("tck->k", cells.failed[:, place])]
     failed = sum(by_kind)
-    cohorts_hit = names_where(cells.failed[:, place].sum(axis=(0, 2)) > 0, cells.cohorts)
+    cohorts_hit = names_where(np.einsum("tck->c", cells.failed[:, place]) > 0, cells.cohorts)
     ends_s = timeline.exposure_ends_s()
     mine = writes.function == place
     losses = [loss_of(writes, mine & (writes.store == s), ends_s, end_s) for s in one.stores]

@@ -31,7 +31,7 @@ def test_windows_are_counted_as_defined(
     failed = np.array([each[0] for each in cells])
     latency = np.array([each[1] for each in cells])
     requests = failed + latency.sum(axis=1)
-    found = good_windows(Criteria(">=", floor, ((quantile, 2, 0.1),)), window, requests, failed, latency)
+    found = good_windows(Criteria(">=", floor, ((quantile, 2, 0.1),)), window, requests, failed, latency[:, None])
     for end in range(len(cells)):
         part = slice(max(0, end - window + 1), end + 1)
         n, bad, histogram = int(requests[part].sum()), int(failed[part].sum()), latency[part].sum(axis=0)

@@ -261,7 +261,7 @@ def test_quantiles_are_counted() -> None:
 
 def test_success_at_its_floor_is_good() -> None:
     criteria = Criteria(">=", 0.99, ())
-    latency = np.zeros((1, 3), dtype=int)
+    latency = np.zeros((1, 1, 3), dtype=int)
     assert good_windows(criteria, 1, np.array([100]), np.array([1]), latency).tolist() == [True]
     assert good_windows(criteria, 1, np.array([100]), np.array([2]), latency).tolist() == [False]
     strict = replace(criteria, success_op=">")
