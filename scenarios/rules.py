@@ -291,6 +291,18 @@ def _kill(view: _Data, index: int, kill: dict[str, Any]) -> Iterator[Violation]:
     if kill.get("version") in ("new", "old") and isinstance(service, str) and service not in view.changed:
         rule = f"must be any: {service} has one version in this release"
         yield Violation(("faults", index, "kill", "version"), kill["version"], rule)
+    yield from _killed(view, index, kill)
+
+
+def _killed(view: _Data, index: int, kill: dict[str, Any]) -> Iterator[Violation]:
+    service, wanted = _text(kill.get("of")), kill.get("replicas", 1)
+    # Of the service that is released there may be more or fewer at the time; the worlds check that.
+    if service is None or (service in view.changed and kill.get("version") != "old"):
+        return
+    there = _mapping(view.services.get(service)).get("replicas", 1)
+    if isinstance(wanted, int) and isinstance(there, int) and wanted > there >= 1:
+        rule = f"must be at most the replicas of {service}: {there}"
+        yield Violation(("faults", index, "kill", "replicas"), wanted, rule)
 
 
 def _overlaps(view: _Data) -> Iterator[Violation]:
