@@ -63,26 +63,35 @@ def _panel(
     plain_axes(axes)
     curves = [_curve(name, table) for name, table in rows.items() if table]
     objective_s = next((row.rto_objective_s for table in rows.values() for row in table), None)
-    shown = [objective_s or 0.0, actual.rto_s if actual else 0.0]
+    shown = [actual.rto_s] if actual is not None else [0.0]
     shown += [float(values.max()) for c in curves for values in (c.times_s, c.censored_s) if values.size]
-    right_s = max(*shown, 1.0) * 1.06
+    right_s = _right_s(max(shown), objective_s)
     axes.set_xlim(-0.012 * right_s, right_s)
     axes.set_ylim(0, 1.04)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_ylabel("replications recovered", color=INK)
     axes.set_title(function, loc="left", color=INK, fontweight="bold", pad=17)
-    if objective_s is not None:
+    if objective_s is not None and objective_s < right_s:
         axes.axvspan(objective_s, right_s, color=GRID, alpha=0.45, linewidth=0, zorder=0)
         axes.axvline(objective_s, color=INK, linewidth=1.2)
         _above(axes, objective_s, right_s, f"objective {objective_s:g} s", INK)
+    elif objective_s is not None:
+        _above(axes, right_s, right_s, f"objective {objective_s:g} s →", INK)
     if actual is not None:
         axes.axvline(actual.rto_s, color=ORANGE, linewidth=2.0, linestyle=(0, (5, 2)))
         sign = "> " if actual.rto_censored else ""
-        clash = objective_s is not None and abs(objective_s - actual.rto_s) < 0.22 * right_s
+        clash = objective_s is not None and abs(min(objective_s, right_s) - actual.rto_s) < 0.22 * right_s
         _above(axes, actual.rto_s, right_s, f"drill {sign}{actual.rto_s:g} s", ORANGE, raised=False, low=clash)
     for curve, colour in zip(curves, SERIES, strict=False):
         _draw(axes, curve, colour, right_s)
     _label(axes, curves, rows, right_s)
+
+
+def _right_s(longest_s: float, objective_s: float | None) -> float:
+    """End of the time axis: the objective is on it unless that would squeeze all there is to see."""
+    if objective_s is None or 0.0 < longest_s < objective_s / 4.0:
+        return max(longest_s * 1.5, 0.1)
+    return max(longest_s, objective_s) * 1.06
 
 
 def _above(
