@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psycopg
 
-from chaos.errors import ComponentFailed
+from chaos.errors import ComponentFailed, StagingUnclean
 from chaos.staging import processes
 from chaos.staging.ports import LOOPBACK
 from chaos.staging.processes import ProcessId
@@ -27,9 +27,10 @@ from chaos.staging.processes import ProcessId
 DATABASE = "orders"
 SUPERUSER = "windtunnel"
 UNPRIVILEGED = "nobody"
-SHARED_TEMPORARY = Path("/var/tmp")  # noqa: S108 -- only fresh directories made by mkdtemp are used in it
+SHARED_TEMPORARY = Path("/var/tmp")  # noqa: S108 -- only directories that we made ourselves are used in it
 COMMAND_TIMEOUT_S = 60.0
 READY_TIMEOUT_S = 20.0
+REMOVE_TIMEOUT_S = 5.0
 POLL_S = 0.03
 SETTINGS = {
     "listen_addresses": f"'{LOOPBACK}'",
@@ -76,14 +77,19 @@ class PostgresFiles:
         return self.base / "standby"
 
 
-def prepare(state_dir: Path) -> PostgresFiles:
-    """Choose user, directory and binaries; as root, copy the binaries out if the user cannot reach them."""
-    packaged = _package_folder() / "pginstall" / "bin"
+def base_folder(state_dir: Path, token: str) -> Path:
+    """Where the data is to be; as root outside the state directory, which may be closed to others."""
     if os.geteuid() != 0:
-        base = state_dir / "postgres"
-        base.mkdir(mode=0o700, exist_ok=True)
+        return state_dir / f"postgres-{token}"
+    return SHARED_TEMPORARY / f"windtunnel-pg-{token}"  # nobody can guess it and make it first
+
+
+def prepare(base: Path) -> PostgresFiles:
+    """Make the folder, choose user and binaries; copy these out if as root the user cannot reach them."""
+    packaged = _package_folder() / "pginstall" / "bin"
+    base.mkdir(mode=0o700)
+    if os.geteuid() != 0:
         return PostgresFiles(packaged, base, None)
-    base = Path(tempfile.mkdtemp(prefix="windtunnel-pg-", dir=SHARED_TEMPORARY))
     entry = pwd.getpwnam(UNPRIVILEGED)
     os.chown(base, entry.pw_uid, entry.pw_gid)
     binaries = packaged if _runs(packaged, UNPRIVILEGED) else _copy_out(packaged)
@@ -106,6 +112,7 @@ def start_primary(files: PostgresFiles, port: int, password: str, token: str, lo
         files,
         ["initdb", "-D", str(files.primary), "-U", SUPERUSER, "-A", "scram-sha-256",
          f"--pwfile={secret}", "-E", "UTF8", "--no-locale", "--no-sync", "--no-instructions"],
+        token,
     )  # fmt: skip
     secret.unlink()
     with (files.primary / "postgresql.auto.conf").open("a", encoding="utf-8") as file:
@@ -130,6 +137,7 @@ def start_standby(
         files,
         ["pg_basebackup", "-D", str(files.standby), "-d", source, "-R", "-X", "stream",
          "-c", "fast", "--no-sync", "--no-manifest"],
+        token,
         password,
     )  # fmt: skip
     process = start_server(files, files.standby, port, token, log)
@@ -164,9 +172,18 @@ def wait_ready(process: ProcessId, port: int, password: str, log: Path, database
 
 
 def remove(base: Path) -> None:
-    """Delete the data of both servers."""
-    if base.exists():
-        shutil.rmtree(base)
+    """Delete the data of both servers. Raises StagingUnclean.
+
+    Servers that had to be killed leave children, which notice and end a moment later, perhaps writing.
+    """
+    deadline = time.monotonic() + REMOVE_TIMEOUT_S
+    while base.exists():
+        try:
+            shutil.rmtree(base)
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise StagingUnclean(f"{base} cannot be deleted: {error}") from error
+            time.sleep(POLL_S)
 
 
 def _package_folder() -> Path:
@@ -183,8 +200,8 @@ def _environment() -> dict[str, str]:
     return {"LC_ALL": "C", **{name: os.environ[name] for name in keep if name in os.environ}}
 
 
-def _run(files: PostgresFiles, command: list[str], password: str | None = None) -> None:
-    environment = _environment()
+def _run(files: PostgresFiles, command: list[str], token: str, password: str | None = None) -> None:
+    environment = {**_environment(), processes.TOKEN_VARIABLE: token}
     if password is not None:
         environment["PGPASSWORD"] = password
     try:

@@ -48,8 +48,10 @@ class Start:
         names += [f"listen:{envoy_config.STAGING_LISTENER}"]
         names += [f"proxy:{proxy_name(caller, callee)}" for caller, callee in CALLS]
         ports = dict(zip(names, free_ports(len(names)), strict=True))
-        state = State(secrets.token_hex(16), secrets.token_urlsafe(16), config, ports)
-        self._file.write(state)
+        token = secrets.token_hex(16)
+        base = postgres.base_folder(self._file.folder, token)
+        password = secrets.token_urlsafe(16)
+        self._file.write(State(token, password, config, ports, postgres_base=str(base)))
 
     def run(self, pool: ThreadPoolExecutor) -> None:
         """Start everything and wait until an order goes through. Raises ComponentFailed."""
@@ -123,12 +125,7 @@ class Start:
 
     def _postgres(self) -> None:
         state = self._file.read()
-        files = postgres.prepare(self._file.folder)
-        self._file.change(
-            postgres_base=str(files.base),
-            postgres_binaries=str(files.binaries),
-            postgres_user=files.user,
-        )
+        files = postgres.prepare(Path(state.postgres_base))
         primary, standby = state.ports["primary"], state.ports["standby"]
         log = self._log / "primary.log"
         process = postgres.start_primary(files, primary, state.password, state.token, log)

@@ -52,8 +52,6 @@ class State:
     replicas_started: int = 0
     ordered: dict[str, dict[str, int]] = field(default_factory=dict)
     postgres_base: str = ""
-    postgres_binaries: str = ""
-    postgres_user: str | None = None
 
     def proxy_port(self, caller: str, callee: str) -> int:
         """Where Toxiproxy takes the caller's calls to the callee."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -18,8 +20,10 @@ from chaos.errors import ComponentFailed, EnvoyError, StagingAlreadyUp, StagingE
 from chaos.staging import processes, starting
 from chaos.staging.config import Defect, StagingConfig
 from chaos.staging.embedded import EmbeddedStaging, Staging
+from chaos.staging.state import StateFile
 
 pytestmark = pytest.mark.e2e
+ROOT = Path(__file__).parents[2]
 
 
 def order(client: httpx.Client, cohort: str = "default") -> tuple[str, httpx.Response]:
@@ -290,12 +294,25 @@ def test_a_failed_start_takes_everything_down(state_dir: Path, monkeypatch: pyte
     assert not (state_dir / "state.json").exists()
 
 
-def test_what_a_killed_starter_left_is_cleared_by_the_next(state_dir: Path) -> None:
-    staging = EmbeddedStaging.up(StagingConfig(), state_dir)
-    orphan = staging.running("edge")[0].process
-    token = staging.token()
-    staging._file.change(replicas=(), components={})  # as if nothing had been recorded yet
-    assert processes.alive(orphan)
-    EmbeddedStaging.down(state_dir)
-    assert not processes.alive(orphan)
-    assert processes.with_token(token) == []
+@pytest.mark.parametrize("moment", ["toxiproxy ready", "postgres primary ready"])
+def test_what_a_killed_starter_left_is_cleared(state_dir: Path, moment: str) -> None:
+    code = (
+        "import pathlib, sys; from chaos.staging.embedded import EmbeddedStaging; "
+        "EmbeddedStaging.up(None, pathlib.Path(sys.argv[1]), lambda text: print(text, flush=True))"
+    )
+    argv = [sys.executable, "-c", code, str(state_dir)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=ROOT) as starter:
+        assert starter.stdout is not None
+        for line in starter.stdout:
+            if line.strip() == moment:
+                starter.kill()
+                break
+        starter.wait(10)
+    state = StateFile(state_dir).read()
+    assert state.phase == "starting"
+    assert processes.with_token(state.token)
+    with pytest.raises(StagingNotUp, match=r"phase\(=starting\) must be up"):
+        Staging.attach(state_dir)
+    assert EmbeddedStaging.down(state_dir)
+    assert processes.with_token(state.token) == []
+    assert not Path(state.postgres_base).exists()
