@@ -39,9 +39,10 @@ class Loss:
     def met(self, objective_s: float) -> bool | None:
         """Whether the objective is met; None when writes that nobody looked up could break it.
 
-        Only acknowledged writes decide: nobody was promised the others.
+        Only acknowledged writes decide: nobody was promised the others. An objective of 0 allows no loss at all, not
+        even of a write acknowledged in the very moment of the failure.
         """
-        if self.rpo_s > objective_s:
+        if self.rpo_s > objective_s or (self.lost and objective_s == 0.0):
             return False
         return None if self.rpo_unchecked_s > objective_s else True
 
