@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy import stats
+
 from simulator.draws import Stream, duration, mix, nth, stream_keys, unit
 from simulator.network import Kind
 
