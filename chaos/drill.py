@@ -10,13 +10,15 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import simpy
 
+from chaos.errors import ChaosError
 from chaos.faults.embedded import EmbeddedSurface
-from chaos.ledger import final_read, from_load, looked_up
+from chaos.ledger import done_against_the_odds, final_read, from_load, looked_up
 from chaos.live_health import LiveHealth
 from chaos.load.raw import RawSamples
 from chaos.load.rows import client_rows
@@ -25,7 +27,7 @@ from chaos.observer import Observer
 from chaos.realise import defects_of, load_plan
 from chaos.safety.baseline import require_healthy
 from chaos.safety.ephemeral import EPHEMERAL, plan_ephemeral
-from chaos.safety.errors import DrillStopped, SafetyError
+from chaos.safety.errors import DrillStopped
 from chaos.safety.guard import Guard, guarded
 from chaos.safety.stop import ABORT_FILE, Abort, StopConditions, abort_on_signals
 from chaos.safety.targets import preflight
@@ -112,10 +114,19 @@ class Drill:
                     observer.stop()
                     load.stop()
                 self._event(load.ended_at_s, EventKind.LOAD_END, "load")
-            self._progress("healing: undoing all that is still in force, and reading it back")
-            healed = self._heal(guard, load)
-            self._steady_again(load, guard)
-            self._write(load, observer)
+            raw = load.samples()
+            ledger = self._ledger(raw)
+            try:
+                self._progress("healing: undoing all that is still in force, and reading it back")
+                healed = self._heal(guard, load)
+                ledger = self._read_back(ledger, load)
+                self._steady_again(load, guard)
+            except ChaosError as error:
+                self._event(load.now_s(), EventKind.ERROR, "afterwards", message=f"{type(error).__name__}: {error}")
+                raise
+            finally:
+                # Whatever could not be undone or checked: what was measured is kept.
+                self._write(load, raw, observer, ledger)
         return DrillReport(healed, self._stopped)
 
     def _heal(self, guard: Guard, load: LoadRun) -> tuple[EntryResult, ...]:
@@ -151,7 +162,7 @@ class Drill:
         controller.start()
         try:
             env.run(until=self._scenario.duration_s)
-        except SafetyError as error:
+        except ChaosError as error:
             self._stopped = str(error)
             condition = error.condition if isinstance(error, DrillStopped) else type(error).__name__
             self._event(env.wall_s(), EventKind.STOP, condition, message=str(error))
@@ -205,23 +216,32 @@ class Drill:
         else:
             self._event(first.now_s(), EventKind.VERIFY, "steady state", differences=[])
 
-    def _write(self, load: LoadRun, observer: Observer) -> None:
-        raw = load.samples()
+    def _write(self, load: LoadRun, raw: RawSamples, observer: Observer, ledger: Ledger) -> None:
         rows = client_rows(raw, self._edges_s, self._scenario.measure.resolution_s)
         self._record.write_events(self._events)
         self._record.write_samples(Samples.join([rows, observer.samples()]))
-        self._record.write_ledger(self._read_back(raw))
+        self._record.write_ledger(ledger)
         late_s = load.lateness_p99_s
         facts = LoadFacts(valid=load.valid(LATENESS_BOUND_S), lateness_p99_s=late_s, lateness_bound_s=LATENESS_BOUND_S)
         self._record.recorded(load=facts)
 
-    def _read_back(self, raw: RawSamples) -> Ledger:
-        """The ledger, with every write looked up in the database itself."""
-        stores = {each.name: each.store for each in load_plan(self._scenario, "http://127.0.0.1", 0, 1.0).functions
-                  if each.store is not None}  # fmt: skip
-        ledger = from_load(raw, stores)
-        read = final_read(self._staging.orders_dsn(), ledger.write_id.tolist())
-        return looked_up(ledger, STORE, read)
+    def _ledger(self, raw: RawSamples) -> Ledger:
+        loads = load_plan(self._scenario, self._staging.edge_url(), self._seed, self._scenario.duration_s).functions
+        return from_load(raw, {each.name: each.store for each in loads if each.store is not None})
+
+    def _read_back(self, ledger: Ledger, load: LoadRun) -> Ledger:
+        """Look every write up in the database itself; rows that should not be there are differences."""
+        since = datetime.now(UTC) - timedelta(seconds=load.now_s())
+        read = final_read(self._staging.orders_dsn(), ledger.write_id.tolist(), since=since)
+        known = looked_up(ledger, STORE, read)
+        odd = {
+            "there more than once": list(read.duplicates),
+            "written by nobody": list(read.strangers),
+            "there though never sent": done_against_the_odds(known),
+        }
+        differences = [f"{len(ids)} orders {what}, such as {ids[0]}" for what, ids in odd.items() if ids]
+        self._event(load.now_s(), EventKind.VERIFY, f"ledger of {STORE}", differences=differences)
+        return known
 
     def _event(self, time_s: float, kind: EventKind, subject: str, /, **detail: object) -> None:
         self._take(Event(time_s, kind, subject, detail))

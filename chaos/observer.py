@@ -1,7 +1,8 @@
 """What each version of each service answered, read from Envoy at the scenario's resolution.
 
 Envoy counts since its start; the observer takes differences between polls. A poll's difference belongs to the cell that
-ended with it. Envoy does not know cohorts and functions: both are empty in these rows.
+ended with it. Envoy does not know cohorts and functions: both are empty in these rows, and so is the version of a
+service that has only one. Its histograms hold the times of all answers, errors included.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class Observer:
         # Envoy's bins are bounded in whole milliseconds; each one's answers go to the record's bin of its upper bound.
         bounds = np.array([*config.latency_edges_s, np.inf])
         self._bin_of_bound = np.searchsorted(edges_s, bounds, side="left")
+        self._only = {name for name, service in config.services.items() if len(service.versions) == 1}
         self._before: dict[Key, EnvoyStats] = {}
         self._rows: list[tuple[float, Key, int, int, int, NDArray[np.int64]]] = []
         self._mutex = threading.Lock()
@@ -133,7 +135,8 @@ class Observer:
                 cancelled = each.cancelled - before.cancelled
                 latencies = self._histogram(each) - self._histogram(before)
                 if requests or cancelled or latencies.any():
-                    row = (start_s, key, requests + cancelled, errors, cancelled, latencies)
+                    label = (each.service, "" if each.service in self._only else each.version)
+                    row = (start_s, label, requests + cancelled, errors, cancelled, latencies)
                     self._rows.append(row)
                 self._before[key] = each
 

@@ -87,7 +87,7 @@ class StagingWorld:
 
     def verify(self) -> simpy.Event:
         """Compare processes and weights with the baseline."""
-        return self._clock.in_thread(self._differences)
+        return self._queued(("verify",), self._differences)
 
     def record(self, kind: str, subject: str, /, **detail: object) -> None:
         """Write on the timeline, at the moment of the clock."""

@@ -18,19 +18,25 @@ from scenarios.models import Change, Guardrail
 __all__ = ["exceeded", "watch"]
 
 
-def exceeded(guardrail: Guardrail, observation: Observation, edges_s: NDArray[np.float64]) -> tuple[bool, float | None]:
-    """Whether the metric is above its limit, and its value (a ratio, or the quantile's upper edge in seconds).
+def exceeded(guardrail: Guardrail, observation: Observation, edges_s: NDArray[np.float64]) -> bool:
+    """Whether the metric is above its limit.
 
     The limit is an edge of the histogram, so the comparison is exact. Fewer than `minimum` requests, or for a latency
-    no successful answer at all, never trip: value None.
+    no successful answer at all, never trip.
     """
     if observation.requests < guardrail.minimum:
-        return False, None
+        return False
     if guardrail.quantile is None:
-        ratio = observation.errors / observation.requests
-        return ratio > guardrail.above, ratio
-    within = quantile_at_most(observation.histogram, edges_s, guardrail.quantile, guardrail.above)
-    return within is False, quantile_upper_s(observation.histogram, edges_s, guardrail.quantile)
+        return observation.errors / observation.requests > guardrail.above
+    return quantile_at_most(observation.histogram, edges_s, guardrail.quantile, guardrail.above) is False
+
+
+def _value(guardrail: Guardrail, observation: Observation, edges_s: NDArray[np.float64]) -> float | None:
+    """The metric: a ratio, or in seconds the upper edge of the quantile's bin; None beyond the last edge."""
+    if guardrail.quantile is None:
+        return observation.errors / observation.requests
+    value = quantile_upper_s(observation.histogram, edges_s, guardrail.quantile)
+    return value if value is not None and math.isfinite(value) else None
 
 
 def watch(
@@ -58,14 +64,11 @@ def watch(
             yield world.env.timeout(interval_s)
             continue
         blind = False
-        trips, value = exceeded(guardrail, observation, world.edges_s)
-        if trips and not until.triggered:
-            # An infinite quantile (slower than the histogram reaches) is no JSON number.
-            shown = value if value is not None and math.isfinite(value) else None
+        if exceeded(guardrail, observation, world.edges_s) and not until.triggered:
             world.record(
                 "guardrail-trip",
                 guardrail.name,
-                value=shown,
+                value=_value(guardrail, observation, world.edges_s),
                 above=guardrail.above,
                 requests=observation.requests,
                 action=guardrail.action,

@@ -11,7 +11,7 @@ from scenarios.distributions import Distribution
 from scenarios.faults import Fault
 from scenarios.functions import Function
 from scenarios.published import Published
-from scenarios.quantities import PositiveCount, PositiveDurationS, RatioBound, RatioFloor
+from scenarios.quantities import DurationS, PositiveCount, PositiveDurationS, RatioBound, RatioFloor
 from scenarios.release import Release
 from scenarios.system import System
 
@@ -54,9 +54,12 @@ class OnCall(Part):
 
 
 class Operations(Part):
-    """People and process around the release."""
+    """People and tools around the release. Times of tools are for the simulator; a drill takes real ones."""
 
     on_call: OnCall | None = None
+    deploy: Distribution | None = Field(None, description="a deploy takes besides the start of replicas; without, 0s")
+    route: Distribution | None = Field(None, description="from an order to shift traffic until it is in force")
+    metrics_delay_s: DurationS = Field(0.0, alias="metrics_delay", description="age of what guardrails see")
 
 
 class FunctionExpectation(Part):

@@ -30,17 +30,17 @@ class Answers:
         self._before = np.zeros((cells + 1, columns), dtype=np.int64)
         self._passed = 0
 
-    def last(self, plane: DataPlane, window_s: float) -> NDArray[np.int64]:
-        """Columns (`layout`) over the cells that make up `window_s` until now, the running one among them."""
+    def last(self, plane: DataPlane, window_s: float, delay_s: float = 0.0) -> NDArray[np.int64]:
+        """Columns (`layout`) over the cells that make up `window_s` until `delay_s` ago, the cell of then included."""
         now, window = plane.now_s / plane.network.resolution_s, window_s / plane.network.resolution_s
-        passed, end = math.floor(now + 1e-9), math.ceil(now - 1e-9)
+        passed, end = math.floor(now + 1e-9), max(0, math.ceil(now - delay_s / plane.network.resolution_s - 1e-9))
         table = plane.state.service
         if passed > self._passed:
             news = np.cumsum(self._sum(table[self._passed : passed]), axis=0)
             self._before[self._passed + 1 : passed + 1] = self._before[self._passed] + news
             self._passed = passed
-        total: NDArray[np.int64] = self._before[passed] - self._before[max(0, end - math.ceil(window - 1e-9))]
-        return total if end == passed else total + self._sum(table[passed:end])[0]
+        total: NDArray[np.int64] = self._before[min(passed, end)] - self._before[max(0, end - math.ceil(window - 1e-9))]
+        return total if end <= passed else total + self._sum(table[passed:end])[0]
 
     def _sum(self, cells: NDArray[np.int32]) -> NDArray[np.int64]:
         """Over the rows: [cells, columns]."""

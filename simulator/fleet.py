@@ -32,13 +32,13 @@ class Fleet:
         self.ready: frozenset[int] = frozenset()
         self._serve(frozenset(range(ordered)))
 
-    def deploy(self, replicas: int) -> simpy.Event:
-        """Have exactly so many ready; takes effect after the change before has finished."""
-        return self._queue(self._change(self._last, replicas))
+    def deploy(self, replicas: int, takes_s: float = 0.0) -> simpy.Event:
+        """Have exactly so many ready, after `takes_s`; takes effect after the change before has finished."""
+        return self._queue(self._change(self._last, replicas, takes_s))
 
     def restore(self) -> simpy.Event:
         """Start what was ordered and does not serve."""
-        return self._queue(self._change(self._last, None))
+        return self._queue(self._change(self._last, None, 0.0))
 
     def kill(self) -> None:
         """Kill the ready replica with the highest number; there must be one."""
@@ -50,9 +50,13 @@ class Fleet:
         self._last = self._env.process(change)
         return self._last
 
-    def _change(self, before: simpy.Event | None, replicas: int | None) -> Generator[simpy.Event, Any, None]:
+    def _change(
+        self, before: simpy.Event | None, replicas: int | None, takes_s: float
+    ) -> Generator[simpy.Event, Any, None]:
         if before is not None and not before.processed:
             yield before
+        if takes_s:
+            yield self._env.timeout(takes_s)
         if replicas is not None:
             self.ordered = replicas
         if len(self.ready) > self.ordered:

@@ -15,7 +15,7 @@ from simulator.compile import Compiled, compile_scenario
 from simulator.errors import RequestError
 from simulator.kernel.plane import DataPlane
 from simulator.recorded import Traffic
-from simulator.streams import defects_drawn, people
+from simulator.streams import defects_drawn, people, tools
 from simulator.world import SimulatedWorld
 
 __all__ = ["Player", "Timeline"]
@@ -76,7 +76,7 @@ class Player:
         if defects is None:
             defects = defects_drawn(scenario.release.defects, self._seed, replication)
         plane = DataPlane(self._compiled.network, self._seed, replication)
-        world = SimulatedWorld(scenario, self._compiled, plane, defects, replication)
+        world = SimulatedWorld(scenario, self._compiled, plane, defects, tools(self._seed, replication), replication)
         names = [defect.name for defect in defects]
         world.record("load-start", "load")
         Controller(world, scenario, self._strategy, names, people(self._seed, replication)).start()

@@ -14,7 +14,7 @@ import numpy as np
 
 from scenarios.models import Defect
 
-__all__ = ["ControlStream", "defects_drawn", "people"]
+__all__ = ["ControlStream", "defects_drawn", "people", "tools"]
 
 
 class ControlStream(IntEnum):
@@ -22,6 +22,7 @@ class ControlStream(IntEnum):
 
     DEFECT_PRESENCE = 1000
     PEOPLE = 1001
+    TOOLS = 1002
 
 
 def defects_drawn(defects: Sequence[Defect], seed: int, replication: int) -> list[Defect]:
@@ -36,4 +37,13 @@ def _unit(seed: int, replication: int, name: str) -> float:
 
 def people(seed: int, replication: int) -> np.random.Generator:
     """What the people of one replication draw from, in the order of their doings."""
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(ControlStream.PEOPLE, replication)))
+    return _generator(ControlStream.PEOPLE, seed, replication)
+
+
+def tools(seed: int, replication: int) -> np.random.Generator:
+    """What the tools of one replication (deploys, routes) draw their times from, in the order of their use."""
+    return _generator(ControlStream.TOOLS, seed, replication)
+
+
+def _generator(stream: ControlStream, seed: int, replication: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(stream, replication)))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import simpy
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 
 from evidence.events import Event
 from rollout.errors import WorldError
+from rollout.people import draw_s
 from rollout.world import Observation
-from scenarios.models import Defect, Fault, Scenario
+from scenarios.models import Defect, Distribution, Fault, Scenario
 from simulator.answers import Answers
 from simulator.compile import Compiled
 from simulator.environment import Happened, SimulationEnvironment
@@ -26,8 +28,9 @@ __all__ = ["SimulatedWorld"]
 class SimulatedWorld:
     """Fulfils `rollout.world.World` over a data plane at time 0: the old version serves everything.
 
-    Routes, scaling down and faults take effect at once; replicas start in the service's `startup`, killed ones too
-    when their fault ends. `defects` are those that the new version has. `events` is the timeline so far.
+    Routes and deploys take the times of the scenario's `operations`, drawn from `tools`; replicas start in the
+    service's `startup` besides, killed ones too when their fault ends; faults take effect at once. `defects` are those
+    that the new version has. `events` is the timeline so far.
     """
 
     def __init__(
@@ -36,6 +39,7 @@ class SimulatedWorld:
         compiled: Compiled,
         plane: kernel.DataPlane,
         defects: Iterable[Defect],
+        tools: np.random.Generator,
         replication: int = 0,
     ) -> None:
         self._clock = SimulationEnvironment(plane)
@@ -44,6 +48,9 @@ class SimulatedWorld:
         self.events: list[Event] = []
         self._compiled = compiled
         self._replication = replication
+        self._operations = scenario.operations
+        self._tools = tools
+        self._routing: simpy.Event | None = None
         self._change = scenario.release.change
         self._observed: tuple[float, dict[tuple[str, str | None, float], Observation]] = (-1.0, {})
         self._answers: dict[tuple[str, str | None], Answers] = {}
@@ -83,24 +90,37 @@ class SimulatedWorld:
             return self._failed(f"deploy: {service} {version!r} must be a service and one of its versions")
         if not 0 <= replicas <= fleet.capacity:
             return self._failed(f"deploy of {service}: replicas(={replicas}) must be 0..{fleet.capacity}")
-        done = fleet.deploy(replicas)
+        done = fleet.deploy(replicas, self._drawn_s(self._operations.deploy))
         assert done.callbacks is not None
         done.callbacks.append(lambda _: self.record("deploy", service, version=version, replicas=replicas))
         return done
 
     def route(self, service: str, weights: Mapping[str, float]) -> simpy.Event:
-        """Share the service's requests, from now on; fails with WorldError for weights that make no sense."""
+        """Share the service's requests, once that is in force; fails with WorldError for weights that make no sense."""
         versions = self._compiled.versions.get(service, ())
         shares = [weights.get(version, 0.0) for version in versions]
         if not set(weights) <= set(versions) or min(shares) < 0 or abs(sum(shares) - 1) > 1e-9:
             return self._failed(
                 f"route of {service}: weights(={dict(weights)}) must be shares >= 0 of {', '.join(versions)}, sum 1"
             )
-        self._clock.plane.set_weights(self._compiled.station(service), shares)
+        self._routing = self.env.process(self._route(self._routing, service, dict(zip(versions, shares, strict=True))))
+        return self._routing
+
+    def _route(
+        self, before: simpy.Event | None, service: str, weights: dict[str, float]
+    ) -> Generator[simpy.Event, Any, None]:
+        takes_s = self._drawn_s(self._operations.route)
+        if before is not None and not before.processed:
+            yield before
+        if takes_s:
+            yield self.env.timeout(takes_s)
+        self._clock.plane.set_weights(self._compiled.station(service), list(weights.values()))
         if service == self._change.service:
-            self._weights = dict(zip(versions, shares, strict=True))
-        self.record("route", service, weights=dict(zip(versions, shares, strict=True)))
-        return self.env.event().succeed()
+            self._weights = weights
+        self.record("route", service, weights=weights)
+
+    def _drawn_s(self, distribution: Distribution | None) -> float:
+        return 0.0 if distribution is None else draw_s(distribution, self._tools)
 
     def observe(self, service: str, version: str | None, window_s: float) -> simpy.Event:
         """Answers within the last cells of the record that make up `window_s`; the running cell is one of them."""
@@ -117,7 +137,7 @@ class SimulatedWorld:
             place = None if version is None else self._compiled.versions[service].index(version)
             answers = Answers(self._clock.plane, self._compiled.station(service), place)
             self._answers[service, version] = answers
-        columns = answers.last(self._clock.plane, window_s)
+        columns = answers.last(self._clock.plane, window_s, self._operations.metrics_delay_s)
         errors, histogram = int(columns[ERROR : REFUSED + 1].sum()), columns[FIRST_BIN:]
         return Observation(errors + int(histogram.sum()), errors, histogram)
 

@@ -9,6 +9,7 @@ from simulator.compile import compile_scenario
 from simulator.kernel.plane import DataPlane
 from simulator.layout import ARRIVED, ERROR, FIRST_BIN
 from simulator.replication import Player
+from simulator.streams import tools
 from simulator.world import SimulatedWorld
 
 TEXT = """
@@ -95,7 +96,7 @@ def test_a_fault_healed_leaves_nothing_behind(effect: dict, lasting_s: float) ->
         return  # there is nothing, or not so much, to kill
     compiled = compile_scenario(SCENARIO)
     plane = DataPlane(compiled.network, 1)
-    world = SimulatedWorld(SCENARIO, compiled, plane, [])
+    world = SimulatedWorld(SCENARIO, compiled, plane, [], tools(1, 0))
 
     def control() -> list[object]:
         state = plane.state

@@ -13,6 +13,7 @@ from scenarios.models import Fault, Scenario
 from simulator.compile import compile_scenario
 from simulator.kernel.plane import DataPlane
 from simulator.layout import ARRIVED, ERROR, FIRST_BIN, REFUSED, TIMEOUT
+from simulator.streams import tools
 from simulator.world import SimulatedWorld
 
 TEXT = """
@@ -60,7 +61,7 @@ def make(scenario: Scenario) -> Callable[..., tuple[SimulatedWorld, DataPlane]]:
         compiled = compile_scenario(scenario)
         plane = DataPlane(compiled.network, seed=7)
         chosen = [each for each in scenario.release.defects if each.name in defects]
-        return SimulatedWorld(scenario, compiled, plane, chosen), plane
+        return SimulatedWorld(scenario, compiled, plane, chosen, tools(1, 0)), plane
 
     return build
 

@@ -1,0 +1,87 @@
+"""Drills for tests: the shop's release with short bakes, run as a user runs it, in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from evidence.record import RunRecord
+from scenarios.loading import read
+
+DRILL_TIMEOUT_S = 150.0
+
+_SHORT = {
+    "duration: 45s": "duration: 20s",
+    "window: 3s, consecutive: 12": "window: 2s, consecutive: 4",
+    "at: 10s\n": "at: 6s\n",
+    "{weight: 20%}, {bake: 8s}, {weight: 60%}, {bake: 8s}": "{weight: 50%}, {bake: 4s}",
+    "{at: 12s, for: 6s,": "{at: 7s, for: 4s,",
+}
+
+
+def short_shop(folder: Path, **changes: str) -> Path:
+    """A file with the shop's release made short; `changes` are further texts to replace."""
+    text = read("shop-release").text
+    for old, new in {**_SHORT, **{key: value for key, value in changes.items() if key in text}}.items():
+        assert old in text, f"the shop's release no longer says {old!r}"
+        text = text.replace(old, new)
+    path = folder / "short-shop.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def windtunnel(*arguments: str) -> list[str]:
+    """A command line of the project."""
+    return [sys.executable, "-m", "windtunnel", *arguments]
+
+
+def start_drill(scenario: Path, state: Path, runs: Path, *arguments: str) -> subprocess.Popen[str]:
+    """A drill in a process group of its own, with JSON on its standard output."""
+    command = windtunnel("drill", str(scenario), "--state", str(state), "--out", str(runs), "--json", *arguments)
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+def only_record(runs: Path) -> RunRecord:
+    """The one record in a folder of runs."""
+    folders = [path for path in runs.iterdir() if path.is_dir()]
+    assert len(folders) == 1, folders
+    return RunRecord.open(folders[0])
+
+
+def wait_for(condition: Callable[[], Any], timeout_s: float, what: str) -> Any:
+    """Poll until the condition holds; its value."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
+        time.sleep(0.05)
+
+
+def kinds_so_far(runs: Path) -> list[str]:
+    """Kinds of the events that the run in progress has written."""
+    if not runs.is_dir() or not any((path / "run.json").exists() for path in runs.iterdir()):
+        return []
+    return [str(event.kind) for event in only_record(runs).events()]
+
+
+def processes_naming(*paths: Path) -> list[psutil.Process]:
+    """Processes whose command line names one of the paths, or that run in one of them."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            words = " ".join([*process.cmdline(), process.cwd()])
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+            continue
+        if any(str(path) in words for path in paths):
+            found.append(process)
+    return found
