@@ -166,7 +166,6 @@ class Drill:
             self._stopped = str(error)
             condition = error.condition if isinstance(error, DrillStopped) else type(error).__name__
             self._event(env.wall_s(), EventKind.STOP, condition, message=str(error))
-            self._event(env.wall_s(), EventKind.ERROR, condition, during="drill", message=str(error))
 
     def _supervise(
         self, env: WallClockEnvironment, load: LoadRun, observer: Observer, conditions: StopConditions

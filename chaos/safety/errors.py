@@ -74,5 +74,10 @@ class DrillStopped(SafetyError):
     """A stop condition fired. Carries the condition's name for the run record."""
 
     def __init__(self, condition: str, message: str) -> None:
-        super().__init__(message)
+        # SimPy raises a copy of a process's exception, made from its arguments: they must be all there is.
+        super().__init__(condition, message)
         self.condition = condition
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
