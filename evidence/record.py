@@ -188,7 +188,8 @@ class RunRecord:
         if not path.exists():
             raise RecordMissingError(f"{path}: missing (the record is in phase {self.header.phase.value})")
         try:
-            return pq.read_table(path)
+            with pq.ParquetFile(path) as file:  # pq.read_table would import datasets and pandas
+                return file.read()
         except (pa.ArrowInvalid, OSError) as error:
             raise RecordTruncatedError(f"{path}: cut short or unreadable: {error}") from error
 

@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
+from evidence.columns import column_of, histograms_of, numbers, present, truths
 from evidence.errors import TableError
 from evidence.events import Event
 from evidence.measures import FunctionMeasure
@@ -101,19 +103,19 @@ def check(table: pa.Table, schema: pa.Schema, what: str) -> pa.Table:
     return table
 
 
-def _table(columns: list[object], schema: pa.Schema, what: str) -> pa.Table:
+def _table(columns: Sequence[Any], schema: pa.Schema, what: str) -> pa.Table:
     arrays = []
     for field, column in zip(schema, columns, strict=True):
         try:
-            arrays.append(column if isinstance(column, pa.Array) else pa.array(column, type=field.type))
-        except (pa.ArrowException, TypeError, ValueError) as error:
+            arrays.append(column if isinstance(column, pa.Array) else column_of(column, field.type))
+        except (TypeError, ValueError) as error:
             raise TableError(f"{what} column {field.name} must be {field.type}: {error}") from error
     return check(pa.Table.from_arrays(arrays, schema=schema), schema, what)
 
 
 def events_to_arrow(events: Sequence[Event]) -> pa.Table:
     """events.parquet; the detail as JSON."""
-    columns: list[object] = [
+    columns: list[Any] = [
         [e.replication for e in events],
         [float(e.time_s) for e in events],
         [str(e.kind) for e in events],
@@ -135,11 +137,8 @@ def events_from_arrow(table: pa.Table) -> list[Event]:
 def samples_to_arrow(samples: Samples) -> pa.Table:
     """samples.parquet. Raises TableError when failed requests exceed requests in a row."""
     names = [name for name in SAMPLES.names if name != "latency"]
-    columns: list[object] = [np.asarray(getattr(samples, name)) for name in names]
-    rows, bins = samples.latency.shape
-    offsets = np.arange(0, (rows + 1) * bins, bins or 1, dtype=np.int32)[: rows + 1]
-    values = pa.array(np.ascontiguousarray(samples.latency, dtype=np.int32).ravel())
-    columns.append(pa.ListArray.from_arrays(pa.array(offsets), values))
+    columns: list[Any] = [np.asarray(getattr(samples, name)) for name in names]
+    columns.append(histograms_of(samples.latency))
     table = _table(columns, SAMPLES, "samples")
     excess = np.flatnonzero(samples.failed() > samples.requests)
     if excess.size:
@@ -154,13 +153,13 @@ def samples_from_arrow(table: pa.Table, bins: int) -> Samples:
     """The reverse of samples_to_arrow; every histogram must have `bins` bins."""
     check(table, SAMPLES, "samples")
     column = table.column("latency").combine_chunks()
-    lengths = np.diff(column.offsets.to_numpy()) if len(column) else np.empty(0, np.int32)
+    lengths = np.diff(numbers(column.offsets)) if len(column) else np.empty(0, np.int32)
     if (lengths != bins).any():
         raise TableError(f"samples column latency has {int(lengths[lengths != bins][0])} bins, must have {bins}")
-    histogram = column.flatten().to_numpy().reshape(-1, bins)
+    histogram = numbers(column.flatten()).reshape(-1, bins)
     text = {"service", "version", "cohort", "function"}
     plain: dict[str, Any] = {
-        name: _strings(table, name) if name in text else table.column(name).to_numpy()
+        name: _strings(table, name) if name in text else _numbers(table, name)
         for name in SAMPLES.names
         if name != "latency"
     }
@@ -173,33 +172,34 @@ def ledger_to_arrow(ledger: Ledger) -> pa.Table:
     if unknown.any():
         value = str(ledger.outcome[unknown][0])
         raise TableError(f"ledger column outcome has {value!r}, must be one of {', '.join(WRITE_OUTCOMES)}")
-    columns: list[object] = [
+    columns: list[Any] = [
         np.asarray(getattr(ledger, name)) for name in ("replication", "store", "function", "write_id", "invoked_s")
     ]
-    columns.append(pa.array(ledger.acknowledged_s, type=pa.float64(), mask=np.isnan(ledger.acknowledged_s)))
+    columns.append(column_of(ledger.acknowledged_s, pa.float64(), np.isnan(ledger.acknowledged_s)))
     columns.append(np.asarray(ledger.outcome))
-    columns.append(pa.array(ledger.found == 1, type=pa.bool_(), mask=ledger.found < 0))
+    columns.append(column_of(ledger.found == 1, pa.bool_(), ledger.found < 0))
     return _table(columns, LEDGER, "ledger")
 
 
 def ledger_from_arrow(table: pa.Table) -> Ledger:
     """The reverse of ledger_to_arrow."""
     check(table, LEDGER, "ledger")
+    acknowledged, found = table.column("acknowledged_s").combine_chunks(), table.column("found").combine_chunks()
     return Ledger(
-        replication=table.column("replication").to_numpy(),
+        replication=_numbers(table, "replication"),
         store=_strings(table, "store"),
         function=_strings(table, "function"),
         write_id=_strings(table, "write_id"),
-        invoked_s=table.column("invoked_s").to_numpy(),
-        acknowledged_s=table.column("acknowledged_s").to_numpy(),
+        invoked_s=_numbers(table, "invoked_s"),
+        acknowledged_s=np.where(present(acknowledged), numbers(acknowledged), np.nan),
         outcome=_strings(table, "outcome"),
-        found=table.column("found").cast(pa.int8()).fill_null(-1).to_numpy(),
+        found=np.where(present(found), truths(found), -1).astype(np.int8),
     )
 
 
 def measures_to_arrow(measures: Sequence[FunctionMeasure]) -> pa.Table:
     """measures.parquet: one row per replication and function."""
-    columns: list[object] = [[getattr(m, name) for m in measures] for name in MEASURES.names]
+    columns: list[Any] = [[getattr(m, name) for m in measures] for name in MEASURES.names]
     return _table(columns, MEASURES, "measures")
 
 
@@ -211,6 +211,10 @@ def measures_from_arrow(table: pa.Table) -> list[FunctionMeasure]:
         fixed: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
         measures.append(FunctionMeasure(**fixed))
     return measures
+
+
+def _numbers(table: pa.Table, name: str) -> NDArray[Any]:
+    return numbers(table.column(name).combine_chunks())
 
 
 def _strings(table: pa.Table, name: str) -> np.ndarray[tuple[int], np.dtype[np.str_]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -91,6 +92,7 @@ def load_file(path: str | FilePath) -> Scenario:
     return load_text(source.text, source.source)
 
 
+@lru_cache(maxsize=16)  # a run is loaded, judged and reported from the same text
 def load_text(text: str, source: str) -> Scenario:
     """Scenario of a text; raises ScenarioUnreadable, or InvalidScenario with every problem found."""
     data, lines = parse(text, source)
