@@ -18,7 +18,7 @@ from evidence.header import World
 from evidence.measures import FunctionMeasure
 from evidence.record import RunRecord
 
-__all__ = ["Beside", "BesideRow", "beside_of_measures", "predicted_beside_measured"]
+__all__ = ["Beside", "BesideRow", "beside_of_measures", "is_inside", "predicted_beside_measured", "quantile"]
 
 _NUMBERS = (
     ("RTO", "rto_s", "s"),
@@ -166,7 +166,7 @@ def _number(
         for row in predicted
         if getattr(row, name) is not None
     ]
-    low, middle, high = (_quantile(values, q) for q in (0.05, 0.50, 0.95))
+    low, middle, high = (quantile(values, q) for q in (0.05, 0.50, 0.95))
     actual = getattr(measured, name)
     return BesideRow(
         function=measured.function,
@@ -180,17 +180,20 @@ def _number(
         measured_censored=censored,
         predicted_text="",
         measured_text="",
-        inside=_inside(low, high, actual, censored, resolution_s if unit == "s" else 0.0),
+        inside=is_inside(low, high, actual, censored=censored, slack=resolution_s if unit == "s" else 0.0),
     )
 
 
-def _quantile(values: Sequence[float], quantile: float) -> float | None:
+def quantile(values: Sequence[float], q: float) -> float | None:
+    """The value that a share q of them does not exceed; infinite ones may be among them. None without values."""
     if not values:
         return None
-    return float(np.quantile(np.asarray(values, dtype=np.float64), quantile, method="inverted_cdf"))
+    return float(np.quantile(np.asarray(values, dtype=np.float64), q, method="inverted_cdf"))
 
 
-def _inside(low: float | None, high: float | None, actual: float | None, censored: bool, slack: float) -> bool | None:
+def is_inside(
+    low: float | None, high: float | None, actual: float | None, *, censored: bool, slack: float
+) -> bool | None:
     """Within p5 to p95, a resolution of slack for what is measured on a grid; for "> X", whether it can be."""
     if low is None or high is None or actual is None:
         return None

@@ -60,7 +60,10 @@ class LoadFacts(_Part):
 
 
 class Header(_Part):
-    """The facts of one run. Times of the tables count from the start of its load."""
+    """The facts of one run. Times of the tables count from the start of its load.
+
+    `defects` are those that the release has in every replication; None when they are drawn.
+    """
 
     schema_: Literal["windtunnel-record/v1"] = Field(default="windtunnel-record/v1", alias="schema")
     run_id: str
@@ -82,6 +85,7 @@ class Header(_Part):
     argv: tuple[str, ...]
     phase: Phase = Phase.STARTED
     timelines: tuple[int, ...] = ()
+    defects: tuple[str, ...] | None = None
     load: LoadFacts | None = None
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True, validate_by_alias=True)

@@ -12,7 +12,8 @@ class FunctionMeasure:
     """Measures of one function in one replication.
 
     None where a thing did not happen or has no data. Seconds are on the record's resolution. When `rto_censored`,
-    rto_s is a lower bound ("> X"). detect, decide, act and stabilise are the parts of the longest episode. rpo_s counts
+    rto_s is a lower bound ("> X"). detect, decide, act and stabilise are the parts of the longest episode. failed_share
+    is of the run's requests, impact_failed_share of those within the longest episode. rpo_s counts
     acknowledged writes found missing; rpo_high_s also those whose fate is unknown. trip_after_s runs from the start of
     the release to its first guardrail trip, whether or not the function was hurt.
     """
@@ -39,6 +40,7 @@ class FunctionMeasure:
     failed_refused: int
     failed_unfinished: int
     failed_share: float | None
+    impact_failed_share: float | None
     cohorts_hit: tuple[str, ...]
     services_unhealthy: tuple[str, ...] | None
     revenue_lost: float | None

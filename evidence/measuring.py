@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evidence.episodes import find_episodes, longest
+from evidence.episodes import Episode, find_episodes, longest
 from evidence.errors import JudgeError
 from evidence.events import Event
 from evidence.header import Header
@@ -138,12 +138,13 @@ def _measure_function(
     episodes = find_episodes(good, plan.window_cells, plan.consecutive, plan.resolution_s)
     worst = longest(episodes)
     cause = None if worst is None else timeline.cause(worst, plan.resolution_s)
-    parts = Parts() if worst is None else timeline.parts(worst)
+    parts = Parts() if worst is None else timeline.parts(worst, plan.window_cells * plan.resolution_s)
     rto_s = 0.0 if worst is None else worst.length_s
     censored = any(episode.censored for episode in episodes)
     requests = int(cells.requests[:, place].sum())
     by_kind = [int(count) for count in np.einsum("tck->k", cells.failed[:, place])]
     failed = sum(by_kind)
+    met, met_failed = (0, 0) if worst is None else _within(worst, plan, place, cells)
     cohorts_hit = names_where(np.einsum("tck->c", cells.failed[:, place]) > 0, cells.cohorts)
     ends_s = timeline.exposure_ends_s()
     mine = writes.function == place
@@ -172,6 +173,7 @@ def _measure_function(
         failed_refused=by_kind[2],
         failed_unfinished=by_kind[3],
         failed_share=failed / requests if requests else None,
+        impact_failed_share=met_failed / met if met else None,
         cohorts_hit=cohorts_hit,
         services_unhealthy=None if unhealthy is None else tuple(name for name in unhealthy if name in one.services),
         revenue_lost=None if function.revenue is None else failed * function.revenue.amount,
@@ -192,6 +194,12 @@ def _measure_function(
         rollback_duration_s=timeline.rollback_duration_s(),
         release_duration_s=timeline.release_duration_s(),
     )
+
+
+def _within(episode: Episode, plan: MeasurePlan, place: int, cells: ClientCells) -> tuple[int, int]:
+    """Requests, and failed requests, that were meant to be sent between impact and recovery."""
+    during = slice(*(cells_until(time_s, plan.resolution_s) for time_s in (episode.start_s, episode.end_s)))
+    return int(cells.requests[during, place].sum()), int(cells.failed[during, place].sum())
 
 
 def _met_rto(rto_s: float, censored: bool, objective_s: float) -> bool:

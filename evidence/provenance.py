@@ -43,6 +43,7 @@ def header_for(
     seed: int | None,
     replications: int = 1,
     source: str = "",
+    defects: Sequence[str] | None = None,
     argv: Sequence[str] | None = None,
 ) -> Header:
     """The header of a run that is about to start, with the facts of this process and machine."""
@@ -67,6 +68,7 @@ def header_for(
         dirty=dirty,
         host=host_kind(),
         argv=clean_argv(sys.argv if argv is None else argv),
+        defects=None if defects is None else tuple(defects),
     )
 
 

@@ -153,10 +153,11 @@ def samples_from_arrow(table: pa.Table, bins: int) -> Samples:
     """The reverse of samples_to_arrow; every histogram must have `bins` bins."""
     check(table, SAMPLES, "samples")
     column = table.column("latency").combine_chunks()
-    lengths = np.diff(numbers(column.offsets)) if len(column) else np.empty(0, np.int32)
+    offsets = numbers(column.offsets) if len(column) else np.zeros(1, np.int32)
+    lengths = np.diff(offsets)
     if (lengths != bins).any():
         raise TableError(f"samples column latency has {int(lengths[lengths != bins][0])} bins, must have {bins}")
-    histogram = numbers(column.flatten()).reshape(-1, bins)
+    histogram = numbers(column.values)[offsets[0] : offsets[-1]].reshape(-1, bins)
     text = {"service", "version", "cohort", "function"}
     plain: dict[str, Any] = {
         name: _strings(table, name) if name in text else _numbers(table, name)

@@ -21,10 +21,10 @@ _EXPOSURE_ENDS = (
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The RTO of one episode taken apart, in seconds; None where the event did not fall into it.
+    """The RTO of one episode taken apart, in seconds; None where the event did not happen.
 
-    detect: impact to guardrail trip; decide: trip to the start of the rollback; act: from there to
-    its end, or to recovery if that is earlier; stabilise: the rest. All four add up to the RTO.
+    detect: impact to guardrail trip; decide: trip to the start of the rollback; act: from there to its end;
+    stabilise: the rest. Whatever goes on after the recovery ends with it, so that all four add up to the RTO.
     """
 
     detect_s: float | None = None
@@ -77,19 +77,27 @@ class Timeline:
         events = [event for event in self.all(*_CAUSES) if event.time_s < before_s]
         return events[-1] if events else None
 
-    def parts(self, episode: Episode) -> Parts:
-        """The parts of the episode's length."""
+    def parts(self, episode: Episode, window_s: float) -> Parts:
+        """The parts of the episode's length, from what happened until the recovery could be seen.
+
+        Recovery is dated back to the start of the window that showed it. What happens within that window answers this
+        episode still, and is cut off at the recovery: a guardrail that trips there took all of the length to detect.
+        """
         start_s, end_s = episode.start_s, episode.end_s
-        trip_s = self.first_s(EventKind.GUARDRAIL_TRIP, start_s, end_s)
-        begun_s = self.first_s(EventKind.ROLLBACK_START, start_s if trip_s is None else trip_s, end_s)
+        seen_s = end_s + window_s
+        trip_s = self.first_s(EventKind.GUARDRAIL_TRIP, start_s, seen_s)
+        begun_s = self.first_s(EventKind.ROLLBACK_START, start_s if trip_s is None else trip_s, seen_s)
+        detected_s = None if trip_s is None else min(trip_s, end_s)
+        detect_s = None if detected_s is None else detected_s - start_s
         if begun_s is None:
-            return Parts(detect_s=None if trip_s is None else trip_s - start_s)
+            return Parts(detect_s=detect_s)
         ended_s = self.first_s(EventKind.ROLLBACK_END, begun_s, end_s)
         if ended_s is None and not episode.censored:
             ended_s = end_s  # recovered while the rollback was still at work
+        begun_s = min(begun_s, end_s)
         return Parts(
-            detect_s=None if trip_s is None else trip_s - start_s,
-            decide_s=None if trip_s is None else begun_s - trip_s,
+            detect_s=detect_s,
+            decide_s=None if detected_s is None else begun_s - detected_s,
             act_s=None if ended_s is None else ended_s - begun_s,
             stabilise_s=None if ended_s is None else end_s - ended_s,
         )

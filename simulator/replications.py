@@ -69,7 +69,7 @@ def simulate(
     chosen = strategy_named(scenario, strategy)
     work = Work(scenario, chosen, seed, None if defects is None else tuple(defects))
     player = Player(scenario, chosen, seed, work.defects)
-    record = None if out is None else _begin_record(scenario, text, source, chosen, seed, replications, out)
+    record = None if out is None else _begin_record(scenario, text, source, work, replications, out)
     measures: list[FunctionMeasure] = []
     for done, measured in enumerate(_measured(player, work, replications, processes), start=1):
         measures += measured
@@ -121,9 +121,7 @@ def _typical(measures: Sequence[FunctionMeasure], function: str) -> list[int]:
     return sorted({rows[place].replication for place in (0, (len(rows) - 1) // 2, len(rows) - 1)})
 
 
-def _begin_record(
-    scenario: Scenario, text: str, source: str, strategy: Strategy, seed: int, replications: int, out: Path
-) -> RunRecord:
+def _begin_record(scenario: Scenario, text: str, source: str, work: Work, replications: int, out: Path) -> RunRecord:
     # pyarrow takes a third of a second to import, and is needed for records only.
     from evidence.header import World
     from evidence.provenance import header_for
@@ -133,10 +131,11 @@ def _begin_record(
         scenario,
         text,
         world=World.SIMULATION,
-        strategy=strategy.kind,
-        seed=seed,
+        strategy=work.strategy.kind,
+        seed=work.seed,
         replications=replications,
         source=source,
+        defects=work.defects,
     )
     return RunRecord.create_in(out, header)
 

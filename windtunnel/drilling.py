@@ -121,7 +121,7 @@ def drill(
     names = chosen_defects(scenario, defects)
     folder = state_dir or state_dir_default()
     with staging_for(staging_config(scenario, seed), folder, say) as (staging, own):
-        header = _header(scenario, source, chosen, seed)
+        header = _header(scenario, source, chosen, names, seed)
         record = RunRecord.create_in(out, header)
         report = play_drill(scenario, chosen, names, seed, staging, record, say, own)
     verdict = assess(record.folder)
@@ -160,7 +160,7 @@ def _attached(folder: Path) -> Staging | None:
         return None
 
 
-def _header(scenario: Scenario, source: ScenarioText, strategy: Strategy, seed: int) -> Any:
+def _header(scenario: Scenario, source: ScenarioText, strategy: Strategy, defects: Sequence[str], seed: int) -> Any:
     return header_for(
         scenario,
         source.text,
@@ -168,6 +168,7 @@ def _header(scenario: Scenario, source: ScenarioText, strategy: Strategy, seed: 
         strategy=strategy.kind,
         seed=seed,
         source=source.source,
+        defects=defects,
     )
 
 

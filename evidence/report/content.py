@@ -13,9 +13,10 @@ from evidence.errors import JudgeError
 from evidence.events import Event
 from evidence.header import Header, World
 from evidence.measures import FunctionMeasure
+from evidence.published import PublishedRow, published_beside_predicted
 from evidence.reach import reach_of
 from evidence.record import RunRecord
-from evidence.report.table import Table, money, percent, seconds, share
+from evidence.report.table import Table, money, percent, seconds, share, with_range
 from evidence.statistics import Estimate
 from evidence.verdicts import Verdict
 from scenarios.models import Scenario
@@ -29,6 +30,7 @@ __all__ = [
     "events_table",
     "facts_table",
     "gather",
+    "published_table",
     "reach_text",
 ]
 
@@ -51,6 +53,12 @@ class RunContent:
     def comparison(self) -> Comparison:
         """The run's own strategy as a comparison of one."""
         return compare(self.header.scenario.name, {self.header.strategy: self.measures})
+
+    def published(self) -> list[PublishedRow]:
+        """What was published of the incident that the scenario replays, beside this simulation's prediction."""
+        if self.header.world is not World.SIMULATION:
+            return []
+        return published_beside_predicted(self.scenario.published, self.measures, self.header.resolution_s)
 
     def result_table(self) -> Table:
         """The measures: of a drill one by one, of a simulation over its replications."""
@@ -204,7 +212,8 @@ def beside_table(beside: Beside) -> Table:
     defects = ", ".join(beside.defects) or "no defect"
     note = (
         f"Predicted: median [p5, p95] of the {beside.replications} of {beside.of_replications} replications with the "
-        f"drill's defects ({defects}). RTO is resolved to {beside.resolution_s:g} s."
+        f"drill's defects ({defects}); no brackets where p5 and p95 are the same. RTO is resolved to "
+        f"{beside.resolution_s:g} s."
     )
     if not beside.same_scenario:
         note += " The two runs played different texts of the scenario."
@@ -212,7 +221,8 @@ def beside_table(beside: Beside) -> Table:
         title="Predicted beside measured",
         headers=("function", "measure", "predicted", "measured", "inside"),
         rows=tuple(
-            (row.function or "all", row.measure, _predicted(row), _measured(row), _inside(row)) for row in beside.rows
+            (row.function or "all", row.measure, _predicted(row), _measured(row), _INSIDE[row.inside])
+            for row in beside.rows
         ),
         align="llrrl",
         marks=tuple({True: "pass", False: "fail", None: ""}[row.inside] for row in beside.rows),
@@ -230,16 +240,7 @@ def _shown(value: float | None, unit: str) -> str:
 def _predicted(row: BesideRow) -> str:
     if row.unit == "names":
         return row.predicted_text
-    if row.predicted is None or row.low is None or row.high is None:
-        return "-"
-    scale, digits = (100.0, 2) if row.unit == "%" else (1.0, 2 if row.unit == "s" else 0)
-    low, high = (_number(value * scale, digits) for value in (row.low, row.high))
-    return f"{_shown(row.predicted, row.unit)} [{low}, {high}]"
-
-
-def _number(value: float, digits: int) -> str:
-    text = f"{value:,.{digits}f}"
-    return text.rstrip("0").rstrip(".") if digits else text
+    return with_range(row.predicted, row.low, row.high, row.unit)
 
 
 def _measured(row: BesideRow) -> str:
@@ -248,8 +249,32 @@ def _measured(row: BesideRow) -> str:
     return ("> " if row.measured_censored else "") + _shown(row.measured, row.unit)
 
 
-def _inside(row: BesideRow) -> str:
-    return {True: "inside", False: "outside", None: "-"}[row.inside]
+_INSIDE = {True: "inside", False: "outside", None: "-"}
+
+
+def published_table(rows: Sequence[PublishedRow]) -> Table:
+    """What was published of the incident that a scenario replays, beside the prediction."""
+    n = max((row.n for row in rows), default=0)
+    return Table(
+        title="Published beside predicted",
+        headers=("function", "measure", "published", "predicted", "inside", "source"),
+        rows=tuple(
+            (
+                row.function,
+                row.measure,
+                _shown(row.published, row.unit),
+                with_range(row.predicted, row.low, row.high, row.unit),
+                _INSIDE[row.inside],
+                row.source,
+            )
+            for row in rows
+        ),
+        align="llrrll",
+        marks=tuple({True: "pass", False: "fail", None: ""}[row.inside] for row in rows),
+        note=f"Predicted: median [p5, p95] of {n} replications. Failed share: of the requests that were meant to be "
+        "sent between impact and recovery. Published figures take part in no simulation, and no check judges them.",
+        grouped=True,
+    )
 
 
 def events_table(events: Sequence[Event], replication: int | None = None) -> Table:
@@ -284,6 +309,7 @@ def facts_table(header: Header) -> Table:
         ("world", header.world.value),
         ("scenario", f"{header.scenario.name} ({header.scenario.digest[:19]}...)"),
         ("strategy", header.strategy),
+        ("defects", "drawn" if header.defects is None else ", ".join(header.defects) or "none"),
         ("started", header.started_at),
         ("replications", str(header.replications)),
         ("seed", "-" if header.seed is None else str(header.seed)),

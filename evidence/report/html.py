@@ -10,7 +10,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from evidence.beside import Beside, predicted_beside_measured
-from evidence.comparison import Comparison
+from evidence.comparison import Comparison, compare
 from evidence.events import EventKind
 from evidence.header import World
 from evidence.measures import FunctionMeasure
@@ -22,16 +22,18 @@ from evidence.report.content import (
     comparison_table,
     events_table,
     facts_table,
+    published_table,
     reach_text,
 )
 from evidence.report.drawing import svg_text
 from evidence.report.graph_figure import graph_figure
 from evidence.report.rto_figure import rto_figure
+from evidence.report.summary import Tile, comparison_tiles, run_tiles, side_by_side_tiles
 from evidence.report.table import Table
 from evidence.report.timeline_figure import timeline_figure
 from evidence.tables import ClientCells
 
-__all__ = ["run_html", "side_by_side_html"]
+__all__ = ["comparison_html", "run_html", "side_by_side_html"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +53,31 @@ def run_html(run: RunContent) -> str:
     if run.measures:
         table = run.result_table()
         sections.append(_Section(table.title, table=table))
+    if published := run.published():
+        table = published_table(published)
+        sections.append(_Section(table.title, table=table))
     if run.header.world is World.SIMULATION and run.measures:
         sections.append(_rto_section({run.header.strategy: run.measures}))
     sections += [_Section("Checks", table=checks_table(run.verdict)), *_timelines(run)]
     sections.append(_graph_section(run, run))
     sections.append(_facts(run))
-    return _page(run.header.scenario.name, [run], sections)
+    return _page([run], run_tiles(run), sections)
+
+
+def comparison_html(runs: Sequence[RunContent]) -> str:
+    """The page of several strategies' simulations, which share scenario, seed and replications.
+
+    Raises JudgeError when their functions or replications differ.
+    """
+    measures = {run.header.strategy: run.measures for run in runs}
+    comparison = compare(runs[0].header.scenario.name, measures)
+    table = comparison_table(comparison)
+    sections = [_Section(table.title, table=table), _rto_section(measures)]
+    sections += [_Section(f"Checks of {run.header.strategy}", table=checks_table(run.verdict)) for run in runs]
+    for run in runs:
+        sections += _timelines(run, folded=True)
+    sections += [_facts(run) for run in runs]
+    return _page(runs, comparison_tiles(comparison), sections)
 
 
 def side_by_side_html(
@@ -85,10 +106,10 @@ def side_by_side_html(
     sections.append(_Section("Checks of the simulation", table=checks_table(simulation.verdict)))
     sections += _timelines(simulation, folded=True)
     sections += [_facts(drill), _facts(simulation)]
-    return _page(simulation.header.scenario.name, [simulation, drill], sections)
+    return _page([drill, simulation], side_by_side_tiles(simulation, drill, beside), sections)
 
 
-def _page(title: str, runs: Sequence[RunContent], sections: Sequence[_Section]) -> str:
+def _page(runs: Sequence[RunContent], tiles: Sequence[Tile], sections: Sequence[_Section]) -> str:
     environment = Environment(
         loader=PackageLoader("evidence.report"),
         autoescape=select_autoescape(default=True, default_for_string=True),
@@ -98,17 +119,23 @@ def _page(title: str, runs: Sequence[RunContent], sections: Sequence[_Section]) 
     )
     scenario = runs[0].scenario
     return environment.get_template("report.html.j2").render(
-        title=title,
+        title=scenario.name,
+        tiles=tiles,
         description=scenario.description,
         change=scenario.release.change,
-        runs=[
-            {"world": run.header.world.value, "strategy": run.header.strategy, "status": run.verdict.status.value}
-            for run in runs
-        ],
-        reach=reach_text(scenario),
+        played="; ".join(dict.fromkeys(_played(run) for run in runs)),
         sources=scenario.sources,
         sections=sections,
     )
+
+
+def _played(run: RunContent) -> str:
+    """How a run was played, in a few words."""
+    header = run.header
+    defects = "drawn defects" if header.defects is None else ", ".join(header.defects) or "no defect"
+    if header.world is World.STAGING:
+        return f"{header.strategy}, drilled on staging with {defects}"
+    return f"{header.strategy}, simulated {header.replications:,} times with {defects}"
 
 
 def _drawn(figure: Figure, label: str) -> Markup:

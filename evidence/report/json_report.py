@@ -33,6 +33,7 @@ def run_json(run: RunContent) -> dict[str, Any]:
         found["measures"] = [_finite(asdict(row)) for row in run.measures]
     elif run.measures:
         found["summary"] = run.comparison().to_json()["rows"]
+        found["published"] = [row.to_json() for row in run.published()]
     return found
 
 

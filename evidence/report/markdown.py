@@ -11,6 +11,7 @@ from evidence.report.content import (
     comparison_table,
     events_table,
     facts_table,
+    published_table,
     reach_text,
 )
 
@@ -22,6 +23,8 @@ def run_markdown(run: RunContent) -> str:
     parts = [_title(run), reach_text(run.scenario)]
     if run.measures:
         parts.append(run.result_table().markdown())
+    if published := run.published():
+        parts.append(published_table(published).markdown())
     parts.append(checks_table(run.verdict).markdown())
     if run.header.timelines and run.events:
         parts.append(events_table(run.events, run.header.timelines[0]).markdown())

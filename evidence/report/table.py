@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Table", "money", "percent", "seconds", "share"]
+__all__ = ["Table", "money", "percent", "seconds", "share", "with_range"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +71,46 @@ def _escaped(text: str) -> str:
 
 
 def seconds(value: float | None, *, censored: bool = False) -> str:
-    """`12.5 s`, `> 12.5 s` when censored, `-` when there is none."""
+    """`12.5 s`, `25 min 6 s` from two minutes on, `> 12.5 s` when censored, `-` when there is none."""
     if value is None:
         return "-"
     if value == float("inf"):
         return "not recovered"
-    number = f"{value:.2f}".rstrip("0").rstrip(".")
-    return f"{'> ' if censored else ''}{number} s"
+    return f"{'> ' if censored else ''}{_duration(value)}"
+
+
+def _duration(value: float) -> str:
+    if value < 100.0:
+        return f"{_trimmed(value, 2)} s"
+    if value < 120.0:
+        return f"{_trimmed(value, 1)} s"
+    minutes, rest = divmod(round(value), 60)
+    if minutes < 120:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def _trimmed(value: float, digits: int) -> str:
+    text = f"{value:,.{digits}f}"
+    return text.rstrip("0").rstrip(".") if digits else text
+
+
+def with_range(value: float | None, low: float | None, high: float | None, unit: str) -> str:
+    """`2.5 s [1.25, 3]`, `2.5 s` when the range has no width; unit is s, % (values are ratios) or a currency."""
+    if value is None or low is None or high is None:
+        return "-"
+    shown, *ends = (_shown(each, unit) for each in (value, low, high))
+    if unit != "s" or not any(mark in text for text in (shown, *ends) for mark in ("min", "h", "not")):
+        # The unit is said once where it is the same.
+        ends = [text.removesuffix(f" {unit}") for text in ends]
+    return shown if low == high else f"{shown} [{ends[0]}, {ends[1]}]"
+
+
+def _shown(value: float, unit: str) -> str:
+    if unit == "s":
+        return seconds(value)
+    return percent(value) if unit == "%" else money(value, unit)
 
 
 def percent(value: float | None) -> str:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from evidence.beside import Beside
 from evidence.comparison import Comparison
-from evidence.report.content import RunContent, beside_table, checks_table, comparison_table, reach_text
+from evidence.report.content import (
+    RunContent,
+    beside_table,
+    checks_table,
+    comparison_table,
+    published_table,
+    reach_text,
+)
 
 __all__ = ["beside_text", "comparison_text", "run_text"]
 
@@ -14,6 +21,8 @@ def run_text(run: RunContent) -> str:
     parts = [f"{run.header.scenario.name}, {run.header.strategy}, {run.header.world.value}: {run.verdict.status.value}"]
     if run.measures:
         parts.append(run.result_table().text())
+    if published := run.published():
+        parts.append(published_table(published).text())
     if run.verdict.checks:
         parts.append(checks_table(run.verdict).text())
     return "\n\n".join([*parts, reach_text(run.scenario)]) + "\n"

@@ -105,7 +105,7 @@ def test_a_drill_is_judged_by_its_objectives() -> None:
     assert ("rpo", "browse") not in found  # it writes nothing
     assert found[("caught", "release")] == ("pass", "release rolled-back, defects: crash")
     assert ("completed", "release") not in found
-    assert found[("restored", "system")] == ("pass", "0 differences from the baseline")
+    assert found[("restored", "system")] == ("pass", "no differences from the baseline: shop")
     assert verdict.status is Status.PASS
 
 
@@ -144,11 +144,25 @@ def test_a_drill_that_did_not_catch_its_defect_fails() -> None:
 
 
 def test_a_system_that_was_not_restored_fails() -> None:
-    left = Event(20.0, "verify", "shop", {"differences": ["shop 2 has 1 replica, must be 0"]})
-    verdict = judge(made.scenario(), recorded(World.STAGING), [*made.rolled_back(), left], drill())
+    left = Event(20.0, "verify", "ledger of orders", {"differences": ["2 orders there more than once"]})
+    steady = Event(70.0, "verify", "steady state", {"differences": []})
+    verdict = judge(made.scenario(), recorded(World.STAGING), [*made.rolled_back(), left, steady], drill())
     assert reasons(verdict)[("restored", "system")] == (
-        "fail", "1 differences from the baseline: shop 2 has 1 replica, must be 0",
-    )  # fmt: skip
+        "fail",
+        "differences from the baseline in 1 of 3 looks: ledger of orders at 20.00 s: 2 orders there more than once",
+    )
+
+
+def test_what_a_given_defect_cannot_tell_is_not_asked() -> None:
+    header = recorded(World.SIMULATION).model_copy(update={"defects": ("crash",)})
+    found = reasons(judge(made.scenario(), header, [], made.measures(replications=200, bad_every=1)))
+    assert found[("caught", "release")][0] == "pass"
+    assert ("false_alarms", "release") not in found
+    assert ("completed", "release") not in found
+    good = recorded(World.SIMULATION).model_copy(update={"defects": ()})
+    found = reasons(judge(made.scenario(), good, [], made.measures(replications=200, bad_every=1000)[2:]))
+    assert found[("completed", "release")][0] == "pass"
+    assert ("caught", "release") not in found
 
 
 def test_a_drill_that_proves_nothing_is_an_error_and_nothing_else() -> None:

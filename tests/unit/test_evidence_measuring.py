@@ -50,6 +50,18 @@ def test_act_ends_with_recovery_when_that_is_earlier() -> None:
     assert row.met_rto is True
 
 
+def test_a_trip_in_the_window_that_shows_the_recovery_answers_the_episode() -> None:
+    # Impact is over at 11 s, which the window up to 13 s shows; the trip at 12 s could not know.
+    row = buy(cells=made.cells((10.0, 11.0)))
+    assert (row.rto_s, row.detect_s, row.decide_s, row.act_s, row.stabilise_s) == (1.0, 1.0, 0.0, 0.0, 0.0)
+
+
+def test_a_trip_after_the_recovery_was_seen_answers_nothing() -> None:
+    row = buy(cells=made.cells((7.0, 9.0)))
+    assert row.rto_s == 2.0
+    assert (row.detect_s, row.decide_s, row.act_s, row.stabilise_s) == (None, None, None, None)
+
+
 def test_parts_without_their_events_are_none() -> None:
     row = buy(events=made.promoted())
     assert (row.detect_s, row.decide_s, row.act_s, row.stabilise_s) == (None, None, None, None)
@@ -120,6 +132,7 @@ def test_blast_radius() -> None:
     row = buy()
     assert (row.requests, row.failed, row.failed_error, row.failed_timeout) == (2400, 400, 400, 0)
     assert row.failed_share == pytest.approx(1 / 6)
+    assert row.impact_failed_share == 1.0
     assert (row.cohorts_hit, row.revenue_lost, row.currency) == (("coupon", "default"), 20_000.0, "EUR")
     assert row.services_unhealthy is None
     requests = np.full((240, 3), 10)

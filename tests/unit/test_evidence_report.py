@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -14,6 +15,7 @@ from evidence.assess import assess
 from evidence.beside import predicted_beside_measured
 from evidence.comparison import compare
 from evidence.errors import JudgeError
+from evidence.events import Event
 from evidence.header import World
 from evidence.record import RunRecord
 from evidence.report import html, markdown, text
@@ -23,7 +25,8 @@ from evidence.report.graph_figure import graph_figure
 from evidence.report.json_report import run_json, side_by_side_json
 from evidence.report.junit import junit_xml
 from evidence.report.rto_figure import rto_figure
-from evidence.report.table import Table, money, percent, seconds
+from evidence.report.summary import Tile, comparison_tiles, run_tiles, side_by_side_tiles
+from evidence.report.table import Table, money, percent, seconds, with_range
 from evidence.report.timeline_figure import timeline_figure
 from evidence.tables import Samples
 from tests.unit import evidence_made as made
@@ -78,6 +81,7 @@ def test_pages_fetch_nothing_run_nothing_and_escape_what_authors_wrote(runs: tup
     pages = {
         "simulation": html.run_html(simulation),
         "drill": html.run_html(drill),
+        "compared": html.comparison_html([simulation]),
         "both": html.side_by_side_html(simulation, drill, compare("tiny", compared), compared),
     }
     for page in pages.values():
@@ -89,6 +93,42 @@ def test_pages_fetch_nothing_run_nothing_and_escape_what_authors_wrote(runs: tup
         assert "<svg" in page
     assert pages["both"].index("Predicted beside measured") < pages["both"].index("Strategies compared")
     assert "Timeline of the drill" in pages["drill"]
+
+
+def answers(tiles: list[Tile]) -> dict[str, tuple[str, str]]:
+    return {tile.question: (tile.answer, tile.mark) for tile in tiles}
+
+
+def test_the_first_screen_answers(runs: tuple[RunContent, RunContent]) -> None:
+    simulation, drill = runs
+    beside = predicted_beside_measured(simulation.record, drill.record)
+    found = answers(side_by_side_tiles(simulation, drill, beside))
+    assert found["Drill on staging"] == ("pass", "pass")
+    assert found["Did the rollback work?"] == ("Yes", "pass")
+    assert found["RTO of buy"] == ("4 s", "pass")
+    assert found["RPO of buy"] == ("0 s", "pass")
+    inside = sum(row.inside is True for row in beside.rows)
+    known = sum(row.inside is not None for row in beside.rows)
+    assert found["Prediction"][0] == f"{inside} of {known}"
+    predicted = answers(run_tiles(simulation))
+    assert predicted["Simulation"] == ("inconclusive", "inconclusive")
+    assert predicted["Bad releases rolled back"] == ("8 of 8", "")
+    assert answers(comparison_tiles(simulation.comparison())) == {
+        "Best for buy": ("no difference", ""),
+        "Best for browse": ("no difference", ""),
+    }
+
+
+def test_a_rollback_that_left_something_did_not_work(runs: tuple[RunContent, RunContent]) -> None:
+    _, drill = runs
+    left = Event(20.0, "verify", "steady state", {"differences": ["buy: 3 of 9 requests succeeded"]})
+    for changed, answer in (
+        (replace(drill, events=[*drill.events, left]), ("No", "fail")),
+        (replace(drill, measures=[replace(row, lost_writes=2) for row in drill.measures]), ("No", "fail")),
+        (replace(drill, events=[e for e in drill.events if e.kind != "verify"]), ("Not verified", "inconclusive")),
+        (replace(drill, events=made.promoted()), ("There was none", "")),
+    ):
+        assert answers(run_tiles(changed))["Did the rollback work?"] == answer
 
 
 def test_an_unfinished_run_has_a_page_too(tmp_path: Path) -> None:
@@ -113,7 +153,7 @@ def test_text_says_what_was_measured(runs: tuple[RunContent, RunContent]) -> Non
     assert re.split(r"  +", buy)[:7] == ["buy", "4 s", "5 s", "2 s", "1 s", "1 s", "0 s"]
     beside = text.beside_text(predicted_beside_measured(simulation.record, drill.record))
     row = next(line for line in beside.splitlines() if line.startswith("buy"))
-    assert re.split(r"  +", row.strip()) == ["buy", "RTO", "4 s [4, 4]", "4 s", "inside"]
+    assert re.split(r"  +", row.strip()) == ["buy", "RTO", "4 s", "4 s", "inside"]
 
 
 def test_markdown_has_a_table_a_part(runs: tuple[RunContent, RunContent]) -> None:
@@ -161,6 +201,16 @@ def test_labels_are_moved_apart_in_their_order() -> None:
 def test_cells_of_tables() -> None:
     assert [seconds(None), seconds(0.0), seconds(12.5), seconds(3.0, censored=True)] == ["-", "0 s", "12.5 s", "> 3 s"]
     assert seconds(float("inf")) == "not recovered"
+    assert [seconds(110.25), seconds(125.6), seconds(180.0), seconds(7500.0)] == [
+        "110.2 s",
+        "2 min 6 s",
+        "3 min",
+        "2 h 5 min",
+    ]
+    assert with_range(2.5, 1.25, 3.0, "s") == "2.5 s [1.25, 3]"
+    assert with_range(1505.0, 1499.0, float("inf"), "s") == "25 min 5 s [24 min 59 s, not recovered]"
+    assert with_range(715.0, 440.0, 1045.0, "EUR") == "715 EUR [440, 1,045]"
+    assert [with_range(0.0, 0.0, 0.0, "%"), with_range(None, None, None, "s")] == ["0 %", "-"]
     assert [percent(None), percent(0.0), percent(1.0), percent(0.0125)] == ["-", "0 %", "100 %", "1.25 %"]
     assert [percent(0.9996), money(1234.4, "EUR"), money(None, None)] == ["99.96 %", "1,234 EUR", "-"]
 
