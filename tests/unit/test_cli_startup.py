@@ -21,7 +21,7 @@ print("loaded:", *[name for name in sys.argv[1].split(",") if name in sys.module
 """
 
 HELP = ("numpy", "numba", "pydantic", "ruamel.yaml", "simpy", "pyarrow", "rich")
-SIMULATE = ("pandas", "networkx", "matplotlib", "jinja2", "scipy.stats", "chaos", "httpx", "psutil")
+SIMULATE = ("pandas", "pyarrow.compute", "networkx", "matplotlib", "jinja2", "scipy.stats", "chaos", "httpx", "psutil")
 
 
 @pytest.mark.parametrize(
