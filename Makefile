@@ -28,8 +28,8 @@ test: lint
 	$(BIN)/python -m pytest
 
 bench: setup
-	@for script in benchmarks/[a-z]*.py; do \
-	    echo "$$script" >&2; $(BIN)/python "$$script" || exit 1; \
+	@for script in $$(grep -l __main__ benchmarks/*.py); do \
+	    echo "$$script" >&2; $(BIN)/python -m "benchmarks.$$(basename "$$script" .py)" || exit 1; \
 	done
 
 UV ?= uv

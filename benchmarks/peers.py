@@ -4,43 +4,37 @@ Run: python -m benchmarks.peers [--requests 200000] [--rounds 3]
 
 Absolute figures differ from machine to machine and from minute to minute; ratios are taken between runs that
 follow each other. Each figure is the median over rounds (one seed each), building the model included, compiling not.
-cimba and happysim need Python 3.13, newer than the oldest Python that the project supports: they are named, not run.
+All are judged by the same bounds, and one that is wrong is printed with what it answered.
+
+cimba and happysim are no dependencies of the project: what is not installed is named with the reason. To have them
+beside the rest, install them into an environment of Python 3.13 or later (happysim takes no older one):
+pip install cimba==0.9.6 happysim==0.2.5
 """
 
 import argparse
 import json
+import os
 import platform
 import statistics
 import time
 from collections.abc import Callable
-from importlib.util import find_spec
+from importlib import import_module
+from importlib.metadata import version
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from benchmarks import queues_kernel, queues_loop, queues_simpy
-from benchmarks.queues_kernel import Answer
+from benchmarks.answer import Answer
 
 Run = Callable[[int, int], Answer]
 
-SYSTEMS: dict[str, dict[str, Run]] = {
-    "M/M/1": {
-        "kernel": lambda n, seed: queues_kernel.mmc(1, n, seed),
-        "simpy": lambda n, seed: queues_simpy.mmc(1, n, seed),
-        "loop": lambda n, seed: queues_loop.mmc(1, n, seed),
-    },
-    "M/M/10": {
-        "kernel": lambda n, seed: queues_kernel.mmc(10, n, seed),
-        "simpy": lambda n, seed: queues_simpy.mmc(10, n, seed),
-        "loop": lambda n, seed: queues_loop.mmc(10, n, seed),
-    },
-    "chain": {
-        "kernel": queues_kernel.chain,
-        "simpy": queues_simpy.chain,
-        "loop": queues_loop.chain,
-    },
-}
-"""Each runs about n requests with a seed."""
+MODELS = ("cimba", "kernel", "simpy", "loop", "happysim")
+"""Modules queues_*.py, in the order of import: cimba adds its types to numba and finds them only if it is the first."""
+PEERS = ("cimba", "happysim")
+"""Those that may be missing: packages of these names."""
+SLOW = {"happysim": 10, "happysim's client": 10}
+"""How many times fewer requests these play, to end within the minute."""
 
 EXPECTED = {"M/M/1": (4.0, 4.0), "M/M/10": (0.20459, 0.20459), "chain": (0.3762, 0.3770)}
 """Mean wait in service times (closed form), and mean latency in seconds (range of three implementations)."""
@@ -49,20 +43,47 @@ TIMED_OUT = (0.0308, 0.0311)
 Z = 2.576  # two-sided 99 %
 
 
-def measure(system: str, requests: int, rounds: int) -> dict[str, Any]:
+def load() -> tuple[dict[str, ModuleType], dict[str, str]]:
+    """The models that can be imported, and why the others cannot."""
+    models, missing = {}, {}
+    for name in MODELS:
+        try:
+            models[name] = import_module(f"benchmarks.queues_{name}")
+        except ImportError as error:
+            if name not in PEERS:
+                raise
+            missing[name] = f"{error}: the package {name} is not installed, or not for this Python"
+    return models, missing
+
+
+def systems(models: dict[str, ModuleType]) -> dict[str, dict[str, Run]]:
+    """Every system with its runs, the kernel's first; each runs about n requests with a seed."""
+    names = sorted(models, key=lambda name: name != "kernel")
+    chains: dict[str, Run] = {name: models[name].chain for name in names}
+    if "happysim" in models:
+        chains["happysim's client"] = models["happysim"].chain_with_client
+    return {
+        "M/M/1": {name: _queue(models[name], 1) for name in names},
+        "M/M/10": {name: _queue(models[name], 10) for name in names},
+        "chain": chains,
+    }
+
+
+def measure(system: str, runs: dict[str, Run], requests: int, rounds: int) -> dict[str, Any]:
     """Run every simulator in turn, `rounds` times."""
-    runs = SYSTEMS[system]
     rates: dict[str, list[float]] = {name: [] for name in runs}
     answers: dict[str, list[Answer]] = {name: [] for name in runs}
+    for run in runs.values():
+        run(2000, 0)  # whatever compiles has compiled after this
     for seed in range(1, rounds + 1):
         for name, run in runs.items():
             begun = time.perf_counter()
-            answer = run(requests, seed)
+            answer = run(requests // SLOW.get(name, 1), seed)
             rates[name].append(answer.requests / (time.perf_counter() - begun))
             answers[name].append(answer)
     median = {name: statistics.median(values) for name, values in rates.items()}
     return {
-        "requests": requests,
+        "requests": {name: requests // SLOW.get(name, 1) for name in runs},
         "requests_per_s": {name: round(value) for name, value in median.items()},
         "kernel_times_as_fast_as": {
             name: round(median["kernel"] / value, 1) for name, value in median.items() if name != "kernel"
@@ -92,22 +113,28 @@ def judge(system: str, answers: list[Answer]) -> dict[str, Any]:
     return result
 
 
+def _queue(model: ModuleType, servers: int) -> Run:
+    return lambda n, seed: model.mmc(servers, n, seed)
+
+
 def main() -> None:
     """Measure all and print one JSON document."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=200_000)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    queues_kernel.mmc(1, 100, 0)  # loads the compiled kernel
+    models, missing = load()
+    packages = ["numba", "simpy", *(name for name in models if name in PEERS)]
     document = {
         "python": platform.python_version(),
         "machine": platform.machine(),
+        "load_average": os.getloadavg()[0],
+        "versions": {name: version(name) for name in packages},
         "rounds": options.rounds,
-        "systems": {system: measure(system, options.requests, options.rounds) for system in SYSTEMS},
-        "not_measured": {
-            name: "installed, but no model of it here" if find_spec(name) else "not installed"
-            for name in ("cimba", "happysimulator")
+        "systems": {
+            system: measure(system, runs, options.requests, options.rounds) for system, runs in systems(models).items()
         },
+        "not_measured": missing,
     }
     print(json.dumps(document, indent=2))
 

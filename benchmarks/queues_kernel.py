@@ -1,26 +1,15 @@
 """The three queueing systems through the project's own kernel, the one that plays every scenario."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from benchmarks.answer import BATCHES, Answer
 from simulator.kernel.plane import DataPlane
 from simulator.network import CLIENT, Call, Distribution, Function, Kind, Network, Node, Station
 
 RESOLUTION_S = 0.25
 EDGES_S = np.geomspace(1e-4, 100.0, 97)  # 16 a decade, as in every run record
-BATCHES = 20
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a run says about its queue: values of `BATCHES` batches, so that a standard error can be taken."""
-
-    requests: int
-    batches: NDArray[np.float64]
-    timed_out_share: float | None = None
 
 
 def exponential(mean_s: float) -> Distribution:

@@ -5,9 +5,7 @@ from collections import deque
 from heapq import heappop, heappush, heapreplace
 from typing import Any
 
-import numpy as np
-
-from benchmarks.queues_kernel import BATCHES, Answer
+from benchmarks.answer import Answer, means
 
 
 def mmc(servers: int, n: int, seed: int) -> Answer:
@@ -19,7 +17,7 @@ def mmc(servers: int, n: int, seed: int) -> Answer:
         begin = free[0] if free[0] > t else t
         waits.append(begin - t)
         heapreplace(free, begin + draw(1.0))
-    return Answer(n, _batches(waits))
+    return Answer(n, means(waits))
 
 
 def chain(n: int, seed: int) -> Answer:
@@ -77,8 +75,4 @@ def chain(n: int, seed: int) -> Answer:
             heappush(heap, (t + draw(rates[goes_to]), number, goes_to, job))
         else:
             queues[goes_to].append(job)
-    return Answer(n, _batches(latencies), timed_out / attempts)
-
-
-def _batches(values: list[float]) -> np.ndarray:
-    return np.array([part.mean() for part in np.array_split(np.array(values), BATCHES)])
+    return Answer(n, means(latencies), timed_out / attempts)

@@ -4,10 +4,9 @@ import random
 from collections.abc import Generator
 from typing import Any
 
-import numpy as np
 import simpy
 
-from benchmarks.queues_kernel import BATCHES, Answer
+from benchmarks.answer import Answer, means
 
 Process = Generator[simpy.Event, Any, None]
 
@@ -31,7 +30,7 @@ def mmc(servers: int, n: int, seed: int) -> Answer:
 
     env.process(source())
     env.run()
-    return Answer(n, _batches(waits))
+    return Answer(n, means(waits))
 
 
 def chain(n: int, seed: int) -> Answer:
@@ -69,8 +68,4 @@ def chain(n: int, seed: int) -> Answer:
 
     env.process(source())
     env.run()
-    return Answer(n, _batches(latencies), timed_out / attempts)
-
-
-def _batches(values: list[float]) -> np.ndarray:
-    return np.array([part.mean() for part in np.array_split(np.array(values), BATCHES)])
+    return Answer(n, means(latencies), timed_out / attempts)
