@@ -17,7 +17,7 @@ from scenarios.loading import read
 DRILL_TIMEOUT_S = 150.0
 
 _SHORT = {
-    "duration: 45s": "duration: 20s",
+    "duration: 36s": "duration: 20s",
     "window: 3s, consecutive: 12": "window: 2s, consecutive: 4",
     "at: 10s\n": "at: 6s\n",
     "{weight: 20%}, {bake: 8s}, {weight: 60%}, {bake: 8s}": "{weight: 50%}, {bake: 4s}",
