@@ -5,15 +5,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numba import config
 from numpy.typing import NDArray
 
 from simulator import layout
 from simulator.errors import NetworkError
-from simulator.kernel import build
-from simulator.kernel.loop import ExitReason, run
+from simulator.kernel import build, loop
+from simulator.kernel.loop import ExitReason
 from simulator.network import Network
 
 NEVER = 2**62
+
+# Draws are taken modulo 2**64, of which numpy warns where the loop is not compiled.
+_run = np.errstate(over="ignore")(loop.run) if config.DISABLE_JIT else loop.run
 
 
 @dataclass(frozen=True)
@@ -84,8 +88,7 @@ class DataPlane:
         if not self.now_s <= until_s <= self.network.horizon_s * (1 + 1e-12):
             raise NetworkError(f"until_s(={until_s}) must be between now ({self.now_s}) and {self.network.horizon_s}.")
         while True:
-            with np.errstate(over="ignore"):  # draws are taken modulo 2**64 when JIT is off
-                reason, event_budget = run(self._state, until_s, event_budget)
+            reason, event_budget = _run(self._state, until_s, event_budget)
             if reason in (ExitReason.UNTIL, ExitReason.BUDGET):
                 return ExitReason(reason)
             self._make_room(ExitReason(reason))
