@@ -1,4 +1,4 @@
-"""Reports of stored runs: one run, or a simulation and a drill of the same release side by side."""
+"""Reports of stored runs: one run, a simulation and a drill of one release side by side, or strategies compared."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from evidence.beside import predicted_beside_measured
 from evidence.header import World
-from evidence.report.content import RunContent, gather
+from evidence.report.content import RunContent, comparison_of, comparison_table, gather
 from windtunnel.errors import UsageError
 
 __all__ = ["Format", "report"]
@@ -26,7 +26,7 @@ class Format(StrEnum):
 
 
 def report(folders: Sequence[Path], format: Format) -> str:  # noqa: A002 - the field's word
-    """The report of one judged run, or of a simulation and a drill, in either order, side by side.
+    """The report of one judged run; of a simulation and a drill, in either order, side by side; of simulations compared.
 
     JUnit takes any number of runs. Raises UsageError for another combination, EvidenceError for records that
     cannot be read, are not judged or do not belong together.
@@ -39,9 +39,13 @@ def report(folders: Sequence[Path], format: Format) -> str:  # noqa: A002 - the 
     if len(runs) == 1:
         return _RENDER_ONE[format](runs[0])
     worlds = {run.header.world: run for run in runs}
+    if set(worlds) == {World.SIMULATION}:
+        return _RENDER_COMPARED[format](runs)
     if len(runs) != 2 or set(worlds) != {World.SIMULATION, World.STAGING}:
         found = ", ".join(run.header.world.value for run in runs)
-        raise UsageError(f"runs(={found}) must be one run, or one simulation and one drill (staging)")
+        raise UsageError(
+            f"runs(={found}) must be one run, one simulation and one drill (staging), or simulations to be compared"
+        )
     return _RENDER_BOTH[format](worlds[World.SIMULATION], worlds[World.STAGING])
 
 
@@ -97,6 +101,25 @@ def _json_of_both(simulation: RunContent, drill: RunContent) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
+def _html_of_compared(runs: Sequence[RunContent]) -> str:
+    from evidence.report.html import comparison_html
+
+    return comparison_html(runs)
+
+
+def _text_of_compared(runs: Sequence[RunContent]) -> str:
+    return comparison_table(comparison_of(runs)).text() + "\n"
+
+
+def _markdown_of_compared(runs: Sequence[RunContent]) -> str:
+    return comparison_table(comparison_of(runs)).markdown() + "\n"
+
+
+def _json_of_compared(runs: Sequence[RunContent]) -> str:
+    document = comparison_of(runs).to_json()
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
 # The renderers import what they need, so that a text costs no figures.
 _RENDER_ONE: dict[Format, Callable[[RunContent], str]] = {
     Format.HTML: _html,
@@ -109,4 +132,10 @@ _RENDER_BOTH: dict[Format, Callable[[RunContent, RunContent], str]] = {
     Format.TEXT: _text_of_both,
     Format.MARKDOWN: _markdown_of_both,
     Format.JSON: _json_of_both,
+}
+_RENDER_COMPARED: dict[Format, Callable[[Sequence[RunContent]], str]] = {
+    Format.HTML: _html_of_compared,
+    Format.TEXT: _text_of_compared,
+    Format.MARKDOWN: _markdown_of_compared,
+    Format.JSON: _json_of_compared,
 }

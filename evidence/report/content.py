@@ -25,6 +25,7 @@ __all__ = [
     "RunContent",
     "beside_table",
     "checks_table",
+    "comparison_of",
     "comparison_table",
     "drill_table",
     "events_table",
@@ -80,6 +81,30 @@ def gather(folder: Path) -> RunContent:
         measures=record.measures() if record.has("measures") else [],
         verdict=Verdict.from_json(found),
     )
+
+
+def comparison_of(runs: Sequence[RunContent]) -> Comparison:
+    """Strategies compared from their stored simulations.
+
+    Raises JudgeError unless they played one text of one scenario with one seed, each strategy once: other runs are not
+    pairs of the same random draws.
+    """
+    for run in runs:
+        if run.header.world is not World.SIMULATION:
+            raise JudgeError(
+                f"run {run.header.run_id}: must be a simulation to be compared, is {run.header.world.value}"
+            )
+    for what, found in (
+        ("scenario texts", {run.header.scenario.digest for run in runs}),
+        ("seeds", {run.header.seed for run in runs}),
+        ("given defects", {run.header.defects for run in runs}),
+    ):
+        if len(found) != 1:
+            raise JudgeError(f"runs must have one and the same of {what}, have {len(found)} different ones")
+    measures = {run.header.strategy: run.measures for run in runs}
+    if len(measures) != len(runs):
+        raise JudgeError(f"strategies of {len(runs)} runs must differ, are {len(measures)}: {', '.join(measures)}")
+    return compare(runs[0].header.scenario.name, measures)
 
 
 def checks_table(verdict: Verdict) -> Table:

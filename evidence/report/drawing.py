@@ -14,9 +14,10 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 __all__ = ["BLUE", "GREEN", "GRID", "INK", "MUTED", "ORANGE", "PAPER", "PURPLE", "RED", "SERIES", "SKY"]
-__all__ += ["figure", "plain_axes", "png_bytes", "svg_text", "text_width"]
+__all__ += ["figure", "plain_axes", "png_bytes", "svg_text", "text_width", "time_axis"]
 
 # Okabe and Ito, "Color Universal Design" (2008).
 BLUE, RED, GREEN, ORANGE, PURPLE, SKY = "#0072b2", "#d55e00", "#009e73", "#e69f00", "#cc79a7", "#56b4e9"
@@ -54,6 +55,16 @@ def plain_axes(axes: Axes, *, grid: str | None = "y") -> None:
     axes.set_axisbelow(True)
     if grid is not None:
         axes.grid(visible=True, axis=grid, color=GRID, linewidth=0.7)  # type: ignore[arg-type]
+
+
+def time_axis(axes: Axes, label: str, end_s: float) -> None:
+    """Seconds on the x axis, from ten minutes on whole minutes, and the label, if any, with that unit."""
+    axes.set_xlabel(label and f"{label} ({'s' if end_s < 600.0 else 'min'})", color=INK)
+    if end_s < 600.0:
+        return
+    every_min = next((each for each in (1, 2, 5, 10, 15, 30, 60, 120) if end_s / 60.0 / each <= 10), 240)
+    axes.xaxis.set_major_locator(MultipleLocator(60.0 * every_min))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 60.0:g}"))
 
 
 def text_width(axes: Axes, text: str, size: float) -> float:

@@ -152,7 +152,7 @@ def _box(
     under = note or ("changed" if changed else kind)
     if changed:
         change = scenario.release.change
-        under = f"{change.old} → {change.new}" + (f" · {note}" if note else "")
+        name = f"{name} {change.old} → {change.new}"
     size = 9.0 * scale * min(1.0, 17 / max(len(name), 1))
     axes.text(
         middle,
@@ -182,4 +182,4 @@ def _legend(axes: Axes, scale: float) -> None:
     for colour, text in ((RED, "hit"), (ORANGE, "in reach of the change"), (MUTED, "out of reach")):
         axes.plot([x + 0.06], [-0.42], marker="s", markersize=7 * scale, color=colour, alpha=0.8)
         axes.text(x + 0.2, -0.42, text, ha="left", va="center", fontsize=8 * scale, color=INK)
-        x += 0.45 + 0.078 * len(text)
+        x += 0.45 + 0.062 * len(text)

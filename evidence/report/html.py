@@ -10,7 +10,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from evidence.beside import Beside, predicted_beside_measured
-from evidence.comparison import Comparison, compare
+from evidence.comparison import Comparison
 from evidence.events import EventKind
 from evidence.header import World
 from evidence.measures import FunctionMeasure
@@ -19,6 +19,7 @@ from evidence.report.content import (
     RunContent,
     beside_table,
     checks_table,
+    comparison_of,
     comparison_table,
     events_table,
     facts_table,
@@ -65,19 +66,17 @@ def run_html(run: RunContent) -> str:
 
 
 def comparison_html(runs: Sequence[RunContent]) -> str:
-    """The page of several strategies' simulations, which share scenario, seed and replications.
-
-    Raises JudgeError when their functions or replications differ.
-    """
+    """The page of several strategies' simulations; raises JudgeError as comparison_of does."""
+    comparison = comparison_of(runs)
     measures = {run.header.strategy: run.measures for run in runs}
-    comparison = compare(runs[0].header.scenario.name, measures)
+    verdicts = {run.header.strategy: run.verdict for run in runs}
     table = comparison_table(comparison)
     sections = [_Section(table.title, table=table), _rto_section(measures)]
     sections += [_Section(f"Checks of {run.header.strategy}", table=checks_table(run.verdict)) for run in runs]
     for run in runs:
         sections += _timelines(run, folded=True)
     sections += [_facts(run) for run in runs]
-    return _page(runs, comparison_tiles(comparison), sections)
+    return _page(runs, comparison_tiles(comparison, verdicts), sections)
 
 
 def side_by_side_html(
@@ -106,7 +105,7 @@ def side_by_side_html(
     sections.append(_Section("Checks of the simulation", table=checks_table(simulation.verdict)))
     sections += _timelines(simulation, folded=True)
     sections += [_facts(drill), _facts(simulation)]
-    return _page([drill, simulation], side_by_side_tiles(simulation, drill, beside), sections)
+    return _page([drill, simulation], side_by_side_tiles(simulation, drill, beside, comparison), sections)
 
 
 def _page(runs: Sequence[RunContent], tiles: Sequence[Tile], sections: Sequence[_Section]) -> str:
@@ -123,19 +122,22 @@ def _page(runs: Sequence[RunContent], tiles: Sequence[Tile], sections: Sequence[
         tiles=tiles,
         description=scenario.description,
         change=scenario.release.change,
-        played="; ".join(dict.fromkeys(_played(run) for run in runs)),
+        played=_played(runs),
         sources=scenario.sources,
         sections=sections,
     )
 
 
-def _played(run: RunContent) -> str:
-    """How a run was played, in a few words."""
-    header = run.header
-    defects = "drawn defects" if header.defects is None else ", ".join(header.defects) or "no defect"
-    if header.world is World.STAGING:
-        return f"{header.strategy}, drilled on staging with {defects}"
-    return f"{header.strategy}, simulated {header.replications:,} times with {defects}"
+def _played(runs: Sequence[RunContent]) -> str:
+    """How runs were played, in a few words; strategies played in the same way are named together."""
+    strategies: dict[str, list[str]] = {}
+    for run in runs:
+        header = run.header
+        defects = "drawn defects" if header.defects is None else ", ".join(header.defects) or "no defect"
+        times = f"simulated {header.replications:,} times"
+        how = f"{'drilled on staging' if header.world is World.STAGING else times} with {defects}"
+        strategies.setdefault(how, []).append(header.strategy)
+    return "; ".join(f"{', '.join(names)}: {how}" for how, names in strategies.items())
 
 
 def _drawn(figure: Figure, label: str) -> Markup:
@@ -145,12 +147,18 @@ def _drawn(figure: Figure, label: str) -> Markup:
 
 
 def _rto_section(measures: Mapping[str, Sequence[FunctionMeasure]], drill: Sequence[FunctionMeasure] = ()) -> _Section:
-    return _Section(
-        "RTO against its objective",
-        lead="Share of replications that had recovered after so many seconds of impact. Triangles: not recovered when "
-        "the run ended, so the RTO is longer than that.",
-        figure=_drawn(rto_figure(measures, drill), "Distribution of the RTO by function"),
-    )
+    """A panel a function; functions that nothing hurt are named instead, unless that is all of them."""
+    everything = [row for rows in (*measures.values(), drill) for row in rows]
+    hurt = {row.function for row in everything if row.episodes} or {row.function for row in everything}
+    spared = list(dict.fromkeys(row.function for row in everything if row.function not in hurt))
+    shown = {name: [row for row in rows if row.function in hurt] for name, rows in measures.items()}
+    lead = "Share of replications that had recovered after so many seconds of impact."
+    if any(row.rto_censored for row in everything):
+        lead += " Triangles: not recovered when the run ended, so the RTO is longer than that."
+    if spared:
+        lead += f" Never hurt: {', '.join(spared)}."
+    figure = rto_figure(shown, [row for row in drill if row.function in hurt])
+    return _Section("RTO against its objective", lead=lead, figure=_drawn(figure, "Distribution of the RTO"))
 
 
 def _timelines(run: RunContent, *, folded: bool = False) -> list[_Section]:
@@ -170,7 +178,8 @@ def _timelines(run: RunContent, *, folded: bool = False) -> list[_Section]:
     events = [event for event in run.events if event.replication == replication]
     lead = (
         f"Every value is that of the window of {header.window_s:g} s which ends there. Shaded: impact, from the cell "
-        f"that tipped a window to the start of {header.consecutive} good windows in a row."
+        f"that tipped a window to the start of the first of {header.consecutive} good windows in a row. So the curves "
+        "run up to a window behind a recovery."
     )
     figure = _drawn(timeline_figure(plan, events, cells), title)
     shown = [event for event in events if event.kind not in (EventKind.LOAD_START, EventKind.LOAD_END)]
@@ -214,8 +223,8 @@ def _graph_section(simulation: RunContent, drill: RunContent) -> _Section:
 
 def _hit_text(world: World, share: float) -> str:
     if world is World.STAGING:
-        return "drill"
-    return f"{share * 100:.2g} % of runs" if share < 0.995 else "all runs"
+        return "in the drill"
+    return f"in {share * 100:.2g} % of runs" if share < 0.995 else "in all runs"
 
 
 def _facts(run: RunContent) -> _Section:

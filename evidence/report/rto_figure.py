@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from evidence.measures import FunctionMeasure
-from evidence.report.drawing import GRID, INK, MUTED, ORANGE, SERIES, figure, plain_axes, spread
+from evidence.report.drawing import GRID, INK, MUTED, ORANGE, SERIES, figure, plain_axes, spread, time_axis
+from evidence.report.table import seconds
 
 __all__ = ["rto_figure"]
 
@@ -45,8 +46,7 @@ def rto_figure(measures: Mapping[str, Sequence[FunctionMeasure]], measured: Sequ
         rows = {name: [row for row in table if row.function == function] for name, table in measures.items()}
         actual = next((row for row in measured if row.function == function), None)
         _panel(axes, function, rows, actual)
-        if place == len(functions) - 1:
-            axes.set_xlabel("RTO achieved (s)", color=INK)
+        time_axis(axes, "RTO achieved" if place == len(functions) - 1 else "", axes.get_xlim()[1])
     return made
 
 
@@ -74,14 +74,21 @@ def _panel(
     if objective_s is not None and objective_s < right_s:
         axes.axvspan(objective_s, right_s, color=GRID, alpha=0.45, linewidth=0, zorder=0)
         axes.axvline(objective_s, color=INK, linewidth=1.2)
-        _above(axes, objective_s, right_s, f"objective {objective_s:g} s", INK)
+        _above(axes, objective_s, right_s, f"objective {seconds(objective_s)}", INK)
     elif objective_s is not None:
-        _above(axes, right_s, right_s, f"objective {objective_s:g} s →", INK)
+        _above(axes, right_s, right_s, f"objective {seconds(objective_s)} →", INK)
     if actual is not None:
         axes.axvline(actual.rto_s, color=ORANGE, linewidth=2.0, linestyle=(0, (5, 2)))
-        sign = "> " if actual.rto_censored else ""
         clash = objective_s is not None and abs(min(objective_s, right_s) - actual.rto_s) < 0.22 * right_s
-        _above(axes, actual.rto_s, right_s, f"drill {sign}{actual.rto_s:g} s", ORANGE, raised=False, low=clash)
+        _above(
+            axes,
+            actual.rto_s,
+            right_s,
+            f"drill {seconds(actual.rto_s, censored=actual.rto_censored)}",
+            ORANGE,
+            raised=False,
+            low=clash,
+        )
     for curve, colour in zip(curves, SERIES, strict=False):
         _draw(axes, curve, colour, right_s)
     _label(axes, curves, rows, right_s)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from evidence.beside import Beside
@@ -41,12 +41,15 @@ def run_tiles(run: RunContent) -> list[Tile]:
         known = [each for each in published if each.inside is not None]
         inside = sum(each.inside is True for each in known)
         details = ("figures of the incident inside the predicted p5 to p95",)
-        tiles.append(Tile("What was published", f"{inside} of {len(known)}", details, _mark(inside == len(known))))
+        tiles.insert(1, Tile("What was published", f"{inside} of {len(known)}", details, _mark(inside == len(known))))
     return tiles
 
 
-def side_by_side_tiles(simulation: RunContent, drill: RunContent, beside: Beside) -> list[Tile]:
-    """Of a drill and its prediction."""
+def side_by_side_tiles(
+    simulation: RunContent, drill: RunContent, beside: Beside, comparison: Comparison | None = None
+) -> list[Tile]:
+    """Of a drill and its prediction; with a comparison, also which strategy is best where they differ."""
+    best = [] if comparison is None else [tile for tile in best_tiles(comparison) if tile.answer != _NO_DIFFERENCE]
     worst = _worst(drill.measures)
     known = [row for row in beside.rows if row.inside is not None]
     inside = sum(row.inside is True for row in known)
@@ -60,11 +63,21 @@ def side_by_side_tiles(simulation: RunContent, drill: RunContent, beside: Beside
         _failed_tile(worst, _prediction(beside, worst.function, "failed share")),
         Tile("Prediction", f"{inside} of {len(known)}", details, "" if outside else "pass"),
         _verdict_tile("Simulation", simulation.verdict),
+        *best,
     ]
 
 
-def comparison_tiles(comparison: Comparison) -> list[Tile]:
-    """Of strategies compared: the best of each function, and what the last one costs."""
+def comparison_tiles(comparison: Comparison, verdicts: Mapping[str, Verdict]) -> list[Tile]:
+    """Of strategies compared: their verdicts by strategy, the best of each function, and what the last one costs."""
+    passing = [name for name, verdict in verdicts.items() if verdict.status is Status.PASS]
+    worst = max((verdict.status for verdict in verdicts.values()), key=lambda status: status.rank)
+    details = [f"{name}: {each.status.value}" for name, each in verdicts.items() if name not in passing]
+    verdict = Tile("Verdicts", f"{len(passing)} of {len(verdicts)} pass", tuple(details), worst.value)
+    return [verdict, *best_tiles(comparison)]
+
+
+def best_tiles(comparison: Comparison) -> list[Tile]:
+    """The best strategy of each function."""
     tiles = []
     for function in comparison.functions:
         rows = comparison.of(function)
@@ -76,7 +89,7 @@ def comparison_tiles(comparison: Comparison) -> list[Tile]:
         last = max(rows, key=lambda row: (-row.rto_attainment.value, row.failed_share.value if row.failed_share else 0))
         if told and last is not best and last.failed_share is not None:
             details.append(f"last, {last.strategy}: failed {percent(last.failed_share.value)}{_lost(last)}")
-        answer = best.strategy if told else "no difference"
+        answer = best.strategy if told else _NO_DIFFERENCE
         if not told:
             details = ["the data cannot tell the strategies apart", *details[:1]]
         tiles.append(Tile(f"Best for {function}", answer, tuple(details)))
@@ -115,6 +128,7 @@ def _begun_after(run: RunContent) -> float | None:
     return None if released_s is None or begun_s is None else begun_s - released_s
 
 
+_NO_DIFFERENCE = "no difference"
 _WORLDS = {World.SIMULATION: "Simulation", World.STAGING: "Drill on staging"}
 
 
@@ -145,6 +159,8 @@ def _rpo_tiles(measures: Sequence[FunctionMeasure], beside: Beside | None = None
     if row.rpo_objective_s is not None:
         details.append(f"objective {seconds(row.rpo_objective_s)}")
     details.append(f"{row.lost_writes:,} of {row.acknowledged_writes:,} acknowledged writes missing")
+    if row.rpo_high_s is not None and row.rpo_high_s > (row.rpo_s or 0.0):
+        details.append(f"at most {seconds(row.rpo_high_s)}, counting writes of unknown fate")
     mark = "inconclusive" if row.met_rpo is None else _mark(row.met_rpo)
     return [Tile(f"RPO of {row.function}", seconds(row.rpo_s), tuple(details), mark)]
 

@@ -114,17 +114,20 @@ def _shown(value: float, unit: str) -> str:
 
 
 def percent(value: float | None) -> str:
-    """`1.25 %`, as many digits as a small share needs."""
+    """`1.2 %`, `28.4 %`: digits that a count of requests bears out, and never rounded up to 100 %."""
     if value is None:
         return "-"
     if value in (0.0, 1.0):
         return f"{value:.0%}".replace("%", " %")
-    return f"{value * 100:.3g} %" if value < 0.995 else f"{value * 100:.2f} %"
+    if value >= 0.995:
+        return f"{value * 100:.2f} %"
+    return f"{value * 100:.2g} %" if value < 0.0995 else f"{value * 100:.3g} %"
 
 
 def share(value: float, low: float, high: float) -> str:
-    """`91.2 % [90.0, 92.0]`."""
-    return f"{value * 100:.1f} % [{low * 100:.1f}, {high * 100:.1f}]"
+    """`91.2 % [90, 92]`."""
+    shown = [_trimmed(each * 100, 1) for each in (value, low, high)]
+    return f"{shown[0]} % [{shown[1]}, {shown[2]}]"
 
 
 def money(value: float | None, currency: str | None) -> str:

@@ -14,7 +14,21 @@ from evidence.episodes import find_episodes
 from evidence.events import Event, EventKind
 from evidence.health import fit, sliding_sum
 from evidence.measuring import MeasurePlan, function_health
-from evidence.report.drawing import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, RED, figure, plain_axes, text_width
+from evidence.report.drawing import (
+    BLUE,
+    GREEN,
+    INK,
+    MUTED,
+    ORANGE,
+    PAPER,
+    PURPLE,
+    RED,
+    figure,
+    plain_axes,
+    text_width,
+    time_axis,
+)
+from evidence.report.table import seconds
 from evidence.tables import ClientCells
 from evidence.timeline import Timeline
 
@@ -51,7 +65,7 @@ def timeline_figure(plan: MeasurePlan, events: Sequence[Event], cells: ClientCel
     for place, one in enumerate(plan.functions):
         good = function_health(plan, place, cells, end_s)
         episodes = find_episodes(good, plan.window_cells, plan.consecutive, plan.resolution_s)
-        spans = [(e.start_s, e.end_s, f"{'> ' if e.censored else ''}{e.length_s:.4g} s") for e in episodes]
+        spans = [(e.start_s, e.end_s, seconds(e.length_s, censored=e.censored)) for e in episodes]
         axes = left.pop(0)
         _draw_failed(axes, plan, place, cells, len(good))
         _shade(axes, spans, end_s, label=True)
@@ -64,7 +78,7 @@ def timeline_figure(plan: MeasurePlan, events: Sequence[Event], cells: ClientCel
             axes.axvline(time_s, color=colour, linewidth=1.0, linestyle=(0, (4, 2)), zorder=1)
     for axes in (lanes, *panels[:-1]):
         axes.tick_params(labelbottom=False)
-    panels[-1].set_xlabel("time since the start of the load (s)", color=INK)
+    time_axis(panels[-1], "time since the start of the load", end_s)
     return made
 
 
@@ -167,9 +181,12 @@ def _draw_moments(axes: Axes, timeline: Timeline) -> None:
         (EventKind.STORE_FAILURE, "store fails", RED, "X"),
     )
     moments = sorted(
-        (event.time_s, f"{label} {event.time_s:.4g} s", colour, marker)
-        for kind, label, colour, marker in shown
-        for event in timeline.all(kind)[:1]
+        (
+            (event.time_s, f"{label} {seconds(event.time_s)}", colour, marker)
+            for kind, label, colour, marker in shown
+            for event in timeline.all(kind)[:1]
+        ),
+        key=lambda moment: moment[0],  # at the same time, in the order in which one leads to the other
     )
     groups: list[list[tuple[float, str]]] = []
     for time_s, label, colour, marker in moments:
@@ -229,6 +246,7 @@ def _draw_failed(axes: Axes, plan: MeasurePlan, place: int, cells: ClientCells, 
         va="bottom",
         fontsize=7.5,
         color=MUTED,
+        bbox={"facecolor": PAPER, "edgecolor": "none", "alpha": 0.7, "pad": 0.8},
     )
     plain_axes(axes)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value * 100:.3g} %"))
@@ -263,6 +281,7 @@ def _draw_latency(axes: Axes, plan: MeasurePlan, place: int, cells: ClientCells,
         va="bottom",
         fontsize=7.5,
         color=MUTED,
+        bbox={"facecolor": PAPER, "edgecolor": "none", "alpha": 0.7, "pad": 0.8},
     )
     plain_axes(axes)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _seconds(value)))

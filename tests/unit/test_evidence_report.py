@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from copy import copy
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,7 +20,7 @@ from evidence.events import Event
 from evidence.header import World
 from evidence.record import RunRecord
 from evidence.report import html, markdown, text
-from evidence.report.content import RunContent, gather
+from evidence.report.content import RunContent, comparison_of, gather
 from evidence.report.drawing import png_bytes, spread
 from evidence.report.graph_figure import graph_figure
 from evidence.report.json_report import run_json, side_by_side_json
@@ -113,10 +114,31 @@ def test_the_first_screen_answers(runs: tuple[RunContent, RunContent]) -> None:
     predicted = answers(run_tiles(simulation))
     assert predicted["Simulation"] == ("inconclusive", "inconclusive")
     assert predicted["Bad releases rolled back"] == ("8 of 8", "")
-    assert answers(comparison_tiles(simulation.comparison())) == {
+    assert answers(comparison_tiles(simulation.comparison(), {"canary": simulation.verdict})) == {
+        "Verdicts": ("0 of 1 pass", "inconclusive"),
         "Best for buy": ("no difference", ""),
         "Best for browse": ("no difference", ""),
     }
+
+
+def test_only_pairs_of_the_same_draws_are_compared(runs: tuple[RunContent, RunContent]) -> None:
+    simulation, drill = runs
+
+    def other(**changes: object) -> RunContent:
+        record = copy(simulation.record)
+        record.header = simulation.header.model_copy(update={"strategy": "recreate", **changes})
+        return replace(simulation, record=record)
+
+    assert {row.strategy for row in comparison_of([simulation, other()]).rows} == {"canary", "recreate"}
+    parsed(html.comparison_html([simulation, other()]))
+    for wrong, rule in (
+        (drill, "must be a simulation"),
+        (other(seed=2), "one and the same of seeds"),
+        (other(defects=("crash",)), "one and the same of given defects"),
+        (simulation, "strategies of 2 runs must differ"),
+    ):
+        with pytest.raises(JudgeError, match=rule):
+            comparison_of([simulation, wrong])
 
 
 def test_a_rollback_that_left_something_did_not_work(runs: tuple[RunContent, RunContent]) -> None:
@@ -211,7 +233,7 @@ def test_cells_of_tables() -> None:
     assert with_range(1505.0, 1499.0, float("inf"), "s") == "25 min 5 s [24 min 59 s, not recovered]"
     assert with_range(715.0, 440.0, 1045.0, "EUR") == "715 EUR [440, 1,045]"
     assert [with_range(0.0, 0.0, 0.0, "%"), with_range(None, None, None, "s")] == ["0 %", "-"]
-    assert [percent(None), percent(0.0), percent(1.0), percent(0.0125)] == ["-", "0 %", "100 %", "1.25 %"]
+    assert [percent(None), percent(0.0), percent(1.0), percent(0.0125)] == ["-", "0 %", "100 %", "1.2 %"]
     assert [percent(0.9996), money(1234.4, "EUR"), money(None, None)] == ["99.96 %", "1,234 EUR", "-"]
 
 

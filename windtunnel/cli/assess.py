@@ -35,7 +35,9 @@ def assess(run: RunArgument, as_json: JsonOption = False) -> None:
 def report(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN...", help="One run; or a simulation and a drill, side by side."),
+        typer.Argument(
+            metavar="RUN...", help="One run; a simulation and a drill, side by side; simulations to compare."
+        ),
     ],
     form: Annotated[str, typer.Option("--format", help=f"{_FORMATS}.")] = "html",
     output: Annotated[
