@@ -26,7 +26,7 @@ class Format(StrEnum):
 
 
 def report(folders: Sequence[Path], format: Format) -> str:  # noqa: A002 - the field's word
-    """The report of one judged run; of a simulation and a drill, in either order, side by side; of simulations compared.
+    """The report of one judged run, of a simulation and a drill side by side, or of simulations compared.
 
     JUnit takes any number of runs. Raises UsageError for another combination, EvidenceError for records that
     cannot be read, are not judged or do not belong together.

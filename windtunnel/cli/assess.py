@@ -35,9 +35,7 @@ def assess(run: RunArgument, as_json: JsonOption = False) -> None:
 def report(
     runs: Annotated[
         list[Path],
-        typer.Argument(
-            metavar="RUN...", help="One run; a simulation and a drill, side by side; simulations to compare."
-        ),
+        typer.Argument(metavar="RUN...", help="One run; a simulation and a drill side by side; simulations compared."),
     ],
     form: Annotated[str, typer.Option("--format", help=f"{_FORMATS}.")] = "html",
     output: Annotated[
