@@ -17,7 +17,7 @@ def test_dry_run_prints_the_plan_and_touches_nothing(windtunnel: Run, windtunnel
     plan = json.loads(windtunnel("drill", "shop-release", "--dry-run", "--json").out)
     assert plan["strategy"] == "canary"
     assert plan["defects"] == ["coupon-errors"]
-    assert plan["steps"][:2] == ["deploy 2.4 x1", "route 0.1 to new"]
+    assert plan["steps"][:2] == ["deploy 2.4 x1", "route 0.2 to new"]
     assert plan["state_dir"] == str(windtunnel_state)
     assert not windtunnel_state.exists()
 

@@ -28,7 +28,7 @@ def test_whole_library_is_valid(windtunnel: Run) -> None:
 
 def test_every_problem_is_told_in_one_pass(windtunnel: Run, tmp_path: Path, good: str) -> None:
     file = tmp_path / "bad.yaml"
-    file.write_text(good.replace("duration: 60s", "duration: soon").replace("tier: 2", "teir: 2"))
+    file.write_text(good.replace("duration: 36s", "duration: soon").replace("tier: 2", "teir: 2"))
     result = windtunnel("scenario", "validate", str(file))
     assert (result.code, result.out) == (ExitCode.USAGE, "")
     lines = result.err.splitlines()
@@ -51,7 +51,7 @@ def test_show_prints_the_text_as_written(windtunnel: Run, good: str) -> None:
 
 def test_show_json_is_in_si_units(windtunnel: Run) -> None:
     document = json.loads(windtunnel("scenario", "show", "shop-release", "--json").out)
-    assert document["duration_s"] == 60.0
+    assert document["duration_s"] == 36.0
 
 
 def test_list_names_the_library(windtunnel: Run) -> None:
