@@ -149,14 +149,14 @@ def _box(
         )
     )
     middle = spot[0] + _BOX_W / 2
-    under = note or ("changed" if changed else kind)
+    lines = [(note or kind, RED if note else MUTED)]
     if changed:
         change = scenario.release.change
-        name = f"{name} {change.old} → {change.new}"
+        lines = [(f"{change.old} → {change.new}", INK), (note or "changed", RED if note else MUTED)]
     size = 9.0 * scale * min(1.0, 17 / max(len(name), 1))
     axes.text(
         middle,
-        spot[1] + 0.23,
+        spot[1] + (0.18 if changed else 0.23),
         name,
         ha="center",
         va="center",
@@ -165,16 +165,17 @@ def _box(
         fontweight="bold" if changed or note else "normal",
         zorder=4,
     )
-    axes.text(
-        middle,
-        spot[1] + 0.45,
-        under,
-        ha="center",
-        va="center",
-        zorder=4,
-        fontsize=7.2 * scale * min(1.0, 26 / len(under)),
-        color=RED if note else MUTED,
-    )
+    for place, (text, colour) in enumerate(lines):
+        axes.text(
+            middle,
+            spot[1] + (0.37 + 0.14 * place if changed else 0.45),
+            text,
+            ha="center",
+            va="center",
+            zorder=4,
+            fontsize=7.2 * scale * min(1.0, 26 / max(len(text), 1)),
+            color=colour,
+        )
 
 
 def _legend(axes: Axes, scale: float) -> None:

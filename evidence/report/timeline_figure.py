@@ -182,7 +182,7 @@ def _draw_moments(axes: Axes, timeline: Timeline) -> None:
     )
     moments = sorted(
         (
-            (event.time_s, f"{label} {seconds(event.time_s)}", colour, marker)
+            (event.time_s, label, colour, marker)
             for kind, label, colour, marker in shown
             for event in timeline.all(kind)[:1]
         ),
@@ -191,13 +191,23 @@ def _draw_moments(axes: Axes, timeline: Timeline) -> None:
     groups: list[list[tuple[float, str]]] = []
     for time_s, label, colour, marker in moments:
         axes.plot([time_s], [3], marker=marker, color=colour, markersize=5.5, linestyle="none", clip_on=False)
-        previous = " · ".join(text for _, text in groups[-1]) if groups else ""
+        previous = _told(groups[-1]) if groups else ""
         if groups and time_s < groups[-1][-1][0] + text_width(axes, previous + "    ", 8.0):
             groups[-1].append((time_s, label))
         else:
             groups.append([(time_s, label)])
     for group in groups:
-        _beside(axes, 3, group[0][0], group[-1][0], " · ".join(text for _, text in group))
+        _beside(axes, 3, group[0][0], group[-1][0], _told(group))
+
+
+def _told(moments: Sequence[tuple[float, str]]) -> str:
+    """Moments with their times, a time that several share only once."""
+    times = [seconds(time_s) for time_s, _ in moments]
+    following = [*times[1:], ""]
+    return " · ".join(
+        label if time == later else f"{label} {time}"
+        for (_, label), time, later in zip(moments, times, following, strict=True)
+    )
 
 
 def _shade(axes: Axes, spans: Sequence[tuple[float, float, str]], end_s: float, *, label: bool) -> None:

@@ -12,6 +12,7 @@ from evidence.errors import JudgeError, TableError
 from evidence.events import Event
 from evidence.health import Criteria, good_windows
 from evidence.histogram import bin_of, count_up_to, edges_s, quantile_at_most, quantile_upper_s, rank
+from evidence.measures import FunctionMeasure
 from evidence.measuring import measure, measure_record
 from evidence.service_health import ServiceCells
 from evidence.tables import ClientCells, Ledger, Samples
@@ -60,6 +61,26 @@ def test_a_trip_after_the_recovery_was_seen_answers_nothing() -> None:
     row = buy(cells=made.cells((7.0, 9.0)))
     assert row.rto_s == 2.0
     assert (row.detect_s, row.decide_s, row.act_s, row.stabilise_s) == (None, None, None, None)
+
+
+def flickering(gap_s: float) -> FunctionMeasure:
+    """Bad from 10 s to 11 s, and again for a second after the gap."""
+    first, again = made.cells((10.0, 11.0)), made.cells((11.0 + gap_s, 12.0 + gap_s))
+    return buy(
+        cells=replace(
+            first,
+            failed=np.maximum(first.failed, again.failed),
+            latency=np.minimum(first.latency, again.latency),
+        )
+    )
+
+
+def test_impact_that_flickers_is_one_episode_until_enough_good_windows_follow() -> None:
+    # A window of 2 s is good again 2 s after the last failure, and 8 good ones in a row take 1.75 s more.
+    row = flickering(3.5)
+    assert (row.episodes, row.rto_s, row.downtime_s) == (1, 5.5, 5.5)
+    row = flickering(3.75)
+    assert (row.episodes, row.rto_s, row.downtime_s) == (2, 1.0, 2.0)
 
 
 def test_parts_without_their_events_are_none() -> None:
