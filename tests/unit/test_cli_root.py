@@ -48,6 +48,17 @@ def test_bad_usage_is_2_and_has_no_traceback(arguments: list[str], windtunnel: R
     assert "Traceback" not in result.err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["no-such-command"], ["simulate"], ["simulate", "shop-release", "-n", "x"], ["scenario", "list", "too-much"]],
+)
+def test_bad_usage_as_json_is_one_document(arguments: list[str], windtunnel: Run) -> None:
+    result = windtunnel(*arguments, "--json")
+    document = json.loads(result.out)
+    assert result.code == document["exit_code"] == ExitCode.USAGE
+    assert document["error"]["message"] in result.err
+
+
 def test_unknown_scenario_is_2_with_one_message(windtunnel: Run) -> None:
     result = windtunnel("scenario", "show", "no-such")
     assert (result.code, result.out) == (ExitCode.USAGE, "")
@@ -89,8 +100,8 @@ def test_interrupt_is_130(windtunnel: Run, monkeypatch: pytest.MonkeyPatch) -> N
         raise KeyboardInterrupt
 
     monkeypatch.setattr("scenarios.catalogue.library_names", interrupt)
-    result = windtunnel("scenario", "list")
-    assert result.code == ExitCode.INTERRUPTED
+    result = windtunnel("scenario", "list", "--json")
+    assert result.code == json.loads(result.out)["exit_code"] == ExitCode.INTERRUPTED
     assert "Traceback" not in result.err
 
 

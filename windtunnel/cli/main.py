@@ -59,10 +59,15 @@ def run(arguments: list[str] | None = None) -> None:
     # the start.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     before = {each: signal.signal(each, _unwind) for each in (signal.SIGTERM, signal.SIGHUP)}
+    as_json = "--json" in arguments
     try:
-        app(arguments, prog_name="windtunnel")
+        # Typer would end bad usage and Ctrl-C itself, without the JSON document.
+        code = app(arguments, prog_name="windtunnel", standalone_mode=False) or 0
+        if code == ExitCode.INTERRUPTED:
+            raise KeyboardInterrupt("interrupted")
+        sys.exit(code)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last handler there is
-        sys.exit(_report(error, as_json="--json" in arguments))
+        sys.exit(_report(error, as_json=as_json))
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -75,6 +80,8 @@ def _unwind(number: int, _frame: FrameType | None) -> None:
 
 def _report(error: BaseException, *, as_json: bool) -> int:
     """Say what went wrong, on stderr and, where asked for, as JSON; the exit code."""
+    if isinstance(error, typer.TyperException):
+        return _report_usage(error, as_json=as_json)
     debug = os.environ.get("WINDTUNNEL_DEBUG", "") not in ("", "0")
     code = exit_code_of(error)
     if debug:
@@ -95,3 +102,15 @@ def _report(error: BaseException, *, as_json: bool) -> int:
         details = {"problems": [str(problem) for problem in problems]} if problems else {}
         emit_error(message, type(error).__name__, int(code), details)
     return int(code)
+
+
+def _report_usage(error: typer.TyperException, *, as_json: bool) -> int:
+    """Bad usage, told as Typer tells it: with how the command is used."""
+    show = getattr(error, "show", None)
+    if show is None:
+        say(f"windtunnel: {error.format_message()}")
+    else:
+        show()
+    if as_json:
+        emit_error(error.format_message(), type(error).__name__, error.exit_code, {})
+    return error.exit_code
