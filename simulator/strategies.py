@@ -8,10 +8,15 @@ from scenarios.models import BlueGreen, Recreate, Rolling, Scenario, Strategy
 from scenarios.strategies import StrategyKind
 from simulator.errors import RequestError
 
-__all__ = ["KINDS", "strategy_named"]
+__all__ = ["KINDS", "has_strategy", "strategy_named"]
 
 KINDS: tuple[str, ...] = get_args(StrategyKind)
 """Every kind, from the most abrupt to the most careful."""
+
+
+def has_strategy(scenario: Scenario, kind: str) -> bool:
+    """Whether `strategy_named` knows one: a canary without steps is the only kind that it does not."""
+    return kind != "canary" or scenario.release.strategy_of(kind) is not None
 
 
 def strategy_named(scenario: Scenario, kind: str | None) -> Strategy:
@@ -27,7 +32,7 @@ def strategy_named(scenario: Scenario, kind: str | None) -> Strategy:
     own = scenario.release.strategy_of(kind)
     if own is not None:
         return own
-    if kind == "canary":
+    if not has_strategy(scenario, kind):
         raise RequestError(
             f"strategy 'canary': scenario {scenario.name} must describe its steps, in release.strategy or "
             "release.alternatives"

@@ -16,7 +16,7 @@ from scenarios.models import Scenario
 from simulator.compare import compare as simulate_each
 from simulator.replications import SimulationResult
 from simulator.replications import simulate as play
-from windtunnel.choices import strategy_kinds
+from windtunnel.choices import compared_kinds
 
 __all__ = ["ComparisonOutcome", "SimulationOutcome", "compare", "simulate"]
 
@@ -80,14 +80,14 @@ def compare(
     out: Path = Path("runs"),
     progress: Callable[[str, int, int], None] | None = None,
 ) -> ComparisonOutcome:
-    """Simulate several strategies (all that the scenario describes when None) on the same random draws.
+    """Simulate several strategies on the same random draws; None: as `windtunnel.choices.compared_kinds` chooses.
 
     Raises RequestError and EvidenceError.
     """
     results = simulate_each(
         scenario,
         source.text,
-        strategy_kinds(scenario) if strategies is None else strategies,
+        compared_kinds(scenario) if strategies is None else strategies,
         replications=replications,
         seed=seed,
         processes=processes,

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.unit.scenario_texts import VALID
 from windtunnel.cli.exits import ExitCode
 
 Run = Callable[..., Any]
@@ -32,6 +33,14 @@ def test_compare_names_every_strategy_and_its_record(windtunnel: Run, tmp_path: 
     document = json.loads(result.out)
     assert list(document["records"]) == ["canary", "recreate"]
     assert {row["strategy"] for row in document["rows"]} == {"canary", "recreate"}
+
+
+def test_compare_sets_the_defaults_beside_a_single_strategy(windtunnel: Run, tmp_path: Path) -> None:
+    lone = tmp_path / "lone.yaml"
+    lone.write_text(VALID[: VALID.index("  alternatives:")] + VALID[VALID.index("  guardrails:") :])
+    result = windtunnel("compare", str(lone), "-n", "2", "--out", str(tmp_path / "runs"), "--json")
+    assert result.code == 0, result.err
+    assert list(json.loads(result.out)["records"]) == ["canary", "recreate", "rolling", "blue-green"]
 
 
 def test_check_ends_in_the_worst_verdict(windtunnel: Run, tmp_path: Path) -> None:

@@ -70,7 +70,10 @@ def compare(
     scenario: ScenarioArgument,
     strategies: Annotated[
         str | None,
-        typer.Option("--strategies", help="Kinds, with commas between; else all of the scenario."),
+        typer.Option(
+            "--strategies",
+            help="Kinds, with commas between; else the scenario's; beside a single one, defaults.",
+        ),
     ] = None,
     replications: ReplicationsOption = 200,
     seed: SeedOption = 1,
