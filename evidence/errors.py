@@ -6,7 +6,8 @@ EvidenceError
 │   ├── RecordExistsError       the folder is there already; records are never overwritten
 │   ├── RecordForeignError      the folder holds something that is not a run record
 │   ├── RecordTruncatedError    a file is cut short or unreadable
-│   └── RecordTooNewError       written by a later Windtunnel
+│   ├── RecordTooNewError       written by a later Windtunnel
+│   └── RecordNotWrittenError   a file of the record cannot be written: a full disk, no permission
 ├── TableError             a table breaks the one schema of both worlds
 └── JudgeError             the record cannot be measured, judged or compared as asked
 """
@@ -20,6 +21,7 @@ __all__ = [
     "RecordExistsError",
     "RecordForeignError",
     "RecordMissingError",
+    "RecordNotWrittenError",
     "RecordTooNewError",
     "RecordTruncatedError",
     "TableError",
@@ -52,6 +54,10 @@ class RecordTruncatedError(RecordError):
 
 class RecordTooNewError(RecordError):
     """The record's schema is later than this Windtunnel reads."""
+
+
+class RecordNotWrittenError(RecordError):
+    """A file of the record cannot be written."""
 
 
 class TableError(EvidenceError):

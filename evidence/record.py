@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,6 +24,7 @@ from evidence.errors import (
     RecordExistsError,
     RecordForeignError,
     RecordMissingError,
+    RecordNotWrittenError,
     RecordTooNewError,
     RecordTruncatedError,
     TableError,
@@ -88,10 +90,14 @@ class RunRecord:
 
     def append(self, event: Event) -> None:
         """Add one event to the journal of a run in progress; on disk when this returns."""
-        with (self.folder / _JOURNAL).open("a", encoding="utf-8") as journal:
-            journal.write(event.to_json() + "\n")
-            journal.flush()
-            os.fsync(journal.fileno())
+        path = self.folder / _JOURNAL
+        try:
+            with path.open("a", encoding="utf-8") as journal:
+                journal.write(event.to_json() + "\n")
+                journal.flush()
+                os.fsync(journal.fileno())
+        except OSError as error:
+            raise RecordNotWrittenError(f"{path}: cannot be written: {error.strerror or error}") from error
 
     def write_events(self, events: Sequence[Event]) -> None:
         """Write events.parquet, ordered; the journal is no longer needed."""
@@ -175,13 +181,8 @@ class RunRecord:
         self.header = header
 
     def _write_table(self, name: str, table: pa.Table) -> None:
-        path = self.folder / f"{name}.parquet"
-        beside = path.with_suffix(".parquet.part")
-        with beside.open("wb") as file:
+        with _whole(self.folder / f"{name}.parquet") as file:
             pq.write_table(table, file, compression="zstd")
-            file.flush()
-            os.fsync(file.fileno())
-        _rename(beside, path)
 
     def _read_table(self, name: str) -> pa.Table:
         path = self.folder / f"{name}.parquet"
@@ -227,12 +228,24 @@ def _parse_header(path: Path, text: str) -> Header:
 
 
 def _write_whole(path: Path, text: str) -> None:
+    with _whole(path) as file:
+        file.write(text.encode("utf-8"))
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[BinaryIO]:
+    """A file that appears at `path` when all of it is on disk, and not at all when it cannot be written."""
     beside = path.with_name(path.name + ".part")
-    with beside.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    _rename(beside, path)
+    try:
+        with beside.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        _rename(beside, path)
+    except OSError as error:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise RecordNotWrittenError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def _rename(beside: Path, path: Path) -> None:

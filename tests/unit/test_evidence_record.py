@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from evidence.errors import (
     RecordExistsError,
     RecordForeignError,
     RecordMissingError,
+    RecordNotWrittenError,
     RecordTooNewError,
     RecordTruncatedError,
     TableError,
@@ -67,6 +69,19 @@ def test_recorded_needs_its_tables(record: RunRecord) -> None:
     record.write_events([])
     with pytest.raises(RecordMissingError, match=r"samples\.parquet must be written"):
         record.recorded()
+
+
+def test_a_full_disk_is_told_and_leaves_no_half_file(record: RunRecord, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(RecordNotWrittenError, match=r"measures\.parquet: cannot be written: No space left"):
+        record.write_measures([])
+    with pytest.raises(RecordNotWrittenError, match=r"events\.jsonl: cannot be written: No space left"):
+        record.append(made.rolled_back()[0])
+    assert not record.has("measures")
+    assert not list(record.folder.glob("*.part"))
 
 
 def test_a_record_is_never_overwritten(record: RunRecord) -> None:

@@ -29,6 +29,7 @@ class ExitCode(IntEnum):
 # The first row that fits decides, so a class stands before its bases.
 ERROR_CODES: tuple[tuple[str, str, ExitCode], ...] = (
     ("scenarios.errors", "ScenarioError", ExitCode.USAGE),
+    ("evidence.errors", "RecordNotWrittenError", ExitCode.ERROR),
     ("evidence.errors", "TableError", ExitCode.ERROR),
     ("evidence.errors", "EvidenceError", ExitCode.USAGE),
     ("chaos.errors", "StagingUnclean", ExitCode.UNCLEAN),
