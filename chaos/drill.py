@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import simpy
 
-from chaos.errors import ChaosError
+from chaos.errors import ChaosError, StagingUnclean
 from chaos.faults.embedded import EmbeddedSurface
 from chaos.ledger import done_against_the_odds, final_read, from_load, looked_up
 from chaos.live_health import LiveHealth
@@ -130,13 +130,24 @@ class Drill:
         return DrillReport(healed, self._stopped)
 
     def _heal(self, guard: Guard, load: LoadRun) -> tuple[EntryResult, ...]:
-        """Undo everything but the staging itself, newest first; StagingUnclean at the first that cannot be undone."""
+        """Undo everything but the staging itself, newest first.
+
+        Raises StagingUnclean at the first that cannot be undone, but on a staging of our own: that ends, and with it
+        all that is left in force on it.
+        """
         results = []
         for entry in reversed(guard.journal.open_entries()):
-            if entry.kind != EPHEMERAL.kind:
+            if entry.kind == EPHEMERAL.kind:
+                continue
+            try:
                 result = guard.heal(entry)
-                self._event(load.now_s(), EventKind.UNDO, entry.target, kind=entry.kind, rung=result.rung)
-                results.append(result)
+            except StagingUnclean as error:
+                if not self._own:
+                    raise
+                self._event(load.now_s(), EventKind.ERROR, entry.target, during="undo", message=str(error))
+                continue
+            self._event(load.now_s(), EventKind.UNDO, entry.target, kind=entry.kind, rung=result.rung)
+            results.append(result)
         return tuple(results)
 
     def _read_all(self) -> list[EnvoyStats]:

@@ -61,7 +61,7 @@ class Observer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop polling. Idempotent."""
+        """Poll a last time, for the answers since the last full cell, and stop. Idempotent."""
         self._stopped.set()
         if self._thread is not None:
             self._thread.join(timeout=10.0)
@@ -112,10 +112,10 @@ class Observer:
 
     def _poll(self) -> None:
         cell = 1
-        while not self._stopped.is_set():
+        last = False
+        while not last:
             due_s = self._start_s + cell * self._resolution_s
-            if self._stopped.wait(max(0.0, due_s - time.monotonic())):
-                return
+            last = self._stopped.wait(max(0.0, due_s - time.monotonic()))
             try:
                 now = self._read()
             except EnvoyError as error:

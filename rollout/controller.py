@@ -17,7 +17,7 @@ from rollout.faults import play_fault
 from rollout.guardrails import watch
 from rollout.people import page
 from rollout.plan import Bake, Deploy, Route, Step, plan
-from rollout.rollback import roll_back
+from rollout.rollback import look, roll_back
 from rollout.world import World
 from scenarios.models import Guardrail, Scenario, Strategy
 
@@ -88,7 +88,11 @@ class Controller:
         elif steps.is_alive:
             steps.interrupt("taken back")
         cause: str = yield self._taken_back
-        complete = yield from roll_back(world, change, self._replicas, self._scenario.release.rollback, cause)
+        steps_back = self._scenario.release.rollback
+        complete = yield from roll_back(world, change, self._replicas, steps_back, cause)
+        if "verify" not in steps_back:
+            # What became of the release does not depend on whether its rollback looks.
+            complete = (yield from look(world, change)) and complete
         world.record("release-end", change.service, outcome="rolled-back" if complete else "failed")
 
     def _play_steps(self) -> Generator[simpy.Event, Any, None]:

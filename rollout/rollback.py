@@ -11,7 +11,7 @@ from rollout.errors import WorldError
 from rollout.world import World
 from scenarios.models import Change
 
-__all__ = ["roll_back"]
+__all__ = ["look", "roll_back"]
 
 
 def roll_back(
@@ -35,6 +35,17 @@ def roll_back(
         world.record("rollback-step", step, phase="end")
     world.record("rollback-end", change.service, complete=complete)
     return complete
+
+
+def look(world: World, change: Change) -> Generator[simpy.Event, Any, bool]:
+    """Whether nothing differs from the baseline, read back and recorded; not being able to read is a difference."""
+    try:
+        differences: list[str] = yield world.verify()
+    except WorldError as error:
+        world.record("error", "verify", during="rollback", message=str(error))
+        return False
+    world.record("verify", change.service, differences=differences)
+    return not differences
 
 
 def _play(world: World, change: Change, replicas: int, step: str) -> Generator[simpy.Event, Any, list[str]]:

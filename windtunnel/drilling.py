@@ -11,6 +11,8 @@ from typing import Any
 from chaos.drill import DrillReport, play_drill
 from chaos.errors import StagingNotUp
 from chaos.realise import require_realisable, staging_config
+from chaos.safety.undo import end_orphan
+from chaos.staging import processes
 from chaos.staging.config import StagingConfig
 from chaos.staging.embedded import EmbeddedStaging, Staging
 from chaos.staging.paths import state_dir_default
@@ -134,6 +136,9 @@ def staging_for(config: StagingConfig, folder: Path, say: Say) -> Iterator[tuple
 
     Raises UsageError when another one runs.
     """
+    ended = end_orphan(folder)
+    if ended is not None:
+        say(str(ended))
     running = _attached(folder)
     if running is not None:
         # The seed only chooses among equal service times; another one is no other staging.
@@ -145,7 +150,7 @@ def staging_for(config: StagingConfig, folder: Path, say: Say) -> Iterator[tuple
         yield running, False
         return
     say("bringing the staging up")
-    staging = EmbeddedStaging.up(config, folder, say)
+    staging = EmbeddedStaging.up(config, folder, say, processes.own())
     try:
         yield staging, True
     finally:

@@ -60,7 +60,7 @@ class EmbeddedSurface:
         self._staging.restart_toxiproxy()
 
     def error_share(self, service: str) -> float:
-        """The abort share of Envoy's fault filter."""
+        """The share of requests that Envoy aborts."""
         self._staging.running(service)  # Envoy would read a key of no service as 0
         return self._staging.envoy.abort_share(service)
 

@@ -1,4 +1,4 @@
-"""Error: a share of a service's requests is answered 503 by the router, Envoy's fault filter.
+"""Error: a share of a service's requests is answered 503 by the router, in the place of the version chosen for each.
 
 Not modelled: errors after the service has done its work (an aborted request never reaches it, so no
 write is half done); errors of one version or cohort only; connection resets; slow errors. Envoy

@@ -23,7 +23,7 @@ from chaos.safety.errors import JournalError
 from chaos.safety.journal import Journal, JournalEntry
 from chaos.safety.locks import DRILL_LOCK, HEAL_LOCK, hold
 from chaos.safety.release import RELEASE
-from chaos.staging.embedded import Staging
+from chaos.staging.embedded import EmbeddedStaging, Staging
 from chaos.staging.state import StateFile
 
 _LOCK_TIMEOUT_S = 120.0
@@ -31,7 +31,7 @@ _READ_BACK_TIMEOUT_S = 10.0
 
 UNDOABLE: dict[str, Undoable] = {**FAULTS, RELEASE.kind: RELEASE, EPHEMERAL.kind: EPHEMERAL}
 
-__all__ = ["UNDOABLE", "EntryResult", "HealReport", "heal", "heal_for_the_dead", "undo_entry"]
+__all__ = ["UNDOABLE", "EntryResult", "HealReport", "end_orphan", "heal", "heal_for_the_dead", "undo_entry"]
 
 
 @dataclass(frozen=True)
@@ -80,13 +80,30 @@ def heal(state_dir: Path, journal: Journal | None = None, surface: Surface | Non
     """Undo every open entry of the staging in `state_dir`. Idempotent.
 
     A drill passes the journal and surface that it has open. Without them it is `windtunnel undo`, which is refused
-    while a drill runs. Raises StagingBusy for that, and when another undo runs on and on.
+    while a drill runs, and ends a staging that a dead drill had started for itself before it could write that down.
+    Raises StagingBusy for that refusal, and when another undo runs on and on.
     """
     if journal is not None:
         with hold(state_dir, HEAL_LOCK, _LOCK_TIMEOUT_S):
             return _heal(state_dir, journal, surface)
     with hold(state_dir, DRILL_LOCK):
-        return heal_for_the_dead(state_dir, surface)
+        report = heal_for_the_dead(state_dir, surface)
+        ended = end_orphan(state_dir) if report.clean else None
+        return report if ended is None else replace(report, results=(*report.results, ended))
+
+
+def end_orphan(state_dir: Path) -> EntryResult | None:
+    """End a staging that nobody is left to end; what `undo`, and every command that needs a staging, does first.
+
+    Raises StagingBusy when another undo runs on and on, StagingUnclean.
+    """
+    if not StateFile(state_dir).exists():
+        return None
+    with hold(state_dir, HEAL_LOCK, _LOCK_TIMEOUT_S):  # the drill's watchdog may be at it
+        why = EmbeddedStaging.end_orphan(state_dir)
+    if why is None:
+        return None
+    return EntryResult("", EPHEMERAL.kind, str(state_dir), f"staging down ({why})", None, ())
 
 
 def heal_for_the_dead(state_dir: Path, surface: Surface | None = None) -> HealReport:
@@ -115,6 +132,12 @@ def _heal(state_dir: Path, journal: Journal, surface: Surface | None) -> HealRep
             results.append(_moot(journal, entry, "staging is down"))
         else:
             results.append(_mark(journal, entry, undo_entry(surface, entry)))
+    if results and entries[-1].kind == EPHEMERAL.kind and results[-1].rung is not None:
+        # The staging itself was the last to be undone: nothing can still be in force on it.
+        results = [
+            each if each.rung else _moot(journal, entry, "went with its staging", each.failures)
+            for entry, each in zip(entries, results, strict=True)
+        ]
     return HealReport(tuple(results), journal.torn, journal.damaged)
 
 
@@ -130,9 +153,9 @@ def _find(state_dir: Path, surface: Surface | None) -> tuple[Surface | None, str
         return remains, remains.token(), False
 
 
-def _moot(journal: Journal, entry: JournalEntry, why: str) -> EntryResult:
+def _moot(journal: Journal, entry: JournalEntry, why: str, failures: tuple[str, ...] = ()) -> EntryResult:
     """A staging that was taken down took every fault with it."""
-    result = EntryResult(entry.id, entry.kind, entry.target, why, None, ())
+    result = EntryResult(entry.id, entry.kind, entry.target, why, None, failures)
     return _mark(journal, entry, result)
 
 

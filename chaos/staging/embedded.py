@@ -183,9 +183,11 @@ class EmbeddedStaging:
         config: StagingConfig | None = None,
         state_dir: Path | None = None,
         progress: Progress = lambda _: None,
+        owner: ProcessId | None = None,
     ) -> Staging:
         """Start a staging; all of it runs and takes orders when this returns, or nothing of it runs.
 
+        `owner`: the process that it is for; when that is dead, it is an orphan (`end_orphan`).
         Raises StagingAlreadyUp, ComponentFailed, BuildFailed.
         """
         folder = state_dir or state_dir_default()
@@ -193,12 +195,13 @@ class EmbeddedStaging:
         file = StateFile(folder)
         with FileLock(folder / ".up.lock"):
             if file.exists():
-                running = _recorded(file.read())
-                if any(processes.alive(process) for process in running):
+                state = file.read()
+                # one that was never up is no use to anybody, and we have the lock: its starter is dead
+                if state.phase == "up" and any(processes.alive(process) for process in _recorded(state)):
                     raise StagingAlreadyUp(f"a staging runs in {folder}: use it, or take it down first")
                 EmbeddedStaging.down(folder)
             start = Start(file, progress)
-            start.plan(config or StagingConfig())
+            start.plan(config or StagingConfig(), owner)
             pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="staging-up")
             try:
                 start.run(pool)
@@ -209,6 +212,29 @@ class EmbeddedStaging:
                 raise
             pool.shutdown(wait=True)
         return Staging(folder)
+
+    @staticmethod
+    def end_orphan(state_dir: Path) -> str | None:
+        """End the staging of a drill that is dead, or one whose starter died; why it was ended, or None for no orphan.
+
+        Waits for a start that is under way. Raises StagingUnclean.
+        """
+        file = StateFile(state_dir)
+        if not file.exists():
+            return None
+        with FileLock(state_dir / ".up.lock"):
+            try:
+                state = file.read()
+            except StagingNotUp:
+                return None  # taken down while we waited
+            if state.phase != "up":
+                why = "its starter died"
+            elif state.owner is not None and not processes.alive(state.owner):
+                why = f"its drill (pid {state.owner.pid}) died"
+            else:
+                return None
+            EmbeddedStaging.down(state_dir)
+            return why
 
     @staticmethod
     def down(state_dir: Path | None = None) -> list[ProcessId]:

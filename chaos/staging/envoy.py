@@ -11,11 +11,13 @@ from urllib.parse import quote, urlencode
 
 from chaos.errors import EnvoyError
 from chaos.staging.config import StagingConfig
-from chaos.staging.envoy_config import WEIGHT_TOTAL, abort_key, cluster_name, weight_key
+from chaos.staging.envoy_config import ABORT_TOTAL, ABORTED, WEIGHT_TOTAL, abort_key, cluster_name, weight_keys
 from chaos.staging.loopback import call
 from chaos.staging.ports import LOOPBACK
 
 READ_BACK_S = 2.0
+# as much as WEIGHT_TOTAL can tell apart
+SHARE_DECIMALS = 6
 POLL_S = 0.02
 
 
@@ -23,10 +25,10 @@ POLL_S = 0.02
 class EnvoyStats:
     """Counters of one (service, version) since Envoy's start.
 
-    requests: answered, by a replica or (5xx, no replica) by Envoy in its place. errors: of these, 5xx. cancelled: the
-    caller hung up first (its time was up). histogram: answers per bucket of `bounds_ms`; one bucket more than bounds,
-    the last for what is above them all, which Envoy does not tell: 0 here. Envoy measures in whole milliseconds and
-    keeps two significant digits: a bound of 1,540 ms parts the answers at 1,500 ms.
+    requests: answered, by a replica or by Envoy in its place (no replica, or an error fault). errors: of these, 5xx.
+    cancelled: the caller hung up first (its time was up). histogram: answers of replicas per bucket of `bounds_ms`; one
+    bucket more than bounds, the last for what is above them all, which Envoy does not tell: 0 here. Envoy measures in
+    whole milliseconds and keeps two significant digits: a bound of 1,540 ms parts the answers at 1,500 ms.
     """
 
     service: str
@@ -75,10 +77,8 @@ class EnvoyClient:
         now = self.runtime()
         versions = self._config.services[service].versions
         defaults = {version: 0 if number else WEIGHT_TOTAL for number, version in enumerate(versions)}
-        return {
-            version: int(now.get(weight_key(service, version), defaults[version])) / WEIGHT_TOTAL
-            for version in versions
-        }
+        parts = {version: int(now.get(weight_keys(service, version)[0], defaults[version])) for version in versions}
+        return {version: round(part / WEIGHT_TOTAL, SHARE_DECIMALS) for version, part in parts.items()}
 
     def set_weights(self, service: str, weights: Mapping[str, float]) -> None:
         """Put shares (sum 1; versions left out get 0) in force."""
@@ -91,18 +91,18 @@ class EnvoyClient:
         parts = {version: round(weights.get(version, 0.0) * WEIGHT_TOTAL) for version in versions}
         largest = max(parts, key=lambda version: parts[version])
         parts[largest] += WEIGHT_TOTAL - sum(parts.values())
-        self.set_runtime({weight_key(service, name): str(part) for name, part in parts.items()})
+        self.set_runtime({key: str(part) for name, part in parts.items() for key in weight_keys(service, name)})
 
     def abort_share(self, service: str) -> float:
         """The share of the service's requests that are answered 503 in its place."""
         value = self.runtime().get(abort_key(service), "")
-        return json.loads(value)["numerator"] / WEIGHT_TOTAL if value else 0.0
+        return json.loads(value)["numerator"] / ABORT_TOTAL if value else 0.0
 
     def set_abort_share(self, service: str, share: float) -> None:
         """Put a share (0..1, steps of 0.0001) in force; 0 removes it."""
         if not 0.0 <= share <= 1.0:
             raise EnvoyError(f"abort share of {service}(={share}) must be in 0..1")
-        percent = {"numerator": round(share * WEIGHT_TOTAL), "denominator": "TEN_THOUSAND"}
+        percent = {"numerator": round(share * ABORT_TOTAL), "denominator": "TEN_THOUSAND"}
         self.set_runtime({abort_key(service): json.dumps(percent, separators=(",", ":")) if share else ""})
 
     def healthy_ports(self, service: str, version: str) -> tuple[set[int], set[int]]:
@@ -130,7 +130,7 @@ class EnvoyClient:
 
     def _read_stats(self, services: Sequence[str]) -> list[EnvoyStats]:
         names = "|".join(services)
-        pattern = rf"^cluster\.({names})--.*\.upstream_rq_(completed|5xx|tx_reset|time)$"
+        pattern = rf"^cluster\.({ABORTED})?({names})--.*\.upstream_rq_(completed|5xx|tx_reset|time)$"
         # asking makes Envoy merge its histograms, but the answer to that question is still without
         self._get("/stats", {"filter": "^$"})
         answer = self._get("/stats", {"format": "json", "filter": pattern, "histogram_buckets": "disjoint"})
@@ -169,15 +169,19 @@ def _stats(
     counters: Mapping[str, int],
     buckets: Mapping[str, Sequence[Mapping[str, float]]],
 ) -> EnvoyStats:
-    prefix = f"cluster.{cluster_name(service, version)}.upstream_rq_"
-    found = buckets.get(f"{prefix}time", ())
+    name = cluster_name(service, version)
+    both = {
+        end: sum(counters.get(f"cluster.{prefix}{name}.upstream_rq_{end}", 0) for prefix in ("", ABORTED))
+        for end in ("completed", "5xx", "tx_reset")
+    }
+    found = buckets.get(f"cluster.{name}.upstream_rq_time", ())
     counts = [int(bucket["cumulative"]) for bucket in found]
     return EnvoyStats(
         service,
         version,
-        counters.get(f"{prefix}completed", 0),
-        counters.get(f"{prefix}5xx", 0),
-        counters.get(f"{prefix}tx_reset", 0),
+        both["completed"],
+        both["5xx"],
+        both["tx_reset"],
         tuple(bucket["upper_bound"] for bucket in found),
         (*counts, 0) if counts else (),
     )

@@ -1,8 +1,13 @@
 """What Envoy is started with, and the endpoint files that it watches.
 
 One listener a service, one cluster a (service, version). Which share of the requests goes to which version is a matter
-of runtime keys (`route.checkout.<cluster>`, of 10000); which replicas a cluster has, of a file that is replaced
+of runtime keys (`route.checkout.<cluster>`, of WEIGHT_TOTAL); which replicas a cluster has, of a file that is replaced
 atomically. So nothing is restarted in a release.
+
+An error fault is a second route, taken by a share of the requests (`fault.checkout.abort`): it has the same weights
+and leads to a cluster a (service, version) that answers 503 in the version's place. So these errors stand in the
+counters of the version that would have answered, where a guardrail looks; Envoy's own fault filter answers before a
+version is chosen.
 """
 
 from __future__ import annotations
@@ -18,11 +23,25 @@ from chaos.staging.paths import write_atomically
 from chaos.staging.ports import LOOPBACK
 from chaos.staging.shop.app import MARKER_PATH
 
-WEIGHT_TOTAL = 10_000
+ABORT_TOTAL = 10_000
+# Envoy takes one random number a request for both choices, abort and version, each modulo its total: only totals
+# without a common divisor make the choices independent.
+WEIGHT_TOTAL = 9_999_991
 STAGING_LISTENER = "staging"
 PLAIN_PATH = "/plain"
+ABORT_PATH = "/abort"
+ABORTED = "aborted--"
 HEALTH_INTERVAL = "0.25s"
 CIRCUIT_OPEN = 1_000_000
+NO_LIMITS = {
+    "thresholds": [
+        {
+            "max_connections": CIRCUIT_OPEN,
+            "max_pending_requests": CIRCUIT_OPEN,
+            "max_requests": CIRCUIT_OPEN,
+        }
+    ]
+}
 EXTENSION = "type.googleapis.com/envoy.extensions"
 ROUTER = {
     "name": "envoy.filters.http.router",
@@ -38,13 +57,14 @@ def cluster_name(service: str, version: str) -> str:
     return f"{service}--{re.sub(r'[^A-Za-z0-9_-]', '_', version)}"
 
 
-def weight_key(service: str, version: str) -> str:
-    """The runtime key of a version's weight, of WEIGHT_TOTAL."""
-    return f"{_weights(service)}.{cluster_name(service, version)}"
+def weight_keys(service: str, version: str) -> tuple[str, str]:
+    """The runtime keys of a version's weight, of WEIGHT_TOTAL: of its requests, and of those that are aborted."""
+    name = cluster_name(service, version)
+    return f"{_weights(service)}.{name}", f"{_weights(service)}.{ABORTED}{name}"
 
 
 def abort_key(service: str) -> str:
-    """The runtime key of the share of requests that the listener answers with 503."""
+    """The runtime key of the share of requests that are answered 503, of ABORT_TOTAL."""
     return f"fault.{service}.abort"
 
 
@@ -54,7 +74,9 @@ def bootstrap(
     """The bootstrap document. `ports`: of the listeners, by service, and of STAGING_LISTENER."""
     listeners = [_service_listener(name, config.services[name].versions, ports[name]) for name in SERVICES]
     listeners.append(_staging_listener(ports[STAGING_LISTENER], token))
-    clusters = [_cluster(name, version, folder) for name in SERVICES for version in config.services[name].versions]
+    pairs = [(name, version) for name in SERVICES for version in config.services[name].versions]
+    clusters = [_cluster(name, version, folder) for name, version in pairs]
+    clusters += [_aborting_cluster(name, version, ports[STAGING_LISTENER]) for name, version in pairs]
     document: dict[str, Any] = {
         "node": {"id": "windtunnel", "cluster": "staging"},
         "admin": {"address": _address(admin_port)},
@@ -90,36 +112,38 @@ def _address(port: int) -> dict[str, Any]:
 
 
 def _service_listener(service: str, versions: Sequence[str], port: int) -> dict[str, Any]:
+    none = {"numerator": 0, "denominator": "TEN_THOUSAND"}
+    routes = [
+        _direct("/_admin", 404, ""),
+        {
+            "match": {
+                "prefix": "/",
+                "runtime_fraction": {"default_value": none, "runtime_key": abort_key(service)},
+            },
+            "route": {**_weighted(service, versions, ABORTED), "prefix_rewrite": f"{ABORT_PATH}/"},
+        },
+        {"match": {"prefix": "/"}, "route": _weighted(service, versions, "")},
+    ]
+    return _listener(service, port, routes)
+
+
+def _weighted(service: str, versions: Sequence[str], prefix: str) -> dict[str, Any]:
     clusters = [
-        {"name": cluster_name(service, version), "weight": WEIGHT_TOTAL if number == 0 else 0}
+        {"name": prefix + cluster_name(service, version), "weight": WEIGHT_TOTAL if number == 0 else 0}
         for number, version in enumerate(versions)
     ]
     weighted = {"clusters": clusters, "runtime_key_prefix": _weights(service)}
-    routes = [
-        _direct("/_admin", 404, ""),
-        # callers have the time limits; Envoy's own (15 s) would be one that nobody modelled
-        {"match": {"prefix": "/"}, "route": {"weighted_clusters": weighted, "timeout": "0s"}},
-    ]
-    fault = {
-        "name": "envoy.filters.http.fault",
-        "typed_config": {
-            "@type": f"{EXTENSION}.filters.http.fault.v3.HTTPFault",
-            "abort": {
-                "http_status": 503,
-                "percentage": {"numerator": 0, "denominator": "TEN_THOUSAND"},
-            },
-            "abort_percent_runtime": abort_key(service),
-        },
-    }
-    return _listener(service, port, routes, [fault])
+    # callers have the time limits; Envoy's own (15 s) would be one that nobody modelled
+    return {"weighted_clusters": weighted, "timeout": "0s"}
 
 
 def _staging_listener(port: int, token: str) -> dict[str, Any]:
     routes = [
         _direct(MARKER_PATH, 200, json.dumps({"id": token})),
         _direct(PLAIN_PATH, 200, "plain\n"),
+        _direct(ABORT_PATH, 503, "aborted\n"),
     ]
-    return _listener(STAGING_LISTENER, port, routes, [])
+    return _listener(STAGING_LISTENER, port, routes)
 
 
 def _direct(prefix: str, status: int, body: str) -> dict[str, Any]:
@@ -129,13 +153,13 @@ def _direct(prefix: str, status: int, body: str) -> dict[str, Any]:
     return {"match": {"prefix": prefix}, "direct_response": answer}
 
 
-def _listener(name: str, port: int, routes: list[dict[str, Any]], filters: list[dict[str, Any]]) -> dict[str, Any]:
+def _listener(name: str, port: int, routes: list[dict[str, Any]]) -> dict[str, Any]:
     manager = {
         "@type": f"{EXTENSION}.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": name,
         "generate_request_id": False,
         "route_config": {"virtual_hosts": [{"name": name, "domains": ["*"], "routes": routes}]},
-        "http_filters": [*filters, ROUTER],
+        "http_filters": [ROUTER],
     }
     chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
     return {"name": name, "address": _address(port), "filter_chains": [chain]}
@@ -159,11 +183,6 @@ def _cluster(service: str, version: str, folder: Path) -> dict[str, Any]:
         "healthy_threshold": 1,
         "http_health_check": {"path": "/ready"},
     }
-    limits = {
-        "max_connections": CIRCUIT_OPEN,
-        "max_pending_requests": CIRCUIT_OPEN,
-        "max_requests": CIRCUIT_OPEN,
-    }
     return {
         "name": name,
         "type": "EDS",
@@ -179,5 +198,18 @@ def _cluster(service: str, version: str, folder: Path) -> dict[str, Any]:
             "update_merge_window": "0s",
         },
         "lb_policy": "LEAST_REQUEST",
-        "circuit_breakers": {"thresholds": [limits]},
+        "circuit_breakers": NO_LIMITS,
+    }
+
+
+def _aborting_cluster(service: str, version: str, port: int) -> dict[str, Any]:
+    """Answers 503 in the version's place, by the staging's own listener."""
+    name = ABORTED + cluster_name(service, version)
+    endpoint = {"endpoint": {"address": _address(port)}}
+    return {
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
+        "circuit_breakers": NO_LIMITS,
     }

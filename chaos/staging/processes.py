@@ -72,6 +72,11 @@ def spawn(
         raise ComponentFailed(f"{argv[0]} ended at once:\n{log_tail(log)}") from error
 
 
+def own() -> ProcessId:
+    """The calling process."""
+    return ProcessId(os.getpid(), psutil.Process().create_time())
+
+
 def primary_group(user: str | None) -> int | None:
     """The primary group of `user`."""
     if user is None:

@@ -37,7 +37,7 @@ class Start:
         self._progress = progress
         self._log = file.folder / "log"
 
-    def plan(self, config: StagingConfig) -> None:
+    def plan(self, config: StagingConfig, owner: ProcessId | None = None) -> None:
         """Folders, ports and the first state; nothing runs yet."""
         toxiproxy_build.ensure(self._progress)
         shutil.rmtree(self._log, ignore_errors=True)
@@ -51,7 +51,7 @@ class Start:
         token = secrets.token_hex(16)
         base = postgres.base_folder(self._file.folder, token)
         password = secrets.token_urlsafe(16)
-        self._file.write(State(token, password, config, ports, postgres_base=str(base)))
+        self._file.write(State(token, password, config, ports, postgres_base=str(base), owner=owner))
 
     def run(self, pool: ThreadPoolExecutor) -> None:
         """Start everything and wait until an order goes through. Raises ComponentFailed."""

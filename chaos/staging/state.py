@@ -39,7 +39,8 @@ class Replica:
 class State:
     """All of it. `ports` by name: admin, toxiproxy, primary, standby, listen:<service>, proxy:<name>.
 
-    `ordered`: replicas by service and version, as the last deploys had it.
+    `ordered`: replicas by service and version, as the last deploys had it. `owner`: the drill's process that started
+    it for itself alone; with none it was started to stay.
     """
 
     token: str
@@ -52,6 +53,7 @@ class State:
     replicas_started: int = 0
     ordered: dict[str, dict[str, int]] = field(default_factory=dict)
     postgres_base: str = ""
+    owner: ProcessId | None = None
 
     def proxy_port(self, caller: str, callee: str) -> int:
         """Where Toxiproxy takes the caller's calls to the callee."""
@@ -110,6 +112,7 @@ class StateFile:
 def _state(data: dict[str, Any]) -> State:
     fields = {key: value for key, value in data.items() if key != "schema"}
     fields["config"] = StagingConfig.from_json(data["config"])
+    fields["owner"] = ProcessId(**data["owner"]) if data.get("owner") else None
     fields["components"] = {name: ProcessId(**entry) for name, entry in data["components"].items()}
     fields["replicas"] = tuple(
         Replica(**{**entry, "process": ProcessId(**entry["process"])}) for entry in data["replicas"]

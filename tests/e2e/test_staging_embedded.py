@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -21,6 +22,7 @@ from chaos.staging import processes, starting
 from chaos.staging.config import Defect, StagingConfig
 from chaos.staging.embedded import EmbeddedStaging, Staging
 from chaos.staging.state import StateFile
+from tests.e2e.drills import runs
 
 pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).parents[2]
@@ -266,7 +268,7 @@ def test_down_leaves_nothing_and_does_so_twice(state_dir: Path) -> None:
     assert len(pids) == 9
     assert children  # PostgreSQL's
     staging.down()
-    assert [pid for pid in [*pids, *children] if psutil.pid_exists(pid)] == []
+    assert [pid for pid in [*pids, *children] if runs(pid)] == []
     assert processes.with_token(state.token) == []
     assert not Path(state.postgres_base).exists()
     assert {path.name for path in state_dir.iterdir() if not path.name.startswith(".")} == {"log"}
@@ -282,8 +284,8 @@ def test_a_failed_start_takes_everything_down(state_dir: Path, monkeypatch: pyte
     tokens = []
     plan = starting.Start.plan
 
-    def planned(start: starting.Start, config: StagingConfig) -> None:
-        plan(start, config)
+    def planned(start: starting.Start, *arguments: Any) -> None:
+        plan(start, *arguments)
         tokens.append(start._file.read().token)
 
     monkeypatch.setattr(starting.Start, "plan", planned)

@@ -26,7 +26,11 @@ def test_canary_plays_every_step_in_order() -> None:
     world = TinyWorld()
     play(world, scenario())
     assert world.log == [
-        (12.0, "deploy v2 1"), (13.0, "route 0.25"), (35.0, "deploy v2 4"), (36.0, "route 1"), (38.0, "deploy v1 0"),
+        (12.0, "deploy v2 1"),
+        (13.0, "route 0.25"),
+        (35.0, "deploy v2 4"),
+        (36.0, "route 1"),
+        (38.0, "deploy v1 0"),
     ]
     assert [(time_s, kind, subject) for time_s, kind, subject, _ in world.events if kind != "step-end"] == [
         (10.0, "release-start", "web"),
@@ -47,16 +51,29 @@ def test_a_guardrail_takes_the_release_back_at_once() -> None:
     world.sees = bad_from(20.0)
     play(world, scenario(guardrails=[ERRORS]))
     assert world.log == [
-        (12.0, "deploy v2 1"), (13.0, "route 0.25"),
-        (22.0, "deploy v1 4"), (23.0, "route 0"), (25.0, "deploy v2 0"), (25.0, "verify"),
+        (12.0, "deploy v2 1"),
+        (13.0, "route 0.25"),
+        (22.0, "deploy v1 4"),
+        (23.0, "route 0"),
+        (25.0, "deploy v2 0"),
+        (25.0, "verify"),
     ]
     assert world.kinds("step-start", "step-end") == [
-        (10.0, "release-start"), (20.0, "guardrail-trip"), (20.0, "decision"), (20.0, "rollback-start"),
-        (20.0, "rollback-step"), (22.0, "rollback-step"),
-        (22.0, "rollback-step"), (23.0, "rollback-step"),
-        (23.0, "rollback-step"), (25.0, "rollback-step"),
-        (25.0, "rollback-step"), (25.0, "verify"), (25.0, "rollback-step"),
-        (25.0, "rollback-end"), (25.0, "release-end"),
+        (10.0, "release-start"),
+        (20.0, "guardrail-trip"),
+        (20.0, "decision"),
+        (20.0, "rollback-start"),
+        (20.0, "rollback-step"),
+        (22.0, "rollback-step"),
+        (22.0, "rollback-step"),
+        (23.0, "rollback-step"),
+        (23.0, "rollback-step"),
+        (25.0, "rollback-step"),
+        (25.0, "rollback-step"),
+        (25.0, "verify"),
+        (25.0, "rollback-step"),
+        (25.0, "rollback-end"),
+        (25.0, "release-end"),
     ]
     assert world.detail("guardrail-trip") == [{"value": 0.5, "above": 0.05, "requests": 100, "action": "rollback"}]
     assert world.detail("decision") == [{"decision": "rollback", "cause": "error-ratio of web (new)"}]
@@ -78,8 +95,14 @@ def test_a_person_is_paged_acknowledges_and_decides() -> None:
     world.sees = bad_from(20.0)
     play(world, scenario(operations=ON_CALL, guardrails=[PAGED]))
     assert world.kinds("step-start", "step-end", "rollback-step", "verify") == [
-        (10.0, "release-start"), (20.0, "guardrail-trip"), (20.0, "page"), (27.0, "acknowledge"),
-        (32.0, "decision"), (32.0, "rollback-start"), (37.0, "rollback-end"), (37.0, "release-end"),
+        (10.0, "release-start"),
+        (20.0, "guardrail-trip"),
+        (20.0, "page"),
+        (27.0, "acknowledge"),
+        (32.0, "decision"),
+        (32.0, "rollback-start"),
+        (37.0, "rollback-end"),
+        (37.0, "release-end"),
     ]
 
 
@@ -98,8 +121,13 @@ def test_steps_go_on_while_the_person_decides() -> None:
     play(world, scenario(operations=ON_CALL, guardrails=[PAGED]))
     # Tripped at 30 s and decided at 42 s: the canary went to 100 % in between, and is taken back whole.
     assert [entry for entry in world.log if entry[0] > 30.0] == [
-        (35.0, "deploy v2 4"), (36.0, "route 1"), (38.0, "deploy v1 0"),
-        (44.0, "deploy v1 4"), (45.0, "route 0"), (47.0, "deploy v2 0"), (47.0, "verify"),
+        (35.0, "deploy v2 4"),
+        (36.0, "route 1"),
+        (38.0, "deploy v1 0"),
+        (44.0, "deploy v1 4"),
+        (45.0, "route 0"),
+        (47.0, "deploy v2 0"),
+        (47.0, "verify"),
     ]
     assert [detail["outcome"] for detail in world.detail("release-end")] == ["promoted", "rolled-back"]
 
@@ -109,7 +137,9 @@ def test_a_guardrail_that_trips_after_promotion_takes_the_release_back() -> None
     world.sees = bad_from(60.0)
     play(world, scenario(guardrails=[ERRORS]))
     assert [(time_s, kind) for time_s, kind in world.kinds() if kind in ("release-end", "rollback-start")] == [
-        (38.0, "release-end"), (60.0, "rollback-start"), (65.0, "release-end"),
+        (38.0, "release-end"),
+        (60.0, "rollback-start"),
+        (65.0, "release-end"),
     ]
     assert world.replicas == {"v1": 4, "v2": 0}
 
@@ -169,7 +199,10 @@ def test_a_rollback_step_that_fails_is_recorded_and_the_others_are_tried(call: s
     world.fails = {call}
     play(world, scenario(), abort_at_s=20.0)
     assert [entry.removesuffix(" failed") for _, entry in world.log[2:]] == [
-        "deploy v1 4", "route 0", "deploy v2 0", "verify",
+        "deploy v1 4",
+        "route 0",
+        "deploy v2 0",
+        "verify",
     ]
     assert world.detail("error") == [{"during": "rollback", "message": f"{call} refused"}]
     assert world.detail("rollback-end") == [{"complete": False}]
@@ -187,7 +220,16 @@ def test_a_difference_from_the_baseline_makes_the_rollback_a_failure() -> None:
 def test_the_scenario_chooses_and_orders_the_rollback_steps() -> None:
     world = TinyWorld()
     play(world, scenario(rollback=["route-back", "retire"]), abort_at_s=20.0)
-    assert world.log[2:] == [(21.0, "route 0"), (23.0, "deploy v2 0")]
+    assert world.log[2:] == [(21.0, "route 0"), (23.0, "deploy v2 0"), (23.0, "verify")]
+
+
+def test_a_rollback_that_does_not_look_is_looked_at_all_the_same() -> None:
+    """The list of steps decides what is restored, never what the record says of it."""
+    for fails, outcome in ((set(), "rolled-back"), ({"differ"}, "failed"), ({"verify"}, "failed")):
+        world = TinyWorld()
+        world.fails = fails
+        play(world, scenario(rollback=["retire"]), abort_at_s=20.0)
+        assert world.detail("release-end") == [{"outcome": outcome}]
 
 
 def test_a_guardrail_outlives_an_outage_of_the_metrics() -> None:
@@ -197,7 +239,10 @@ def test_a_guardrail_outlives_an_outage_of_the_metrics() -> None:
     world.env.timeout(25.0).callbacks.append(lambda _: world.fails.clear())
     play(world, scenario(guardrails=[ERRORS]))
     assert world.kinds("step-start", "step-end")[:4] == [
-        (10.0, "release-start"), (10.0, "error"), (25.0, "guardrail-trip"), (25.0, "decision"),
+        (10.0, "release-start"),
+        (10.0, "error"),
+        (25.0, "guardrail-trip"),
+        (25.0, "decision"),
     ]
     assert world.detail("error") == [{"during": "observe", "message": "no metrics"}]
 
@@ -210,7 +255,8 @@ def test_a_fault_is_in_force_from_its_time_to_its_end() -> None:
     play(world, scenario(faults=[FAULT]))
     assert [entry for entry in world.log if "latency" in entry[1]] == [(20.5, "inject latency"), (30.5, "heal latency")]
     assert [(time_s, kind, subject) for time_s, kind, subject, _ in world.events if kind.startswith("fault")] == [
-        (20.5, "fault-start", "latency on web -> bank"), (30.5, "fault-end", "latency on web -> bank"),
+        (20.5, "fault-start", "latency on web -> bank"),
+        (30.5, "fault-end", "latency on web -> bank"),
     ]
 
 

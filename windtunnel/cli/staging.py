@@ -32,12 +32,18 @@ def up(
 ) -> None:
     """Start the staging; it runs until `staging down`."""
     from chaos.realise import require_realisable, staging_config
+    from chaos.safety.undo import end_orphan
     from chaos.staging.embedded import EmbeddedStaging
+    from chaos.staging.paths import state_dir_default
     from scenarios.loading import load
 
     loaded, _ = load(scenario)
     require_realisable(loaded)
-    staging = EmbeddedStaging.up(staging_config(loaded, seed), state, say)
+    folder = state or state_dir_default()
+    ended = end_orphan(folder)
+    if ended is not None:
+        say(str(ended))
+    staging = EmbeddedStaging.up(staging_config(loaded, seed), folder, say)
     if as_json:
         emit_json({"state_dir": str(staging.state_dir), "edge_url": staging.edge_url()})
     else:

@@ -27,6 +27,9 @@ INSERT_SLOWLY = """
 """
 CONNECT_TIMEOUT_S = 5
 WARM_CONNECTIONS = 2
+# Opened while the replica already serves. A pool that grew only when it has to would pay for every new connection in
+# requests: five round trips each, which is a timeout where the network is slow.
+FILLED_CONNECTIONS = 20
 WARM_RETRY_S = 0.05
 
 
@@ -39,6 +42,8 @@ class OrderStore:
         self._chance = chance
         self._slots = asyncio.Semaphore(connections)
         self._idle: list[psycopg.AsyncConnection] = []
+        self._filled = min(connections, FILLED_CONNECTIONS)
+        self._filling: asyncio.Task[None] | None = None
         self._abandoned: set[asyncio.Task[None]] = set()
 
     async def warm(self, deadline_s: float) -> bool:
@@ -52,7 +57,15 @@ class OrderStore:
                 if loop.time() > end:
                     return False
                 await asyncio.sleep(WARM_RETRY_S)
+        self._filling = asyncio.create_task(self._fill())
         return True
+
+    async def _fill(self) -> None:
+        for _ in range(self._filled - WARM_CONNECTIONS):
+            try:
+                self._idle.insert(0, await self._connect())
+            except psycopg.Error:
+                return  # a database that is away; requests will say so
 
     async def write(self, order: Order, timeout_s: float | None) -> None:
         """Return when committed. Raises TimeoutError or CallFailed: then the outcome is unknown."""
@@ -100,6 +113,8 @@ class OrderStore:
 
     async def close(self) -> None:
         """Close what is idle; the rest ends with the process."""
+        if self._filling is not None:
+            self._filling.cancel()
         while self._idle:
             await self._idle.pop().close()
 
