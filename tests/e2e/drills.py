@@ -85,3 +85,11 @@ def processes_naming(*paths: Path) -> list[psutil.Process]:
         if any(str(path) in words for path in paths):
             found.append(process)
     return found
+
+
+def runs(pid: int) -> bool:
+    """Whether a process runs; one that only waits for init to reap it does not."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.e2e.drills import runs
 from windtunnel.cli.exits import ExitCode
 
 pytestmark = pytest.mark.e2e
@@ -35,7 +36,7 @@ def test_up_status_down(tmp_path: Path) -> None:
         code, status = windtunnel(state, "staging", "status")
         assert code == 0
         pids = [component["pid"] for component in status["components"]]
-        assert all(psutil.pid_exists(pid) for pid in pids)
+        assert all(runs(pid) for pid in pids)
         code, refused = windtunnel(state, "staging", "up")
         assert code == ExitCode.USAGE
         assert refused["error"]["kind"] == "StagingAlreadyUp"
@@ -43,7 +44,7 @@ def test_up_status_down(tmp_path: Path) -> None:
         code, down = windtunnel(state, "staging", "down")
     assert code == 0
     assert set(pids) <= set(down["stopped"])
-    assert not any(psutil.pid_exists(pid) for pid in pids)
+    assert not any(runs(pid) for pid in pids)
     assert windtunnel(state, "staging", "status")[0] == ExitCode.USAGE
 
 

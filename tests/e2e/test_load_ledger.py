@@ -20,7 +20,7 @@ TOKEN = f"ledger-test-{uuid.uuid4().hex}"
 @pytest.fixture(scope="module")
 def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("ledger")
-    files = postgres.prepare(folder)
+    files = postgres.prepare(postgres.base_folder(folder, TOKEN))
     (port,) = free_ports(1)
     try:
         postgres.start_primary(files, port, "secret", TOKEN, folder / "postgres.log")
