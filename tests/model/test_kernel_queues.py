@@ -8,46 +8,18 @@ from numpy.typing import NDArray
 
 from simulator.kernel.plane import DataPlane, Defect
 from simulator.network import CLIENT, Call, Distribution, Function, Kind, Network, Node, Station
+from simulator.verification.closed_forms import (
+    erlang_c_wait_s,
+    mm1k_refused,
+    pollaczek_khinchine_wait_s,
+    retries_failed,
+    retries_load,
+    retries_load_variance,
+)
+from simulator.verification.playing import BATCHES, EDGES_S, batches, one_station
 
-EDGES_S = np.geomspace(1e-3, 100.0, 81)
-BATCHES = 25
+SEED = 7
 STANDARD_ERRORS = 4.0
-
-
-def one_station(
-    workers: int,
-    service: Distribution,
-    rate: float,
-    horizon_s: float,
-    queue: int = -1,
-    rates: tuple[tuple[float, float], ...] | None = None,
-) -> Network:
-    return Network(
-        (Station("s", workers, service, queue),),
-        (Call(CLIENT, 0),),
-        (Function("f", rates or ((0.0, rate),), Node(0)),),
-        horizon_s / 1000,
-        1000,
-        EDGES_S,
-    )
-
-
-def batches(network: Network, seed: int = 7, warm_up: int = 1) -> NDArray[np.float64]:
-    """Per batch after the first: mean wait, mean number in system, arrivals, mean time in system; [batches, 4]."""
-    plane = DataPlane(network, seed)
-    for station in range(len(network.stations)):
-        plane.set_ready(station, 0, [0])
-    seen = []
-    times = np.linspace(0, network.horizon_s, BATCHES + warm_up + 1)
-    for until_s in times:
-        plane.run(float(until_s))
-        row = plane.state.stations[0]
-        inside = row["entered"] - row["left"]
-        area_s = row["balance_s"] + inside * until_s
-        seen.append((row["waited_s"], row["started"], area_s, row["entered"], row["left"]))
-    waited, started, area_s, entered, left = np.diff(np.array(seen, np.float64), axis=0)[warm_up:].T
-    span_s = times[1] - times[0]
-    return np.array([waited / started, area_s / span_s, entered, area_s / left]).T
 
 
 def assert_mean(values: NDArray[np.float64], expected: float) -> None:
@@ -56,42 +28,34 @@ def assert_mean(values: NDArray[np.float64], expected: float) -> None:
     assert error < 0.1 * abs(expected), "too noisy a run to say anything"
 
 
-def erlang_c_wait(servers: int, load: float, service_s: float) -> float:
-    """Mean wait in M/M/c (Erlang C)."""
-    offered = servers * load
-    term = offered**servers / math.factorial(servers) / (1 - load)
-    waiting = term / (sum(offered**k / math.factorial(k) for k in range(servers)) + term)
-    return waiting * service_s / (servers * (1 - load))
-
-
 @pytest.mark.parametrize("servers", [1, 2, 10])
 def test_mmc_wait_is_erlangs(servers):
     network = one_station(servers, Distribution(Kind.EXPONENTIAL, 1.0), 0.8 * servers, 400_000 / servers)
-    assert_mean(batches(network)[:, 0], erlang_c_wait(servers, 0.8, 1.0))
+    assert_mean(batches(network, SEED)[:, 0], erlang_c_wait_s(servers, 0.8, 1.0))
 
 
 @pytest.mark.parametrize(
-    ("service", "second_moment"),
+    ("service", "cv"),
     [
-        (Distribution(Kind.CONSTANT, 1.0), 1.0),
-        (Distribution(Kind.UNIFORM, 0.0, 2.0), 4 / 3),
-        (Distribution(Kind.LOGNORMAL, -0.5 * math.log(1.25), math.sqrt(math.log(1.25))), 1.25),
+        (Distribution(Kind.CONSTANT, 1.0), 0.0),
+        (Distribution(Kind.UNIFORM, 0.0, 2.0), 3**-0.5),
+        (Distribution(Kind.LOGNORMAL, -0.5 * math.log(1.25), math.sqrt(math.log(1.25))), 0.5),
     ],
     ids=["M/D/1", "uniform", "lognormal"],
 )
-def test_mg1_wait_is_pollaczek_khinchines(service, second_moment):
+def test_mg1_wait_is_pollaczek_khinchines(service, cv):
     assert service.mean_s == pytest.approx(1.0)
-    expected = 0.8 * second_moment / (2 * 0.2)
-    assert_mean(batches(one_station(1, service, 0.8, 400_000))[:, 0], expected)
+    expected = pollaczek_khinchine_wait_s(0.8, 1.0, cv)
+    assert_mean(batches(one_station(1, service, 0.8, 400_000), SEED)[:, 0], expected)
 
 
 def test_littles_law_links_three_separate_counts():
     network = one_station(3, Distribution(Kind.EXPONENTIAL, 1.0), 2.4, 100_000)
-    _, in_system, entered, sojourn_s = batches(network).T
+    _, in_system, entered, sojourn_s = batches(network, SEED).T
     span_s = network.horizon_s / (BATCHES + 1)
     # The edges of a batch are all that may differ: a few sojourns among thousands.
     assert np.allclose(in_system, entered / span_s * sojourn_s, rtol=0.03)
-    assert_mean(sojourn_s, erlang_c_wait(3, 0.8, 1.0) + 1.0)
+    assert_mean(sojourn_s, erlang_c_wait_s(3, 0.8, 1.0) + 1.0)
 
 
 def test_a_bounded_queue_refuses_as_many_as_mm1k_says():
@@ -101,8 +65,7 @@ def test_a_bounded_queue_refuses_as_many_as_mm1k_says():
     plane.set_ready(0, 0, [0])
     plane.run(network.horizon_s)
     client = plane.recording().client.sum(axis=(1, 2)).reshape(25, 40, -1).sum(axis=1)
-    expected = (1 - load) * load**4 / (1 - load**5)
-    assert_mean(client[:, 3] / client[:, 0], expected)
+    assert_mean(client[:, 3] / client[:, 0], mm1k_refused(load, places + 1))
 
 
 def test_arrivals_are_poisson_at_the_rate_in_force():
@@ -143,12 +106,10 @@ def test_independent_retries_fail_and_load_as_the_geometric_series_says(x):
     recording = plane.recording()
     requests, failed = recording.client[..., 0].sum(), recording.client[..., 1].sum()
     attempts = plane.service_sum(1, None, 0, network.cells)
-    effective = x ** (retries + 1)
-    load = (1 - effective) / (1 - x)
+    effective = retries_failed(x, retries)
+    load = retries_load(x, retries)
     assert abs(failed / requests - effective) < STANDARD_ERRORS * math.sqrt(effective * (1 - effective) / requests)
-    # Attempts of one request are 1 + min(Geometric, 3): their variance is below that of the whole geometric.
-    spread = sum((k - load) ** 2 * x ** (k - 1) * (1 - x) for k in range(1, retries + 1))
-    spread += (retries + 1 - load) ** 2 * x**retries
+    spread = retries_load_variance(x, retries)
     assert abs(attempts.sum() / requests - load) < STANDARD_ERRORS * math.sqrt(spread / requests)
 
 

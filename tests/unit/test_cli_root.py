@@ -25,6 +25,7 @@ COMMANDS = [
     "undo",
     "assess",
     "check",
+    "verify",
     "doctor",
 ]
 
