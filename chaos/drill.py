@@ -7,6 +7,7 @@ the record written.
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from chaos.safety.baseline import require_healthy
 from chaos.safety.ephemeral import EPHEMERAL, plan_ephemeral
 from chaos.safety.errors import DrillStopped
 from chaos.safety.guard import Guard, guarded
+from chaos.safety.lease import Lease
 from chaos.safety.stop import ABORT_FILE, Abort, StopConditions, abort_on_signals
 from chaos.safety.targets import preflight
 from chaos.safety.undo import EntryResult
@@ -45,7 +47,7 @@ from rollout.controller import Controller
 from rollout.wallclock import WallClockEnvironment
 from scenarios.models import Scenario, Strategy
 
-__all__ = ["LATENESS_BOUND_S", "DrillReport", "play_drill"]
+__all__ = ["LATENESS_BOUND_S", "DrillReport", "deadline_of", "play_drill"]
 
 # A dispatcher later than this at its 99th percentile is no open loop any more, and its measurements prove nothing.
 LATENESS_BOUND_S = 0.025
@@ -55,6 +57,11 @@ _STEADY_S = 3.0
 _AFTERWARDS_S = 240.0
 
 Progress = Callable[[str], None]
+
+
+def deadline_of(scenario: Scenario) -> float:
+    """The longest that a drill may take on a staging that is up, in seconds."""
+    return scenario.duration_s + _AFTERWARDS_S
 
 
 @dataclass(frozen=True)
@@ -77,9 +84,10 @@ class Drill:
         staging: Staging,
         record: RunRecord,
         progress: Progress,
-        own: bool,
+        lease: Lease | None,
     ) -> None:
-        self._own = own
+        self._lease = lease
+        self._own = lease is not None
         self._scenario = scenario
         self._strategy = strategy
         self._defects = tuple(defects)
@@ -97,9 +105,12 @@ class Drill:
         preflight(staging.edge_url(), staging.token())
         surface = EmbeddedSurface(staging)
         drill_id = uuid.uuid4().hex
-        deadline_s = self._scenario.duration_s + _AFTERWARDS_S
+        deadline_s = deadline_of(self._scenario)
         abort = Abort()
-        with abort_on_signals(abort), guarded(surface, staging.state_dir, drill_id, deadline_s) as guard:
+        with (
+            abort_on_signals(abort),
+            guarded(surface, staging.state_dir, drill_id, deadline_s, lease=self._lease) as guard,
+        ):
             if self._own:
                 guard.journal.open(plan_ephemeral(surface, staging.state_dir, drill_id))
             plan = load_plan(self._scenario, staging.edge_url(), self._seed, self._scenario.duration_s)
@@ -119,15 +130,20 @@ class Drill:
             try:
                 self._progress("healing: undoing all that is still in force, and reading it back")
                 healed = self._heal(guard, load)
-                ledger = self._read_back(ledger, load)
-                self._steady_again(load, guard)
-            except ChaosError as error:
-                self._event(load.now_s(), EventKind.ERROR, "afterwards", message=f"{type(error).__name__}: {error}")
-                raise
+                ledger = self._afterwards(ledger, load, guard)
             finally:
                 # Whatever could not be undone or checked: what was measured is kept.
                 self._write(load, raw, observer, ledger)
         return DrillReport(healed, self._stopped)
+
+    def _afterwards(self, ledger: Ledger, load: LoadRun, guard: Guard) -> Ledger:
+        """The ledger looked up, and steady state checked again; what cannot be checked makes the verdict an error."""
+        try:
+            ledger = self._read_back(ledger, load)
+            self._steady_again(load, guard)
+        except ChaosError as error:
+            self._event(load.now_s(), EventKind.ERROR, "afterwards", message=f"{type(error).__name__}: {error}")
+        return ledger
 
     def _heal(self, guard: Guard, load: LoadRun) -> tuple[EntryResult, ...]:
         """Undo everything but the staging itself, newest first.
@@ -191,6 +207,11 @@ class Drill:
             conditions.check(env.wall_s(), health.down_for_s(windows))
             if observer.failure is not None:
                 raise DrillStopped("observer-lost", f"Envoy can no longer be observed: {observer.failure}")
+            dead = self._staging.dead()
+            if dead:
+                raise DrillStopped(
+                    "component-lost", f"the staging's own {', '.join(dead)} died: nothing is proven by it"
+                )
             if not load.running and env.wall_s() < self._scenario.duration_s - _CHECK_EVERY_S:
                 raise DrillStopped("load-lost", f"the load generator ended at {env.wall_s():.1f} s")
             if not gated and env.now >= gate_s:
@@ -212,7 +233,8 @@ class Drill:
         folder.mkdir()
         plan = load_plan(self._scenario, self._staging.edge_url(), self._seed + 1, _STEADY_S)
         with LoadRun.start(plan, folder) as load:
-            guard.lease.guard(load.pid)
+            if guard.lease.lost() is None:  # else nothing is in force any more, and the load ends with us all the same
+                guard.lease.guard(load.pid)
             load.wait()
             raw = load.samples()
         failed = {}
@@ -231,8 +253,13 @@ class Drill:
         self._record.write_events(self._events)
         self._record.write_samples(Samples.join([rows, observer.samples()]))
         self._record.write_ledger(ledger)
-        late_s = load.lateness_p99_s
-        facts = LoadFacts(valid=load.valid(LATENESS_BOUND_S), lateness_p99_s=late_s, lateness_bound_s=LATENESS_BOUND_S)
+        late_s, problems = load.lateness_p99_s, load.problems(LATENESS_BOUND_S)
+        facts = LoadFacts(
+            valid=not problems,
+            lateness_p99_s=late_s if math.isfinite(late_s) else None,
+            lateness_bound_s=LATENESS_BOUND_S,
+            problems=tuple(problems),
+        )
         self._record.recorded(load=facts)
 
     def _ledger(self, raw: RawSamples) -> Ledger:
@@ -271,7 +298,7 @@ def play_drill(
     staging: Staging,
     record: RunRecord,
     progress: Progress,
-    own: bool = False,
+    lease: Lease | None = None,
 ) -> DrillReport:
-    """Play one drill on a staging that is up; with `own` it was started for this drill, and ends with it."""
-    return Drill(scenario, strategy, defects, seed, staging, record, progress, own).run()
+    """Play one drill on a staging that is up; with a `lease` it was started for this drill alone, and ends with it."""
+    return Drill(scenario, strategy, defects, seed, staging, record, progress, lease).run()

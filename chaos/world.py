@@ -112,9 +112,13 @@ class StagingWorld:
 
     def _deploy(self, service: str, version: str, replicas: int) -> None:
         change = self._scenario.release.change
-        if replicas and (service, version) == (change.service, change.new):
+        is_new = (service, version) == (change.service, change.new)
+        if replicas and is_new:
             self._staging.set_defects(service, version, self._defects)
         self._staging.deploy(service, version, replicas, _DEPLOY_TIMEOUT_S)
+        if not replicas and is_new:
+            # What is wrong with it goes with it: after a complete rollback nothing is left to undo.
+            self._staging.set_defects(service, version, ())
         self._clock.call_soon(lambda: self.record("deploy", service, version=version, replicas=replicas))
 
     def _route(self, service: str, weights: dict[str, float]) -> None:

@@ -52,17 +52,22 @@ class ScenarioText(_Part):
 
 
 class LoadFacts(_Part):
-    """Whether the load generator kept its schedule; a run with invalid load proves nothing."""
+    """Whether the load generator kept its schedule; a run with invalid load proves nothing.
+
+    `lateness_p99_s` is None when nothing was sent; `problems` say why the load is not valid.
+    """
 
     valid: bool
-    lateness_p99_s: float
+    lateness_p99_s: float | None
     lateness_bound_s: float
+    problems: tuple[str, ...] = ()
 
 
 class Header(_Part):
     """The facts of one run. Times of the tables count from the start of its load.
 
-    `defects` are those that the release has in every replication; None when they are drawn.
+    `defects` are those that the release has in every replication; None when they are drawn. `digests` are those of
+    the tables and of this header, as they were when the run was recorded: what was changed since proves nothing.
     """
 
     schema_: Literal["windtunnel-record/v1"] = Field(default="windtunnel-record/v1", alias="schema")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from evidence.events import Event, EventKind, Outcome
-from evidence.header import Header, Phase, World
+from evidence.header import Header, LoadFacts, Phase, World
 from evidence.measures import FunctionMeasure
 from evidence.reach import stores_written
 from evidence.statistics import mean_with_interval, share_with_interval
@@ -58,15 +58,17 @@ def _record_checks(header: Header, events: Sequence[Event]) -> Iterator[Check]:
     if load is None:
         yield Check("load", "client", Status.ERROR, "no facts about the load: was it valid?")
     elif not load.valid:
-        reason = (
-            f"invalid load: dispatch lateness p99 {load.lateness_p99_s * 1e3:.1f} ms > "
-            f"{load.lateness_bound_s * 1e3:.1f} ms"
-        )
-        yield Check("load", "client", Status.ERROR, reason)
+        yield Check("load", "client", Status.ERROR, f"invalid load: {_load_problems(load)}")
     for event in events:
         if event.kind in (EventKind.ERROR, EventKind.STOP):
             reason = f"{event.kind} at {event.time_s:.2f} s: {_detail_text(event)}"
             yield Check(str(event.kind), event.subject, Status.ERROR, reason)
+
+
+def _load_problems(load: LoadFacts) -> str:
+    """Records of before there were reasons were only refused for their lateness."""
+    late = f"dispatch lateness p99 {(load.lateness_p99_s or 0.0) * 1e3:.1f} ms > {load.lateness_bound_s * 1e3:.1f} ms"
+    return "; ".join(load.problems) or late
 
 
 def _restored(events: Sequence[Event]) -> Iterator[Check]:

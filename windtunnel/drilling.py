@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from chaos.drill import DrillReport, play_drill
+from chaos.drill import DrillReport, deadline_of, play_drill
 from chaos.errors import StagingNotUp
 from chaos.realise import require_realisable, staging_config
+from chaos.safety.guard import watched
+from chaos.safety.lease import Lease
 from chaos.safety.undo import end_orphan
 from chaos.staging import processes
 from chaos.staging.config import StagingConfig
@@ -31,6 +34,9 @@ from windtunnel.errors import UsageError
 __all__ = ["DrillOutcome", "DrillPlan", "drill", "drill_plan", "staging_for"]
 
 Say = Callable[[str], None]
+
+# Within this a staging is up, or has failed to start.
+_START_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,19 +128,23 @@ def drill(
     chosen = strategy_named(scenario, strategy)
     names = chosen_defects(scenario, defects)
     folder = state_dir or state_dir_default()
-    with staging_for(staging_config(scenario, seed), folder, say) as (staging, own):
+    deadline_s = _START_S + deadline_of(scenario)
+    with staging_for(staging_config(scenario, seed), folder, deadline_s, say) as (staging, lease):
         header = _header(scenario, source, chosen, names, seed)
         record = RunRecord.create_in(out, header)
-        report = play_drill(scenario, chosen, names, seed, staging, record, say, own)
+        report = play_drill(scenario, chosen, names, seed, staging, record, say, lease)
     verdict = assess(record.folder)
     return DrillOutcome(RunRecord.open(record.folder), report, verdict)
 
 
 @contextmanager
-def staging_for(config: StagingConfig, folder: Path, say: Say) -> Iterator[tuple[Staging, bool]]:
-    """The staging that runs, when it was made from the same numbers; else an own one (True), which ends with the block.
+def staging_for(
+    config: StagingConfig, folder: Path, deadline_s: float, say: Say
+) -> Iterator[tuple[Staging, Lease | None]]:
+    """The staging that runs, when it was made from the same numbers; else an own one, which ends with the block.
 
-    Raises UsageError when another one runs.
+    An own one comes with the lease of the watchdog that ends it when this process dies, also while it starts; within
+    `deadline_s` everything must be over. Raises UsageError when another one runs, StagingBusy when another drill does.
     """
     ended = end_orphan(folder)
     if ended is not None:
@@ -147,15 +157,17 @@ def staging_for(config: StagingConfig, folder: Path, say: Say) -> Iterator[tuple
                 f"the staging in {folder} was brought up with other numbers than the scenario's: "
                 "take it down first (windtunnel staging down)"
             )
-        yield running, False
+        yield running, None
         return
-    say("bringing the staging up")
-    staging = EmbeddedStaging.up(config, folder, say, processes.own())
-    try:
-        yield staging, True
-    finally:
-        say("taking the staging down")
-        staging.down()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with watched(folder, f"own-{uuid.uuid4().hex}", deadline_s) as lease:
+        say("bringing the staging up")
+        staging = EmbeddedStaging.up(config, folder, say, processes.own())
+        try:
+            yield staging, lease
+        finally:
+            say("taking the staging down")
+            staging.down()
 
 
 def _attached(folder: Path) -> Staging | None:

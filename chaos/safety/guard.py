@@ -6,15 +6,16 @@
         entry = guard.inject(fault, context)  # planned, journalled, applied, confirmed
         guard.heal(entry)                     # undone, read back, marked done
 
-Entering takes the drill lock, refuses a staging that an earlier run left unclean, and starts the
-watchdog. Leaving, in whatever way, heals all that is still open, and only then releases the
-watchdog. Leaving raises StagingUnclean when something could not be undone.
+Entering takes the drill lock and starts the watchdog, then refuses a staging that an earlier run left
+unclean. Leaving, in whatever way, heals all that is still open, and only then releases the watchdog.
+Leaving raises StagingUnclean when something could not be undone. A drill that brings its own staging
+up is `watched` before that starts, so that the watchdog ends it if the harness dies on the way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +37,7 @@ LEASE_S = 10.0
 _DRILL_LOCK_TIMEOUT_S = 1.0
 _HEAL_LOCK_TIMEOUT_S = 120.0
 
-__all__ = ["LEASE_S", "Guard", "guarded"]
+__all__ = ["LEASE_S", "Guard", "guarded", "watched"]
 
 
 @dataclass
@@ -89,27 +90,44 @@ class Guard:
 
 
 @contextmanager
-def guarded(
-    surface: Surface, state_dir: Path, drill_id: str, deadline_s: float, lease_s: float = LEASE_S
-) -> Iterator[Guard]:
-    """Guard a drill on the staging in `state_dir`; `deadline_s` is the longest that it may take.
+def watched(state_dir: Path, drill_id: str, deadline_s: float, lease_s: float = LEASE_S) -> Iterator[Lease]:
+    """The drill lock of `state_dir`, and a watchdog; `deadline_s` is the longest that the drill may take.
 
     After the deadline the watchdog ends the drill by force, so give it room for an orderly end.
-    Raises StagingBusy, StagingUnclean (an earlier run's entries are open), JournalCorrupt,
-    WatchdogError.
+    Raises StagingBusy, WatchdogError.
     """
-    with hold(state_dir, DRILL_LOCK, _DRILL_LOCK_TIMEOUT_S):
+    with (
+        hold(state_dir, DRILL_LOCK, _DRILL_LOCK_TIMEOUT_S),
+        Lease(state_dir, drill_id, lease_s, deadline_s) as lease,
+    ):
+        yield lease
+
+
+@contextmanager
+def guarded(
+    surface: Surface,
+    state_dir: Path,
+    drill_id: str,
+    deadline_s: float,
+    lease_s: float = LEASE_S,
+    lease: Lease | None = None,
+) -> Iterator[Guard]:
+    """Guard a drill on the staging in `state_dir`, under a `lease` that is held already or one of its own.
+
+    Raises StagingBusy, StagingUnclean (an earlier run's entries are open), JournalCorrupt, WatchdogError.
+    """
+    watch = watched(state_dir, drill_id, deadline_s, lease_s) if lease is None else nullcontext(lease)
+    with watch as held:
         with hold(state_dir, HEAL_LOCK, _HEAL_LOCK_TIMEOUT_S):  # a watchdog may be at work yet
             journal = Journal(state_dir)
         with journal:
             _refuse_leftovers(surface, state_dir, journal)
             (state_dir / ABORT_FILE).unlink(missing_ok=True)  # meant for an earlier drill
-            with Lease(state_dir, drill_id, lease_s, deadline_s) as lease:
-                guard = Guard(surface, state_dir, drill_id, journal, lease)
-                try:
-                    yield guard
-                finally:
-                    guard.heal_all().require_clean()
+            guard = Guard(surface, state_dir, drill_id, journal, held)
+            try:
+                yield guard
+            finally:
+                guard.heal_all().require_clean()
 
 
 def _refuse_leftovers(surface: Surface, state_dir: Path, journal: Journal) -> None:

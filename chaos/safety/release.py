@@ -33,9 +33,8 @@ class ReleaseUndo:
 
     @property
     def rungs(self) -> tuple[Rung, ...]:
-        """What a complete rollback leaves is the defects' switches; else order the baseline, or start it afresh."""
+        """Order the baseline; if that does not do, start its replicas afresh."""
         return (
-            Rung("switch defects off", _clear, _RESTORE_TIMEOUT_S),
             Rung("restore baseline", _restore, _RESTORE_TIMEOUT_S),
             Rung("restart replicas", _restart, 2 * _RESTORE_TIMEOUT_S),
         )
@@ -61,10 +60,6 @@ def _same_weights(found: dict[str, float], baseline: dict[str, float]) -> bool:
         abs(found.get(version, 0.0) - baseline.get(version, 0.0)) <= _WEIGHT_RESOLUTION / 2
         for version in {*found, *baseline}
     )
-
-
-def _clear(surface: Surface, entry: JournalEntry) -> None:
-    surface.clear_defects(entry.undo["service"])
 
 
 def _restore(surface: Surface, entry: JournalEntry) -> None:

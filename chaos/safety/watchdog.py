@@ -4,8 +4,9 @@ It runs in its own session, so a Ctrl-C at the terminal or a SIGKILL of the harn
 reach it. It waits on the harness's pipe (lease.py). A `release` ends it with nothing done. The end
 of the pipe, no beat for the lease's length, or the deadline mean that the harness is dead or as
 good as dead: then it kills the harness if that still runs (a harness that wakes up later must not
-inject again), kills the guarded children, heals from the journal, and logs what it did to
-watchdog.log. Everything that healing needs is imported before it says `ready`.
+inject again), kills the guarded children, heals from the journal, ends the staging that the harness
+was bringing up for itself, and logs what it did to watchdog.log. Everything that healing needs is
+imported before it says `ready`.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ import selectors
 import signal
 import sys
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from io import FileIO
 from pathlib import Path
 from typing import Any
 
-from chaos.safety.undo import HealReport, heal_for_the_dead
+from chaos.safety.undo import HealReport, end_orphan, heal_for_the_dead
 from chaos.staging.processes import ProcessId, stop
 
 LOG_NAME = "watchdog.log"
@@ -97,10 +98,11 @@ def act(watch: Watch, reason: str, log: FileIO) -> int:
         _log(log, "killed", role=role, pid=process.pid, gone=not stop([process], ladder=_KILL))
     try:
         report = heal_for_the_dead(watch.state_dir)
+        ended = end_orphan(watch.state_dir) if report.clean else None
     except Exception as error:  # noqa: BLE001 - nobody else is left to tell
         _log(log, "unclean", error=f"{type(error).__name__}: {error}")
         return _EXIT_UNCLEAN
-    _log_report(log, report)
+    _log_report(log, report if ended is None else replace(report, results=(*report.results, ended)))
     return 0 if report.clean else _EXIT_UNCLEAN
 
 

@@ -84,6 +84,11 @@ class Staging:
             for name, process, port in parts
         ]
 
+    def dead(self) -> list[str]:
+        """Components that should run and do not; replicas of the shop are not components."""
+        components = self.state().components
+        return sorted(name for name, process in components.items() if not processes.alive(process))
+
     def edge_url(self) -> str:
         """The shop's front door, through Toxiproxy."""
         return f"http://{LOOPBACK}:{self.state().proxy_port(CLIENT, 'edge')}"

@@ -347,7 +347,9 @@ def facts_table(header: Header) -> Table:
     ]
     if header.load is not None:
         validity = "valid" if header.load.valid else "invalid"
-        rows.append(("load", f"{validity}, dispatch lateness p99 {header.load.lateness_p99_s * 1e3:.2f} ms"))
+        late_s = header.load.lateness_p99_s
+        late = "nothing was sent" if late_s is None else f"dispatch lateness p99 {late_s * 1e3:.2f} ms"
+        rows.append(("load", f"{validity}, {late}"))
     return Table(title="Where this comes from", headers=("fact", "value"), rows=tuple(rows), align="ll")
 
 

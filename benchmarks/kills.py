@@ -1,0 +1,241 @@
+"""Kills the harness with SIGKILL at random moments of short drills, and looks at what is left. Prints JSON.
+
+    python -m benchmarks.kills [--own 12] [--running 8] [--seed 1]
+
+`--own`: drills that bring their own staging up; `--running`: drills on a staging that runs already. After each kill
+nobody does anything for a while (the watchdog may); then `windtunnel undo` is run, and whatever it had to do is listed.
+At most 40 kills, each bounded in time. Exit code 1 when anything was left after the undo.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from chaos.realise import staging_config
+from chaos.staging.config import SERVICES
+from chaos.staging.embedded import EmbeddedStaging, Staging
+from chaos.staging.postgres import SHARED_TEMPORARY
+from chaos.staging.processes import TOKEN_VARIABLE
+from scenarios.loading import load, read
+
+KILLS_MAX = 40
+# From the command to the end of its drill, on two cores: staging 4 s, drill 10 s, afterwards 6 s.
+SPAN_S = 21.0
+QUIET_S = 12.0
+UNDO_TIMEOUT_S = 120.0
+SHORTER = {
+    "duration: 36s": "duration: 10s",
+    "window: 3s, consecutive: 12": "window: 1s, consecutive: 3",
+    "at: 10s\n": "at: 4s\n",
+    "{weight: 20%}, {bake: 8s}, {weight: 60%}, {bake: 8s}": "{weight: 50%}, {bake: 6s}",
+    "  - {at: 12s, for: 6s, latency: {on: checkout -> payments, add: 100ms, jitter: 20ms}}": (
+        "  - {at: 4500ms, for: 4s, latency: {on: checkout -> payments, add: 50ms}}\n"
+        "  - {at: 5s, for: 4s, error: {on: catalogue, share: 10%}}\n"
+        "  - {at: 5500ms, for: 3s, kill: {of: checkout, version: any}}\n"
+        "  - {at: 6s, for: 2s, cut: {on: edge -> catalogue}}"
+    ),
+}
+
+
+def scenario_file(folder: Path) -> Path:
+    """The shop's release made short, with a fault of each kind at once."""
+    text = read("shop-release").text
+    for old, new in SHORTER.items():
+        if old not in text:
+            raise SystemExit(f"the shop's release no longer says {old!r}")
+        text = text.replace(old, new)
+    path = folder / "killed.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def of_drill(paths: tuple[Path, ...], tokens: set[str]) -> list[psutil.Process]:
+    """Processes that name one of the paths, or carry one of the tokens."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            words = " ".join([*process.cmdline(), process.cwd()])
+            token = process.environ().get(TOKEN_VARIABLE)
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+            continue
+        if token in tokens or any(str(path) in words for path in paths):
+            found.append(process)
+    return found
+
+
+def tokens_of(state: Path) -> set[str]:
+    """The token of the staging that is recorded, if one is."""
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        return {str(json.loads((state / "state.json").read_text(encoding="utf-8"))["token"])}
+    return set()
+
+
+def in_force(staging: Staging) -> dict[str, Any]:
+    """Everything that a drill changes, as the staging itself tells it."""
+    return {
+        "proxies": {name: (p.enabled, len(p.toxics)) for name, p in staging.toxiproxy.proxies().items()},
+        "errors": {name: staging.envoy.abort_share(name) for name in SERVICES},
+        "replicas": {name: staging.replicas(name) for name in SERVICES},
+        "ordered": {name: staging.ordered(name) for name in SERVICES},
+        "routes": {name: staging.routes(name) for name in SERVICES},
+        "defects": {v: len(staging.defects("checkout", v)) for v in staging.config.services["checkout"].versions},
+    }
+
+
+def until(holds: Callable[[], bool], timeout_s: float) -> float | None:
+    """Seconds until it holds, None when it does not in time."""
+    began_s = time.monotonic()
+    while not holds():
+        if time.monotonic() - began_s > timeout_s:
+            return None
+        time.sleep(0.1)
+    return round(time.monotonic() - began_s, 2)
+
+
+def last_event(runs: Path) -> str:
+    """The last event that the record of the drill holds."""
+    lines = [line for path in runs.glob("*/events.jsonl") for line in path.read_text(encoding="utf-8").splitlines()]
+    with contextlib.suppress(ValueError, KeyError, IndexError):
+        return str(json.loads(lines[-1])["kind"])
+    return "before the first event"
+
+
+def start(scenario: Path, state: Path, runs: Path) -> subprocess.Popen[bytes]:
+    """A drill in a process group of its own."""
+    command = [sys.executable, "-m", "windtunnel", "drill", str(scenario), "--state", str(state), "--out", str(runs)]
+    return subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )  # fmt: skip
+
+
+def undo(state: Path) -> dict[str, Any]:
+    """`windtunnel undo --json`."""
+    command = [sys.executable, "-m", "windtunnel", "undo", "--state", str(state), "--json"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=UNDO_TIMEOUT_S, check=False)
+    document = json.loads(ended.stdout)
+    return {
+        "exit_code": ended.returncode,
+        "undone": [f"{each['kind']}: {each['rung']}" for each in document.get("undone", [])],
+    }
+
+
+def kill_at(moment_s: float, scenario: Path, state: Path, runs: Path, clean: Callable[[], bool]) -> dict[str, Any]:
+    """One drill, killed; what was left and what healed it."""
+    drill = start(scenario, state, runs)
+    try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            drill.wait(moment_s)
+        ended = drill.poll()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(drill.pid, signal.SIGKILL)
+    finally:
+        drill.kill()
+        drill.wait()
+    alone_s = until(clean, QUIET_S)
+    undone = undo(state)
+    return {
+        "moment_s": round(moment_s, 2),
+        "drill_had_ended": ended,
+        "last_event": last_event(runs),
+        "clean_by_itself_after_s": alone_s,
+        "undo": undone,
+        "clean": clean(),
+    }
+
+
+def own(folder: Path, scenario: Path, number: int, moment_s: float) -> dict[str, Any]:
+    """A drill with a staging of its own: nothing of it may be left."""
+    state, runs = folder / f"own-{number}" / "state", folder / f"own-{number}" / "runs"
+    tokens: set[str] = set()
+
+    def clean() -> bool:
+        tokens.update(tokens_of(state))
+        data = [SHARED_TEMPORARY / f"windtunnel-pg-{token}" for token in tokens]
+        return not of_drill((state, runs), tokens) and not any(path.exists() for path in data)
+
+    try:
+        return kill_at(moment_s, scenario, state, runs, clean)
+    finally:
+        EmbeddedStaging.down(state)
+
+
+def running(folder: Path, scenario: Path, moments_s: list[float]) -> list[dict[str, Any]]:
+    """Drills on one staging that runs on: it must be as before after each."""
+    state = folder / "running" / "state"
+    loaded, _ = load(str(scenario))
+    found = []
+    try:
+        staging = EmbeddedStaging.up(staging_config(loaded, 1), state)
+        before, tokens = in_force(staging), tokens_of(state)
+        ours = {process.pid for process in of_drill((), tokens)}
+        for number, moment_s in enumerate(moments_s):
+            runs = folder / "running" / f"runs-{number}"
+
+            def clean(runs: Path = runs) -> bool:
+                # the harness, its load and its watchdog; replicas may have been replaced
+                others = [p for p in of_drill((state, runs), set()) if p.pid not in ours]
+                helpers = [p for p in others if TOKEN_VARIABLE not in _environment(p)]
+                return not helpers and in_force(staging) == before
+
+            found.append(kill_at(moment_s, scenario, state, runs, clean))
+    finally:
+        EmbeddedStaging.down(state)
+    return found
+
+
+def _environment(process: psutil.Process) -> dict[str, str]:
+    try:
+        return dict(process.environ())
+    except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+        return {}
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.kills", description=__doc__)
+    parser.add_argument("--own", type=int, default=12)
+    parser.add_argument("--running", type=int, default=8)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    if not 0 < given.own + given.running <= KILLS_MAX:
+        parser.error(f"--own + --running(={given.own + given.running}) must be 1..{KILLS_MAX}")
+    chance = random.Random(given.seed)
+    with tempfile.TemporaryDirectory(prefix="windtunnel-kills-") as name:
+        folder = Path(name)
+        scenario = scenario_file(folder)
+        owns = []
+        for number in range(given.own):
+            # one in each part of the drill, so that few kills meet every phase
+            moment_s = SPAN_S * (number + chance.random()) / given.own
+            owns.append(own(folder, scenario, number, moment_s))
+            sys.stderr.write(f"{json.dumps(owns[-1])}\n")
+        moments_s = [(SPAN_S - 4.0) * (number + chance.random()) / given.running for number in range(given.running)]
+        runnings = running(folder, scenario, moments_s) if moments_s else []
+    every = [*owns, *runnings]
+    document = {
+        "kills": len(every),
+        "needed_undo": [each for each in every if each["clean_by_itself_after_s"] is None],
+        "left": [each for each in every if not each["clean"] or each["undo"]["exit_code"] != 0],
+        "own_staging": owns,
+        "running_staging": runnings,
+    }
+    sys.stdout.write(json.dumps(document, indent=1) + "\n")
+    return 1 if document["left"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
