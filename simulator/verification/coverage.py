@@ -194,6 +194,5 @@ def intervals(settings: Settings) -> list[Agreement]:
     for place, case in enumerate(cases()):
         covered = sum(row[place].low <= case.truth <= row[place].high for row in rows) / settings.repetitions
         low, high = max(0.0, case.theory - half), min(1.0, case.theory + half)
-        name = f"coverage: {case.name}"
-        found.append(Agreement(name, case.theory, covered, low, high, basis, note=case.note))
+        found.append(Agreement(case.name, case.theory, covered, low, high, basis, note=case.note))
     return found

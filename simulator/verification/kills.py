@@ -5,6 +5,7 @@ without replacement, and measures the share of requests that succeed. System, wo
 paper's public repository (a-a-k/socialnet-resilience): the dependency graph as Jaeger reported it, three replicas of
 five services or one of each, 60 % home-timeline, 30 % user-timeline, 10 % compose-post. A request succeeds when every
 service that its endpoint needs has a replica left; the probability of that is exact (`closed_forms.all_survive`).
+The repository changed over time: taken are the endpoints' needs of the version that rounds kills up, as the paper does.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -58,3 +59,10 @@ def test_unknown_check_is_2_and_names_those_that_there_are(windtunnel: Run) -> N
 
 def test_too_few_repetitions_is_2(windtunnel: Run) -> None:
     assert windtunnel("verify", "--repetitions", "1").code == ExitCode.USAGE
+
+
+def test_the_guide_names_every_check_and_shows_its_lines() -> None:
+    guide = (Path(__file__).resolve().parents[2] / "docs" / "verification.md").read_text(encoding="utf-8")
+    for check in CHECKS:
+        assert f"| `{check.name}`" in guide
+        assert f"\n{check.name}  " in guide
