@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from evidence.errors import JudgeError, RecordForeignError
+from evidence.events import Event
 from evidence.header import Phase, ScenarioText, World
 from evidence.judging import judge
 from evidence.measures import FunctionMeasure
@@ -44,7 +45,7 @@ def assess(folder: Path) -> Verdict:
     record = RunRecord.open(folder)
     scenario = scenario_of(record)
     if record.header.phase is Phase.STARTED:
-        verdict = judge(scenario, record.header, record.events(), [])
+        verdict = judge(scenario, record.header, [], [])
     elif record.header.world is World.STAGING:
         verdict = _assess_drill(record, scenario)
     else:
@@ -54,22 +55,50 @@ def assess(folder: Path) -> Verdict:
 
 
 def _assess_drill(record: RunRecord, scenario: Scenario) -> Verdict:
-    events = record.events()
+    events: list[Event] = []
     measures: list[FunctionMeasure] = []
 
-    def measured() -> list[Check]:
+    def measured() -> Iterator[Check]:
+        yield from _alterations(record)
+        events.extend(record.events())
         measures.extend(_recompute(record, scenario))
         record.write_measures(measures)
-        return []
 
     problems = guarded("measures", record.header.run_id, measured)
     return judge(scenario, record.header, events, measures, problems)
 
 
 def _assess_simulation(record: RunRecord, scenario: Scenario) -> Verdict:
-    measures = record.measures()
-    recomputed = guarded("record", record.header.run_id, lambda: _disagreements(measures, _recompute(record, scenario)))
-    return judge(scenario, record.header, record.events(), measures, recomputed)
+    events: list[Event] = []
+    measures: list[FunctionMeasure] = []
+
+    def read() -> Iterator[Check]:
+        yield from _alterations(record)
+        events.extend(record.events())
+        measures.extend(record.measures())
+        yield from _disagreements(measures, _recompute(record, scenario))
+        yield from _rows(record, scenario, measures)
+
+    problems = guarded("record", record.header.run_id, read)
+    return judge(scenario, record.header, events, measures, problems)
+
+
+def _alterations(record: RunRecord) -> Iterator[Check]:
+    """An error for each part of the record that was changed after the run."""
+    for name in record.altered():
+        reason = f"{name} is not what it was when the run was recorded: its SHA-256 digest differs"
+        yield Check("record", name, Status.ERROR, reason)
+
+
+def _rows(record: RunRecord, scenario: Scenario, measures: Sequence[FunctionMeasure]) -> Iterator[Check]:
+    """An error unless there is one row for each replication and function, and a timeline to prove some."""
+    wanted = {(number, name) for number in range(record.header.replications) for name in scenario.functions}
+    found = [(row.replication, row.function) for row in measures]
+    if len(found) != len(wanted) or set(found) != wanted:
+        reason = f"measures have {len(found)} rows, must be one for each of {len(wanted)} replications and functions"
+        yield Check("record", "measures", Status.ERROR, reason)
+    if not record.header.timelines:
+        yield Check("record", "timelines", Status.ERROR, "no timeline is kept: nothing proves the measures")
 
 
 def _recompute(record: RunRecord, scenario: Scenario) -> list[FunctionMeasure]:

@@ -92,9 +92,15 @@ class Header(_Part):
     timelines: tuple[int, ...] = ()
     defects: tuple[str, ...] | None = None
     load: LoadFacts | None = None
+    digests: dict[str, str] = {}
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True, validate_by_alias=True)
 
     def to_json(self) -> str:
         """The text of run.json."""
         return self.model_dump_json(by_alias=True, indent=2) + "\n"
+
+    def digest(self) -> str:
+        """SHA-256 of all facts that stay as they are once the run is recorded."""
+        text = self.model_dump_json(by_alias=True, exclude={"phase", "digests"})
+        return "sha256:" + hashlib.sha256(text.encode()).hexdigest()

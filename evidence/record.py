@@ -7,6 +7,7 @@ dies leaves its timeline up to then. Nothing is ever overwritten by another run.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,13 +31,14 @@ from evidence.errors import (
     TableError,
 )
 from evidence.events import Event, ordered
-from evidence.header import SCHEMA, Header, LoadFacts, Phase
+from evidence.header import SCHEMA, Header, LoadFacts, Phase, World
 from evidence.measures import FunctionMeasure
 from evidence.tables import Ledger, Samples
 
 __all__ = ["RunRecord"]
 
 _HEADER = "run.json"
+_TABLES = ("events", "samples", "ledger", "measures")
 _JOURNAL = "events.jsonl"
 _FAMILY, _, _VERSION = SCHEMA.partition("/v")
 
@@ -82,8 +84,8 @@ class RunRecord:
             text = path.read_text(encoding="utf-8")
         except FileNotFoundError:
             raise RecordForeignError(f"{folder}: not a run record, it has no {_HEADER}") from None
-        except UnicodeDecodeError as error:
-            raise RecordForeignError(f"{path}: not a run record: {error.reason}") from error
+        except (UnicodeDecodeError, OSError) as error:
+            raise RecordForeignError(f"{path}: not a run record: {error}") from error
         return cls(folder, _parse_header(path, text))
 
     # -- writing
@@ -129,7 +131,8 @@ class RunRecord:
             if not (self.folder / f"{name}.parquet").exists():
                 raise RecordMissingError(f"{self.folder}: {name}.parquet must be written before phase recorded")
         update = {"phase": Phase.RECORDED, "timelines": tuple(timelines), "load": load}
-        self._write_header(self.header.model_copy(update=update))
+        header = self.header.model_copy(update=update)
+        self._write_header(header.model_copy(update={"digests": self._digests(header)}))
 
     def judged(self, verdict: Mapping[str, Any]) -> None:
         """Write verdict.json; only a complete record moves to phase judged."""
@@ -168,13 +171,32 @@ class RunRecord:
             found = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        except (json.JSONDecodeError, UnicodeDecodeError, OSError) as error:
             raise RecordTruncatedError(f"{path}: cut short or unreadable: {error}") from error
         if not isinstance(found, dict):
             raise RecordForeignError(f"{path}: must be a JSON object, is {type(found).__name__}")
         return found
 
+    def altered(self) -> list[str]:
+        """Which of `header` and the tables are not what they were when the run was recorded."""
+        now = self._digests(self.header)
+        return [name for name, digest in self.header.digests.items() if now.get(name) != digest]
+
     # -- files
+
+    def _digests(self, header: Header) -> dict[str, str]:
+        """Of what is written once: a drill's measures are written anew whenever it is judged."""
+        names = [name for name in _TABLES if name != "measures" or header.world is World.SIMULATION]
+        paths = {name: self.folder / f"{name}.parquet" for name in names}
+        try:
+            tables = {
+                name: f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+                for name, path in paths.items()
+                if path.exists()
+            }
+        except OSError as error:
+            raise RecordTruncatedError(f"{error.filename}: unreadable: {error.strerror}") from error
+        return {"header": header.digest(), **tables}
 
     def _write_header(self, header: Header) -> None:
         _write_whole(self.folder / _HEADER, header.to_json())

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from evidence.beside import Beside, predicted_beside_measured
 from evidence.comparison import Comparison
+from evidence.errors import JudgeError
 from evidence.events import EventKind
 from evidence.header import World
 from evidence.measures import FunctionMeasure
@@ -190,6 +191,8 @@ def _timelines(run: RunContent, *, folded: bool = False) -> list[_Section]:
 
 
 def _worst(measures: Sequence[FunctionMeasure]) -> int:
+    if not measures:
+        raise JudgeError("a report needs at least 1 measure (got 0): the record is not whole, see `windtunnel assess`")
     longest = max(measures, key=lambda row: (row.rto_s, row.rto_censored, row.failed, -row.replication))
     return longest.replication
 

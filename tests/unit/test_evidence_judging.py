@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -167,9 +168,12 @@ def test_what_a_given_defect_cannot_tell_is_not_asked() -> None:
 
 def test_a_drill_that_proves_nothing_is_an_error_and_nothing_else() -> None:
     late = LoadFacts(valid=False, lateness_p99_s=0.03, lateness_bound_s=0.005)
+    problems = ("the load child ended without its end line",)
+    unsent = LoadFacts(valid=False, lateness_p99_s=None, lateness_bound_s=0.005, problems=problems)
     header = recorded(World.STAGING)
     for changed, events, reason in (
         (header.model_copy(update={"load": late}), [], "invalid load: dispatch lateness p99 30.0 ms > 5.0 ms"),
+        (header.model_copy(update={"load": unsent}), [], "invalid load: the load child ended without its end line"),
         (header.model_copy(update={"load": None}), [], "no facts about the load: was it valid?"),
         (
             header.model_copy(update={"phase": Phase.STARTED}),
@@ -238,7 +242,9 @@ def test_measures_that_the_timeline_contradicts_are_an_error(tmp_path: Path) -> 
     record.write_measures([replace(row, rto_s=row.rto_s + 1.0) for row in made.measures()])
     verdict = assess(record.folder)
     assert verdict.status is Status.ERROR
-    assert verdict.checks[0].reason == "rto_s is 5.0 in measures, 4.0 from the timeline"
+    reasons = [check.reason for check in verdict.checks]
+    assert "measures is not what it was when the run was recorded: its SHA-256 digest differs" in reasons
+    assert "rto_s is 5.0 in measures, 4.0 from the timeline" in reasons
 
 
 def test_a_drill_with_an_unreadable_table_is_an_error(tmp_path: Path) -> None:
@@ -278,3 +284,26 @@ def test_a_scenario_that_can_no_longer_be_read_is_refused(tmp_path: Path) -> Non
 def test_nothing_to_judge(tmp_path: Path) -> None:
     with pytest.raises(RecordMissingError):
         assess(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"replications": 400}, "measures have 80 rows, must be one for each of 800 replications and functions"),
+        ({"timelines": []}, "no timeline is kept: nothing proves the measures"),
+        ({"seed": 77}, "header is not what it was when the run was recorded: its SHA-256 digest differs"),
+    ],
+)
+def test_a_header_edited_by_hand_is_an_error(change: dict[str, Any], reason: str, tmp_path: Path) -> None:
+    path = written(tmp_path, World.SIMULATION).folder / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    verdict = assess(path.parent)
+    assert verdict.status is Status.ERROR
+    assert reason in [check.reason for check in verdict.checks]
+
+
+@pytest.mark.parametrize("name", ["events", "measures", "samples", "ledger"])
+def test_a_table_cut_short_is_an_error(name: str, tmp_path: Path) -> None:
+    path = written(tmp_path, World.SIMULATION).folder / f"{name}.parquet"
+    path.write_bytes(path.read_bytes()[:40])
+    assert assess(path.parent).status is Status.ERROR
