@@ -134,6 +134,9 @@ class Drill:
             finally:
                 # Whatever could not be undone or checked: what was measured is kept.
                 self._write(load, raw, observer, ledger)
+        if self._stopped is None and abort.reason is not None:
+            # Too late to stop anything; whoever asked is told all the same.
+            self._stopped = f"stop asked for: {abort.reason}, when the load was over"
         return DrillReport(healed, self._stopped)
 
     def _afterwards(self, ledger: Ledger, load: LoadRun, guard: Guard) -> Ledger:

@@ -91,7 +91,7 @@ def drill_plan(
     chosen = strategy_named(scenario, strategy)
     change = scenario.release.change
     replicas = scenario.system.services[change.service].replicas
-    folder = state_dir or state_dir_default()
+    folder = (state_dir or state_dir_default()).absolute()
     return DrillPlan(
         scenario=scenario.name,
         strategy=chosen.kind,
@@ -127,7 +127,7 @@ def drill(
     require_realisable(scenario)
     chosen = strategy_named(scenario, strategy)
     names = chosen_defects(scenario, defects)
-    folder = state_dir or state_dir_default()
+    folder = (state_dir or state_dir_default()).absolute()
     deadline_s = _START_S + deadline_of(scenario)
     with staging_for(staging_config(scenario, seed), folder, deadline_s, say) as (staging, lease):
         header = _header(scenario, source, chosen, names, seed)

@@ -57,7 +57,7 @@ class Staging:
     @classmethod
     def attach(cls, state_dir: Path | None = None) -> Staging:
         """The staging in a state directory. Raises StagingNotUp."""
-        staging = cls(state_dir or state_dir_default())
+        staging = cls((state_dir or state_dir_default()).absolute())
         state = staging.state()
         if state.phase != "up":
             raise StagingNotUp(f"staging in {staging.state_dir}: phase(={state.phase}) must be up")
@@ -195,7 +195,7 @@ class EmbeddedStaging:
         `owner`: the process that it is for; when that is dead, it is an orphan (`end_orphan`).
         Raises StagingAlreadyUp, ComponentFailed, BuildFailed.
         """
-        folder = state_dir or state_dir_default()
+        folder = (state_dir or state_dir_default()).absolute()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         file = StateFile(folder)
         with FileLock(folder / ".up.lock"):

@@ -144,6 +144,41 @@ def test_sigkill_of_the_harness_leaves_nothing_behind(tmp_path: Path) -> None:
     assert "Nothing was left" in again.stdout
 
 
+def test_a_signal_ends_a_drill_in_order(tmp_path: Path) -> None:
+    """In the middle of a fault and a release: undone, recorded, judged, and told in one document."""
+    state, runs = tmp_path / "state", tmp_path / "runs"
+    drill = start_drill(short_shop(tmp_path), state, runs)
+    try:
+        wait_for(lambda: "fault-start" in kinds_so_far(runs), DRILL_TIMEOUT_S, "a fault in force")
+        os.killpg(drill.pid, signal.SIGINT)
+        ended, document = finish(drill)
+    finally:
+        drill.kill()
+        drill.communicate()
+        EmbeddedStaging.down(state)
+    assert (ended, document["exit_code"]) == (130, 130)
+    record = only_record(runs)
+    assert record.verdict()["status"] == "error"
+    kinds = [str(event.kind) for event in record.events()]
+    assert [kind for kind in kinds if kind in ("stop", "undo")] == ["stop", "undo", "undo"]
+    assert not processes_naming(state, runs)
+
+
+def test_sigkill_while_its_own_staging_starts_leaves_nothing_behind(tmp_path: Path) -> None:
+    state, runs = tmp_path / "state", tmp_path / "runs"
+    drill = start_drill(short_shop(tmp_path), state, runs)
+    try:
+        wait_for(lambda: (state / "state.json").exists(), DRILL_TIMEOUT_S, "a staging that starts")
+        os.killpg(drill.pid, signal.SIGKILL)
+        drill.wait(10)
+        wait_for(lambda: not processes_naming(state, runs), 60, "every process gone")
+        wait_for(lambda: not (state / "state.json").exists(), 60, "no staging recorded")
+    finally:
+        drill.kill()
+        drill.communicate()
+        EmbeddedStaging.down(state)
+
+
 def test_a_staging_left_unclean_has_its_own_exit_code(tmp_path: Path) -> None:
     """An Envoy that died with an error fault in force cannot be read back; the drill says so and keeps its record."""
     scenario = short_shop(

@@ -18,6 +18,7 @@ import psycopg
 import pytest
 
 from chaos.errors import ComponentFailed, EnvoyError, StagingAlreadyUp, StagingError, StagingNotUp, ToxiproxyError
+from chaos.safety.undo import end_orphan, heal
 from chaos.staging import processes, starting
 from chaos.staging.config import Defect, StagingConfig
 from chaos.staging.embedded import EmbeddedStaging, Staging
@@ -115,6 +116,23 @@ def test_a_version_without_replicas_answers_errors_and_counts_them(staging: Stag
     assert set(versions(staging, 5)) == {(502, "none")}
     after = staging.envoy_stats("checkout")["2.4"]
     assert (after.requests - before.requests, after.errors - before.errors) == (5, 5)
+
+
+def test_aborted_requests_count_for_the_version_that_would_have_answered(staging: Staging) -> None:
+    """The two choices of the router, abort and version, are independent of each other."""
+    staging.deploy("checkout", "2.4", 1)
+    staging.route("checkout", {"2.3": 0.5, "2.4": 0.5})
+    staging.envoy.set_abort_share("checkout", 0.5)
+    before = staging.envoy_stats("checkout")
+    versions(staging, 200)
+    after = staging.envoy_stats("checkout")
+    for version in ("2.3", "2.4"):
+        requests = after[version].requests - before[version].requests
+        errors = after[version].errors - before[version].errors
+        # 200 fair draws, then as many of these: outside of this once in ten million runs
+        assert 60 <= requests <= 140
+        assert 0.2 <= errors / requests <= 0.8
+    assert sum(after[version].requests - before[version].requests for version in after) == 200
 
 
 def test_stats_count_every_answer_and_its_latency(staging: Staging) -> None:
@@ -315,6 +333,20 @@ def test_what_a_killed_starter_left_is_cleared(state_dir: Path, moment: str) -> 
     assert processes.with_token(state.token)
     with pytest.raises(StagingNotUp, match=r"phase\(=starting\) must be up"):
         Staging.attach(state_dir)
-    assert EmbeddedStaging.down(state_dir)
+    assert [(each.kind, each.rung) for each in heal(state_dir).results] == [
+        ("staging", "staging down (its starter died)")
+    ]
+    assert heal(state_dir).results == ()
     assert processes.with_token(state.token) == []
     assert not Path(state.postgres_base).exists()
+
+
+def test_a_staging_lives_no_longer_than_the_drill_that_it_is_for(state_dir: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as drill:
+        owner = processes.ProcessId(drill.pid, psutil.Process(drill.pid).create_time())
+        staging = EmbeddedStaging.up(StagingConfig(), state_dir, owner=owner)
+        token = staging.token()
+        assert end_orphan(state_dir) is None
+        drill.kill()
+    assert [each.rung for each in heal(state_dir).results] == [f"staging down (its drill (pid {owner.pid}) died)"]
+    assert processes.with_token(token) == []

@@ -61,8 +61,10 @@ def drill(
     if stopped is not None:
         say(f"the drill was stopped early: {stopped}")
     undone = [str(result) for result in outcome.report.healed]
-    emit_judged(outcome.record, outcome.verdict, as_json=as_json, stopped=stopped, undone=undone)
-    raise typer.Exit(_exit_code(stopped, outcome.verdict.exit_code))
+    code = _exit_code(stopped, outcome.verdict.exit_code)
+    emit_judged(outcome.record, outcome.verdict, as_json=as_json, stopped=stopped, undone=undone, exit_code=int(code))
+    # Not by way of Typer, which takes 130 for a Ctrl-C that nobody has answered yet.
+    raise SystemExit(int(code))
 
 
 def _exit_code(stopped: str | None, judged: int) -> int:

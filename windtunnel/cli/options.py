@@ -27,5 +27,6 @@ SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of every ra
 OutOption = Annotated[Path, typer.Option("--out", help="Folder under which the run record is written.")]
 StateOption = Annotated[
     Path | None,
-    typer.Option("--state", help="The staging's state folder (WINDTUNNEL_STATE; else the user's)."),
+    # absolute, because the staging's processes run in that folder themselves
+    typer.Option("--state", resolve_path=True, help="The staging's state folder (WINDTUNNEL_STATE; else the user's)."),
 ]

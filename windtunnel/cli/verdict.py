@@ -20,10 +20,10 @@ def verdict_text(verdict: Verdict) -> str:
 
 
 def emit_judged(record: RunRecord, verdict: Verdict, *, as_json: bool, **extra: Any) -> None:
-    """Print the verdict of a run and where its record is."""
+    """Print the verdict of a run and where its record is; `extra` is for the JSON document alone."""
     if as_json:
-        document = {"record": str(record.folder), "verdict": verdict.to_json(), **extra}
-        emit_json({**document, "exit_code": verdict.exit_code})
+        document = {"record": str(record.folder), "verdict": verdict.to_json()}
+        emit_json({**document, "exit_code": verdict.exit_code, **extra})
     else:
         from evidence.report.content import gather
         from evidence.report.text import run_text
