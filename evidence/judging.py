@@ -53,6 +53,10 @@ def _record_checks(header: Header, events: Sequence[Event]) -> Iterator[Check]:
         yield Check("record", header.run_id, Status.ERROR, "unfinished: phase is started, must be recorded")
         return
     if header.world is World.SIMULATION:
+        for event in events:
+            if event.kind == EventKind.ERROR:
+                reason = f"error at {event.time_s:.2f} s of replication {event.replication}: {_detail_text(event)}"
+                yield Check("error", event.subject, Status.ERROR, reason)
         return
     load = header.load
     if load is None:

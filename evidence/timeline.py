@@ -85,7 +85,9 @@ class Timeline:
         """
         start_s, end_s = episode.start_s, episode.end_s
         seen_s = end_s + window_s
-        trip_s = self.first_s(EventKind.GUARDRAIL_TRIP, start_s, seen_s)
+        trip_s = self._noticed_s(start_s)
+        if trip_s is None:
+            trip_s = self.first_s(EventKind.GUARDRAIL_TRIP, start_s, seen_s)
         begun_s = self.first_s(EventKind.ROLLBACK_START, start_s if trip_s is None else trip_s, seen_s)
         detected_s = None if trip_s is None else min(trip_s, end_s)
         detect_s = None if detected_s is None else detected_s - start_s
@@ -101,6 +103,12 @@ class Timeline:
             act_s=None if ended_s is None else ended_s - begun_s,
             stabilise_s=None if ended_s is None else end_s - ended_s,
         )
+
+    def _noticed_s(self, start_s: float) -> float | None:
+        """The start itself when a guardrail had tripped before and no rollback begun: it is detected."""
+        tripped = any(event.time_s < start_s for event in self.all(EventKind.GUARDRAIL_TRIP))
+        begun = any(event.time_s < start_s for event in self.all(EventKind.ROLLBACK_START))
+        return start_s if tripped and not begun else None
 
     def outcome(self) -> str:
         """How the release ended: promoted, rolled-back, failed, or running when it did not."""

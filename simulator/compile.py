@@ -15,12 +15,16 @@ from scenarios.models import CLIENT as CLIENT_NAME
 from scenarios.models import DEFAULT_COHORT, Function, Scenario
 from scenarios.models import Distribution as ScenarioDistribution
 from simulator import network as plain
+from simulator.errors import RequestError
 
 __all__ = ["Compiled", "compile_scenario"]
 
 # As the load generator of a drill: answers are awaited past the end of the load for every client's own patience.
 _DRAIN_MIN_S = 3.0
 _DRAIN_BEYOND_TIMEOUT_S = 1.0
+
+_COUNT_BYTES = 4
+_TABLES_GB_MAX = 4.0
 
 Link = tuple[str, str]
 
@@ -57,7 +61,10 @@ class Compiled:
 
 
 def compile_scenario(scenario: Scenario) -> Compiled:
-    """The network of a scenario; its own rules (scenarios.rules) are taken to hold."""
+    """The network of a scenario; its own rules (scenarios.rules) are taken to hold.
+
+    Raises RequestError when its tables would be too large.
+    """
     services, stores = tuple(scenario.system.services), tuple(scenario.system.stores)
     cohorts = _cohorts(scenario)
     calls = dict(_calls(scenario, (*services, *stores)))
@@ -76,7 +83,19 @@ def compile_scenario(scenario: Scenario) -> Compiled:
         edges_s=edges_s(scenario),
         cohorts=len(cohorts),
     )
+    _check_size(network)
     return Compiled(network, services, stores, versions, links, tuple(scenario.functions), cohorts)
+
+
+def _check_size(network: plain.Network) -> None:
+    """Raise RequestError for tables that would not fit into memory beside those of other replications."""
+    rows = len(network.functions) * network.cohorts + sum(len(station.replicas) for station in network.stations)
+    size_gb = network.cells * rows * (len(network.edges_s) + 1) * _COUNT_BYTES / 1e9
+    if size_gb > _TABLES_GB_MAX:
+        raise RequestError(
+            f"tables of a replication(={size_gb:.1f} GB: {network.cells} cells of {network.resolution_s:g} s, {rows} rows) "
+            f"must be at most {_TABLES_GB_MAX:g} GB: a coarser measure.resolution or a shorter duration or timeout helps"
+        )
 
 
 def _cells(time_s: float, resolution_s: float) -> int:

@@ -307,3 +307,11 @@ def test_a_table_cut_short_is_an_error(name: str, tmp_path: Path) -> None:
     path = written(tmp_path, World.SIMULATION).folder / f"{name}.parquet"
     path.write_bytes(path.read_bytes()[:40])
     assert assess(path.parent).status is Status.ERROR
+
+
+def test_a_fault_that_could_not_be_put_in_force_is_an_error_in_a_simulation_too() -> None:
+    scenario, header = made.scenario(), made.header(replications=40).model_copy(update={"phase": Phase.RECORDED})
+    event = Event(3.0, "error", "kill on shop", {"during": "inject", "message": "none runs"}, 7)
+    verdict = judge(scenario, header, [event], made.measures())
+    assert verdict.status is Status.ERROR
+    assert verdict.checks[0].reason == "error at 3.00 s of replication 7: during inject, message none runs"

@@ -7,6 +7,7 @@ import pytest
 from scenarios.loading import load_text
 from scenarios.models import Scenario
 from simulator.compile import compile_scenario
+from simulator.errors import RequestError
 from simulator.network import CLIENT, UNBOUNDED, Kind, Node
 
 TEXT = """
@@ -120,3 +121,9 @@ def test_nodes_are_numbered_as_the_data_plane_does(scenario: Scenario) -> None:
     nodes = DataPlane(compiled.network, seed=1).state.nodes
     assert compiled.node_stations() == nodes["station"].tolist()
     assert compiled.node_functions() == nodes["function"].tolist()
+
+
+def test_tables_that_no_memory_holds_are_refused_with_what_helps() -> None:
+    patient = load_text(TEXT.replace("timeout: 7s", "timeout: 366d"), "f.yaml")
+    with pytest.raises(RequestError, match=r"tables of a replication.* must be at most 4 GB: a coarser"):
+        compile_scenario(patient)
