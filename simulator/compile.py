@@ -92,9 +92,10 @@ def _check_size(network: plain.Network) -> None:
     rows = len(network.functions) * network.cohorts + sum(len(station.replicas) for station in network.stations)
     size_gb = network.cells * rows * (len(network.edges_s) + 1) * _COUNT_BYTES / 1e9
     if size_gb > _TABLES_GB_MAX:
+        cells = f"{network.cells} cells of {network.resolution_s:g} s, {rows} rows"
         raise RequestError(
-            f"tables of a replication(={size_gb:.1f} GB: {network.cells} cells of {network.resolution_s:g} s, {rows} rows) "
-            f"must be at most {_TABLES_GB_MAX:g} GB: a coarser measure.resolution or a shorter duration or timeout helps"
+            f"tables of a replication(={size_gb:.1f} GB: {cells}) must be at most {_TABLES_GB_MAX:g} GB: "
+            "a coarser measure.resolution or a shorter duration or timeout helps"
         )
 
 
