@@ -119,3 +119,22 @@ def test_closed_pipe_is_quiet() -> None:
         error = process.stderr.read()
         assert process.wait(timeout=30) == ExitCode.BROKEN_PIPE
     assert error == ""
+
+
+def shell(command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize(("stream", "code"), [(">&-", 0), ("2>&-", 0), (">/dev/full", ExitCode.ERROR)])
+def test_a_stream_that_takes_nothing_is_no_defect_of_ours(stream: str, code: int) -> None:
+    result = shell(f"{sys.executable} -m windtunnel scenario list {stream}")
+    assert result.returncode == code
+    assert "Traceback" not in result.stderr
+    assert "internal error" not in result.stderr
+
+
+def test_json_survives_a_locale_without_the_characters() -> None:
+    command = f"{sys.executable} -m windtunnel scenario show sz\u00e9nario --json"
+    result = shell(f"LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0 PYTHONIOENCODING=ascii:strict {command}")
+    assert json.loads(result.stdout)["exit_code"] == ExitCode.USAGE
+    assert "Traceback" not in result.stderr

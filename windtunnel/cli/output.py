@@ -21,7 +21,8 @@ _WIDTH_WITHOUT_TERMINAL = 200
 
 def say(text: str) -> None:
     """Tell the person at the terminal, on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    if sys.stderr is not None:  # closed by the caller; print would take stdout for it
+        print(text, file=sys.stderr, flush=True)
 
 
 def emit_text(text: str) -> None:
@@ -46,7 +47,7 @@ def emit_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    console = Console(width=None if sys.stdout.isatty() else _WIDTH_WITHOUT_TERMINAL)
+    console = Console(width=None if sys.stdout is not None and sys.stdout.isatty() else _WIDTH_WITHOUT_TERMINAL)
     with console.capture() as captured:
         console.print(table)
     _write("\n".join(line.rstrip() for line in captured.get().strip("\n").splitlines()) + "\n")
@@ -58,10 +59,38 @@ def emit_error(message: str, kind: str, code: int, details: Mapping[str, Any]) -
 
 
 def _write(text: str) -> None:
+    if sys.stdout is None:  # closed by the caller, who has the exit code
+        return
     try:
-        sys.stdout.write(text)
+        sys.stdout.write(_encodable(text))
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader (head, less) has had enough; closing stdout would complain once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()  # the reader (head, less) has had enough
         raise SystemExit(ExitCode.BROKEN_PIPE) from None
+    except OSError as error:
+        _give_up_stdout()
+        say(f"windtunnel: stdout: cannot be written: {error.strerror}")
+        raise SystemExit(ExitCode.ERROR) from None
+
+
+def _give_up_stdout() -> None:
+    """Closing stdout at the end of the process would complain once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _encodable(text: str) -> str:
+    """What stdout's encoding does not have, as the escapes of JSON."""
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return "".join(_escaped(each, encoding) for each in text)
+    return text
+
+
+def _escaped(character: str, encoding: str) -> str:
+    try:
+        character.encode(encoding)
+    except UnicodeEncodeError:
+        return json.dumps(character)[1:-1]
+    return character

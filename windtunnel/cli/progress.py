@@ -19,7 +19,7 @@ _LINES = 4
 @contextmanager
 def counted(label: str) -> Iterator[Counted]:
     """Show how far counted work has come."""
-    if sys.stderr.isatty():
+    if sys.stderr is not None and sys.stderr.isatty():
         with _bar(label) as update:
             yield update
     else:
