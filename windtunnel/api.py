@@ -3,6 +3,8 @@
 from windtunnel import api
 scenario, source = api.load("shop-release")
 outcome = api.simulate(scenario, source, replications=1000)
+
+notebooks/which-strategy.ipynb shows it at work.
 """
 
 from __future__ import annotations
@@ -13,7 +15,9 @@ from evidence.record import RunRecord
 from scenarios.loading import load
 from windtunnel.drilling import drill, drill_plan
 from windtunnel.reporting import Format, report
+from windtunnel.showing import rto_distribution, strategies_table, timeline
 from windtunnel.simulating import compare, simulate
+from windtunnel.varying import vary
 
 __all__ = [
     "Format",
@@ -25,5 +29,9 @@ __all__ = [
     "load",
     "predicted_beside_measured",
     "report",
+    "rto_distribution",
     "simulate",
+    "strategies_table",
+    "timeline",
+    "vary",
 ]

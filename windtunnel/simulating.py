@@ -77,11 +77,13 @@ def compare(
     replications: int = 200,
     seed: int = 1,
     processes: int | None = None,
+    defects: Sequence[str] | None = None,
     out: Path = Path("runs"),
     progress: Callable[[str, int, int], None] | None = None,
 ) -> ComparisonOutcome:
     """Simulate several strategies on the same random draws; None: as `windtunnel.choices.compared_kinds` chooses.
 
+    `defects` None draws them by their probabilities; otherwise the release has those named, in every replication.
     Raises RequestError and EvidenceError.
     """
     results = simulate_each(
@@ -91,6 +93,7 @@ def compare(
         replications=replications,
         seed=seed,
         processes=processes,
+        defects=defects,
         out=out,
         source=source.source,
         progress=progress,
