@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from io import StringIO
 from typing import Any
 
 from windtunnel.cli.exits import ExitCode
@@ -47,10 +48,11 @@ def emit_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    console = Console(width=None if sys.stdout is not None and sys.stdout.isatty() else _WIDTH_WITHOUT_TERMINAL)
-    with console.capture() as captured:
-        console.print(table)
-    _write("\n".join(line.rstrip() for line in captured.get().strip("\n").splitlines()) + "\n")
+    terminal = sys.stdout is not None and sys.stdout.isatty()
+    # Into text: rich writes to its file even when told to capture, and does not know closed or full streams.
+    text = StringIO()
+    Console(file=text, force_terminal=terminal, width=None if terminal else _WIDTH_WITHOUT_TERMINAL).print(table)
+    _write("\n".join(line.rstrip() for line in text.getvalue().strip("\n").splitlines()) + "\n")
 
 
 def emit_error(message: str, kind: str, code: int, details: Mapping[str, Any]) -> None:
