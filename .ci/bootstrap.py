@@ -93,9 +93,7 @@ def run_pip(arguments: list[str], total: int) -> None:
     command = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", *arguments]
     lines: list[str] = []
     reached = 0
-    with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as pip:
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as pip:
         deadline = threading.Timer(INSTALL_TIMEOUT_S, pip.kill)
         deadline.start()
         try:

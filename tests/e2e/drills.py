@@ -44,9 +44,7 @@ def windtunnel(*arguments: str) -> list[str]:
 def start_drill(scenario: Path, state: Path, runs: Path, *arguments: str) -> subprocess.Popen[str]:
     """A drill in a process group of its own, with JSON on its standard output."""
     command = windtunnel("drill", str(scenario), "--state", str(state), "--out", str(runs), "--json", *arguments)
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
 def only_record(runs: Path) -> RunRecord:

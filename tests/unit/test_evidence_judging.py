@@ -86,6 +86,19 @@ def test_a_simulation_is_judged_by_its_expectations() -> None:
     assert verdict.status is Status.PASS
 
 
+@pytest.mark.parametrize(
+    ("replications", "bad_every", "status"), [(200, 5, "pass"), (200, 50, "inconclusive"), (6, 1, "inconclusive")]
+)
+def test_a_mean_is_not_judged_by_a_handful_of_bad_releases(replications: int, bad_every: int, status: str) -> None:
+    """Between few bad releases and many good ones a t interval is too narrow; without any it has no width at all."""
+    scenario = made.scenario()
+    buy = scenario.expect.functions["buy"].model_copy(update={"failed_share": Bound("<=", 0.5)})
+    expect = scenario.expect.model_copy(update={"functions": {"buy": buy}})
+    rows = made.measures(replications=replications, bad_every=bad_every)
+    verdict = judge(scenario.model_copy(update={"expect": expect}), recorded(World.SIMULATION), [], rows)
+    assert reasons(verdict)[("failed_share", "buy")][0] == status
+
+
 def test_no_replication_in_the_denominator_is_inconclusive() -> None:
     verdict = judge(made.scenario(), recorded(World.SIMULATION), [], made.measures(bad_every=1))
     assert reasons(verdict)[("false_alarms", "release")] == ("inconclusive", "false_alarms: no data (0 replications)")

@@ -20,7 +20,11 @@ def test_recreate() -> None:
 
 def test_blue_green() -> None:
     assert steps({"blue-green": {"preview": "10s"}}, 3) == [
-        "deploy v2 x3", "bake 10 s", "route 1 to new", "bake 30 s", "stop v1",
+        "deploy v2 x3",
+        "bake 10 s",
+        "route 1 to new",
+        "bake 30 s",
+        "stop v1",
     ]
     assert steps({"blue-green": {"scale_down_delay": "0s"}}, 3) == ["deploy v2 x3", "route 1 to new", "stop v1"]
 
@@ -28,16 +32,27 @@ def test_blue_green() -> None:
 def test_canary_grows_with_its_weight_and_old_stays_whole() -> None:
     canary = {"canary": {"steps": [{"weight": "5%"}, {"bake": "1m"}, {"weight": "50%"}, {"weight": "60%"}]}}
     assert steps(canary, 4) == [
-        "deploy v2 x1", "route 0.05 to new", "bake 60 s",
-        "deploy v2 x2", "route 0.5 to new",
-        "deploy v2 x3", "route 0.6 to new",
-        "deploy v2 x4", "route 1 to new", "stop v1",
+        "deploy v2 x1",
+        "route 0.05 to new",
+        "bake 60 s",
+        "deploy v2 x2",
+        "route 0.5 to new",
+        "deploy v2 x3",
+        "route 0.6 to new",
+        "deploy v2 x4",
+        "route 1 to new",
+        "stop v1",
     ]
 
 
 def test_canary_does_not_deploy_again_what_is_there() -> None:
     assert steps({"canary": {"steps": [{"weight": "5%"}, {"weight": "25%"}]}}, 2) == [
-        "deploy v2 x1", "route 0.05 to new", "route 0.25 to new", "deploy v2 x2", "route 1 to new", "stop v1",
+        "deploy v2 x1",
+        "route 0.05 to new",
+        "route 0.25 to new",
+        "deploy v2 x2",
+        "route 1 to new",
+        "stop v1",
     ]
 
 
@@ -57,8 +72,14 @@ def test_rolling_surge_one() -> None:
 
 def test_rolling_without_surge_takes_away_first() -> None:
     assert steps({"rolling": {"surge": 0, "unavailable": 1}}, 2) == [
-        "route 0 to new", "deploy v1 x1", "deploy v2 x1", "route 0.5 to new",
-        "route 1 to new", "stop v1", "deploy v2 x2", "route 1 to new",
+        "route 0 to new",
+        "deploy v1 x1",
+        "deploy v2 x1",
+        "route 0.5 to new",
+        "route 1 to new",
+        "stop v1",
+        "deploy v2 x2",
+        "route 1 to new",
     ]
 
 
