@@ -41,8 +41,8 @@ def scenario(pytester: pytest.Pytester, name: str, expect: str) -> Path:
 
 
 def test_verdicts_decide_and_tell_their_reasons(pytester: pytest.Pytester) -> None:
-    scenario(pytester, "met.scenario.yaml", '  browse: {failed_share: "<= 5%"}')
-    scenario(pytester, "missed.scenario.yaml", '  checkout: {failed_share: ">= 50%"}')
+    scenario(pytester, "met.scenario.yaml", '  browse: {rto_attainment: ">= 20%"}')
+    scenario(pytester, "missed.scenario.yaml", '  release: {false_alarms: ">= 99%"}')
     scenario(pytester, "unsure.scenario.yaml", '  checkout: {rto_attainment: ">= 99%"}')
     scenario(pytester, "silent.scenario.yaml", "  {}")
     (pytester.path / "broken.scenario.yaml").write_text("schema: windtunnel/v1\nname: broken\n")
@@ -57,7 +57,7 @@ def test_verdicts_decide_and_tell_their_reasons(pytester: pytest.Pytester) -> No
             "broken.scenario.yaml:1: *system: (absent): is required",
             "*scenario missed.scenario.yaml*",
             "fail: 1 of 1 checks",
-            "fail *checkout: failed_share * < 0.5 (n = 3)",
+            "fail *release: false_alarms 0.000 [[]0.000, *] < 0.99 (n = *)",
             "again: windtunnel simulate missed.scenario.yaml --replications 3 --seed 7",
             "*scenario silent.scenario.yaml*",
             "inconclusive is no pass: the scenario expects nothing; *",
