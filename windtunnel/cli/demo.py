@@ -51,7 +51,7 @@ def demo(
         )
     else:
         emit_text("\n" + comparison_text(outcome.compared.comparison))
-        emit_text(beside_text(outcome.beside))
+        emit_text("\n" + beside_text(outcome.beside))
         emit_text(f"The drill's verdict: {verdict.status.value}")
         emit_text(f"Report with figures: {outcome.report}")
     raise typer.Exit(verdict.exit_code)
