@@ -47,7 +47,7 @@ from rollout.controller import Controller
 from rollout.wallclock import WallClockEnvironment
 from scenarios.models import Scenario, Strategy
 
-__all__ = ["LATENESS_BOUND_S", "DrillReport", "deadline_of", "play_drill"]
+__all__ = ["LATENESS_BOUND_S", "Drill", "DrillReport", "deadline_of"]
 
 # A dispatcher later than this at its 99th percentile is no open loop any more, and its measurements prove nothing: a
 # fifth of the 250 ms to which an RTO is resolved.
@@ -74,7 +74,10 @@ class DrillReport:
 
 
 class Drill:
-    """One drill on one staging, writing one record."""
+    """One drill on a staging that is up, writing one record.
+
+    With a `lease`, that of the watchdog already over it, the staging was started for this drill alone and ends with it.
+    """
 
     def __init__(
         self,
@@ -85,7 +88,7 @@ class Drill:
         staging: Staging,
         record: RunRecord,
         progress: Progress,
-        lease: Lease | None,
+        lease: Lease | None = None,
     ) -> None:
         self._lease = lease
         self._own = lease is not None
@@ -292,17 +295,3 @@ class Drill:
         self._record.append(event)
         detail = ", ".join(f"{key} {value}" for key, value in event.detail.items())
         self._progress(f"{event.time_s:7.2f} s  {event.kind:<15} {event.subject}{f' ({detail})' if detail else ''}")
-
-
-def play_drill(
-    scenario: Scenario,
-    strategy: Strategy,
-    defects: Sequence[str],
-    seed: int,
-    staging: Staging,
-    record: RunRecord,
-    progress: Progress,
-    lease: Lease | None = None,
-) -> DrillReport:
-    """Play one drill on a staging that is up; with a `lease` it was started for this drill alone, and ends with it."""
-    return Drill(scenario, strategy, defects, seed, staging, record, progress, lease).run()

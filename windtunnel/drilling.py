@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from chaos.drill import DrillReport, deadline_of, play_drill
+from chaos.drill import Drill, DrillReport, deadline_of
 from chaos.errors import StagingNotUp
 from chaos.realise import require_realisable, staging_config
 from chaos.safety.guard import watched
@@ -132,7 +132,7 @@ def drill(
     with staging_for(staging_config(scenario, seed), folder, deadline_s, say) as (staging, lease):
         header = _header(scenario, source, chosen, names, seed)
         record = RunRecord.create_in(out, header)
-        report = play_drill(scenario, chosen, names, seed, staging, record, say, lease)
+        report = Drill(scenario, chosen, names, seed, staging, record, say, lease).run()
     verdict = assess(record.folder)
     return DrillOutcome(RunRecord.open(record.folder), report, verdict)
 

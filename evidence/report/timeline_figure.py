@@ -243,11 +243,21 @@ def _draw_failed(axes: Axes, plan: MeasurePlan, place: int, cells: ClientCells, 
     axes.fill_between(times, 0, share, step="pre", color=RED, alpha=0.30, linewidth=0)
     axes.step(times, share, where="pre", color=RED, linewidth=1.3)
     limit = 1.0 - one.criteria.success
-    axes.axhline(limit, color=INK, linewidth=1.0, linestyle=(0, (1, 1.5)))
     top = max(float(np.nanmax(share, initial=0.0)) * 1.35, limit * 3, 0.01)
     axes.set_ylim(0, top)
+    word = "<" if one.criteria.success_op == ">" else "≤"
+    _draw_limit(axes, limit, f"good: failed {word} {limit * 100:.3g} %")
+    plain_axes(axes)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value * 100:.3g} %"))
+    axes.locator_params(axis="y", nbins=4)
+    axes.set_ylabel(f"{one.name}\nfailed", color=INK, fontsize=8.5)
+
+
+def _draw_limit(axes: Axes, limit: float, text: str) -> None:
+    """A dotted line at the limit of good, its meaning at the right end."""
+    axes.axhline(limit, color=INK, linewidth=1.0, linestyle=(0, (1, 1.5)))
     axes.annotate(
-        f"good: failed {'<' if one.criteria.success_op == '>' else '≤'} {limit * 100:.3g} %",
+        text,
         (1.0, limit),
         xycoords=("axes fraction", "data"),
         xytext=(-2, 2),
@@ -258,10 +268,6 @@ def _draw_failed(axes: Axes, plan: MeasurePlan, place: int, cells: ClientCells, 
         color=MUTED,
         bbox={"facecolor": PAPER, "edgecolor": "none", "alpha": 0.7, "pad": 0.8},
     )
-    plain_axes(axes)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value * 100:.3g} %"))
-    axes.locator_params(axis="y", nbins=4)
-    axes.set_ylabel(f"{one.name}\nfailed", color=INK, fontsize=8.5)
 
 
 def _draw_latency(axes: Axes, plan: MeasurePlan, place: int, cells: ClientCells, count: int) -> None:
@@ -275,24 +281,12 @@ def _draw_latency(axes: Axes, plan: MeasurePlan, place: int, cells: ClientCells,
     upper_s = np.append(plan.edges, plan.edges[-1])
     latency_s = np.where(total > 0, upper_s[bins], np.nan)
     axes.step(_window_ends_s(plan, count), latency_s, where="pre", color=BLUE, linewidth=1.3)
-    axes.axhline(limit_s, color=INK, linewidth=1.0, linestyle=(0, (1, 1.5)))
     axes.set_yscale("log")
     known = latency_s[np.isfinite(latency_s)]
     low = min(float(known.min()), limit_s) if known.size else limit_s
     high = max(float(known.max()), limit_s) if known.size else limit_s
     axes.set_ylim(low / 1.6, high * 2.2)
-    axes.annotate(
-        f"good: p{quantile * 100:.0f} ≤ {_seconds(limit_s)}",
-        (1.0, limit_s),
-        xycoords=("axes fraction", "data"),
-        xytext=(-2, 2),
-        textcoords="offset points",
-        ha="right",
-        va="bottom",
-        fontsize=7.5,
-        color=MUTED,
-        bbox={"facecolor": PAPER, "edgecolor": "none", "alpha": 0.7, "pad": 0.8},
-    )
+    _draw_limit(axes, limit_s, f"good: p{quantile * 100:.0f} ≤ {_seconds(limit_s)}")
     plain_axes(axes)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _seconds(value)))
     axes.yaxis.set_minor_formatter(FuncFormatter(lambda *_: ""))
