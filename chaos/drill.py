@@ -284,7 +284,7 @@ class Drill:
             "there though never sent": done_against_the_odds(known),
         }
         differences = [f"{len(ids)} orders {what}, such as {ids[0]}" for what, ids in odd.items() if ids]
-        self._event(load.now_s(), EventKind.VERIFY, f"ledger of {STORE}", differences=differences)
+        self._event(load.now_s(), EventKind.VERIFY, f"duplicates and strangers in {STORE}", differences=differences)
         return known
 
     def _event(self, time_s: float, kind: EventKind, subject: str, /, **detail: object) -> None:
