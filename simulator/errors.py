@@ -4,6 +4,7 @@ SimulatorError
  +- NetworkError   a network, or a control change to one, that makes no sense
  +- RequestError   a simulation was asked for that the scenario does not have
  +- WorkerDied     a worker process ended before its replications were done
+ +- ClusterError   the workers of a Dask cluster cannot play what they are asked for
 """
 
 
@@ -21,3 +22,7 @@ class RequestError(SimulatorError):
 
 class WorkerDied(SimulatorError):
     """A worker process ended before its replications were done."""
+
+
+class ClusterError(SimulatorError):
+    """The workers of a Dask cluster have another Windtunnel than this process, or none."""

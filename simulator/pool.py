@@ -19,25 +19,12 @@ from multiprocessing.connection import wait
 from multiprocessing.synchronize import Event
 
 from evidence.measures import FunctionMeasure
-from scenarios.models import Scenario, Strategy
+from simulator.chunks import chunked
 from simulator.errors import WorkerDied
 from simulator.replication import Player
+from simulator.work import Work
 
-__all__ = ["Work", "cores", "measures_of"]
-
-# Chunks of a worker's share: few enough to cost nothing, enough for an even end and a lively progress.
-_CHUNKS_PER_PROCESS = 16
-_CHUNK_MAX = 32
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a worker needs to make its Player."""
-
-    scenario: Scenario
-    strategy: Strategy
-    seed: int
-    defects: tuple[str, ...] | None
+__all__ = ["cores", "measures_of"]
 
 
 def cores() -> int:
@@ -53,8 +40,7 @@ def measures_of(work: Work, replications: Sequence[int], processes: int) -> Iter
     The compiled kernel must be loaded already, so that forked workers have it. An interrupt, or an error of one worker,
     stops all of them after the replications that they are at. Raises WorkerDied when a worker ends by itself.
     """
-    size = max(1, min(_CHUNK_MAX, len(replications) // (processes * _CHUNKS_PER_PROCESS)))
-    chunks = [replications[start : start + size] for start in range(0, len(replications), size)]
+    chunks = chunked(replications, processes)
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     stop = context.Event()
     executor = ProcessPoolExecutor(processes, context, _begin, (work, stop))
@@ -88,7 +74,7 @@ def _begin(work: Work, stop: Event) -> None:
     global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _worker = _Worker(Player(work.scenario, work.strategy, work.seed, work.defects), stop)
+    _worker = _Worker(work.player(), stop)
 
 
 def _end_with_parent() -> None:

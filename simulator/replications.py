@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from evidence.measures import FunctionMeasure
 from scenarios.models import Scenario, Strategy
 from simulator.errors import RequestError
-from simulator.pool import Work, cores, measures_of
+from simulator.executors import DaskCluster, Executor, executor_of
+from simulator.pool import cores, measures_of
 from simulator.replication import Player, Timeline
 from simulator.strategies import strategy_named
+from simulator.work import Work
 
 if TYPE_CHECKING:
     from evidence.record import RunRecord
@@ -50,28 +52,31 @@ def simulate(
     replications: int = 200,
     seed: int = 1,
     processes: int | None = None,
+    executor: str = "local",
     defects: Sequence[str] | None = None,
     out: Path | None = None,
     source: str = "",
     keep: Sequence[int] | None = None,
     progress: Progress | None = None,
 ) -> SimulationResult:
-    """Play a scenario `replications` times; the same answer for any number of processes.
+    """Play a scenario `replications` times; the same answer wherever they are played.
 
     `text` and `source` are the scenario as its author wrote it, for the record. `strategy` is a kind (by default the
     scenario's own strategy); `defects` None draws them by their probabilities, otherwise they are those named, in every
-    replication. `processes` None: the cores available, or this process alone where the work is small. `keep` names the
-    replications whose timelines are kept, by default those of the best, the median and the worst RTO of the most
-    critical function. With `out`, a run record is written in that folder, its header before the first replication.
-    Raises RequestError for what the scenario does not have, WorkerDied, and what evidence raises for the record.
+    replication. `processes` None: the cores available, or this process alone where the work is small; `executor` is
+    local, or dask=ADDRESS for a cluster that plays instead. `keep` names the replications whose timelines are kept, by
+    default those of the best, the median and the worst RTO of the most critical function. With `out`, a run record is
+    written in that folder, its header before the first replication. Raises RequestError for what the scenario does not
+    have and for a cluster that does not answer, WorkerDied, ClusterError, and what evidence raises for the record.
     """
-    _check(replications, seed, processes, keep)
+    _check(replications, seed, keep)
+    where = executor_of(executor, processes)
     chosen = strategy_named(scenario, strategy)
     work = Work(scenario, chosen, seed, None if defects is None else tuple(defects))
-    player = Player(scenario, chosen, seed, work.defects)
+    player = work.player()
     record = None if out is None else _begin_record(scenario, text, source, work, replications, out)
     measures: list[FunctionMeasure] = []
-    for done, measured in enumerate(_measured(player, work, replications, processes), start=1):
+    for done, measured in enumerate(_measured(player, work, replications, where), start=1):
         measures += measured
         if progress is not None:
             progress(done, replications)
@@ -87,31 +92,38 @@ def most_critical(scenario: Scenario) -> str:
     return min(scenario.functions, key=lambda name: scenario.functions[name].tier)
 
 
-def _check(replications: int, seed: int, processes: int | None, keep: Sequence[int] | None) -> None:
+def _check(replications: int, seed: int, keep: Sequence[int] | None) -> None:
     if replications < 1:
         raise RequestError(f"replications(={replications}) must be at least 1")
     if seed < 0:
         raise RequestError(f"seed(={seed}) must be at least 0")
-    if processes is not None and processes < 1:
-        raise RequestError(f"processes(={processes}) must be at least 1")
     for replication in keep or ():
         if not 0 <= replication < replications:
             raise RequestError(f"keep: replication {replication} must be 0..{replications - 1}")
 
 
-def _measured(player: Player, work: Work, replications: int, processes: int | None) -> Iterator[list[FunctionMeasure]]:
+def _measured(player: Player, work: Work, replications: int, where: Executor) -> Iterator[list[FunctionMeasure]]:
     """Measures of each replication in order. The first is played here, which loads the compiled kernel."""
     yield player.measures(0)
-    if processes is None:
-        rate_per_s = sum(function.rate_per_s for function in work.scenario.functions.values())
-        requests = rate_per_s * work.scenario.duration_s * (replications - 1)
-        processes = 1 if requests < _ALONE_REQUESTS_MAX else cores()
     rest = range(1, replications)
+    if isinstance(where, DaskCluster):
+        from simulator import dask_cluster
+
+        for chunk in dask_cluster.measures_of(work, rest, where.address):
+            yield from chunk
+        return
+    processes = _paying_processes(work, replications) if where.processes is None else where.processes
     if processes == 1 or len(rest) < 2:
         yield from (player.measures(replication) for replication in rest)
         return
     for chunk in measures_of(work, rest, min(processes, len(rest))):
         yield from chunk
+
+
+def _paying_processes(work: Work, replications: int) -> int:
+    rate_per_s = sum(function.rate_per_s for function in work.scenario.functions.values())
+    requests = rate_per_s * work.scenario.duration_s * (replications - 1)
+    return 1 if requests < _ALONE_REQUESTS_MAX else cores()
 
 
 def _typical(measures: Sequence[FunctionMeasure], function: str) -> list[int]:

@@ -10,7 +10,7 @@ import pytest
 
 from scenarios.loading import load_text
 from scenarios.models import Scenario
-from simulator import pool
+from simulator import pool, work
 from simulator.compare import compare
 from simulator.errors import RequestError, WorkerDied
 from simulator.replication import Player
@@ -188,16 +188,16 @@ class DyingPlayer(Player):
 
 
 def test_a_worker_that_dies_is_told(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "Player", DyingPlayer)
+    monkeypatch.setattr(work, "Player", DyingPlayer)
     with pytest.raises(WorkerDied, match="a worker of 2 ended before its replications were done"):
         simulate(scenario, TEXT, replications=12, processes=2)
     assert multiprocessing.active_children() == []
 
 
 def test_an_error_in_a_worker_comes_through(scenario: Scenario) -> None:
-    work = pool.Work(scenario, scenario.release.strategy, 1, ("broken",))
+    broken = work.Work(scenario, scenario.release.strategy, 1, ("broken",))
     with pytest.raises(ValueError, match="non-negative"):
-        list(pool.measures_of(work, [0, -1, 1], 2))
+        list(pool.measures_of(broken, [0, -1, 1], 2))
 
 
 def test_a_record_is_begun_before_the_first_replication(scenario: Scenario, tmp_path: Path) -> None:

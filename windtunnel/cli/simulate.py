@@ -25,6 +25,11 @@ ProcessesOption = Annotated[
     typer.Option("--processes", min=1, help="Else as many as pay; the answer is the same."),
 ]
 
+ExecutorOption = Annotated[
+    str,
+    typer.Option("--executor", help="local, or dask=ADDRESS: the scheduler of a Dask cluster; the answer is the same."),
+]
+
 
 def add_to(app: typer.Typer) -> None:
     """Add this group's commands to the root."""
@@ -42,6 +47,7 @@ def simulate(
     replications: ReplicationsOption = 200,
     seed: SeedOption = 1,
     processes: ProcessesOption = None,
+    executor: ExecutorOption = "local",
     out: OutOption = Path("runs"),
     as_json: JsonOption = False,
 ) -> None:
@@ -58,6 +64,7 @@ def simulate(
             replications=replications,
             seed=seed,
             processes=processes,
+            executor=executor,
             defects=defect,
             out=out,
             progress=progress,
@@ -78,6 +85,7 @@ def compare(
     replications: ReplicationsOption = 200,
     seed: SeedOption = 1,
     processes: ProcessesOption = None,
+    executor: ExecutorOption = "local",
     out: OutOption = Path("runs"),
     as_json: JsonOption = False,
 ) -> None:
@@ -94,6 +102,7 @@ def compare(
             replications=replications,
             seed=seed,
             processes=processes,
+            executor=executor,
             out=out,
             progress=lambda _, done, total: progress(done, total),
         )
