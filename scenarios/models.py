@@ -1,11 +1,12 @@
 """Every model of the language under one import; each stands in the file of its part."""
 
+from scenarios.defects import Defect, LatencyChange
 from scenarios.distributions import Distribution, Exponential, Lognormal, Uniform
 from scenarios.faults import CLIENT, Cut, Error, Fault, Kill, Latency, Link
 from scenarios.functions import DEFAULT_COHORT, Function, Good
 from scenarios.published import Published
 from scenarios.quantities import Bound, Money
-from scenarios.release import Change, Defect, Guardrail, LatencyChange, Release
+from scenarios.release import Change, Guardrail, Release
 from scenarios.scenario import (
     Expect,
     FunctionExpectation,

@@ -2,49 +2,25 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from scenarios.base import Name, Part, Version
+from scenarios.defects import Defect
 from scenarios.quantities import (
     DurationS,
     PositiveCount,
     PositiveDurationS,
-    Ratio,
-    parse_duration_s,
     parse_positive_duration_s,
     parse_ratio,
 )
 from scenarios.strategies import Strategy
 
-__all__ = ["Change", "Defect", "Guardrail", "LatencyChange", "Release", "RollbackStep"]
+__all__ = ["Change", "Guardrail", "Release", "RollbackStep"]
 
 RollbackStep = Literal["redeploy", "route-back", "retire", "verify"]
 Metric = Literal["error-ratio", "p50", "p90", "p95", "p99"]
-
-_FACTOR = re.compile(r"x\s*(\d+(?:\.\d+)?)", re.ASCII)
-
-
-class LatencyChange(Part):
-    """What a defect does to the service time: t becomes factor x t + add."""
-
-    factor: float = 1.0
-    add_s: float = 0.0
-
-
-def _parse_latency_change(value: Any) -> Any:
-    if isinstance(value, LatencyChange):
-        return value
-    if isinstance(value, str):
-        text = value.strip()
-        factor = _FACTOR.fullmatch(text)
-        if factor is not None and 1 <= float(factor[1]) <= 10_000:
-            return LatencyChange(factor=float(factor[1]))
-        if text.startswith("+"):
-            return LatencyChange(add_s=parse_duration_s(text[1:]))
-    raise ValueError("must be a factor from x1 such as x2.5, or an addition such as +200ms")
 
 
 class Change(Part):
@@ -58,27 +34,6 @@ class Change(Part):
     def _differs(self) -> Self:
         if self.old == self.new:
             raise ValueError("to must differ from from")
-        return self
-
-
-class Defect(Part):
-    """Something that may be wrong with the new version; whether it is, is drawn once a replication."""
-
-    name: Name
-    probability: Ratio
-    errors: Ratio = Field(0.0, description="share of requests answered with an error")
-    latency: Annotated[
-        LatencyChange,
-        BeforeValidator(_parse_latency_change),
-        WithJsonSchema({"type": "string", "examples": ["x2.5", "+200ms"]}),
-    ] = LatencyChange()
-    lost_writes: Ratio = Field(0.0, description="share of acknowledged writes that are not stored")
-    cohort: Name | None = Field(None, description="only requests of this cohort meet it")
-
-    @model_validator(mode="after")
-    def _does_something(self) -> Self:
-        if self.errors == 0 and self.lost_writes == 0 and self.latency == LatencyChange():
-            raise ValueError("must have at least one of errors, latency, lost_writes")
         return self
 
 

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from scenarios.defects import Defect
 from scenarios.models import Bound, Distribution, Money
 from scenarios.quantities import parse_duration_s, parse_money, parse_positive_duration_s, parse_ratio
-from scenarios.release import Defect, Guardrail
+from scenarios.release import Guardrail
 from scenarios.strategies import Rolling
 
 
