@@ -21,6 +21,7 @@ from chaos.staging.config import (
     StagingConfig,
     StoreConfig,
 )
+from chaos.unrealised import unrealised
 from evidence.histogram import edges_s
 from scenarios.models import Distribution, Function, Scenario
 
@@ -51,6 +52,7 @@ def require_realisable(scenario: Scenario) -> None:
             problems.append(f"functions.{name}.path: {function.path}: must be {known}")
     if scenario.release.change.service == "payments":
         problems.append("release.changes[0].service: payments: must be one of the shop's own services")
+    problems += unrealised(scenario)
     if problems:
         listed = "\n".join(f"  {problem}" for problem in problems)
         raise NotRealisable(f"scenario {scenario.name} cannot be drilled on the embedded staging:\n{listed}")

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from scenarios.base import Name, Part
+from scenarios.migration import BadData
 from scenarios.quantities import Ratio, parse_duration_s
 
 __all__ = ["Defect", "LatencyChange"]
@@ -47,10 +48,11 @@ class Defect(Part):
         WithJsonSchema({"type": "string", "examples": ["x2.5", "+200ms"]}),
     ] = LatencyChange()
     lost_writes: Ratio = Field(0.0, description="share of acknowledged writes that are not stored")
+    bad_data: BadData | None = Field(None, description="rows written wrong: no rollback of code puts them right")
     cohort: Name | None = Field(None, description="only requests of this cohort meet it")
 
     @model_validator(mode="after")
     def _does_something(self) -> Self:
-        if self.errors == 0 and self.lost_writes == 0 and self.latency == LatencyChange():
-            raise ValueError("must have at least one of errors, latency, lost_writes")
+        if self.errors == 0 and self.lost_writes == 0 and self.latency == LatencyChange() and not self.bad_data:
+            raise ValueError("must have at least one of errors, latency, lost_writes, bad_data")
         return self

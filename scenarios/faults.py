@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from scenarios.base import Name, Part, exactly_one
 from scenarios.quantities import DurationS, PositiveCount, PositiveDurationS, PositiveRatio
+from scenarios.store_faults import Lag, Primary, Standby
 
-__all__ = ["CLIENT", "Cut", "Error", "Fault", "Kill", "Latency", "Link"]
+__all__ = ["CLIENT", "Cut", "Error", "Fault", "FaultKind", "Kill", "Latency", "Link"]
+
+FaultKind = Literal["latency", "cut", "error", "kill", "primary", "standby", "lag"]
 
 # The caller of every path's first service.
 CLIENT = "client"
@@ -82,30 +85,28 @@ class Fault(Part):
     cut: Cut | None = None
     error: Error | None = None
     kill: Kill | None = None
+    primary: Primary | None = None
+    standby: Standby | None = None
+    lag: Lag | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        exactly_one(self, ("latency", "cut", "error", "kill"))
+        exactly_one(self, get_args(FaultKind))
         return self
 
     @property
-    def kind(self) -> Literal["latency", "cut", "error", "kill"]:
+    def kind(self) -> FaultKind:
         """Which of the faults it is."""
-        if self.latency is not None:
-            return "latency"
-        if self.cut is not None:
-            return "cut"
-        return "error" if self.error is not None else "kill"
+        return next(kind for kind in get_args(FaultKind) if getattr(self, kind) is not None)
 
     @property
-    def effect(self) -> Latency | Cut | Error | Kill:
+    def effect(self) -> Latency | Cut | Error | Kill | Primary | Standby | Lag:
         """The parameters of the fault."""
-        effect = self.latency or self.cut or self.error or self.kill
-        assert effect is not None
+        effect: Latency | Cut | Error | Kill | Primary | Standby | Lag = getattr(self, self.kind)
         return effect
 
     @property
     def target(self) -> str:
-        """The link or service that it is on."""
+        """The link, service or store that it is on."""
         effect = self.effect
-        return effect.of if isinstance(effect, Kill) else str(effect.on)
+        return str(effect.on) if isinstance(effect, Latency | Cut | Error) else effect.of

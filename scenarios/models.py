@@ -4,6 +4,7 @@ from scenarios.defects import Defect, LatencyChange
 from scenarios.distributions import Distribution, Exponential, Lognormal, Uniform
 from scenarios.faults import CLIENT, Cut, Error, Fault, Kill, Latency, Link
 from scenarios.functions import DEFAULT_COHORT, Function, Good
+from scenarios.migration import Backfill, BadData, Migration, Reconcile, Repair
 from scenarios.published import Published
 from scenarios.quantities import Bound, Money
 from scenarios.release import Change, Guardrail, Release
@@ -16,13 +17,18 @@ from scenarios.scenario import (
     ReleaseExpectation,
     Scenario,
 )
+from scenarios.store_faults import Lag, Primary, Standby
+from scenarios.stores import Backup, Failover, Store
 from scenarios.strategies import BlueGreen, Canary, CanaryStep, Recreate, Rolling, Strategy
-from scenarios.system import Backoff, Call, Service, Store, System
+from scenarios.system import Backoff, Call, Service, System
 
 __all__ = [
     "CLIENT",
     "DEFAULT_COHORT",
+    "Backfill",
     "Backoff",
+    "Backup",
+    "BadData",
     "BlueGreen",
     "Bound",
     "Call",
@@ -35,27 +41,34 @@ __all__ = [
     "Error",
     "Expect",
     "Exponential",
+    "Failover",
     "Fault",
     "Function",
     "FunctionExpectation",
     "Good",
     "Guardrail",
     "Kill",
+    "Lag",
     "Latency",
     "LatencyChange",
     "Link",
     "Lognormal",
     "Measure",
+    "Migration",
     "Money",
     "OnCall",
     "Operations",
+    "Primary",
     "Published",
+    "Reconcile",
     "Recreate",
     "Release",
     "ReleaseExpectation",
+    "Repair",
     "Rolling",
     "Scenario",
     "Service",
+    "Standby",
     "Store",
     "Strategy",
     "System",

@@ -28,10 +28,14 @@ __all__ = [
     "Ratio",
     "RatioBound",
     "RatioFloor",
+    "SizeBytes",
+    "ThroughputBytesPerS",
     "parse_duration_s",
     "parse_money",
     "parse_positive_duration_s",
     "parse_ratio",
+    "parse_size_bytes",
+    "parse_throughput_bytes_per_s",
 ]
 
 _NUMBER = r"(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)"
@@ -42,11 +46,16 @@ _DURATION = re.compile(rf"{_NUMBER}\s*(?P<unit>us|ms|s|m|h|d)", re.ASCII)
 _RATE = re.compile(rf"{_NUMBER}\s*/\s*(?P<unit>s|m|h)", re.ASCII)
 _RATIO = re.compile(rf"{_NUMBER}\s*%", re.ASCII)
 _MONEY = re.compile(rf"{_NUMBER}\s*(?P<currency>[A-Z]{{3}})", re.ASCII)
+# Decimal units, as disks, networks and object stores are sold and measured.
+_BYTES = {"kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
+_SIZE = re.compile(rf"{_NUMBER}\s*(?P<unit>kB|MB|GB|TB)", re.ASCII)
+_THROUGHPUT = re.compile(rf"{_NUMBER}\s*(?P<unit>kB|MB|GB|TB)\s*/\s*s", re.ASCII)
 _BOUND = re.compile(r"(?P<op>>=|<=|>|<)\s*(?P<value>.+)")
 
 # Long enough for any release, short enough that a slip of the unit (ms for d) is caught here.
 _DURATION_S_MAX = 366 * 86400.0
 _RATE_PER_S_MAX = 1e7
+_SIZE_BYTES_MAX = 1e18
 
 
 def _number(match: re.Match[str]) -> float:
@@ -103,6 +112,26 @@ def parse_ratio(value: Any) -> float:
     if not 0 <= ratio <= 1:
         raise ValueError(rule)
     return ratio
+
+
+def parse_size_bytes(value: Any) -> float:
+    """Bytes of a text such as `12GB`; raises ValueError with the rule broken."""
+    return _bytes(value, _SIZE, "must be a size with its unit (kB, MB, GB, TB), such as 12GB")
+
+
+def parse_throughput_bytes_per_s(value: Any) -> float:
+    """Bytes a second of a text such as `200MB/s`; raises ValueError with the rule broken."""
+    return _bytes(value, _THROUGHPUT, "must be a throughput with its unit (kB/s, MB/s, GB/s, TB/s), such as 200MB/s")
+
+
+def _bytes(value: Any, pattern: re.Pattern[str], rule: str) -> float:
+    match = pattern.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(rule)
+    found = _number(match) * _BYTES[match["unit"]]
+    if not 0 < found <= _SIZE_BYTES_MAX:
+        raise ValueError("must be above 0 and at most 1000000TB")
+    return found
 
 
 def _parse_positive_ratio(value: Any) -> float:
@@ -193,6 +222,12 @@ RatePerS = Annotated[float, BeforeValidator(_parse_rate_per_s), _text(rf"{_JSON_
 Ratio = Annotated[float, BeforeValidator(parse_ratio), _text(_JSON_RATIO, "1.5%")]
 PositiveRatio = Annotated[float, BeforeValidator(_parse_positive_ratio), _text(_JSON_RATIO, "5%")]
 MoneyAmount = Annotated[Money, BeforeValidator(parse_money), _text(rf"{_JSON_NUMBER}\s*[A-Z]{{3}}", "55 EUR")]
+SizeBytes = Annotated[float, BeforeValidator(parse_size_bytes), _text(rf"{_JSON_NUMBER}\s*(kB|MB|GB|TB)", "12GB")]
+ThroughputBytesPerS = Annotated[
+    float,
+    BeforeValidator(parse_throughput_bytes_per_s),
+    _text(rf"{_JSON_NUMBER}\s*(kB|MB|GB|TB)\s*/\s*s", "200MB/s"),
+]
 RatioBound = Annotated[Bound, BeforeValidator(_ratio_bound), _text(rf"(>=|<=|>|<)\s*{_JSON_RATIO}", "<= 2%")]
 RatioFloor = Annotated[
     Bound,

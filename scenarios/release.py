@@ -8,6 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from scenarios.base import Name, Part, Version
 from scenarios.defects import Defect
+from scenarios.migration import Migration, Reconcile, Repair
 from scenarios.quantities import (
     DurationS,
     PositiveCount,
@@ -19,7 +20,9 @@ from scenarios.strategies import Strategy
 
 __all__ = ["Change", "Guardrail", "Release", "RollbackStep"]
 
-RollbackStep = Literal["redeploy", "route-back", "retire", "verify"]
+RollbackStep = Literal[
+    "redeploy", "route-back", "retire", "verify", "revert-migration", "reconcile", "restore", "fail-over"
+]
 Metric = Literal["error-ratio", "p50", "p90", "p95", "p99"]
 
 
@@ -74,12 +77,15 @@ class Release(Part):
     at_s: DurationS = Field(30.0, alias="at", description="start, after the start of the load")
     changes: list[Change] = Field(min_length=1, max_length=1)
     defects: list[Defect] = []
+    migration: Migration | None = Field(None, description="of a store, before and after the rollout")
     strategy: Strategy
     alternatives: list[Strategy] = Field([], description="what `compare` compares the strategy with")
     guardrails: list[Guardrail] = []
     rollback: list[RollbackStep] = Field(
         ["redeploy", "route-back", "retire", "verify"], min_length=1, description="steps, in their order"
     )
+    reconcile: Reconcile | None = Field(None, description="what the step reconcile takes")
+    repair: Repair | None = Field(None, description="of bad data that shows after the release is over")
 
     @property
     def change(self) -> Change:

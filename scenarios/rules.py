@@ -7,11 +7,12 @@ that one pass finds every error: a wrong unit in one place does not hide an unkn
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, get_args
 
-from scenarios.faults import CLIENT
+from scenarios.faults import CLIENT, FaultKind
 from scenarios.quantities import parse_money
 from scenarios.rule_views import Data, Violation, duration_s_of, items, known, link_of, mapping, text_of
+from scenarios.rules_data import store_rules
 from scenarios.yaml_text import Path
 
 __all__ = ["Violation", "violations"]
@@ -205,7 +206,7 @@ def _overlaps(view: Data) -> Iterator[Violation]:
     spans_s: list[tuple[str, float, float]] = []
     for index, fault in view.faults:
         at_s, for_s = duration_s_of(fault.get("at")), duration_s_of(fault.get("for"))
-        for kind in ("latency", "cut", "error", "kill"):
+        for kind in get_args(FaultKind):
             effect = mapping(fault.get(kind))
             target = effect.get("on", effect.get("of"))
             if at_s is None or for_s is None or not isinstance(target, str):
@@ -275,4 +276,5 @@ _RULES: tuple[Callable[[Data], Iterator[Violation]], ...] = (
     _published,
     _currencies,
     _size,
+    store_rules,
 )

@@ -9,8 +9,9 @@ from pydantic import Field, model_validator
 from scenarios.base import Name, Part
 from scenarios.distributions import Distribution
 from scenarios.quantities import Count, DurationS, PositiveCount, PositiveDurationS
+from scenarios.stores import Store
 
-__all__ = ["Backoff", "Call", "Service", "Store", "System"]
+__all__ = ["Backoff", "Call", "Service", "System"]
 
 
 class Service(Part):
@@ -23,14 +24,6 @@ class Service(Part):
     service_time: Distribution
     external: bool = Field(False, description="a third party: never deployed by us")
     holds_worker: bool = Field(True, description="a worker waits for downstream answers")
-
-
-class Store(Part):
-    """A database that keeps what it acknowledged."""
-
-    engine: Literal["postgresql"] = "postgresql"
-    connections: PositiveCount = Field(20, description="statements that it runs at a time")
-    service_time: Distribution
 
 
 class Backoff(Part):

@@ -39,8 +39,10 @@ class Faults:
             plane.set_cut(self._link(effect), cut=True)
         elif isinstance(effect, Error):
             plane.set_error_share(self._compiled.station(effect.on), effect.share)
-        else:
+        elif isinstance(effect, Kill):
             self._victims[effect.of] = self._kill(effect)
+        else:
+            raise WorldError(f"{fault.kind} of {effect.of}: this world does not know faults of stores")
 
     def heal(self, fault: Fault) -> simpy.Event:
         """Fires when it is gone: at once, or when what was killed, and is still ordered, serves again."""

@@ -1,0 +1,45 @@
+"""What a scenario may ask for that the embedded staging does not have: refused by path, never left out in silence.
+
+One function a topic; each names a path of the scenario and why it cannot be realised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from scenarios.models import Scenario, Store
+
+__all__ = ["unrealised"]
+
+
+def unrealised(scenario: Scenario) -> list[str]:
+    """A line for each part of the scenario that the embedded staging cannot realise."""
+    return [line for topic in _TOPICS for line in topic(scenario)]
+
+
+# What a store of the embedded staging has; the rest of a store's keys is for the simulator.
+_STORE_KEYS = {"engine", "connections", "service_time"}
+_DATA_STEPS = ("revert-migration", "reconcile", "restore", "fail-over")
+
+
+def _data(scenario: Scenario) -> Iterator[str]:
+    """A drill plays no failover, backup or migration of the shop's store: both versions share its schema."""
+    release = scenario.release
+    for name, store in scenario.system.stores.items():
+        for field in sorted(store.model_fields_set - _STORE_KEYS):
+            key = Store.model_fields[field].alias or field
+            yield f"system.stores.{name}.{key}: a drill has no failover, backup or archive of a store"
+    if release.migration is not None:
+        yield "release.migration: the shop's versions share one schema"
+    for index, step in enumerate(release.rollback):
+        if step in _DATA_STEPS:
+            yield f"release.rollback[{index}]: {step}: the staging has nothing to play it on"
+    for index, defect in enumerate(release.defects):
+        if defect.bad_data is not None:
+            yield f"release.defects[{index}].bad_data: the shop's replicas do not write wrong rows"
+    for index, fault in enumerate(scenario.faults):
+        if fault.kind in ("primary", "standby", "lag"):
+            yield f"faults[{index}].{fault.kind}: the staging's store has no fault of this kind"
+
+
+_TOPICS: tuple[Callable[[Scenario], Iterator[str]], ...] = (_data,)
