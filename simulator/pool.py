@@ -17,14 +17,15 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.synchronize import Event
+from typing import Any, TypeVar
 
-from evidence.measures import FunctionMeasure
 from simulator.chunks import chunked
 from simulator.errors import WorkerDied
-from simulator.replication import Player
-from simulator.work import Work
+from simulator.work import Plays, Task
 
 __all__ = ["cores", "measures_of"]
+
+Answer = TypeVar("Answer")
 
 
 def cores() -> int:
@@ -34,8 +35,8 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def measures_of(work: Work, replications: Sequence[int], processes: int) -> Iterator[list[list[FunctionMeasure]]]:
-    """Measures of the replications, chunk by chunk, in their order.
+def measures_of(task: Task[Answer], replications: Sequence[int], processes: int) -> Iterator[list[Answer]]:
+    """What the task's player measures of each replication, chunk by chunk, in their order.
 
     The compiled kernel must be loaded already, so that forked workers have it. An interrupt, or an error of one worker,
     stops all of them after the replications that they are at. Raises WorkerDied when a worker ends by itself.
@@ -43,7 +44,7 @@ def measures_of(work: Work, replications: Sequence[int], processes: int) -> Iter
     chunks = chunked(replications, processes)
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     stop = context.Event()
-    executor = ProcessPoolExecutor(processes, context, _begin, (work, stop))
+    executor = ProcessPoolExecutor(processes, context, _begin, (task, stop))
     try:
         with warnings.catch_warnings():
             # Python 3.12 and later warn of forks beside threads; those here are numpy's idle ones, which know of forks.
@@ -62,19 +63,19 @@ def measures_of(work: Work, replications: Sequence[int], processes: int) -> Iter
 
 @dataclass
 class _Worker:
-    player: Player
+    player: Plays[Any]
     stop: Event
 
 
 _worker: _Worker | None = None
 
 
-def _begin(work: Work, stop: Event) -> None:
+def _begin(task: Task[Any], stop: Event) -> None:
     """In a new worker. The parent alone hears Ctrl-C, and tells."""
     global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _worker = _Worker(work.player(), stop)
+    _worker = _Worker(task.player(), stop)
 
 
 def _end_with_parent() -> None:
@@ -85,7 +86,7 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _play(replications: Sequence[int]) -> list[list[FunctionMeasure]]:
+def _play(replications: Sequence[int]) -> list[Any]:
     assert _worker is not None
     measured = []
     for replication in replications:

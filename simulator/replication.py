@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from evidence.events import Event
@@ -12,13 +12,16 @@ from evidence.tables import Ledger, Samples
 from rollout.controller import Controller
 from scenarios.models import Defect, Scenario, Strategy
 from simulator.compile import Compiled, compile_scenario
+from simulator.environment import SimulationEnvironment
 from simulator.errors import RequestError
 from simulator.kernel.plane import DataPlane
 from simulator.recorded import Traffic
 from simulator.streams import defects_drawn, people, tools
 from simulator.world import SimulatedWorld
 
-__all__ = ["Player", "Timeline"]
+__all__ = ["Player", "Timeline", "Watch"]
+
+Watch = Callable[[SimulationEnvironment], None]
 
 
 @dataclass(frozen=True)
@@ -46,9 +49,9 @@ class Player:
         self._compiled: Compiled = compile_scenario(scenario)
         self._plan = MeasurePlan.of(scenario)
 
-    def measures(self, replication: int) -> list[FunctionMeasure]:
-        """Play, and measure each function."""
-        events, traffic = self._play(replication)
+    def measures(self, replication: int, watch: Watch | None = None) -> list[FunctionMeasure]:
+        """Play, and measure each function; `watch` may start processes of its own before the first moment."""
+        events, traffic = self._play(replication, watch)
         return measure(
             self._plan,
             events,
@@ -70,7 +73,7 @@ class Player:
             traffic.writes().ledger(stores, functions, replication=replication),
         )
 
-    def _play(self, replication: int) -> tuple[list[Event], Traffic]:
+    def _play(self, replication: int, watch: Watch | None = None) -> tuple[list[Event], Traffic]:
         scenario = self._scenario
         defects = self._forced
         if defects is None:
@@ -80,6 +83,8 @@ class Player:
         names = [defect.name for defect in defects]
         world.record("load-start", "load")
         Controller(world, scenario, self._strategy, names, people(self._seed, replication)).start()
+        if watch is not None:
+            watch(world.clock)
         world.play(scenario.duration_s)
         world.record("load-end", "load")
         world.drain()

@@ -176,6 +176,11 @@ class SimulatedWorld:
 
     # -- what plays the world
 
+    @property
+    def clock(self) -> SimulationEnvironment:
+        """Virtual time, and the data plane that it drives."""
+        return self._clock
+
     def play(self, until_s: float) -> None:
         """Let control and traffic go on to `until_s`."""
         self.env.run(until=until_s)

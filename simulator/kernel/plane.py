@@ -8,7 +8,7 @@ import numpy as np
 from numba import config
 from numpy.typing import NDArray
 
-from simulator import layout
+from simulator import draws, layout
 from simulator.errors import NetworkError
 from simulator.kernel import build, loop
 from simulator.kernel.loop import ExitReason
@@ -230,7 +230,22 @@ class DataPlane:
             raise NetworkError(f"version(={version}) must be below {record['versions']}.")
         return int(record["first_version"]) + version
 
+    def rekey(self, keys: NDArray[np.uint64]) -> None:
+        """Draw everything that has not been drawn yet from other streams (`draws.stream_keys`), shape (streams,).
+
+        The next request of each function is drawn already, and comes as it would have come.
+        """
+        self._state.keys[:] = keys
+        for index, function in enumerate(self._state.functions):
+            function["gap_key"] = draws.nth(keys[draws.Stream.ARRIVAL], index)
+            function["request_key"] = draws.nth(keys[draws.Stream.REQUEST], index)
+
     # Reading.
+
+    @property
+    def jobs_n(self) -> int:
+        """Jobs in the system now: waiting, in work, or at work for somebody who no longer waits."""
+        return len(self._state.jobs) - int(self._state.clock[0]["free_n"])
 
     def cell(self, time_s: float) -> int:
         """The index of the cell that holds `time_s`."""

@@ -11,6 +11,7 @@ from simulator.verification.coverage import intervals
 from simulator.verification.kills import published_experiment, random_kills
 from simulator.verification.little import littles_law
 from simulator.verification.queues import general, markovian, refusals
+from simulator.verification.rare_overflow import overflow
 from simulator.verification.retries import independent_retries
 from simulator.verification.settings import Settings
 from simulator.verification.thinning import shares
@@ -36,5 +37,6 @@ CHECKS = (
     Check("thinning", shares),
     Check("kills", random_kills),
     Check("krasnovsky", published_experiment),
+    Check("rare", overflow),
     Check("coverage", intervals),
 )

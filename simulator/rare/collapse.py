@@ -1,0 +1,101 @@
+"""The probability that a function's load never comes back, estimated by splitting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from evidence.measures import FunctionMeasure
+from evidence.statistics import Estimate
+from scenarios.models import Scenario
+from simulator.pool import cores, measures_of
+from simulator.rare.levels import pilot_levels
+from simulator.rare.paths import Outcome, Path
+from simulator.rare.splitting import Run, estimate
+from simulator.rare.trajectories import PathTask, RunTask
+from simulator.strategies import strategy_named
+from simulator.work import Task, Work
+
+__all__ = ["RUNS", "Collapse", "collapse_probability", "collapsed"]
+
+RUNS = 16
+"""Independent runs of the splitting: enough for a t interval that is not wide for their number alone."""
+_PILOT = 200
+"""Trajectories of the pilot, for each level."""
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Collapse:
+    """`probability` of one run of the scenario, with its interval.
+
+    `levels` are jobs in the system; `trajectories` all that were played, the pilot's included, `hits` of them met the
+    event. `plain_replications` would have given as narrow an interval; None where the runs do not tell.
+    """
+
+    probability: Estimate
+    levels: tuple[float, ...]
+    trajectories: int
+    hits: int
+    plain_replications: int | None
+
+
+def collapsed(measures: Sequence[FunctionMeasure]) -> bool:
+    """Whether some function had not recovered by the end of the run."""
+    return any(row.rto_censored for row in measures)
+
+
+def collapse_probability(
+    scenario: Scenario,
+    *,
+    strategy: str | None = None,
+    effort: int = 100,
+    seed: int = 1,
+    processes: int | None = None,
+    defects: Sequence[str] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Collapse:
+    """Estimate the probability that a run ends with a function that has not recovered.
+
+    A pilot chooses the levels; then RUNS independent runs play `effort` trajectories for each level. The answer depends
+    on the seed alone. Raises RequestError for what the scenario does not have, and when the event does not come nearer
+    with more and more jobs in the system.
+    """
+    work = Work(scenario, strategy_named(scenario, strategy), seed, None if defects is None else tuple(defects))
+    workers = cores() if processes is None else processes
+    piloted = 0
+
+    def pilot(paths: Sequence[Path]) -> list[Outcome]:
+        nonlocal piloted
+        piloted += len(paths)
+        return [*_spread(PathTask(work, collapsed, tuple(paths)), len(paths), workers)]
+
+    levels = pilot_levels([Path(root) for root in range(_PILOT)], pilot)
+    runs: list[Run] = []
+    for run in _spread(RunTask(work, collapsed, levels, effort, first_root=_PILOT), RUNS, workers):
+        runs.append(run)
+        if progress is not None:
+            progress(len(runs), RUNS)
+    probability = estimate(runs, RUNS * effort)
+    return Collapse(
+        probability=probability,
+        levels=levels,
+        trajectories=piloted + sum(run.trajectories for run in runs),
+        hits=sum(run.hits for run in runs),
+        plain_replications=_plain(probability.value, runs),
+    )
+
+
+def _plain(probability: float, runs: Sequence[Run]) -> int | None:
+    """Replications whose share of collapses would have the variance of this estimate: p (1 - p) over that variance."""
+    variance = sum((run.probability - probability) ** 2 for run in runs) / (len(runs) - 1) / len(runs)
+    return round(probability * (1.0 - probability) / variance) if variance > 0 else None
+
+
+def _spread(task: Task[Answer], count: int, workers: int) -> Iterator[Answer]:
+    """The first is played here, which loads the compiled kernel."""
+    yield task.player().measures(0)
+    for chunk in measures_of(task, range(1, count), workers):
+        yield from chunk
