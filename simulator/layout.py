@@ -122,6 +122,8 @@ WRITE = _record(
     attempt="i4",
     outcome="i4",
     stored="i4",  # 1 when a later read would find it
+    cohort="i4",
+    caller_version="i4",  # of the service that wrote, -1 for the client
 )
 
 

@@ -74,6 +74,8 @@ def log_write(s: State, job: Any, outcome: int, now: float) -> None:
     row["node"] = job["node"]
     row["attempt"] = job["attempt"]
     row["stored"] = job["stored"]
+    row["cohort"] = job["cohort"]
+    row["caller_version"] = s.versions[u(job["caller_row"])]["version"] if job["caller_row"] >= 0 else -1
     if job["parent"] < FROM_CLIENT or outcome == RESET:
         row["outcome"] = WRITE_INDETERMINATE
     elif outcome == OK:

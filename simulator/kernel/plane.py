@@ -261,6 +261,12 @@ class DataPlane:
         total: NDArray[np.int64] = cells.sum(axis=(0, 1), dtype=np.int64)
         return total
 
+    def writes(self) -> NDArray[np.void]:
+        """The write log so far, without the writes under way: layout.WRITE records in the order of their ends."""
+        self._drain()
+        self._writes = [np.concatenate(self._writes)]
+        return self._writes[0]
+
     def recording(self) -> Recording:
         """Everything recorded so far. Writes under way count as indeterminate, stored when their work was done."""
         self._drain()
@@ -277,8 +283,11 @@ class DataPlane:
         slots = self._by_age((jobs["state"] != layout.FREE) & (self._state.nodes["writes"][jobs["node"]] == 1))
         writes = np.zeros(len(slots), layout.WRITE)
         for name, source in (("key", "key"), ("invoked_s", "sent_s"), ("request", "request"),
-                             ("node", "node"), ("attempt", "attempt"), ("stored", "stored")):  # fmt: skip
+                             ("node", "node"), ("attempt", "attempt"), ("stored", "stored"),
+                             ("cohort", "cohort")):  # fmt: skip
             writes[name] = jobs[source][slots]
+        callers = jobs["caller_row"][slots]
+        writes["caller_version"] = np.where(callers < 0, -1, self._state.versions["version"][callers])
         writes["acknowledged_s"] = math.nan
         writes["outcome"] = layout.WRITE_INDETERMINATE
         return writes

@@ -48,4 +48,6 @@ def _write(row: Any) -> tuple[Any, ...]:
         int(row["attempt"]),
         int(row["outcome"]),
         bool(row["stored"]),
+        int(row["cohort"]),
+        int(row["caller_version"]),
     )

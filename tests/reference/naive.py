@@ -397,8 +397,20 @@ class Naive:
             code, acknowledged = 0, self.now
         else:
             code, acknowledged = 1, None
+        by = -1 if job.caller_version is None else job.caller_version[1]
         self.writes.append(
-            (job.key, job.sent, acknowledged, job.request, job.step.number, job.attempt, code, job.wrote)
+            (
+                job.key,
+                job.sent,
+                acknowledged,
+                job.request,
+                job.step.number,
+                job.attempt,
+                code,
+                job.wrote,
+                job.cohort,
+                by,
+            )
         )
 
     def all_writes(self) -> list[tuple[Any, ...]]:
