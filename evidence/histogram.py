@@ -54,7 +54,8 @@ def _thresholds_s(scenario: Scenario) -> list[float]:
         bounds = (getattr(function.good, name) for name in QUANTILES)
         found.extend(bound.value for bound in bounds if bound is not None)
     if scenario.release is not None:
-        found.extend(g.above for g in scenario.release.guardrails if g.metric in QUANTILES)
+        limits = (g.limit for g in scenario.release.guardrails if g.metric in QUANTILES)
+        found.extend(limit for limit in limits if limit is not None)
     return [value for value in found if value > 0.0]
 
 

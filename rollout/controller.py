@@ -19,7 +19,7 @@ from rollout.people import page
 from rollout.plan import Bake, Deploy, Route, Step, plan
 from rollout.rollback import look, roll_back
 from rollout.world import World
-from scenarios.models import Guardrail, Scenario, Strategy
+from scenarios.models import Guardrail, Scenario, Strategy, guardrail_labels
 
 __all__ = ["Controller"]
 
@@ -78,9 +78,9 @@ class Controller:
             new=change.new,
             defects=self._defects,
         )
-        for guardrail in self._scenario.release.guardrails:
-            interval_s = self._scenario.measure.resolution_s
-            world.env.process(watch(world, guardrail, change, interval_s, self._on_trip, self._taken_back))
+        guardrails, resolution_s = self._scenario.release.guardrails, self._scenario.measure.resolution_s
+        for guardrail, name in zip(guardrails, guardrail_labels(guardrails), strict=True):
+            world.env.process(watch(world, guardrail, name, change, resolution_s, self._on_trip, self._taken_back))
         steps = world.env.process(self._play_steps())
         yield steps | self._taken_back
         if not self._is_taken_back():
@@ -122,15 +122,15 @@ class Controller:
         assert isinstance(step, Bake), step
         return self._world.env.timeout(step.duration_s)
 
-    def _on_trip(self, guardrail: Guardrail) -> None:
+    def _on_trip(self, guardrail: Guardrail, name: str) -> None:
         if guardrail.action == "page":
-            self._world.env.process(self._ask(guardrail))
-        else:
-            self.abort(guardrail.name)
+            self._world.env.process(self._ask(name))
+        elif guardrail.action == "rollback":
+            self.abort(name)
 
-    def _ask(self, guardrail: Guardrail) -> Generator[simpy.Event, Any, None]:
+    def _ask(self, name: str) -> Generator[simpy.Event, Any, None]:
         on_call = self._scenario.operations.on_call
         assert on_call is not None, "the rules of the language ask for operations.on_call"
         if not self._is_taken_back():
-            yield from page(self._world, on_call, guardrail.name, self._rng)
-            self.abort(guardrail.name)
+            yield from page(self._world, on_call, name, self._rng)
+            self.abort(name)

@@ -1,78 +1,64 @@
-"""Guardrails: watch one metric of one version, and trip when there is enough evidence that it is bad."""
+"""Guardrails: look at the release again and again, and trip when the judge finds it bad."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Generator
 from typing import Any
 
-import numpy as np
 import simpy
-from numpy.typing import NDArray
 
-from evidence.histogram import quantile_at_most, quantile_upper_s
 from rollout.errors import WorldError
-from rollout.world import Observation, World
+from rollout.judges.base import Finding, Observe, look
+from rollout.judges.making import judge_of
+from rollout.world import World
 from scenarios.models import Change, Guardrail
 
-__all__ = ["exceeded", "watch"]
-
-
-def exceeded(guardrail: Guardrail, observation: Observation, edges_s: NDArray[np.float64]) -> bool:
-    """Whether the metric is above its limit.
-
-    The limit is an edge of the histogram, so the comparison is exact. Fewer than `minimum` requests, or for a latency
-    no successful answer at all, never trip.
-    """
-    if observation.requests < guardrail.minimum:
-        return False
-    if guardrail.quantile is None:
-        return observation.errors / observation.requests > guardrail.above
-    return quantile_at_most(observation.histogram, edges_s, guardrail.quantile, guardrail.above) is False
-
-
-def _value(guardrail: Guardrail, observation: Observation, edges_s: NDArray[np.float64]) -> float | None:
-    """The metric: a ratio, or in seconds the upper edge of the quantile's bin; None beyond the last edge."""
-    if guardrail.quantile is None:
-        return observation.errors / observation.requests
-    value = quantile_upper_s(observation.histogram, edges_s, guardrail.quantile)
-    return value if value is not None and math.isfinite(value) else None
+__all__ = ["watch"]
 
 
 def watch(
     world: World,
     guardrail: Guardrail,
+    name: str,
     change: Change,
-    interval_s: float,
-    on_trip: Callable[[Guardrail], None],
+    resolution_s: float,
+    on_trip: Callable[[Guardrail, str], None],
     until: simpy.Event,
+    observe: Observe | None = None,
 ) -> Generator[simpy.Event, Any, None]:
-    """Observe every `interval_s` seconds until `until`; call `on_trip` once, when the guardrail trips, and end.
+    """Look at every interval of the guardrail until `until`; call `on_trip` once, when it trips, and end.
 
-    An observation that fails is no evidence against the release. It is recorded, the first of a row only, and the
-    guardrail looks again: a short outage of the metrics must not blind it for good.
+    `name` is what the timeline calls it; `observe` stands in for the world's own. An observation that fails is no
+    evidence against the release. It is recorded, the first of a row only, and the guardrail looks again: a short outage
+    of the metrics must not blind it for good.
     """
-    version = {"new": change.new, "old": change.old}.get(guardrail.version)
-    blind = False
+    judge = judge_of(guardrail, change, world.edges_s)
+    interval_s = guardrail.interval_s(resolution_s)
+    see = world.observe if observe is None else observe
+    blind, in_a_row = False, 0
     while not until.triggered:
         try:
-            observation = yield world.observe(guardrail.of, version, guardrail.window_s)
+            finding = yield from look(see, guardrail.of, judge)
         except WorldError as error:
             if not blind:
-                world.record("error", guardrail.name, during="observe", message=str(error))
+                world.record("error", name, during="observe", message=str(error))
             blind = True
             yield world.env.timeout(interval_s)
             continue
         blind = False
-        if exceeded(guardrail, observation, world.edges_s) and not until.triggered:
-            world.record(
-                "guardrail-trip",
-                guardrail.name,
-                value=_value(guardrail, observation, world.edges_s),
-                above=guardrail.above,
-                requests=observation.requests,
-                action=guardrail.action,
-            )
-            on_trip(guardrail)
+        in_a_row = in_a_row + 1 if finding.bad else 0
+        if in_a_row >= guardrail.consecutive and not until.triggered:
+            world.record("guardrail-trip", name, **_detail(guardrail, finding))
+            on_trip(guardrail, name)
             return
         yield world.env.timeout(interval_s)
+
+
+def _detail(guardrail: Guardrail, finding: Finding) -> dict[str, object]:
+    detail: dict[str, object] = {
+        "value": finding.value,
+        "above": finding.limit,
+        "requests": finding.requests,
+        "action": guardrail.action,
+    }
+    return detail if guardrail.judge == "threshold" else {**detail, "judge": guardrail.judge}

@@ -4,10 +4,12 @@ from scenarios.defects import Defect, LatencyChange
 from scenarios.distributions import Distribution, Exponential, Lognormal, Uniform
 from scenarios.faults import CLIENT, Cut, Error, Fault, Kill, Latency, Link
 from scenarios.functions import DEFAULT_COHORT, Function, Good
+from scenarios.guardrails import Guardrail, guardrail_labels
+from scenarios.judges import BurnRate, MannWhitney, Sequential
 from scenarios.migration import Backfill, BadData, Migration, Reconcile, Repair
 from scenarios.published import Published
 from scenarios.quantities import Bound, Money
-from scenarios.release import Change, Guardrail, Release
+from scenarios.release import Change, Release
 from scenarios.scenario import (
     Expect,
     FunctionExpectation,
@@ -31,6 +33,7 @@ __all__ = [
     "BadData",
     "BlueGreen",
     "Bound",
+    "BurnRate",
     "Call",
     "Canary",
     "CanaryStep",
@@ -53,6 +56,7 @@ __all__ = [
     "LatencyChange",
     "Link",
     "Lognormal",
+    "MannWhitney",
     "Measure",
     "Migration",
     "Money",
@@ -67,10 +71,12 @@ __all__ = [
     "Repair",
     "Rolling",
     "Scenario",
+    "Sequential",
     "Service",
     "Standby",
     "Store",
     "Strategy",
     "System",
     "Uniform",
+    "guardrail_labels",
 ]

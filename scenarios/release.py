@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from scenarios.base import Name, Part, Version
 from scenarios.defects import Defect
+from scenarios.guardrails import Guardrail
 from scenarios.migration import Migration, Reconcile, Repair
-from scenarios.quantities import (
-    DurationS,
-    PositiveCount,
-    PositiveDurationS,
-    parse_positive_duration_s,
-    parse_ratio,
-)
+from scenarios.quantities import DurationS
 from scenarios.strategies import Strategy
 
-__all__ = ["Change", "Guardrail", "Release", "RollbackStep"]
+__all__ = ["Change", "Release", "RollbackStep"]
 
 RollbackStep = Literal[
     "redeploy", "route-back", "retire", "verify", "revert-migration", "reconcile", "restore", "fail-over"
 ]
-Metric = Literal["error-ratio", "p50", "p90", "p95", "p99"]
 
 
 class Change(Part):
@@ -38,37 +32,6 @@ class Change(Part):
         if self.old == self.new:
             raise ValueError("to must differ from from")
         return self
-
-
-class Guardrail(Part):
-    """Trips when `metric` of a service is above a limit over a window that holds enough requests."""
-
-    metric: Metric
-    of: Name
-    version: Literal["new", "old", "any"] = "new"
-    above: float = Field(json_schema_extra={"type": "string", "examples": ["1%", "800ms"]})
-    window_s: PositiveDurationS = Field(60.0, alias="window")
-    minimum: PositiveCount = Field(100, description="requests in the window, below which it cannot trip")
-    action: Literal["rollback", "page"] = "rollback"
-
-    @field_validator("above", mode="before")
-    @classmethod
-    def _limit_in_the_unit_of_the_metric(cls, value: Any, info: ValidationInfo) -> float:
-        metric = info.data.get("metric")
-        if metric is None:
-            # The metric itself is wrong, which is said at its own place; either unit may have been meant.
-            return 0.0
-        return parse_ratio(value) if metric == "error-ratio" else parse_positive_duration_s(value)
-
-    @property
-    def quantile(self) -> float | None:
-        """The quantile that a latency metric names; None for the error ratio."""
-        return None if self.metric == "error-ratio" else int(self.metric[1:]) / 100.0
-
-    @property
-    def name(self) -> str:
-        """`error-ratio of checkout (new)`, as the timeline names it."""
-        return f"{self.metric} of {self.of} ({self.version})"
 
 
 class Release(Part):

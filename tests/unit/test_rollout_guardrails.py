@@ -4,16 +4,25 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from rollout.guardrails import exceeded
+from rollout.judges.making import judge_of
 from rollout.people import draw_s
 from rollout.world import Observation
-from scenarios.models import Distribution, Guardrail
+from scenarios.models import Change, Distribution, Guardrail
 from tests.unit.rollout_tiny import EDGES_S, observation
 
 
 def guardrail(**fields: Any) -> Guardrail:
     return Guardrail.model_validate({"metric": "error-ratio", "of": "web", "above": "5%", "minimum": 100, **fields})
+
+
+CHANGE = Change.model_validate({"service": "web", "from": "v1", "to": "v2"})
+
+
+def exceeded(one: Guardrail, seen: Observation, edges_s: NDArray[np.float64]) -> bool:
+    """Whether a judge that has looked at nothing else finds it bad."""
+    return judge_of(one, CHANGE, edges_s).judge([seen]).bad
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Judges of guardrails, one a file: each looks at observations and says whether they are bad."""

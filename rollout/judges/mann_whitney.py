@@ -1,0 +1,92 @@
+"""Kayenta's judge: the Mann-Whitney test on two series of points, one of the new and one of the old version.
+
+Each look adds a point to each series: the metric of the answers since the look before. The new version is bad when the
+lower confidence bound of the shift between the series (Hodges and Lehmann) exceeds a share of the estimated shift, and
+its mean has risen by more than is allowed. The test assumes that it is made once; who looks again and again, as a
+guardrail does, has more false alarms than its confidence says. Rules as of Kayenta's MannWhitneyClassifier.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from rollout.judges.base import EVER_S, Finding, Query
+from rollout.judges.counting import Increments
+from rollout.judges.metrics import Metric
+from rollout.world import Observation
+
+__all__ = ["MannWhitneyJudge", "shift_with_lower_bound"]
+
+
+def shift_with_lower_bound(
+    new: NDArray[np.float64], old: NDArray[np.float64], confidence: float
+) -> tuple[float, float]:
+    """How far `new` lies above `old`, and the lower end of the two-sided confidence interval of that.
+
+    The estimate is the median of all differences; the bound is the difference whose rank the normal approximation of U
+    gives, corrected for continuity and for ties within a series (Hollander and Wolfe, Nonparametric Statistical
+    Methods, 4.3). It is above 0 exactly when the one-sided test rejects; -inf where the series are too short to tell.
+    """
+    n, m = len(new), len(old)
+    differences = np.subtract.outer(new, old).ravel()
+    differences.sort()
+    count = n + m
+    ties = sum(int(((c := np.unique(each, return_counts=True)[1]) ** 3 - c).sum()) for each in (new, old))
+    sigma = math.sqrt(n * m / 12.0 * (count + 1.0 - ties / (count * (count - 1.0))))
+    z = float(special.ndtri(0.5 + confidence / 2.0))
+    rank = math.floor(n * m / 2.0 + 0.5 - z * sigma)
+    middle = len(differences)
+    estimate = (differences[(middle - 1) // 2] + differences[middle // 2]) / 2.0
+    return float(estimate), float(differences[rank - 1]) if rank >= 1 else -math.inf
+
+
+class MannWhitneyJudge:
+    """Compares the series of `new` and `old`; the value is the lower bound of the shift, in the metric's unit.
+
+    A look at which a version answered nothing adds no point to its series. Below `points` points of each, or `minimum`
+    requests of each in them, nothing is bad. `lookback` points at most are kept (None: all).
+    """
+
+    def __init__(
+        self,
+        metric: Metric,
+        versions: tuple[str, str],
+        *,
+        confidence: float,
+        tolerance: float,
+        allowed_increase: float,
+        points: int,
+        minimum: int,
+        lookback: int | None,
+    ) -> None:
+        self.queries = tuple(Query(version, EVER_S) for version in versions)
+        self._metric = metric
+        self._confidence = confidence
+        self._tolerance = tolerance
+        self._allowed = 1.0 + allowed_increase
+        self._points = points
+        self._minimum = minimum
+        self._increments = tuple(Increments() for _ in versions)
+        self._series: tuple[deque[tuple[float, int]], ...] = tuple(deque(maxlen=lookback) for _ in versions)
+
+    def judge(self, observations: Sequence[Observation]) -> Finding:
+        """Add the points of this look, and test."""
+        for increments, series, total in zip(self._increments, self._series, observations, strict=True):
+            news = increments.of(total)
+            value = None if news is None else self._metric.value(news)
+            if news is not None and value is not None:
+                series.append((value, news.requests))
+        requests = min(sum(point[1] for point in series) for series in self._series)
+        if min(map(len, self._series)) < self._points or requests < self._minimum:
+            return Finding(False, False, None, 0.0, requests)
+        new, old = (np.array([point[0] for point in series]) for series in self._series)
+        shift, low = shift_with_lower_bound(new, old, self._confidence)
+        limit = self._tolerance * abs(shift)
+        risen = bool(new.mean() >= self._allowed * old.mean())
+        return Finding(low > limit and risen, True, low if math.isfinite(low) else None, limit, requests)
