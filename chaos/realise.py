@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chaos.errors import ChaosError
-from chaos.load.plan import FunctionLoad, LoadPlan
+from chaos.load.plan import FunctionLoad, LoadPlan, Profile
 from chaos.staging.config import (
     CALLS,
     SERVICES,
@@ -132,7 +132,10 @@ def defects_of(scenario: Scenario, names: Sequence[str]) -> tuple[Defect, ...]:
 
 def load_plan(scenario: Scenario, base_url: str, seed: int, duration_s: float) -> LoadPlan:
     """Every business function at its rate, open loop, for `duration_s`."""
-    functions = tuple(_function_load(name, function) for name, function in scenario.functions.items())
+    functions = tuple(
+        _function_load(name, function, function.rates(scenario.start, duration_s))
+        for name, function in scenario.functions.items()
+    )
     patience_s = max((each.timeout_s or 0.0 for each in functions), default=0.0)
     return LoadPlan(
         base_url=base_url,
@@ -144,11 +147,11 @@ def load_plan(scenario: Scenario, base_url: str, seed: int, duration_s: float) -
     )
 
 
-def _function_load(name: str, function: Function) -> FunctionLoad:
+def _function_load(name: str, function: Function, profile: Profile) -> FunctionLoad:
     method, path, body, store = _REQUESTS[tuple(function.path)]
     return FunctionLoad(
         name=name,
-        profile=((0.0, function.rate_per_s),),
+        profile=profile,
         method=method,
         path=path,
         body=body,

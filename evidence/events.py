@@ -26,6 +26,8 @@ class EventKind(StrEnum):
     GUARDRAIL_TRIP = "guardrail-trip"
     PAGE = "page"
     ACKNOWLEDGE = "acknowledge"
+    APPROVAL_REQUEST = "approval-request"  # subject: the sign-off
+    APPROVAL = "approval"  # given
     DECISION = "decision"
     ROLLBACK_START = "rollback-start"
     ROLLBACK_STEP = "rollback-step"  # subject: the step; detail: phase start | end

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from itertools import pairwise
 from typing import Self
 
 from pydantic import Field, model_validator
 
 from scenarios.base import Name, Part
+from scenarios.profiles import Profile
 from scenarios.quantities import (
     DurationS,
     LatencyCeiling,
@@ -44,6 +47,7 @@ class Function(Part):
 
     path: list[Name] = Field(min_length=1)
     rate_per_s: RatePerS = Field(alias="rate")
+    profile: Profile = Profile()
     revenue: MoneyAmount | None = Field(None, description="of one request that succeeds")
     tier: PositiveCount = 1
     rto_s: PositiveDurationS = Field(alias="rto")
@@ -65,3 +69,13 @@ class Function(Part):
         """Every cohort with its share, the default one last (absent when the others leave nothing)."""
         rest = 1.0 - sum(self.cohorts.values())
         return {**self.cohorts, DEFAULT_COHORT: rest} if rest > 1e-9 else dict(self.cohorts)
+
+    def rates(self, start: datetime | None, duration_s: float) -> tuple[tuple[float, float], ...]:
+        """(from when, rate per second) in seconds after `start`, the first from 0, none at `duration_s` or later."""
+        factors = self.profile.factors(start, duration_s)
+        return tuple((time_s, factor * self.rate_per_s) for time_s, factor in factors)
+
+    def requests(self, start: datetime | None, duration_s: float) -> float:
+        """Expected number of requests in the first `duration_s` seconds."""
+        rates = (*self.rates(start, duration_s), (duration_s, 0.0))
+        return sum(rate_per_s * (until_s - from_s) for (from_s, rate_per_s), (until_s, _) in pairwise(rates))

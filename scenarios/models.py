@@ -1,5 +1,6 @@
 """Every model of the language under one import; each stands in the file of its part."""
 
+from scenarios.clock import Hours
 from scenarios.defects import Defect, LatencyChange
 from scenarios.distributions import Distribution, Exponential, Lognormal, Uniform
 from scenarios.faults import CLIENT, Cut, Error, Fault, Kill, Latency, Link
@@ -7,6 +8,8 @@ from scenarios.functions import DEFAULT_COHORT, Function, Good
 from scenarios.guardrails import Guardrail, guardrail_labels
 from scenarios.judges import BurnRate, MannWhitney, Sequential
 from scenarios.migration import Backfill, BadData, Migration, Reconcile, Repair
+from scenarios.people import Approval, OnCall
+from scenarios.profiles import LoadStep, MonthEnd, Peak, Profile
 from scenarios.published import Published
 from scenarios.quantities import Bound, Money
 from scenarios.release import Change, Release
@@ -14,7 +17,6 @@ from scenarios.scenario import (
     Expect,
     FunctionExpectation,
     Measure,
-    OnCall,
     Operations,
     ReleaseExpectation,
     Scenario,
@@ -27,6 +29,7 @@ from scenarios.system import Backoff, Call, Service, System
 __all__ = [
     "CLIENT",
     "DEFAULT_COHORT",
+    "Approval",
     "Backfill",
     "Backoff",
     "Backup",
@@ -50,19 +53,24 @@ __all__ = [
     "FunctionExpectation",
     "Good",
     "Guardrail",
+    "Hours",
     "Kill",
     "Lag",
     "Latency",
     "LatencyChange",
     "Link",
+    "LoadStep",
     "Lognormal",
     "MannWhitney",
     "Measure",
     "Migration",
     "Money",
+    "MonthEnd",
     "OnCall",
     "Operations",
+    "Peak",
     "Primary",
+    "Profile",
     "Published",
     "Reconcile",
     "Recreate",

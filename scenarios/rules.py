@@ -12,6 +12,7 @@ from typing import Any, get_args
 from scenarios.faults import CLIENT, FaultKind
 from scenarios.quantities import parse_money
 from scenarios.rule_views import Data, Violation, duration_s_of, items, known, link_of, mapping, text_of
+from scenarios.rules_clock import clock
 from scenarios.rules_data import store_rules
 from scenarios.yaml_text import Path
 
@@ -277,4 +278,5 @@ _RULES: tuple[Callable[[Data], Iterator[Violation]], ...] = (
     _currencies,
     _size,
     store_rules,
+    clock,
 )

@@ -7,9 +7,11 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from scenarios.base import Name, Part, Text
+from scenarios.clock import Moment
 from scenarios.distributions import Distribution
 from scenarios.faults import Fault
 from scenarios.functions import Function
+from scenarios.people import Approval, OnCall
 from scenarios.published import Published
 from scenarios.quantities import DurationS, PositiveCount, PositiveDurationS, RatioBound, RatioFloor
 from scenarios.release import Release
@@ -19,7 +21,6 @@ __all__ = [
     "Expect",
     "FunctionExpectation",
     "Measure",
-    "OnCall",
     "Operations",
     "ReleaseExpectation",
     "Scenario",
@@ -46,13 +47,6 @@ class Measure(Part):
         return round(self.window_s / self.resolution_s)
 
 
-class OnCall(Part):
-    """The person who is paged: time until the page is acknowledged, and from there to the decision."""
-
-    acknowledge: Distribution
-    decide: Distribution
-
-
 class Operations(Part):
     """People and tools around the release. Times of tools are for the simulator; a drill takes real ones."""
 
@@ -60,6 +54,7 @@ class Operations(Part):
     deploy: Distribution | None = Field(None, description="a deploy takes besides the start of replicas; without, 0s")
     route: Distribution | None = Field(None, description="from an order to shift traffic until it is in force")
     metrics_delay_s: DurationS = Field(0.0, alias="metrics_delay", description="age of what guardrails see")
+    approvals: dict[Name, Approval] = Field({}, description="sign-offs that steps of the release wait for")
 
 
 class FunctionExpectation(Part):
@@ -103,6 +98,7 @@ class Scenario(Part):
     description: str = ""
     sources: list[Text] = Field(min_length=1, description="where the numbers come from")
     duration_s: PositiveDurationS = Field(alias="duration", description="of the load; everything ends with it")
+    start: Moment | None = Field(None, description="what the wall clock says when the load begins")
     measure: Measure = Measure.model_construct(resolution_s=0.25, window_s=5.0, consecutive=20)
     system: System
     functions: dict[Name, Function] = Field(min_length=1)

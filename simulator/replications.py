@@ -121,9 +121,9 @@ def _measured(player: Player, work: Work, replications: int, where: Executor) ->
 
 
 def _paying_processes(work: Work, replications: int) -> int:
-    rate_per_s = sum(function.rate_per_s for function in work.scenario.functions.values())
-    requests = rate_per_s * work.scenario.duration_s * (replications - 1)
-    return 1 if requests < _ALONE_REQUESTS_MAX else cores()
+    start, duration_s = work.scenario.start, work.scenario.duration_s
+    requests = sum(function.requests(start, duration_s) for function in work.scenario.functions.values())
+    return 1 if requests * (replications - 1) < _ALONE_REQUESTS_MAX else cores()
 
 
 def _typical(measures: Sequence[FunctionMeasure], function: str) -> list[int]:
