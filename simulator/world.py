@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from evidence.events import Event
 from rollout.errors import WorldError
 from rollout.people import draw_s
 from rollout.world import Observation
-from scenarios.models import Defect, Distribution, Fault, Scenario
+from scenarios.models import Change, Defect, Distribution, Fault, Scenario
 from simulator.answers import Answers
 from simulator.compile import Compiled
 from simulator.environment import Happened, SimulationEnvironment
@@ -51,7 +51,7 @@ class SimulatedWorld:
         self._operations = scenario.operations
         self._tools = tools
         self._routing: simpy.Event | None = None
-        self._change = scenario.release.change
+        self._changes = {change.service: change for change in scenario.release.changes}
         self._observed: tuple[float, dict[tuple[str, str | None, float], Observation]] = (-1.0, {})
         self._answers: dict[tuple[str, str | None], Answers] = {}
         self._fleets = {name: self._fleets_of(scenario, name) for name in compiled.services}
@@ -59,9 +59,11 @@ class SimulatedWorld:
             plane.set_ready(compiled.station(store), 0, [0])
         for name in compiled.services:
             plane.set_weights(compiled.station(name), [1.0, *[0.0] * (len(self._fleets[name]) - 1)])
-        self._weights = {self._change.old: 1.0, self._change.new: 0.0}
+        self._weights = {change.service: {change.old: 1.0, change.new: 0.0} for change in scenario.release.changes}
         self._faults = Faults(self._clock, compiled, self._fleets)
-        plane.set_defects(compiled.station(self._change.service), 1, [self._defect(each) for each in defects])
+        for service in self._changes:
+            own = [self._defect(each) for each in defects if scenario.release.defective(each) == service]
+            plane.set_defects(compiled.station(service), 1, own)
 
     def _fleets_of(self, scenario: Scenario, name: str) -> dict[str, Fleet]:
         service, station = scenario.system.services[name], self._compiled.station(name)
@@ -115,8 +117,8 @@ class SimulatedWorld:
         if takes_s:
             yield self.env.timeout(takes_s)
         self._clock.plane.set_weights(self._compiled.station(service), list(weights.values()))
-        if service == self._change.service:
-            self._weights = weights
+        if service in self._changes:
+            self._weights[service] = weights
         self.record("route", service, weights=weights)
 
     def _drawn_s(self, distribution: Distribution | None) -> float:
@@ -154,21 +156,22 @@ class SimulatedWorld:
         return self._faults.heal(fault)
 
     def verify(self) -> simpy.Event:
-        """Differences of the released service from the baseline: replicas that serve, and weights.
+        """Differences of the released services from the baseline: replicas that serve, and weights.
 
         Faults of the scenario are no differences: the release did not make them.
         """
-        service, old = self._change.service, self._change.old
-        differences = []
-        for version, fleet in self._fleets[service].items():
-            wanted = fleet.capacity if version == old else 0
-            if len(fleet.ready) != wanted:
-                differences.append(f"{service} {version}: {len(fleet.ready)} replicas serve, must be {wanted}")
-        for version, weight in self._weights.items():
-            wanted_weight = 1.0 if version == old else 0.0
-            if weight != wanted_weight:
-                differences.append(f"{service} {version}: weight {weight:g}, must be {wanted_weight:g}")
+        differences = [each for service, change in self._changes.items() for each in self._differences(service, change)]
         return self.env.event().succeed(differences)
+
+    def _differences(self, service: str, change: Change) -> Iterator[str]:
+        for version, fleet in self._fleets[service].items():
+            wanted = fleet.capacity if version == change.old else 0
+            if len(fleet.ready) != wanted:
+                yield f"{service} {version}: {len(fleet.ready)} replicas serve, must be {wanted}"
+        for version, weight in self._weights[service].items():
+            wanted_weight = 1.0 if version == change.old else 0.0
+            if weight != wanted_weight:
+                yield f"{service} {version}: weight {weight:g}, must be {wanted_weight:g}"
 
     def record(self, kind: str, subject: str, /, **detail: object) -> None:
         """Write an event of this moment on the timeline."""
