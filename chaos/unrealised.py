@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from scenarios.models import Scenario, Store
+from scenarios.models import Defect, Scenario, Store
 
 __all__ = ["unrealised"]
 
@@ -42,4 +42,26 @@ def _data(scenario: Scenario) -> Iterator[str]:
             yield f"faults[{index}].{fault.kind}: the staging's store has no fault of this kind"
 
 
-_TOPICS: tuple[Callable[[Scenario], Iterator[str]], ...] = (_data,)
+_DEFECT_FIELDS = ("after_s", "ramp_s", "above_rate_per_s", "crash", "crash_after_s")
+_SERVICE_FIELDS = ("readiness", "liveness", "autoscaling", "availability")
+
+
+def _fleets(scenario: Scenario) -> Iterator[str]:
+    """The shop's processes have probes and start-up times of their own, in one place, and nobody who scales them."""
+    if scenario.system.zones:
+        yield "system.zones: the staging is one machine"
+    for name, service in scenario.system.services.items():
+        for field in _SERVICE_FIELDS:
+            if field in service.model_fields_set:
+                yield f"system.services.{name}.{field}: the staging keeps its processes up in its own way"
+    for index, defect in enumerate(scenario.release.defects):
+        for field in _DEFECT_FIELDS:
+            if field in defect.model_fields_set:
+                key = Defect.model_fields[field].alias or field
+                yield f"release.defects[{index}].{key}: the shop's replicas have a defect from their start on, or not"
+    for index, fault in enumerate(scenario.faults):
+        if fault.kind == "zone":
+            yield f"faults[{index}].zone: the staging is one machine"
+
+
+_TOPICS: tuple[Callable[[Scenario], Iterator[str]], ...] = (_data, _fleets)

@@ -38,6 +38,8 @@ class EventKind(StrEnum):
     UNDO = "undo"
     VERIFY = "verify"  # detail: differences
     STORE_FAILURE = "store-failure"
+    REPLICA = "replica"  # subject: service and version; detail: what became of one replica, and its number
+    SCALE = "scale"  # subject: service; detail: replicas that autoscaling wants
     STOP = "stop"
     ERROR = "error"
 

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from scenarios.base import Name, Part
 from scenarios.migration import BadData
-from scenarios.quantities import Ratio, parse_duration_s
+from scenarios.quantities import DurationS, PositiveDurationS, RatePerS, Ratio, parse_duration_s
 
 __all__ = ["Defect", "LatencyChange"]
 
@@ -41,7 +41,6 @@ class Defect(Part):
 
     name: Name
     probability: Ratio
-    of: Name | None = Field(None, description="the released service that has it; by default the first")
     errors: Ratio = Field(0.0, description="share of requests answered with an error")
     latency: Annotated[
         LatencyChange,
@@ -51,9 +50,38 @@ class Defect(Part):
     lost_writes: Ratio = Field(0.0, description="share of acknowledged writes that are not stored")
     bad_data: BadData | None = Field(None, description="rows written wrong: no rollback of code puts them right")
     cohort: Name | None = Field(None, description="only requests of this cohort meet it")
+    after_s: DurationS = Field(0.0, alias="after", description="shows that long after the version first gets traffic")
+    ramp_s: DurationS = Field(0.0, alias="ramp", description="grows from nothing to all of it in that time")
+    above_rate_per_s: RatePerS | None = Field(
+        None, alias="above_rate", description="shows only while the service gets more requests than that"
+    )
+    crash: Ratio = Field(0.0, description="share of the starts of a replica that fail")
+    crash_after_s: PositiveDurationS | None = Field(
+        None, alias="crash_after", description="a replica dies so long after it was ready, again and again"
+    )
 
     @model_validator(mode="after")
     def _does_something(self) -> Self:
-        if self.errors == 0 and self.lost_writes == 0 and self.latency == LatencyChange() and not self.bad_data:
-            raise ValueError("must have at least one of errors, latency, lost_writes, bad_data")
+        if not self.shows and self.crash == 0 and self.crash_after_s is None:
+            raise ValueError("must have at least one of errors, latency, lost_writes, bad_data, crash, crash_after")
         return self
+
+    @model_validator(mode="after")
+    def _times_what_shows(self) -> Self:
+        times = self.after_s or self.ramp_s or self.above_rate_per_s is not None
+        if times and (not self.shows or self.bad_data is not None):
+            raise ValueError("after, ramp and above_rate must be of errors, latency or lost_writes")
+        if self.cohort is not None and (self.crash or self.crash_after_s is not None):
+            raise ValueError("crash and crash_after must stand without a cohort: a replica serves all of them")
+        return self
+
+    @property
+    def shows(self) -> bool:
+        """Whether requests meet it, and not replicas alone."""
+        shown = (self.errors > 0, self.lost_writes > 0, self.latency != LatencyChange(), self.bad_data is not None)
+        return any(shown)
+
+    @property
+    def timed(self) -> bool:
+        """Whether requests meet it later, or at times only."""
+        return self.after_s > 0 or self.ramp_s > 0 or self.above_rate_per_s is not None

@@ -11,9 +11,9 @@ from scenarios.base import Name, Part, exactly_one
 from scenarios.quantities import DurationS, PositiveCount, PositiveDurationS, PositiveRatio
 from scenarios.store_faults import Lag, Primary, Standby
 
-__all__ = ["CLIENT", "Cut", "Error", "Fault", "FaultKind", "Kill", "Latency", "Link"]
+__all__ = ["CLIENT", "Cut", "Error", "Fault", "FaultKind", "Kill", "Latency", "Link", "Zone"]
 
-FaultKind = Literal["latency", "cut", "error", "kill", "primary", "standby", "lag"]
+FaultKind = Literal["latency", "cut", "error", "kill", "primary", "standby", "lag", "zone"]
 
 # The caller of every path's first service.
 CLIENT = "client"
@@ -76,6 +76,15 @@ class Kill(Part):
     replicas: PositiveCount = 1
 
 
+class Zone(Part):
+    """A zone is out: all replicas in it die, and nothing starts there until the fault ends."""
+
+    of: Name
+    replaced_after_s: PositiveDurationS | None = Field(
+        None, alias="replaced_after", description="then they are started in other zones; without it, when it ends"
+    )
+
+
 class Fault(Part):
     """One fault, in force from `at` (after the start of the load) for a time."""
 
@@ -88,6 +97,7 @@ class Fault(Part):
     primary: Primary | None = None
     standby: Standby | None = None
     lag: Lag | None = None
+    zone: Zone | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -100,13 +110,13 @@ class Fault(Part):
         return next(kind for kind in get_args(FaultKind) if getattr(self, kind) is not None)
 
     @property
-    def effect(self) -> Latency | Cut | Error | Kill | Primary | Standby | Lag:
+    def effect(self) -> Latency | Cut | Error | Kill | Primary | Standby | Lag | Zone:
         """The parameters of the fault."""
-        effect: Latency | Cut | Error | Kill | Primary | Standby | Lag = getattr(self, self.kind)
+        effect: Latency | Cut | Error | Kill | Primary | Standby | Lag | Zone = getattr(self, self.kind)
         return effect
 
     @property
     def target(self) -> str:
-        """The link, service or store that it is on."""
+        """The link, service, store or zone that it is on."""
         effect = self.effect
         return str(effect.on) if isinstance(effect, Latency | Cut | Error) else effect.of

@@ -3,7 +3,8 @@
 from scenarios.clock import Hours
 from scenarios.defects import Defect, LatencyChange
 from scenarios.distributions import Distribution, Exponential, Lognormal, Uniform
-from scenarios.faults import CLIENT, Cut, Error, Fault, Kill, Latency, Link
+from scenarios.faults import CLIENT, Cut, Error, Fault, Kill, Latency, Link, Zone
+from scenarios.fleets import Autoscaling, Availability, Probe
 from scenarios.functions import DEFAULT_COHORT, Function, Good
 from scenarios.guardrails import Guardrail, guardrail_labels
 from scenarios.judges import BurnRate, MannWhitney, Sequential
@@ -30,6 +31,8 @@ __all__ = [
     "CLIENT",
     "DEFAULT_COHORT",
     "Approval",
+    "Autoscaling",
+    "Availability",
     "Backfill",
     "Backoff",
     "Backup",
@@ -70,6 +73,7 @@ __all__ = [
     "Operations",
     "Peak",
     "Primary",
+    "Probe",
     "Profile",
     "Published",
     "Reconcile",
@@ -86,5 +90,6 @@ __all__ = [
     "Strategy",
     "System",
     "Uniform",
+    "Zone",
     "guardrail_labels",
 ]

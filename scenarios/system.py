@@ -8,7 +8,8 @@ from pydantic import Field, model_validator
 
 from scenarios.base import Name, Part
 from scenarios.distributions import Distribution
-from scenarios.quantities import Count, DurationS, PositiveCount, PositiveDurationS
+from scenarios.fleets import Autoscaling, Availability, Probe
+from scenarios.quantities import Count, PositiveCount, PositiveDurationS
 from scenarios.stores import Store
 
 __all__ = ["Backoff", "Call", "Service", "System"]
@@ -20,10 +21,14 @@ class Service(Part):
     replicas: PositiveCount = 1
     workers: PositiveCount = Field(16, description="requests that one replica serves at a time")
     queue: Count | None = Field(None, description="waiting places per replica; without it, unbounded")
-    startup_s: DurationS = Field(0.0, alias="startup", description="from start to readiness of a replica")
+    startup: Distribution | None = Field(None, description="from start to readiness of a replica; without it, 0s")
     service_time: Distribution
     external: bool = Field(False, description="a third party: never deployed by us")
     holds_worker: bool = Field(True, description="a worker waits for downstream answers")
+    readiness: Probe | None = Field(None, description="a replica that fails it gets no traffic until it answers")
+    liveness: Probe | None = Field(None, description="a replica that fails it is killed and started again")
+    autoscaling: Autoscaling | None = Field(None, description="without it, the number of replicas stays")
+    availability: Availability | None = Field(None, description="of a third party; without it, always up")
 
 
 class Backoff(Part):
@@ -58,6 +63,7 @@ class Call(Part):
 class System(Part):
     """Services and stores by name, and the calls between them."""
 
+    zones: list[Name] = Field([], description="failure domains, over which replicas are spread in turn")
     services: dict[Name, Service] = Field(min_length=1)
     stores: dict[Name, Store] = {}
     calls: list[Call] = []

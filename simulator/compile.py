@@ -1,7 +1,7 @@
 """From a scenario to the network that the data plane simulates, and from its numbers back to names.
 
 The network is the same for every strategy of a scenario: a plan never has more replicas of one version ready than the
-service has, so strategies compared on one seed differ in control changes only.
+service has (or autoscaling gives it), so strategies compared on one seed differ in control changes only.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 from evidence.histogram import edges_s
 from scenarios.models import CLIENT as CLIENT_NAME
-from scenarios.models import DEFAULT_COHORT, Function, Scenario
+from scenarios.models import DEFAULT_COHORT, Function, Scenario, Service
 from scenarios.models import Distribution as ScenarioDistribution
 from simulator import network as plain
 from simulator.errors import RequestError
 
-__all__ = ["Compiled", "compile_scenario"]
+__all__ = ["Compiled", "capacity_of", "compile_scenario"]
 
 # As the load generator of a drill: answers are awaited past the end of the load for every client's own patience.
 _DRAIN_MIN_S = 3.0
@@ -116,8 +116,8 @@ def _cohorts(scenario: Scenario) -> tuple[str, ...]:
 
 
 def _versions(scenario: Scenario) -> dict[str, tuple[str, ...]]:
-    changes = {change.service: (change.old, change.new) for change in scenario.release.changes}
-    return {name: changes.get(name, ("",)) for name in scenario.system.services}
+    change = scenario.release.change
+    return {name: (change.old, change.new) if name == change.service else ("",) for name in scenario.system.services}
 
 
 def _stations(scenario: Scenario, versions: dict[str, tuple[str, ...]]) -> Iterator[plain.Station]:
@@ -128,10 +128,16 @@ def _stations(scenario: Scenario, versions: dict[str, tuple[str, ...]]) -> Itera
             service=_distribution(service.service_time),
             queue=plain.UNBOUNDED if service.queue is None else service.queue,
             holds_worker=service.holds_worker,
-            replicas=(service.replicas,) * len(versions[name]),
+            replicas=(capacity_of(scenario, service),) * len(versions[name]),
         )
     for name, store in scenario.system.stores.items():
         yield plain.Station(name=name, workers=store.connections, service=_distribution(store.service_time))
+
+
+def capacity_of(scenario: Scenario, service: Service) -> int:
+    """Replicas that one version of a service may ever have; enough for all of them in the last zone that is left."""
+    most = service.replicas if service.autoscaling is None else service.autoscaling.maximum
+    return most if service.external else most * max(1, len(scenario.system.zones))
 
 
 def _distribution(distribution: ScenarioDistribution) -> plain.Distribution:

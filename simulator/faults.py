@@ -1,20 +1,21 @@
 """The scenario's faults on the data plane.
 
 Not modelled: what chaos/faults lists for the real ones, and the time it takes to put a fault in force or to take it
-back; only killed replicas need their startup.
+back; only killed replicas need their startup. A zone takes no store with it, and no third party.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import simpy
 
 from rollout.errors import WorldError
-from scenarios.models import Cut, Error, Fault, Kill, Latency
+from scenarios.models import Cut, Error, Fault, Kill, Latency, Zone
 from simulator.compile import Compiled
 from simulator.environment import SimulationEnvironment
 from simulator.fleet import Fleet
+from simulator.zones import Zones
 
 __all__ = ["Faults"]
 
@@ -23,12 +24,17 @@ class Faults:
     """Puts faults in force and takes them back. `fleets` are those of each service by version, old before new."""
 
     def __init__(
-        self, env: SimulationEnvironment, compiled: Compiled, fleets: Mapping[str, Mapping[str, Fleet]]
+        self,
+        env: SimulationEnvironment,
+        compiled: Compiled,
+        fleets: Mapping[str, Mapping[str, Fleet]],
+        zones: Sequence[str] = (),
     ) -> None:
         self._env = env
         self._compiled = compiled
         self._fleets = fleets
         self._victims: dict[str, list[Fleet]] = {}
+        self._zones = Zones(env, zones, [fleet for each in fleets.values() for fleet in each.values()])
 
     def inject(self, fault: Fault) -> None:
         """In force from now on; WorldError when there are fewer replicas than to be killed."""
@@ -39,6 +45,8 @@ class Faults:
             plane.set_cut(self._link(effect), cut=True)
         elif isinstance(effect, Error):
             plane.set_error_share(self._compiled.station(effect.on), effect.share)
+        elif isinstance(effect, Zone):
+            self._zones.lose(effect)
         elif isinstance(effect, Kill):
             self._victims[effect.of] = self._kill(effect)
         else:
@@ -53,6 +61,8 @@ class Faults:
             plane.set_cut(self._link(effect), cut=False)
         elif isinstance(effect, Error):
             plane.set_error_share(self._compiled.station(effect.on), 0.0)
+        elif isinstance(effect, Zone):
+            return self._zones.regain(effect)
         else:
             hit = dict.fromkeys(self._victims.pop(effect.of))
             return simpy.AllOf(self._env, [fleet.restore() for fleet in hit])

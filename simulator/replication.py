@@ -79,7 +79,9 @@ class Player:
         if defects is None:
             defects = defects_drawn(scenario.release.defects, self._seed, replication)
         plane = DataPlane(self._compiled.network, self._seed, replication)
-        world = SimulatedWorld(scenario, self._compiled, plane, defects, tools(self._seed, replication), replication)
+        world = SimulatedWorld(
+            scenario, self._compiled, plane, defects, tools(self._seed, replication), replication, self._seed
+        )
         names = [defect.name for defect in defects]
         world.record("load-start", "load")
         Controller(world, scenario, self._strategy, names, people(self._seed, replication)).start()

@@ -14,7 +14,7 @@ import numpy as np
 
 from scenarios.models import Defect
 
-__all__ = ["ControlStream", "defects_drawn", "people", "tools"]
+__all__ = ["ControlStream", "defects_drawn", "people", "replica", "third_party", "tools"]
 
 
 class ControlStream(IntEnum):
@@ -23,6 +23,9 @@ class ControlStream(IntEnum):
     DEFECT_PRESENCE = 1000
     PEOPLE = 1001
     TOOLS = 1002
+    REPLICAS = 1010
+    THIRD_PARTIES = 1011
+    ROLLBACK_RISKS = 1012
 
 
 def defects_drawn(defects: Sequence[Defect], seed: int, replication: int) -> list[Defect]:
@@ -45,5 +48,15 @@ def tools(seed: int, replication: int) -> np.random.Generator:
     return _generator(ControlStream.TOOLS, seed, replication)
 
 
-def _generator(stream: ControlStream, seed: int, replication: int) -> np.random.Generator:
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(stream, replication)))
+def replica(seed: int, replication: int, service: str, version: int, number: int) -> np.random.Generator:
+    """What one replica draws its start-ups, crashes and probes from, in the order of its life."""
+    return _generator(ControlStream.REPLICAS, seed, replication, zlib.crc32(service.encode()), version, number)
+
+
+def third_party(seed: int, replication: int, service: str) -> np.random.Generator:
+    """What a third party's outages are drawn from: the same for every strategy."""
+    return _generator(ControlStream.THIRD_PARTIES, seed, replication, zlib.crc32(service.encode()))
+
+
+def _generator(stream: ControlStream, seed: int, replication: int, *key: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(stream, replication, *key)))

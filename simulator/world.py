@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,14 +13,17 @@ from evidence.events import Event
 from rollout.errors import WorldError
 from rollout.people import draw_s
 from rollout.world import Observation
-from scenarios.models import Change, Defect, Distribution, Fault, Scenario
+from scenarios.models import Defect, Distribution, Fault, Scenario
 from simulator.answers import Answers
+from simulator.availability import outages
 from simulator.compile import Compiled
+from simulator.defects import DefectSwitch, at_strength
 from simulator.environment import Happened, SimulationEnvironment
 from simulator.faults import Faults
-from simulator.fleet import Fleet
+from simulator.fleets import Replicas
 from simulator.kernel import plane as kernel
 from simulator.layout import ERROR, FIRST_BIN, REFUSED
+from simulator.streams import replica, third_party
 
 __all__ = ["SimulatedWorld"]
 
@@ -41,6 +44,7 @@ class SimulatedWorld:
         defects: Iterable[Defect],
         tools: np.random.Generator,
         replication: int = 0,
+        seed: int = 1,
     ) -> None:
         self._clock = SimulationEnvironment(plane)
         self.env: simpy.Environment = self._clock
@@ -51,37 +55,66 @@ class SimulatedWorld:
         self._operations = scenario.operations
         self._tools = tools
         self._routing: simpy.Event | None = None
-        self._changes = {change.service: change for change in scenario.release.changes}
+        self._change = scenario.release.change
+        self._services = scenario.system.services
         self._observed: tuple[float, dict[tuple[str, str | None, float], Observation]] = (-1.0, {})
         self._answers: dict[tuple[str, str | None], Answers] = {}
-        self._fleets = {name: self._fleets_of(scenario, name) for name in compiled.services}
+        defects = list(defects)
+        self._replicas = {name: self._replicas_of(scenario, name, defects, seed) for name in compiled.services}
+        self._fleets = {name: replicas.by_version for name, replicas in self._replicas.items()}
         for store in compiled.stores:
             plane.set_ready(compiled.station(store), 0, [0])
         for name in compiled.services:
             plane.set_weights(compiled.station(name), [1.0, *[0.0] * (len(self._fleets[name]) - 1)])
-        self._weights = {change.service: {change.old: 1.0, change.new: 0.0} for change in scenario.release.changes}
-        self._faults = Faults(self._clock, compiled, self._fleets)
-        for service in self._changes:
-            own = [self._defect(each) for each in defects if scenario.release.defective(each) == service]
-            plane.set_defects(compiled.station(service), 1, own)
+        self._weights = {self._change.old: 1.0, self._change.new: 0.0}
+        self._faults = Faults(self._clock, compiled, self._fleets, scenario.system.zones)
+        self._defects = DefectSwitch(self._clock, defects, self._offered, self._show)
+        for name, service in scenario.system.services.items():
+            if service.availability is not None:
+                rng = third_party(seed, replication, name)
+                self.env.process(self._go_down(name, outages(service.availability, scenario.duration_s, rng)))
 
-    def _fleets_of(self, scenario: Scenario, name: str) -> dict[str, Fleet]:
-        service, station = scenario.system.services[name], self._compiled.station(name)
-        return {
-            version: Fleet(
-                self._clock, station, place, service.replicas, service.startup_s, 0 if place else service.replicas
-            )
-            for place, version in enumerate(self._compiled.versions[name])
-        }
+    def _replicas_of(self, scenario: Scenario, name: str, defects: Sequence[Defect], seed: int) -> Replicas:
+        def record(version: str, what: str, number: int) -> None:
+            self.record("replica", f"{name} {version}".strip(), what=what, number=number)
 
-    def _defect(self, defect: Defect) -> kernel.Defect:
-        return kernel.Defect(
-            error_ratio=defect.errors,
-            latency_factor=defect.latency.factor,
-            latency_add_s=defect.latency.add_s,
-            lost_write_ratio=defect.lost_writes,
-            cohort=-1 if defect.cohort is None else self._compiled.cohorts.index(defect.cohort),
+        return Replicas(
+            self._clock,
+            scenario,
+            self._compiled,
+            name,
+            ((), defects if name == self._change.service else ()),
+            lambda version, number: replica(seed, self._replication, name, version, number),
+            record,
+            lambda wanted: self.record("scale", name, replicas=wanted),
         )
+
+    def _show(self, defects: Iterable[tuple[Defect, float]]) -> None:
+        """The new version has these defects from now on, each at its strength."""
+        shown = [
+            at_strength(defect, strength, -1 if defect.cohort is None else self._compiled.cohorts.index(defect.cohort))
+            for defect, strength in defects
+        ]
+        self._clock.plane.set_defects(self._compiled.station(self._change.service), 1, shown)
+
+    def _offered(self) -> int:
+        """Requests that have come to the released service since the start, accepted or refused."""
+        plane, service = self._clock.plane, self._change.service
+        station = self._compiled.station(service)
+        columns = self._answers_of(service, None).last(plane, max(plane.now_s, plane.network.resolution_s))
+        return int(plane.state.stations[station]["entered"]) + int(columns[REFUSED])
+
+    def _go_down(self, service: str, spans_s: Iterable[tuple[float, float]]) -> Generator[simpy.Event, Any, None]:
+        """Play the outages of a third party: it refuses what comes, and finishes what it has."""
+        station, subject = self._compiled.station(service), f"outage of {service}"
+        (fleet,) = self._fleets[service].values()
+        for start_s, end_s in spans_s:
+            yield self.env.timeout(start_s - self.env.now)
+            self._clock.plane.set_ready(station, 0, [])
+            self.record("fault-start", subject, kind="outage")
+            yield self.env.timeout(end_s - self.env.now)
+            self._clock.plane.set_ready(station, 0, fleet.ready)
+            self.record("fault-end", subject, kind="outage")
 
     # -- what the controller calls
 
@@ -90,9 +123,12 @@ class SimulatedWorld:
         fleet = self._fleets.get(service, {}).get(version)
         if fleet is None:
             return self._failed(f"deploy: {service} {version!r} must be a service and one of its versions")
-        if not 0 <= replicas <= fleet.capacity:
-            return self._failed(f"deploy of {service}: replicas(={replicas}) must be 0..{fleet.capacity}")
-        done = fleet.deploy(replicas, self._drawn_s(self._operations.deploy))
+        most = self._services[service].replicas
+        if not 0 <= replicas <= most:
+            return self._failed(f"deploy of {service}: replicas(={replicas}) must be 0..{most}")
+        self._replicas[service].planned[version] = replicas
+        wanted = self._replicas[service].wanted(replicas)
+        done = fleet.deploy(wanted, self._drawn_s(self._operations.deploy))
         assert done.callbacks is not None
         done.callbacks.append(lambda _: self.record("deploy", service, version=version, replicas=replicas))
         return done
@@ -117,8 +153,10 @@ class SimulatedWorld:
         if takes_s:
             yield self.env.timeout(takes_s)
         self._clock.plane.set_weights(self._compiled.station(service), list(weights.values()))
-        if service in self._changes:
-            self._weights[service] = weights
+        if service == self._change.service:
+            self._weights = weights
+            if weights[self._change.new] > 0:
+                self._defects.serve()
         self.record("route", service, weights=weights)
 
     def _drawn_s(self, distribution: Distribution | None) -> float:
@@ -134,14 +172,18 @@ class SimulatedWorld:
         return Happened(self.env, seen[key])
 
     def _observe(self, service: str, version: str | None, window_s: float) -> Observation:
+        answers = self._answers_of(service, version)
+        columns = answers.last(self._clock.plane, window_s, self._operations.metrics_delay_s)
+        errors, histogram = int(columns[ERROR : REFUSED + 1].sum()), columns[FIRST_BIN:]
+        return Observation(errors + int(histogram.sum()), errors, histogram)
+
+    def _answers_of(self, service: str, version: str | None) -> Answers:
         answers = self._answers.get((service, version))
         if answers is None:
             place = None if version is None else self._compiled.versions[service].index(version)
             answers = Answers(self._clock.plane, self._compiled.station(service), place)
             self._answers[service, version] = answers
-        columns = answers.last(self._clock.plane, window_s, self._operations.metrics_delay_s)
-        errors, histogram = int(columns[ERROR : REFUSED + 1].sum()), columns[FIRST_BIN:]
-        return Observation(errors + int(histogram.sum()), errors, histogram)
+        return answers
 
     def inject(self, fault: Fault) -> simpy.Event:
         """In force at once; fails with WorldError when there is not so much to kill."""
@@ -156,22 +198,21 @@ class SimulatedWorld:
         return self._faults.heal(fault)
 
     def verify(self) -> simpy.Event:
-        """Differences of the released services from the baseline: replicas that serve, and weights.
+        """Differences of the released service from the baseline: replicas that serve, and weights.
 
         Faults of the scenario are no differences: the release did not make them.
         """
-        differences = [each for service, change in self._changes.items() for each in self._differences(service, change)]
-        return self.env.event().succeed(differences)
-
-    def _differences(self, service: str, change: Change) -> Iterator[str]:
+        service, old = self._change.service, self._change.old
+        differences = []
         for version, fleet in self._fleets[service].items():
-            wanted = fleet.capacity if version == change.old else 0
+            wanted = self._replicas[service].wanted(self._services[service].replicas) if version == old else 0
             if len(fleet.ready) != wanted:
-                yield f"{service} {version}: {len(fleet.ready)} replicas serve, must be {wanted}"
-        for version, weight in self._weights[service].items():
-            wanted_weight = 1.0 if version == change.old else 0.0
+                differences.append(f"{service} {version}: {len(fleet.ready)} replicas serve, must be {wanted}")
+        for version, weight in self._weights.items():
+            wanted_weight = 1.0 if version == old else 0.0
             if weight != wanted_weight:
-                yield f"{service} {version}: weight {weight:g}, must be {wanted_weight:g}"
+                differences.append(f"{service} {version}: weight {weight:g}, must be {wanted_weight:g}")
+        return self.env.event().succeed(differences)
 
     def record(self, kind: str, subject: str, /, **detail: object) -> None:
         """Write an event of this moment on the timeline."""
