@@ -50,6 +50,9 @@ def require_realisable(scenario: Scenario) -> None:
         if tuple(function.path) not in _REQUESTS:
             known = " or ".join(str(list(path)) for path in _REQUESTS)
             problems.append(f"functions.{name}.path: {function.path}: must be {known}")
+    if len(scenario.release.changes) > 1:
+        services = ", ".join(change.service for change in scenario.release.changes)
+        problems.append(f"release.changes: {services}: must be one change")
     if scenario.release.change.service == "payments":
         problems.append("release.changes[0].service: payments: must be one of the shop's own services")
     problems += unrealised(scenario)

@@ -1,7 +1,7 @@
 """The controller of a release: plays the plan, listens to the guardrails, and takes the release back.
 
-It is a set of SimPy processes over `World`. The release process plays the steps; each guardrail and each fault is
-a process of its own; a guardrail that trips interrupts the release, at once or after a person has decided.
+It is a set of SimPy processes over `World`. The release process plays the steps of each change; each guardrail and each
+fault is a process of its own; a guardrail that trips interrupts the release, at once or after a person has decided.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from rollout.errors import WorldError
 from rollout.faults import play_fault
 from rollout.guardrails import watch
 from rollout.people import page
-from rollout.plan import Bake, Deploy, Route, Step, plan
-from rollout.rollback import look, roll_back
+from rollout.plan import plan
+from rollout.play import Play
+from rollout.rollback import roll_back
 from rollout.world import World
-from scenarios.models import Guardrail, Scenario, Strategy, guardrail_labels
+from scenarios.models import Change, Guardrail, Scenario, Strategy, guardrail_labels
 
 __all__ = ["Controller"]
 
@@ -39,13 +40,11 @@ class Controller:
         defects: Sequence[str],
         rng: np.random.Generator,
     ) -> None:
+        self._play = Play(world, scenario, rng)
         self._world = world
         self._scenario = scenario
         self._strategy = strategy
         self._defects = list(defects)
-        self._rng = rng
-        self._change = scenario.release.change
-        self._replicas = scenario.system.services[self._change.service].replicas
         # Fires with the reason for which the release is taken back.
         self._taken_back: simpy.Event = world.env.event()
 
@@ -59,68 +58,81 @@ class Controller:
     def abort(self, cause: str) -> None:
         """Take the release back now; nothing happens when it is being taken back already."""
         if not self._is_taken_back():
-            self._world.record("decision", self._change.service, decision="rollback", cause=cause)
+            self._world.record("decision", self._play.subject, decision="rollback", cause=cause)
             self._taken_back.succeed(cause)
 
     def _is_taken_back(self) -> bool:
         return self._taken_back.triggered
 
     def _release(self) -> Generator[simpy.Event, Any, None]:
-        world, change = self._world, self._change
+        world, subject = self._world, self._play.subject
         yield world.env.timeout(self._scenario.release.at_s) | self._taken_back
         if self._is_taken_back():
             return
-        world.record(
+        self._record_start()
+        self._watch()
+        steps = [world.env.process(self._play_changes(changes)) for changes in self._tracks()]
+        yield (steps[0] if len(steps) == 1 else world.env.all_of(steps)) | self._taken_back
+        if not self._is_taken_back():
+            world.record("release-end", subject, outcome="promoted")
+        for track in steps:
+            if track.is_alive:
+                track.interrupt("taken back")
+        cause: str = yield self._taken_back
+        complete = yield from roll_back(self._play, cause)
+        world.record("release-end", subject, outcome="rolled-back" if complete else "failed")
+
+    def _record_start(self) -> None:
+        changes = self._play.changes
+        self._world.record(
             "release-start",
-            change.service,
+            self._play.subject,
             strategy=self._strategy.kind,
-            old=change.old,
-            new=change.new,
+            old=", ".join(change.old for change in changes),
+            new=", ".join(change.new for change in changes),
             defects=self._defects,
         )
+
+    def _watch(self) -> None:
         guardrails, resolution_s = self._scenario.release.guardrails, self._scenario.measure.resolution_s
         for guardrail, name in zip(guardrails, guardrail_labels(guardrails), strict=True):
-            world.env.process(watch(world, guardrail, name, change, resolution_s, self._on_trip, self._taken_back))
-        steps = world.env.process(self._play_steps())
-        yield steps | self._taken_back
-        if not self._is_taken_back():
-            world.record("release-end", change.service, outcome="promoted")
-        elif steps.is_alive:
-            steps.interrupt("taken back")
-        cause: str = yield self._taken_back
-        steps_back = self._scenario.release.rollback
-        complete = yield from roll_back(world, change, self._replicas, steps_back, cause)
-        if "verify" not in steps_back:
-            # What became of the release does not depend on whether its rollback looks.
-            complete = (yield from look(world, change)) and complete
-        world.record("release-end", change.service, outcome="rolled-back" if complete else "failed")
+            # A guardrail of a service that is not released looks at all of its answers, and needs no change.
+            change = self._scenario.release.change_of(guardrail.of) or self._scenario.release.change
+            self._world.env.process(
+                watch(self._world, guardrail, name, change, resolution_s, self._on_trip, self._taken_back)
+            )
 
-    def _play_steps(self) -> Generator[simpy.Event, Any, None]:
+    def _tracks(self) -> list[list[Change]]:
+        """Changes that follow each other, for each line of them that goes on by itself."""
+        changes = self._play.changes
+        return [changes] if self._scenario.release.order == "sequential" else [[change] for change in changes]
+
+    def _play_changes(self, changes: Sequence[Change]) -> Generator[simpy.Event, Any, None]:
+        for change in changes:
+            self._play.begun.append(change)
+            if not (yield from self._play_steps(change)):
+                return
+
+    def _play_steps(self, change: Change) -> Generator[simpy.Event, Any, bool]:
+        """Every step of a change; whether all of them are over and the next change may begin."""
         world = self._world
-        for step in plan(self._strategy, self._change, self._replicas):
-            world.record("step-start", str(step))
-            action = self._perform(step)
+        several = len(self._play.changes) > 1
+        for step in plan(self._strategy, change, self._play.replicas(change)):
+            name = f"{change.service}: {step}" if several else str(step)
+            world.record("step-start", name)
+            action = step.perform(self._play, change)
             try:
                 yield action
             except simpy.Interrupt:
                 # Nobody waits for the action any more; should it fail now, that is no crash.
                 action.defused = True
-                return
+                return False
             except WorldError as error:
-                world.record("error", str(step), during="release", message=str(error))
-                self.abort(f"step failed: {step}")
-                return
-            world.record("step-end", str(step))
-
-    def _perform(self, step: Step) -> simpy.Event:
-        service = self._change.service
-        if isinstance(step, Deploy):
-            return self._world.deploy(service, step.version, step.replicas)
-        if isinstance(step, Route):
-            shares = {self._change.old: 1.0 - step.new_share, self._change.new: step.new_share}
-            return self._world.route(service, shares)
-        assert isinstance(step, Bake), step
-        return self._world.env.timeout(step.duration_s)
+                world.record("error", name, during="release", message=str(error))
+                self.abort(f"step failed: {name}")
+                return False
+            world.record("step-end", name)
+        return True
 
     def _on_trip(self, guardrail: Guardrail, name: str) -> None:
         if guardrail.action == "page":
@@ -132,5 +144,5 @@ class Controller:
         on_call = self._scenario.operations.on_call
         assert on_call is not None, "the rules of the language ask for operations.on_call"
         if not self._is_taken_back():
-            yield from page(self._world, on_call, name, self._rng)
+            yield from page(self._world, on_call, name, self._play.rng)
             self.abort(name)

@@ -1,51 +1,18 @@
-"""From a strategy to the steps that the controller plays.
+"""From a strategy to the steps that the controller plays for one change.
 
-Every strategy is a composition of three steps, so a world needs to know three verbs and no strategy.
+Every strategy is a composition of the same few steps (rollout.steps), so a world needs to know their verbs and no
+strategy.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from rollout.steps import Bake, Deploy, Route, Step
 from scenarios.models import BlueGreen, Canary, Change, Rolling, Strategy
 
 __all__ = ["Bake", "Deploy", "Route", "Step", "plan"]
-
-
-@dataclass(frozen=True, slots=True)
-class Deploy:
-    """Have exactly `replicas` ready replicas of a version."""
-
-    version: str
-    replicas: int
-
-    def __str__(self) -> str:
-        return f"deploy {self.version} x{self.replicas}" if self.replicas else f"stop {self.version}"
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Send `new_share` of the requests to the new version, the rest to the old one."""
-
-    new_share: float
-
-    def __str__(self) -> str:
-        return f"route {self.new_share:.4g} to new"
-
-
-@dataclass(frozen=True, slots=True)
-class Bake:
-    """Leave everything as it is for a time, under the guardrails."""
-
-    duration_s: float
-
-    def __str__(self) -> str:
-        return f"bake {self.duration_s:g} s"
-
-
-Step = Deploy | Route | Bake
 
 
 def plan(strategy: Strategy, change: Change, replicas: int) -> tuple[Step, ...]:

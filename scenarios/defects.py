@@ -41,6 +41,7 @@ class Defect(Part):
 
     name: Name
     probability: Ratio
+    of: Name | None = Field(None, description="the released service that has it; by default the first")
     errors: Ratio = Field(0.0, description="share of requests answered with an error")
     latency: Annotated[
         LatencyChange,

@@ -35,10 +35,13 @@ class Change(Part):
 
 
 class Release(Part):
-    """One release. Version 1 of the language releases one service at a time."""
+    """One release: one or several services, by one strategy."""
 
     at_s: DurationS = Field(30.0, alias="at", description="start, after the start of the load")
-    changes: list[Change] = Field(min_length=1, max_length=1)
+    changes: list[Change] = Field(min_length=1)
+    order: Literal["sequential", "together"] = Field(
+        "sequential", description="of several changes: one after the other as listed, or all at once"
+    )
     defects: list[Defect] = []
     migration: Migration | None = Field(None, description="of a store, before and after the rollout")
     strategy: Strategy
@@ -52,8 +55,16 @@ class Release(Part):
 
     @property
     def change(self) -> Change:
-        """The one change of a version 1 release."""
+        """The first change; of a drill the only one."""
         return self.changes[0]
+
+    def change_of(self, service: str) -> Change | None:
+        """The change of a service; None when it is not released."""
+        return next((change for change in self.changes if change.service == service), None)
+
+    def defective(self, defect: Defect) -> str:
+        """The service whose new version a defect is of: the first that is released, unless it names one."""
+        return self.change.service if defect.of is None else defect.of
 
     def strategy_of(self, kind: str) -> Strategy | None:
         """The strategy of that kind, the main one before the alternatives; None when the scenario has none."""

@@ -100,9 +100,13 @@ def _release(view: Data) -> Iterator[Violation]:
     at_s = duration_s_of(view.release.get("at"))
     if at_s is not None and view.duration_s is not None and at_s >= view.duration_s:
         yield Violation(("release", "at"), view.release["at"], "must be before the end (duration)")
+    seen: set[str] = set()
     for index, change in items(view.release.get("changes")):
         at = ("release", "changes", index, "service")
         service = change.get("service")
+        if isinstance(service, str) and service in seen:
+            yield Violation(at, service, "must be there once: a release takes a service to one version")
+        seen |= {service} if isinstance(service, str) else set()
         if isinstance(service, str) and service not in view.services:
             yield Violation(at, service, f"must be a service: {known(view.services)}")
         elif view.external(service):
@@ -121,6 +125,10 @@ def _defects(view: Data) -> Iterator[Violation]:
         if name is not None and name in seen:
             yield Violation(("release", "defects", index, "name"), name, "must be there once")
         seen.add(name)
+        of = defect.get("of")
+        if isinstance(of, str) and of not in view.changed:
+            rule = f"must be a service that the release changes: {known(sorted(filter(None, view.changed)))}"
+            yield Violation(("release", "defects", index, "of"), of, rule)
         if "lost_writes" in defect and not view.changed & writers:
             at = ("release", "defects", index, "lost_writes")
             yield Violation(at, defect["lost_writes"], "must be of a service that writes: it has no call with writes")

@@ -116,8 +116,8 @@ def _cohorts(scenario: Scenario) -> tuple[str, ...]:
 
 
 def _versions(scenario: Scenario) -> dict[str, tuple[str, ...]]:
-    change = scenario.release.change
-    return {name: (change.old, change.new) if name == change.service else ("",) for name in scenario.system.services}
+    changes = {change.service: (change.old, change.new) for change in scenario.release.changes}
+    return {name: changes.get(name, ("",)) for name in scenario.system.services}
 
 
 def _stations(scenario: Scenario, versions: dict[str, tuple[str, ...]]) -> Iterator[plain.Station]:

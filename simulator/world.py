@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from evidence.events import Event
 from rollout.errors import WorldError
 from rollout.people import draw_s
 from rollout.world import Observation
-from scenarios.models import Defect, Distribution, Fault, Scenario
+from scenarios.models import Change, Defect, Distribution, Fault, Scenario
 from simulator.answers import Answers
 from simulator.availability import outages
 from simulator.compile import Compiled
@@ -55,20 +56,27 @@ class SimulatedWorld:
         self._operations = scenario.operations
         self._tools = tools
         self._routing: simpy.Event | None = None
-        self._change = scenario.release.change
+        self._changes = {change.service: change for change in scenario.release.changes}
         self._services = scenario.system.services
         self._observed: tuple[float, dict[tuple[str, str | None, float], Observation]] = (-1.0, {})
         self._answers: dict[tuple[str, str | None], Answers] = {}
-        defects = list(defects)
-        self._replicas = {name: self._replicas_of(scenario, name, defects, seed) for name in compiled.services}
+        own: dict[str, list[Defect]] = {name: [] for name in compiled.services}
+        for defect in defects:
+            own[scenario.release.defective(defect)].append(defect)
+        self._replicas = {name: self._replicas_of(scenario, name, own[name], seed) for name in compiled.services}
         self._fleets = {name: replicas.by_version for name, replicas in self._replicas.items()}
         for store in compiled.stores:
             plane.set_ready(compiled.station(store), 0, [0])
         for name in compiled.services:
             plane.set_weights(compiled.station(name), [1.0, *[0.0] * (len(self._fleets[name]) - 1)])
-        self._weights = {self._change.old: 1.0, self._change.new: 0.0}
+        self._weights = {change.service: {change.old: 1.0, change.new: 0.0} for change in scenario.release.changes}
         self._faults = Faults(self._clock, compiled, self._fleets, scenario.system.zones)
-        self._defects = DefectSwitch(self._clock, defects, self._offered, self._show)
+        self._defects = {
+            service: DefectSwitch(
+                self._clock, own[service], partial(self._offered, service), partial(self._show, service)
+            )
+            for service in self._changes
+        }
         for name, service in scenario.system.services.items():
             if service.availability is not None:
                 rng = third_party(seed, replication, name)
@@ -83,24 +91,23 @@ class SimulatedWorld:
             scenario,
             self._compiled,
             name,
-            ((), defects if name == self._change.service else ()),
+            ((), defects),
             lambda version, number: replica(seed, self._replication, name, version, number),
             record,
             lambda wanted: self.record("scale", name, replicas=wanted),
         )
 
-    def _show(self, defects: Iterable[tuple[Defect, float]]) -> None:
-        """The new version has these defects from now on, each at its strength."""
+    def _show(self, service: str, defects: Iterable[tuple[Defect, float]]) -> None:
+        """The new version of a service has these defects from now on, each at its strength."""
         shown = [
             at_strength(defect, strength, -1 if defect.cohort is None else self._compiled.cohorts.index(defect.cohort))
             for defect, strength in defects
         ]
-        self._clock.plane.set_defects(self._compiled.station(self._change.service), 1, shown)
+        self._clock.plane.set_defects(self._compiled.station(service), 1, shown)
 
-    def _offered(self) -> int:
-        """Requests that have come to the released service since the start, accepted or refused."""
-        plane, service = self._clock.plane, self._change.service
-        station = self._compiled.station(service)
+    def _offered(self, service: str) -> int:
+        """Requests that have come to a service since the start, accepted or refused."""
+        plane, station = self._clock.plane, self._compiled.station(service)
         columns = self._answers_of(service, None).last(plane, max(plane.now_s, plane.network.resolution_s))
         return int(plane.state.stations[station]["entered"]) + int(columns[REFUSED])
 
@@ -153,10 +160,10 @@ class SimulatedWorld:
         if takes_s:
             yield self.env.timeout(takes_s)
         self._clock.plane.set_weights(self._compiled.station(service), list(weights.values()))
-        if service == self._change.service:
-            self._weights = weights
-            if weights[self._change.new] > 0:
-                self._defects.serve()
+        if service in self._changes:
+            self._weights[service] = weights
+            if weights[self._changes[service].new] > 0:
+                self._defects[service].serve()
         self.record("route", service, weights=weights)
 
     def _drawn_s(self, distribution: Distribution | None) -> float:
@@ -198,21 +205,23 @@ class SimulatedWorld:
         return self._faults.heal(fault)
 
     def verify(self) -> simpy.Event:
-        """Differences of the released service from the baseline: replicas that serve, and weights.
+        """Differences of the released services from the baseline: replicas that serve, and weights.
 
         Faults of the scenario are no differences: the release did not make them.
         """
-        service, old = self._change.service, self._change.old
-        differences = []
-        for version, fleet in self._fleets[service].items():
-            wanted = self._replicas[service].wanted(self._services[service].replicas) if version == old else 0
-            if len(fleet.ready) != wanted:
-                differences.append(f"{service} {version}: {len(fleet.ready)} replicas serve, must be {wanted}")
-        for version, weight in self._weights.items():
-            wanted_weight = 1.0 if version == old else 0.0
-            if weight != wanted_weight:
-                differences.append(f"{service} {version}: weight {weight:g}, must be {wanted_weight:g}")
+        differences = [each for service, change in self._changes.items() for each in self._differences(service, change)]
         return self.env.event().succeed(differences)
+
+    def _differences(self, service: str, change: Change) -> Iterator[str]:
+        for version, fleet in self._fleets[service].items():
+            planned = self._services[service].replicas if version == change.old else 0
+            wanted = self._replicas[service].wanted(planned)
+            if len(fleet.ready) != wanted:
+                yield f"{service} {version}: {len(fleet.ready)} replicas serve, must be {wanted}"
+        for version, weight in self._weights[service].items():
+            wanted_weight = 1.0 if version == change.old else 0.0
+            if weight != wanted_weight:
+                yield f"{service} {version}: weight {weight:g}, must be {wanted_weight:g}"
 
     def record(self, kind: str, subject: str, /, **detail: object) -> None:
         """Write an event of this moment on the timeline."""

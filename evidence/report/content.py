@@ -354,8 +354,12 @@ def facts_table(header: Header) -> Table:
 
 
 def reach_text(scenario: Scenario) -> str:
-    """What the changed service could hit, in one sentence."""
-    reach = reach_of(scenario, scenario.release.change.service)
+    """What each changed service could hit, a sentence each."""
+    return " ".join(_reach_sentence(scenario, change.service) for change in scenario.release.changes)
+
+
+def _reach_sentence(scenario: Scenario, service: str) -> str:
+    reach = reach_of(scenario, service)
     parts = [f"{len(reach.functions)} of {len(scenario.functions)} functions ({', '.join(reach.functions) or 'none'})"]
     parts.append(f"{reach.requests_per_s:g} requests/s, {reach.request_share:.0%} of the load".replace("%", " %"))
     if reach.stores:

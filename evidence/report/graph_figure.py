@@ -38,12 +38,12 @@ def graph_figure(scenario: Scenario, hit: Mapping[str, str], breached: Mapping[s
     axes.invert_yaxis()
     axes.axis("off")
     spots = _spots(places, rows)
-    reach = reach_of(scenario, scenario.release.change.service)
-    reached = {
-        *(("function", name) for name in reach.functions),
-        *(("service", name) for name in reach.services),
-        *(("store", name) for name in reach.stores),
-    }
+    reached: set[_Node] = set()
+    for each in scenario.release.changes:
+        reach = reach_of(scenario, each.service)
+        reached |= {("function", name) for name in reach.functions}
+        reached |= {("service", name) for name in reach.services}
+        reached |= {("store", name) for name in reach.stores}
     for caller, callee in graph.edges:
         on_path = caller in reached and callee in reached
         _arrow(axes, spots[caller], spots[callee], ORANGE if on_path else MUTED, scale)
@@ -121,7 +121,8 @@ def _box(
     scale: float,
 ) -> None:
     kind, name = node
-    changed = kind == "service" and name == scenario.release.change.service
+    change = scenario.release.change_of(name) if kind == "service" else None
+    changed = change is not None
     edge = RED if note else ORANGE if reached else MUTED
     rounding = 0.28 if kind == "function" else 0.06
     axes.add_patch(
@@ -150,8 +151,7 @@ def _box(
     )
     middle = spot[0] + _BOX_W / 2
     lines = [(note or kind, RED if note else MUTED)]
-    if changed:
-        change = scenario.release.change
+    if change is not None:
         lines = [(f"{change.old} → {change.new}", INK), (note or "changed", RED if note else MUTED)]
     size = 9.0 * scale * min(1.0, 17 / max(len(name), 1))
     axes.text(

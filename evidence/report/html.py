@@ -122,7 +122,7 @@ def _page(runs: Sequence[RunContent], tiles: Sequence[Tile], sections: Sequence[
         title=scenario.name,
         tiles=tiles,
         description=scenario.description,
-        change=scenario.release.change,
+        changes=", ".join(f"{each.service} {each.old} to {each.new}" for each in scenario.release.changes),
         played=_played(runs),
         sources=scenario.sources,
         sections=sections,

@@ -89,7 +89,7 @@ class TinyWorld:
         return self._act(f"deploy {version} {replicas}", 2.0, lambda: self.replicas.update({version: replicas}))
 
     def route(self, service: str, weights: Mapping[str, float]) -> simpy.Event:
-        share = weights["v2"]
+        share = list(weights.values())[-1]  # of the new version
         assert abs(sum(weights.values()) - 1.0) < 1e-12
         return self._act(f"route {share:.4g}", 1.0, lambda: self.weights.update(weights))
 

@@ -12,7 +12,16 @@ from scenarios.scenario import FunctionExpectation, Scenario
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "scenario-language.md"
 ROW = re.compile(r"\| `(?P<key>[a-z0-9_-]+)` +\|(?P<value>.*?)\|(?P<default>.*?)\|")
 # Defaults that are told in words, because they are nothing, everything, or a part of their own.
-WORDS = {"none", "empty", "unbounded", "unchanged", "all", "its defaults", "all four, in the order given below"}
+WORDS = {
+    "the first change",
+    "none",
+    "empty",
+    "unbounded",
+    "unchanged",
+    "all",
+    "its defaults",
+    "all four, in the order given below",
+}
 
 
 def documented() -> dict[str, dict[str, str]]:

@@ -1,0 +1,40 @@
+"""What one play of a release shares among its steps: the world, the scenario, and how far it has come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from rollout.world import World
+from scenarios.models import Change, Scenario
+
+__all__ = ["Play"]
+
+
+@dataclass
+class Play:
+    """One release in one world.
+
+    `rng` draws what people do. `begun` are the changes whose steps have started, in the order in which they did: those
+    are what a rollback takes back.
+    """
+
+    world: World
+    scenario: Scenario
+    rng: np.random.Generator
+    begun: list[Change] = field(default_factory=list)
+
+    @property
+    def changes(self) -> list[Change]:
+        """Every change of the release, in its order."""
+        return self.scenario.release.changes
+
+    @property
+    def subject(self) -> str:
+        """The services that are released, as the timeline names them."""
+        return ", ".join(change.service for change in self.changes)
+
+    def replicas(self, change: Change) -> int:
+        """Replicas of the changed service before the release."""
+        return self.scenario.system.services[change.service].replicas
