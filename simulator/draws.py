@@ -32,6 +32,8 @@ class Stream(IntEnum):
     LATENCY = 7  # jitter of an injected latency
     BACKOFF = 8
     WRITE = 9  # acknowledged write lost by a defect
+    CONTRACT = 10  # error answered because caller and callee do not understand each other
+    MIRROR = 11  # whether a request is copied, and the key of the copy
 
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)

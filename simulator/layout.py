@@ -26,8 +26,11 @@ FIRST_BIN = 4
 FREE, QUEUED, WORKING, WAITING, ANSWERING = 0, 1, 2, 3, 4
 """What a job is doing; WAITING for a call that it makes, ANSWERING while its answer travels."""
 
-FROM_CLIENT, ABANDONED, ORPHAN = -1, -2, -3
-"""Values of a job's `parent` when it is no job: the client; a caller that gave up; a caller that was killed."""
+FROM_CLIENT, ABANDONED, ORPHAN, COPY = -1, -2, -3, -4
+"""Values of a job's `parent` when it is no job: the client; nobody: gave up, was killed, never was."""
+
+FAULTY, CONTRACT, MIRRORED = 1, 2, 4
+"""Bits of a station's `features`: what it has beyond a plain one. Without any, a call takes the short way in."""
 
 DONE, ANSWER, TIMER, RESUME, CUT_OFF = 0, 1, 2, 3, 4
 """Events: own work done; answer arrives; head of a timer ring due; retry after backoff; connection cut."""
@@ -54,6 +57,7 @@ CLOCK = _record(
     ring_full="i8",
     next_function="i8",  # whose request comes next
     next_arrival="f8",
+    stale="i8",  # 1 when a rate changed, so that the next arrival must be found again
 )
 EVENT = _record(t="f8", seq="i8", what="i8")  # what = subject << EVENT_BITS | event
 TIMER_ENTRY = _record(t="f8", seq="i8", slot="i8")
@@ -80,6 +84,7 @@ JOB = _record(
     outcome="i4",  # carried by ANSWER
     counted="i4",  # 1 when its service row has it already
     stored="i4",  # 1 when it wrote
+    mirrored="i4",  # 1 when it is a copy of a request, or works for one
 )
 FUNCTION = _record(
     next_arrival="f8",
@@ -88,6 +93,7 @@ FUNCTION = _record(
     request_key="u8",
     segment="i8",  # current rate segment
     root="i8",
+    unspent="f8",  # of the unit gap to a request: from next_arrival on, or left over when it never comes
 )
 STATION = _record(
     workers="i8",
@@ -99,7 +105,10 @@ STATION = _record(
     versions="i8",
     first_version="i8",  # its first row in `versions`
     only_version="i8",  # the row with all the weight, -1 when shared
+    features="i8",
     error_share="f8",  # injected
+    mirror_share="f8",
+    mirror_row="i8",  # the version that takes the copies
     started="i8",  # jobs whose own work began
     waited_s="f8",  # sum of their waits in queue
     entered="i8",
@@ -107,8 +116,12 @@ STATION = _record(
     balance_s="f8",  # sum of leaving times minus sum of entering times
 )
 VERSION = _record(
-    upto="f8", first_replica="i8", ready_n="i8", turn="i8", version="i8"
-)  # upto: cumulated routing weight; turn: round robin position
+    fleet="i8",  # the row whose replicas serve it: its own, or that of the version with which it shares them
+    first_replica="i8",
+    ready_n="i8",
+    turn="i8",  # round robin position
+    version="i8",
+)
 EFFECT = _record(error="f8", factor="f8", add_s="f8", lost="f8")  # all defects of a version on a cohort
 REPLICA = _record(busy="i8", waiting="i8", first="i8", last="i8")  # queue linked through the jobs
 NODE = _record(station="i8", call="i8", function="i8", child="i8", sibling="i8", ring="i8", row="i8", writes="i8")
@@ -141,7 +154,9 @@ class State(NamedTuple):
     cohort_upto: NDArray[np.float64]  # [functions, cohorts] cumulated shares
     stations: NDArray[np.void]  # [stations] STATION
     versions: NDArray[np.void]  # [station and version] VERSION
+    upto: NDArray[np.float64]  # [station and version, cohorts] cumulated routing weights
     effects: NDArray[np.void]  # [station and version, cohorts] EFFECT
+    contracts: NDArray[np.float64]  # [caller's station and version, callee's] share of errors
     ready: NDArray[np.int64]  # [replicas] per version, its ready replicas from first_replica on
     replicas: NDArray[np.void]  # [replicas] REPLICA
     nodes: NDArray[np.void]  # [nodes] NODE
@@ -165,12 +180,13 @@ RECORDS: dict[str, np.dtype[np.void]] = {
 
 def empty_state() -> State:
     """A state without anything in it, to tell the compiler the types."""
-    axes = dict.fromkeys(("timers", "effects", "rate_until", "rate", "cohort_upto"), 2)
+    axes = dict.fromkeys(("timers", "effects", "rate_until", "rate", "cohort_upto", "upto", "contracts"), 2)
     axes |= {"client": 3, "service": 3}
     plain: dict[str, np.dtype[Any]] = {
         name: np.dtype(code)
         for name, code in {
-            "rate_until": "f8", "rate": "f8", "cohort_upto": "f8", "ready": "i8", "keys": "u8", "client": "i4",
+            "rate_until": "f8", "rate": "f8", "cohort_upto": "f8", "upto": "f8", "contracts": "f8",
+            "ready": "i8", "keys": "u8", "client": "i4",
             "service": "i4", "edges": "f8", "bin_start": "i8", "scale": "f8", "scratch": "i8",
         }.items()
     }  # fmt: skip

@@ -56,6 +56,9 @@ class Station:
     `replicas` holds, for each version, how many replicas it may ever have at once (they start not ready).
     `queue` counts the waiting places of one replica. With `holds_worker` a job keeps its worker during its
     downstream calls; without, only during its own work.
+
+    `shares` says for each version whose replicas serve it (empty: its own). A version that shares has none itself; it
+    is routed to, has defects and is counted on its own: the same program with a flag on.
     """
 
     name: str
@@ -64,6 +67,7 @@ class Station:
     queue: int = UNBOUNDED
     holds_worker: bool = True
     replicas: tuple[int, ...] = (1,)
+    shares: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -185,6 +189,7 @@ def _check_station(where: str, station: Station) -> None:
         _refuse(f"{where}.queue", station.queue, ">= 0, or -1 for unbounded")
     if not station.replicas or min(station.replicas) < 0:
         _refuse(f"{where}.replicas", station.replicas, ">= 0 for at least one version")
+    _check_shares(where, station)
     service = station.service
     if service.kind is not Kind.LOGNORMAL and not 0 <= service.p0 < math.inf:
         _refuse(f"{where}.service.p0", service.p0, "finite and >= 0")
@@ -192,6 +197,17 @@ def _check_station(where: str, station: Station) -> None:
         _refuse(f"{where}.service", service, "low <= high")
     if service.kind is Kind.LOGNORMAL and not (math.isfinite(service.p0) and service.p1 >= 0):
         _refuse(f"{where}.service", service, "mu finite and sigma >= 0")
+
+
+def _check_shares(where: str, station: Station) -> None:
+    shares = station.shares
+    if not shares:
+        return
+    versions = range(len(station.replicas))
+    if len(shares) != len(versions) or any(each not in versions or shares[each] != each for each in shares):
+        _refuse(f"{where}.shares", shares, f"for each of {len(versions)} versions one that has replicas of its own")
+    if any(station.replicas[version] for version in versions if shares[version] != version):
+        _refuse(f"{where}.replicas", station.replicas, f"0 for versions that share: {shares}")
 
 
 def _check_call(where: str, call: Call, stations: int) -> None:

@@ -29,7 +29,7 @@ def build(network: Network, seed: int, replication: int, slots: int, log_rows: i
     """All arrays, sized for `network`; `slots` jobs at once and `log_rows` writes between two drains at first."""
     clock = np.zeros(1, RECORDS["clock"])
     clock["seq"] = clock["serial"] = 1
-    stations, versions, replicas = _stations(network)
+    stations, versions, replicas, upto = _stations(network)
     nodes, rings = _nodes(network)
     functions, until, rate = _functions(network, nodes)
     cohorts, width = network.cohorts, FIRST_BIN + len(network.edges_s) + 1
@@ -49,7 +49,9 @@ def build(network: Network, seed: int, replication: int, slots: int, log_rows: i
         cohort_upto=_cohorts(network),
         stations=stations,
         versions=versions,
+        upto=upto,
         effects=effects,
+        contracts=np.zeros((len(versions), len(versions))),
         ready=np.zeros(len(replicas), np.int64),
         replicas=replicas,
         nodes=nodes,
@@ -137,12 +139,11 @@ def _pairs(network: Network) -> list[tuple[int, int]]:
 
 def _stations(
     network: Network,
-) -> tuple[NDArray[np.void], NDArray[np.void], NDArray[np.void]]:
+) -> tuple[NDArray[np.void], NDArray[np.void], NDArray[np.void], NDArray[np.float64]]:
     stations = np.zeros(len(network.stations), RECORDS["stations"])
     counts = [count for station in network.stations for count in station.replicas]
     versions = np.zeros(len(counts), RECORDS["versions"])
     versions["first_replica"] = np.concatenate(([0], np.cumsum(counts)[:-1]))
-    versions["upto"] = 1.0
     replicas = np.zeros(sum(counts), RECORDS["replicas"])
     replicas["first"] = replicas["last"] = -1
     first = 0
@@ -152,8 +153,10 @@ def _stations(
         row["holds_worker"], row["versions"] = station.holds_worker, len(station.replicas)
         row["first_version"] = row["only_version"] = first
         versions["version"][first : first + len(station.replicas)] = range(len(station.replicas))
+        fleets = station.shares or range(len(station.replicas))
+        versions["fleet"][first : first + len(station.replicas)] = first + np.array(fleets)
         first += len(station.replicas)
-    return stations, versions, replicas
+    return stations, versions, replicas, np.full((len(versions), network.cohorts), math.inf)
 
 
 def _nodes(network: Network) -> tuple[NDArray[np.void], NDArray[np.void]]:

@@ -63,7 +63,9 @@ def count_service(s: State, job: Any, outcome: int, now: float) -> int:
 
 @outlined
 def log_write(s: State, job: Any, outcome: int, now: float) -> None:
-    """One attempt to write is over, for its caller or (when that one is gone) for itself."""
+    """One attempt to write is over, for its caller or (when that one is gone) for itself. Copies do not write."""
+    if job["mirrored"] != 0:
+        return
     clock = s.clock[0]
     row = s.log[u(clock["log_n"])]
     clock["log_n"] += 1

@@ -1,28 +1,23 @@
-"""A job's way through a station: sent, queued or started, and its worker given back."""
+"""A job at its station: started, its worker given back, its answer sent, its caller's timer."""
 
 from typing import Any
 
 import numpy as np
 
 from simulator.draws import Stream, duration, mix, nth, unit
-from simulator.kernel.count import count_service
 from simulator.kernel.heap import push
 from simulator.kernel.inline import inlined, outlined, u
 from simulator.layout import (
     ANSWER,
     ANSWERING,
     DONE,
-    ERROR,
     EVENT_BITS,
-    QUEUED,
-    REFUSED,
     TIMER,
     WORKING,
     State,
 )
 
-_ROUTE, _SERVICE, _FAULT = int(Stream.ROUTE), int(Stream.SERVICE), int(Stream.FAULT)
-_LATENCY = int(Stream.LATENCY)
+_SERVICE, _LATENCY = int(Stream.SERVICE), int(Stream.LATENCY)
 ATTEMPT_BITS = 16
 """A call's key is number `node << 16 | attempt` of its caller's sequence."""
 
@@ -131,82 +126,6 @@ def take_slot(s: State) -> int:
     clock["free_head"] = s.jobs[u(slot)]["next"]
     clock["free_n"] -= 1
     return slot
-
-
-@inlined
-def choose_version(s: State, station: Any, key: np.uint64) -> int:
-    """The row of the version that takes the job, by the routing weights."""
-    if station["only_version"] >= 0:
-        return station["only_version"]
-    share = unit(mix(key + s.keys[_ROUTE]))
-    row = station["first_version"]
-    while share >= s.versions[u(row)]["upto"]:
-        row += 1
-    return row
-
-
-@inlined
-def enter(s: State, slot: int, station: Any, now: float) -> int:
-    """The job reaches its station: into a worker, into the queue, or away. Returns the outcome when away, else 0."""
-    job = s.jobs[u(slot)]
-    if station["error_share"] > 0 and unit(mix(job["key"] + s.keys[_FAULT])) < station["error_share"]:
-        return ERROR
-    version = s.versions[u(job["version_row"])]
-    if version["ready_n"] == 0:
-        return REFUSED
-    turn = version["turn"]
-    if turn >= version["ready_n"]:
-        turn = 0
-    version["turn"] = turn + 1
-    replica_index = s.ready[u(version["first_replica"] + turn)]
-    replica = s.replicas[u(replica_index)]
-    if replica["busy"] < station["workers"]:
-        replica["busy"] += 1
-        job["replica"] = replica_index
-        start(s, slot, now)
-    elif station["queue"] < 0 or replica["waiting"] < station["queue"]:
-        if replica["waiting"] == 0:
-            replica["first"] = slot
-        else:
-            s.jobs[u(replica["last"])]["next"] = slot
-        replica["last"] = slot
-        replica["waiting"] += 1
-        job["replica"] = replica_index
-        job["state"] = QUEUED
-    else:
-        return REFUSED
-    station["entered"] += 1
-    station["balance_s"] -= now
-    return 0
-
-
-@inlined
-def send(s: State, slot: int, now: float) -> None:
-    """Make the call in `slot`, whose key, parent, caller_row, cohort, request, node and attempt are filled in."""
-    clock = s.clock[0]
-    job = s.jobs[u(slot)]
-    node = s.nodes[u(job["node"])]
-    station = s.stations[u(node["station"])]
-    job["serial"] = clock["serial"]
-    clock["serial"] += 1
-    job["sent_s"] = now
-    job["child"] = -1
-    job["replica"] = -1
-    job["timer_seq"] = 0
-    job["stored"] = 0
-    if s.calls[u(node["call"])]["cut"] != 0:
-        job["version_row"] = station["first_version"]
-        job["counted"] = 1  # it never reaches the service
-        answer_later(s, slot, REFUSED, now)
-        return
-    if node["ring"] >= 0:
-        job["timer_seq"] = arm(s, node["ring"], slot, now)
-    job["version_row"] = choose_version(s, station, job["key"])
-    job["counted"] = 0
-    outcome = enter(s, slot, station, now)
-    if outcome != 0:
-        count_service(s, job, outcome, now)
-        answer_later(s, slot, outcome, now)
 
 
 @inlined

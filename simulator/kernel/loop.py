@@ -19,8 +19,9 @@ from numba import float64, int64, njit, typeof, types
 
 from simulator import draws, layout
 from simulator.draws import Stream, mix, nth, unit
-from simulator.kernel import build, count, heap, jobs
+from simulator.kernel import build, count, entry, guarded, heap, jobs, place
 from simulator.kernel.count import cell_of, column, count_client, count_service, log_write
+from simulator.kernel.entry import send
 from simulator.kernel.heap import close, earliest, push
 from simulator.kernel.inline import inlined, outlined, u
 from simulator.kernel.jobs import (
@@ -28,7 +29,6 @@ from simulator.kernel.jobs import (
     call_key,
     expire,
     release,
-    send,
     take_seq,
     take_slot,
 )
@@ -76,10 +76,9 @@ _HEAP, _RING, _LOG = int(ExitReason.HEAP_FULL), int(ExitReason.RING_FULL), int(E
 
 
 @inlined
-def draw_arrival(s: State, index: int) -> None:
-    """Find when the function's next request comes: unit-rate gaps, stretched by the rate in force."""
+def spend(s: State, index: int, gap: float) -> None:
+    """Walk from the function's last arrival as far as a unit gap takes it at the rates passed."""
     function = s.functions[u(index)]
-    gap = -math.log(unit(nth(function["gap_key"], function["arrived"])))
     t = function["next_arrival"]
     segment = function["segment"]
     while True:
@@ -93,10 +92,18 @@ def draw_arrival(s: State, index: int) -> None:
             gap = max(0.0, gap - (until - t) * rate)
         t = until
         if until == math.inf:
+            function["unspent"] = gap
             break
         segment += 1
     function["next_arrival"] = t
     function["segment"] = segment
+
+
+@inlined
+def draw_arrival(s: State, index: int) -> None:
+    """Find when the function's next request comes: unit-rate gaps, stretched by the rate in force."""
+    function = s.functions[u(index)]
+    spend(s, index, -math.log(unit(nth(function["gap_key"], function["arrived"]))))
 
 
 @inlined
@@ -118,6 +125,19 @@ def begin(s: State) -> None:
         s.functions[u(index)]["gap_key"] = nth(s.keys[_ARRIVAL], index)
         s.functions[u(index)]["request_key"] = nth(s.keys[_REQUEST], index)
         draw_arrival(s, index)
+    find_next_arrival(s)
+
+
+@outlined
+def refresh(s: State) -> None:
+    """Find again when requests come whose rates changed: what is left of their gaps is spent at the new ones."""
+    s.clock[0]["stale"] = 0
+    for index in range(len(s.functions)):
+        function = s.functions[u(index)]
+        if function["unspent"] > 0 and function["next_arrival"] < math.inf:
+            gap = function["unspent"]
+            function["unspent"] = 0.0
+            spend(s, index, gap)
     find_next_arrival(s)
 
 
@@ -147,6 +167,7 @@ def arrive(s: State, now: float) -> int:
     job["request"] = request
     job["node"] = function["root"]
     job["attempt"] = 0
+    job["mirrored"] = 0
     return slot
 
 
@@ -166,6 +187,7 @@ def prepare_call(s: State, caller: int) -> int:
     job["request"] = parent["request"]
     job["node"] = node_index
     job["attempt"] = attempt
+    job["mirrored"] = parent["mirrored"]
     return slot
 
 
@@ -181,7 +203,7 @@ def finish_work(s: State, slot: int, now: float) -> tuple[int, int]:
     if effect["error"] > 0 and unit(mix(job["key"] + s.keys[_DEFECT])) < effect["error"]:
         return CONCLUDE, ERROR
     if node["writes"] != 0:
-        job["stored"] = 1
+        job["stored"] = 1 - job["mirrored"]
         if job["caller_row"] >= 0:
             lost = s.effects[u(job["caller_row"]), u(job["cohort"])]["lost"]
             if lost > 0 and unit(mix(job["key"] + s.keys[_WRITE])) < lost:
@@ -335,6 +357,8 @@ def _loop(s: State, until_s: float, budget: int) -> tuple[int, int]:
     if clock["seq"] == 1:
         clock["seq"] = 2
         begin(s)
+    if clock["stale"] != 0:
+        refresh(s)
     events = s.heap
     while True:
         now = earliest(s)
@@ -367,7 +391,7 @@ def _loop(s: State, until_s: float, budget: int) -> tuple[int, int]:
 def _source_number() -> int:
     """A number that changes with any source that goes into the kernel."""
     digest = hashlib.sha256()
-    for module in (draws, layout, build, heap, count, jobs):
+    for module in (draws, layout, build, heap, count, jobs, place, guarded, entry):
         digest.update(Path(str(module.__file__)).read_bytes())
     return int.from_bytes(digest.digest()[:7], "big")
 

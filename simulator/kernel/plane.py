@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from simulator import draws, layout
 from simulator.errors import NetworkError
-from simulator.kernel import build, loop
+from simulator.kernel import arrivals, build, loop
 from simulator.kernel.loop import ExitReason
 from simulator.network import Network
 
@@ -123,8 +123,8 @@ class DataPlane:
         self._state.ready[first : first + len(chosen)] = first + np.array(chosen, np.int64)
         record["ready_n"] = len(chosen)
 
-    def set_weights(self, station: int, weights: Sequence[float]) -> None:
-        """Share new jobs among the versions: one weight each, >= 0, sum 1."""
+    def set_weights(self, station: int, weights: Sequence[float], cohort: int | None = None) -> None:
+        """Share new jobs (of one cohort, or of all) among the versions: one weight each, >= 0, sum 1."""
         record = self._state.stations[station]
         if len(weights) != record["versions"] or min(weights) < 0 or not math.isclose(sum(weights), 1, abs_tol=1e-9):
             raise NetworkError(f"weights(={list(weights)}) must be {record['versions']} shares >= 0, sum 1.")
@@ -132,8 +132,62 @@ class DataPlane:
         upto = np.cumsum(np.array(weights, np.float64))
         used = np.flatnonzero(np.array(weights) > 0)
         upto[used[-1] :] = math.inf  # rounding must not leave a gap at the top
-        self._state.versions["upto"][first : first + len(weights)] = upto
-        record["only_version"] = first + used[0] if len(used) == 1 else -1
+        routed = self._state.upto[first : first + len(weights)]
+        if cohort is None:
+            routed[:] = upto[:, None]
+        else:
+            routed[:, self._cohort(cohort)] = upto
+        # The one version that takes everything: of every cohort the first with a weight, and no other has any.
+        takers = np.argmax(routed > 0, axis=0)
+        alone = np.all(takers == takers[0]) and np.all(routed[takers[0]] == math.inf)
+        record["only_version"] = first + takers[0] if alone else -1
+
+    def set_contract(
+        self, caller_station: int, caller_version: int, callee_station: int, callee_version: int, error_ratio: float
+    ) -> None:
+        """Have this share of the calls from one version to another fail: they do not understand each other.
+
+        The callee answers an error at once, without work. 0 ends it.
+        """
+        if not 0 <= error_ratio <= 1:
+            raise NetworkError(f"error_ratio(={error_ratio}) must be in 0..1.")
+        caller = self._version_row(caller_station, caller_version)
+        callee = self._version_row(callee_station, callee_version)
+        self._state.contracts[caller, callee] = error_ratio
+        first = int(self._state.stations[callee_station]["first_version"])
+        shares = self._state.contracts[:, first : first + len(self.network.stations[callee_station].replicas)]
+        self._set_feature(callee_station, layout.CONTRACT, bool(np.any(shares > 0)))
+
+    def set_mirror(self, station: int, version: int, share: float) -> None:
+        """Copy this share of the station's requests to `version`; 0 ends it. A station has one mirror at a time.
+
+        Nobody waits for the copy's answer. It works, makes its calls (retries included) and is counted in the service
+        rows; it never writes, is not copied again, and costs the request that it copies nothing but what it takes away
+        from its replicas.
+        """
+        if not 0 <= share <= 1:
+            raise NetworkError(f"share(={share}) must be in 0..1.")
+        record = self._state.stations[station]
+        record["mirror_row"], record["mirror_share"] = self._version_row(station, version), share
+        self._set_feature(station, layout.MIRRORED, share > 0)
+
+    def set_rate_factor(self, function: int, factor: float) -> None:
+        """Multiply the function's rates by `factor` from now on; 1 gives those of the network again.
+
+        What is left of the gap to the next request is spent at the new rate.
+        """
+        if not 0 <= factor < math.inf:
+            raise NetworkError(f"factor(={factor}) must be finite and >= 0.")
+        arrivals.set_rates(self._state, function, self.network.functions[function].rates, factor)
+
+    def _set_feature(self, station: int, feature: int, on: bool) -> None:
+        record = self._state.stations[station]
+        record["features"] = record["features"] | feature if on else record["features"] & ~feature
+
+    def _cohort(self, cohort: int) -> int:
+        if not 0 <= cohort < self.network.cohorts:
+            raise NetworkError(f"cohort(={cohort}) must be below {self.network.cohorts}.")
+        return cohort
 
     def set_defects(self, station: int, version: int, defects: Iterable[Defect]) -> None:
         """Make these the defects of a version, all active.
@@ -164,6 +218,7 @@ class DataPlane:
         if not 0 <= share <= 1:
             raise NetworkError(f"share(={share}) must be in 0..1.")
         self._state.stations[station]["error_share"] = share
+        self._set_feature(station, layout.FAULTY, share > 0)
 
     def set_cut(self, call: int, cut: bool) -> None:
         """Cut or restore a call.
@@ -278,9 +333,13 @@ class DataPlane:
             client, unfinished, state.service, self.rows, np.concatenate([*self._writes, self._open_writes()])
         )
 
+    def _writing(self, jobs: NDArray[np.void]) -> NDArray[np.bool_]:
+        writes: NDArray[np.bool_] = self._state.nodes["writes"][jobs["node"]] == 1
+        return writes & (jobs["state"] != layout.FREE) & (jobs["mirrored"] == 0)
+
     def _open_writes(self) -> NDArray[np.void]:
         jobs = self._state.jobs
-        slots = self._by_age((jobs["state"] != layout.FREE) & (self._state.nodes["writes"][jobs["node"]] == 1))
+        slots = self._by_age(self._writing(jobs))
         writes = np.zeros(len(slots), layout.WRITE)
         for name, source in (("key", "key"), ("invoked_s", "sent_s"), ("request", "request"),
                              ("node", "node"), ("attempt", "attempt"), ("stored", "stored"),

@@ -7,21 +7,24 @@ that order is not part of the meaning.
 
 import heapq
 import math
-from collections import Counter, deque
-from dataclasses import dataclass, field
+from collections import Counter
 from typing import Any
 
 import numpy as np
 
 from simulator.network import CLIENT, Kind, Network, Node
+from tests.reference.naive_books import Books
+from tests.reference.naive_control import Control
 from tests.reference.naive_draws import (
     ARRIVAL,
     BACKOFF,
     COHORT,
+    CONTRACT,
     DEFECT,
     FAULT,
     LATENCY,
     MASK,
+    MIRROR,
     REQUEST,
     ROUTE,
     SERVICE,
@@ -31,55 +34,10 @@ from tests.reference.naive_draws import (
     nth,
     unit,
 )
-
-ERROR, TIMEOUT, REFUSED = "error", "timeout", "refused"
-
-
-@dataclass(eq=False)
-class Step:
-    """A node of a function's tree, with what follows it."""
-
-    number: int
-    node: Node
-    function: int
-    children: list["Step"] = field(default_factory=list)
-    following: "Step | None" = None
+from tests.reference.naive_parts import ERROR, REFUSED, TIMEOUT, Job, Replica, Step
 
 
-@dataclass(eq=False)
-class Replica:
-    station: int
-    version: int
-    number: int
-    busy: int = 0
-    queue: deque["Job"] = field(default_factory=deque)
-
-
-@dataclass(eq=False)
-class Job:
-    key: int
-    step: Step
-    request: int
-    cohort: int
-    attempt: int
-    caller: "Job | str"  # another job, "client", "gave up" or "killed"
-    sent: float
-    serial: int
-    version: int = 0
-    replica: Replica | None = None
-    child: "Job | None" = None
-    next_call: tuple[Step, int] | None = None
-    event: Any = None  # what it is waiting for; an event that is not this is stale
-    timer: Any = None
-    answer: str | None = "ok"
-    counted: bool = False
-    wrote: bool = False
-    over: bool = False
-    holding: bool = False
-    caller_version: tuple[int, int] | None = None
-
-
-class Naive:
+class Naive(Control, Books):
     """One replication, with the control inputs of `DataPlane`."""
 
     def __init__(self, network: Network, seed: int, replication: int = 0) -> None:
@@ -87,7 +45,7 @@ class Naive:
         self.now = 0.0
         self.streams = [
             int(np.random.SeedSequence(seed, spawn_key=(s, replication)).generate_state(1, np.uint64)[0])
-            for s in range(10)
+            for s in range(12)
         ]
         self.heap: list[tuple[float, int, int, Any]] = []
         self.sequence = self.serials = 0
@@ -96,7 +54,16 @@ class Naive:
         self.arrived = [0] * len(network.functions)
         self.ready: dict[tuple[int, int], list[int]] = {}
         self.turn: Counter[tuple[int, int]] = Counter()
-        self.weights = {s: [1.0] + [0.0] * (len(x.replicas) - 1) for s, x in enumerate(network.stations)}
+        self.weights = {
+            (s, cohort): [1.0] + [0.0] * (len(x.replicas) - 1)
+            for s, x in enumerate(network.stations)
+            for cohort in range(network.cohorts)
+        }
+        self.contracts: dict[tuple[tuple[int, int], tuple[int, int]], float] = {}
+        self.mirrors: dict[int, tuple[int, float]] = {}
+        self.factor = [1.0] * len(network.functions)
+        self.unspent = [0.0] * len(network.functions)
+        self.begun = False
         self.replicas = {
             (s, v, i): Replica(s, v, i)
             for s, station in enumerate(network.stations)
@@ -133,10 +100,16 @@ class Naive:
 
     def _gap(self, f: int, t: float) -> float:
         """The next arrival after t: a unit exponential, spent at the rates passed."""
+        return self._after(f, t, -math.log(unit(nth(nth(self.streams[ARRIVAL], f), self.arrived[f]))))
+
+    def _rates(self, f: int) -> list[tuple[float, float, float]]:
         rates = self.network.functions[f].rates
-        gap = -math.log(unit(nth(nth(self.streams[ARRIVAL], f), self.arrived[f])))
-        for i, (_, rate) in enumerate(rates):
-            until = rates[i + 1][0] if i + 1 < len(rates) else math.inf
+        ends = [start for start, _ in rates[1:]] + [math.inf]
+        return [(start, end, rate * self.factor[f]) for (start, rate), end in zip(rates, ends, strict=True)]
+
+    def _after(self, f: int, t: float, gap: float) -> float:
+        self.unspent[f] = 0.0
+        for _, until, rate in self._rates(f):
             if until <= t:
                 continue
             if rate > 0:
@@ -144,6 +117,7 @@ class Naive:
                     return t + gap / rate
                 gap = max(0.0, gap - (until - t) * rate)
             t = until
+        self.unspent[f] = gap
         return t
 
     # Events.
@@ -155,6 +129,7 @@ class Naive:
         return event
 
     def run(self, until: float) -> None:
+        self.begun = True
         while True:
             f = min(range(len(self.next_arrival)), key=lambda i: (self.next_arrival[i], i))
             t = self.heap[0][0] if self.heap else math.inf
@@ -197,10 +172,10 @@ class Naive:
             self.conclude(job, ERROR)
             return
         if self.network.calls[step.node.call].writes:
-            job.wrote = True
+            job.wrote = not job.copy
             if job.caller_version is not None:
                 lost = self.effect(*job.caller_version, job.cohort)[3]
-                job.wrote = not (lost > 0 and self.draw(WRITE, job.key) < lost)
+                job.wrote = job.wrote and not (lost > 0 and self.draw(WRITE, job.key) < lost)
         if step.children:
             self.call(job, step.children[0], 0)
         else:
@@ -235,6 +210,7 @@ class Naive:
             caller.child = job
             caller_call = self.network.calls[caller.step.node.call]
             job.caller_version = (caller_call.callee, caller.version)
+            job.copy = caller.copy
         call = self.network.calls[step.node.call]
         if step.node.call in self.cut:
             job.counted = True
@@ -243,14 +219,25 @@ class Naive:
         timeout = self.network.functions[step.function].timeout_s if call.caller == CLIENT else call.timeout_s
         if timeout < math.inf:
             job.timer = self.schedule(self.now + timeout, ("timer", job))
-        job.version = self.choose_version(call.callee, key)
-        refusal = self.enter(job, call.callee)
+        job.version = self.choose_version(call.callee, key, cohort)
+        self.knock(job, call.callee)
+        to, share = self.mirrors.get(call.callee, (0, 0.0))
+        bits = mix((key + self.streams[MIRROR]) & MASK)
+        if unit(bits) < share and not job.copy:
+            self.serials += 1
+            copy = Job(nth(bits, 0), step, request, cohort, attempt, "nobody", self.now, self.serials, copy=True)
+            copy.version, copy.caller_version = to, job.caller_version
+            self.alive[copy.serial] = copy
+            self.knock(copy, call.callee)
+
+    def knock(self, job: Job, s: int) -> None:
+        refusal = self.enter(job, s)
         if refusal is not None:
             self.count(job, refusal)
             self.answer_later(job, refusal)
 
-    def choose_version(self, station: int, key: int) -> int:
-        weights = self.weights[station]
+    def choose_version(self, station: int, key: int, cohort: int) -> int:
+        weights = self.weights[station, cohort]
         used = [v for v, w in enumerate(weights) if w > 0]
         u = self.draw(ROUTE, key)
         upto = np.cumsum(weights)
@@ -263,14 +250,19 @@ class Naive:
         """Into a worker, into the queue, or away (the outcome is returned)."""
         if self.share.get(s, 0) > 0 and self.draw(FAULT, job.key) < self.share[s]:
             return ERROR
-        ready = self.ready.get((s, job.version), [])
+        station = self.network.stations[s]
+        fleet = station.shares[job.version] if station.shares else job.version
+        ready = self.ready.get((s, fleet), [])
         if not ready:
             return REFUSED
-        turn = self.turn[s, job.version]
+        if job.caller_version is not None:
+            share = self.contracts.get((job.caller_version, (s, job.version)), 0.0)
+            if self.draw(CONTRACT, job.key) < share:
+                return ERROR
+        turn = self.turn[s, fleet]
         turn = 0 if turn >= len(ready) else turn
-        self.turn[s, job.version] = turn + 1
-        replica = self.replicas[s, job.version, ready[turn]]
-        station = self.network.stations[s]
+        self.turn[s, fleet] = turn + 1
+        replica = self.replicas[s, fleet, ready[turn]]
         if replica.busy < station.workers:
             replica.busy += 1
             job.replica = replica
@@ -367,107 +359,3 @@ class Naive:
             caller.event = self.schedule(self.now + wait, ("resume", caller))
         else:
             self.conclude(caller, ERROR)
-
-    # Writing down.
-
-    def cell(self, t: float) -> int:
-        return min(int(t * (1.0 / self.network.resolution_s)), self.network.cells - 1)
-
-    def bin(self, latency: float) -> str:
-        return f"bin {sum(1 for edge in self.network.edges_s if edge < latency)}"
-
-    @staticmethod
-    def kind(outcome: str) -> str:
-        return REFUSED if outcome == "reset" else outcome
-
-    def count(self, job: Job, outcome: str) -> None:
-        if job.counted:
-            return
-        job.counted = True
-        name = self.bin(self.now - job.sent) if outcome == "ok" else self.kind(outcome)
-        station = self.network.calls[job.step.node.call].callee
-        where = (self.cell(self.now), station, job.version, job.step.function, job.cohort, name)
-        self.service[where] += 1
-
-    def log(self, job: Job, outcome: str, now: float | None = None) -> None:
-        heard = isinstance(job.caller, Job) or job.caller == "client"
-        if not heard or outcome == "reset":
-            code, acknowledged = 2, None
-        elif outcome == "ok":
-            code, acknowledged = 0, self.now
-        else:
-            code, acknowledged = 1, None
-        by = -1 if job.caller_version is None else job.caller_version[1]
-        self.writes.append(
-            (
-                job.key,
-                job.sent,
-                acknowledged,
-                job.request,
-                job.step.number,
-                job.attempt,
-                code,
-                job.wrote,
-                job.cohort,
-                by,
-            )
-        )
-
-    def all_writes(self) -> list[tuple[Any, ...]]:
-        """The log, and the writes under way as indeterminate."""
-        before = len(self.writes)
-        for job in self.alive.values():
-            if self.network.calls[job.step.node.call].writes:
-                self.log(job, "reset")
-        rows = list(self.writes)
-        del self.writes[before:]
-        return rows
-
-    # Control.
-
-    def effect(self, s: int, v: int, cohort: int) -> tuple[float, float, float, float]:
-        error, factor, add, lost = 0.0, 1.0, 0.0, 0.0
-        for d in self.defects.get((s, v), []):
-            if d.cohort in (-1, cohort):
-                error = 1 - (1 - error) * (1 - d.error_ratio)
-                factor *= d.latency_factor
-                add += d.latency_add_s
-                lost = 1 - (1 - lost) * (1 - d.lost_write_ratio)
-        return error, factor, add, lost
-
-    def set_ready(self, s: int, v: int, replicas: Any) -> None:
-        self.ready[s, v] = sorted(set(replicas))
-
-    def set_weights(self, s: int, weights: Any) -> None:
-        self.weights[s] = list(weights)
-
-    def set_defects(self, s: int, v: int, defects: Any) -> None:
-        self.defects[s, v] = list(defects)
-
-    def set_latency(self, call: int, latency: float, jitter: float = 0.0) -> None:
-        self.latency[call] = (latency, jitter)
-
-    def set_error_share(self, s: int, share: float) -> None:
-        self.share[s] = share
-
-    def set_cut(self, call: int, cut: bool) -> None:
-        if not cut:
-            self.cut.discard(call)
-            return
-        self.cut.add(call)
-        for job in self.alive.values():
-            heard = isinstance(job.caller, Job) or job.caller == "client"
-            if job.step.node.call == call and heard:
-                job.timer = self.schedule(self.now, ("cut", job))
-
-    def kill(self, s: int, v: int, number: int) -> None:
-        self.ready[s, v] = [r for r in self.ready.get((s, v), []) if r != number]
-        replica = self.replicas[s, v, number]
-        for job in list(self.alive.values()):
-            if job.replica is replica:
-                if job.child is not None:
-                    job.child.caller, job.child.timer, job.child = "killed", None, None
-                job.replica, job.answer, job.holding = None, "reset", False
-                job.event = self.schedule(self.now, ("answer", job))
-        replica.busy = 0
-        replica.queue.clear()

@@ -30,6 +30,15 @@ def distributions(draw: st.DrawFn) -> Distribution:
 
 
 @st.composite
+def fleets(draw: st.DrawFn) -> dict[str, tuple[int, ...]]:
+    """Versions with replicas of their own, or one more that shares those of another."""
+    own = tuple(draw(st.lists(st.integers(1, 3), min_size=1, max_size=2)))
+    if not draw(st.booleans()):
+        return {"replicas": own}
+    return {"replicas": (*own, 0), "shares": (*range(len(own)), draw(st.integers(0, len(own) - 1)))}
+
+
+@st.composite
 def networks(draw: st.DrawFn) -> Network:
     count = draw(st.integers(1, 4))
     stations = tuple(
@@ -39,7 +48,7 @@ def networks(draw: st.DrawFn) -> Network:
             service=draw(distributions()),
             queue=draw(st.sampled_from([-1, 0, 2])),
             holds_worker=draw(st.booleans()),
-            replicas=tuple(draw(st.lists(st.integers(1, 3), min_size=1, max_size=2))),
+            **draw(fleets()),
         )
         for index in range(count)
     )
@@ -83,7 +92,13 @@ def changes(draw: st.DrawFn, network: Network) -> Change:
     call = draw(st.integers(0, len(network.calls) - 1))
     versions = network.stations[station].replicas
     version = draw(st.integers(0, len(versions) - 1))
-    replica = draw(st.integers(0, versions[version] - 1))
+    owner = (network.stations[station].shares or range(len(versions)))[version]
+    replica = draw(st.integers(0, versions[owner] - 1))
+    other = draw(st.integers(0, len(network.stations) - 1))
+    other_version = draw(st.integers(0, len(network.stations[other].replicas) - 1))
+    cohort = draw(st.sampled_from([None, *range(network.cohorts)]))
+    function = draw(st.integers(0, len(network.functions) - 1))
+    factor = draw(st.sampled_from([0.0, 0.5, 1.0, 3.0]))
     ratio = draw(st.sampled_from([0.0, 0.3, 1.0]))
     defect = Defect(
         error_ratio=ratio,
@@ -93,16 +108,21 @@ def changes(draw: st.DrawFn, network: Network) -> Change:
         cohort=draw(st.integers(-1, network.cohorts - 1)),
     )
     latency_s, jitter_s, on = draw(_seconds), draw(_seconds), draw(st.booleans())
-    weights = (1.0,) if len(versions) == 1 else draw(st.sampled_from([(1.0, 0.0), (0.0, 1.0), (0.7, 0.3)]))
+    shares = [draw(st.sampled_from([0, 0, 3, 7])) for _ in versions]
+    shares[version] += 1
+    weights = [share / sum(shares) for share in shares]
     return draw(
         st.sampled_from(
             [
                 lambda world: world.set_latency(call, latency_s, jitter_s),
                 lambda world: world.set_cut(call, on),
-                lambda world: world.kill(station, version, replica),
-                lambda world: world.set_ready(station, version, range(replica + 1)),
+                lambda world: world.kill(station, owner, replica),
+                lambda world: world.set_ready(station, owner, range(replica + 1)),
                 lambda world: world.set_error_share(station, ratio),
-                lambda world: world.set_weights(station, weights),
+                lambda world: world.set_weights(station, weights, cohort),
+                lambda world: world.set_contract(station, version, other, other_version, ratio),
+                lambda world: world.set_mirror(station, version, ratio),
+                lambda world: world.set_rate_factor(function, factor),
                 lambda world: world.set_defects(station, version, [defect, Defect(error_ratio=0.1)] if on else []),
             ]
         )
