@@ -76,7 +76,7 @@ def _assess_simulation(record: RunRecord, scenario: Scenario) -> Verdict:
         yield from _alterations(record)
         events.extend(record.events())
         measures.extend(record.measures())
-        yield from _disagreements(measures, _recompute(record, scenario))
+        yield from _disagreements(measures, _recompute(record, scenario), record.measure_columns())
         yield from _rows(record, scenario, measures)
 
     problems = guarded("record", record.header.run_id, read)
@@ -105,8 +105,13 @@ def _recompute(record: RunRecord, scenario: Scenario) -> list[FunctionMeasure]:
     return measure_record(scenario, record.header, record.events(), record.samples(), record.ledger())
 
 
-def _disagreements(stored: Sequence[FunctionMeasure], recomputed: Sequence[FunctionMeasure]) -> Iterator[Check]:
-    """An error for each replication and function whose kept timeline says something else than its measure."""
+def _disagreements(
+    stored: Sequence[FunctionMeasure], recomputed: Sequence[FunctionMeasure], columns: Sequence[str]
+) -> Iterator[Check]:
+    """An error for each replication and function whose kept timeline says something else than its measure.
+
+    `columns` are those that the record has: it may be of before some measures were taken.
+    """
     by_key = {(row.replication, row.function): row for row in stored}
     for row in recomputed:
         subject = f"replication {row.replication}, {row.function}"
@@ -114,7 +119,7 @@ def _disagreements(stored: Sequence[FunctionMeasure], recomputed: Sequence[Funct
         if kept is None:
             yield Check("record", subject, Status.ERROR, "timeline kept, but measures have no such row")
             continue
-        for field in fields(FunctionMeasure):
+        for field in (each for each in fields(FunctionMeasure) if each.name in columns):
             ours, theirs = getattr(row, field.name), getattr(kept, field.name)
             # A simulator need not carry service rows for every replication, only for kept timelines.
             if field.name == "services_unhealthy" and (ours is None or theirs is None):

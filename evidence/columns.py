@@ -21,15 +21,21 @@ _NUMBERS: dict[pa.DataType, np.dtype[Any]] = {
     pa.float64(): np.dtype(np.float64),
     pa.bool_(): np.dtype(np.bool_),
 }
-_STRINGS = pa.list_(pa.string())
-_FILLERS: dict[pa.DataType, Any] = {pa.int64(): 0, pa.float64(): 0.0, pa.bool_(): False, pa.string(): "", _STRINGS: ()}
+_LISTS = {pa.list_(kind): kind for kind in (pa.string(), pa.float64())}
+_FILLERS: dict[pa.DataType, Any] = {
+    pa.int64(): 0,
+    pa.float64(): 0.0,
+    pa.bool_(): False,
+    pa.string(): "",
+    **dict.fromkeys(_LISTS, ()),
+}
 """What stands at a null."""
 
 
 def column_of(
     values: Sequence[Any] | NDArray[Any], kind: pa.DataType, missing: NDArray[np.bool_] | None = None
 ) -> pa.Array:
-    """An Arrow array of numbers, truths, texts or tuples of texts; null where `missing`, or where a value is None.
+    """An Arrow array of numbers, truths, texts or tuples of them; null where `missing`, or where a value is None.
 
     Raises TypeError or ValueError for a value that the kind does not hold exactly.
     """
@@ -42,10 +48,10 @@ def column_of(
             values = [_FILLERS[kind] if value is None else value for value in values]
     if kind == pa.string():
         return pa.Array.from_buffers(kind, len(values), [validity, *_texts(values)], null_count=nulls)
-    if kind == _STRINGS:
-        texts = column_of([text for value in values for text in value], pa.string())
+    if kind in _LISTS:
+        items = column_of([item for value in values for item in value], _LISTS[kind])
         buffers = [validity, _offsets([len(value) for value in values])]
-        return pa.Array.from_buffers(kind, len(values), buffers, null_count=nulls, children=[texts])
+        return pa.Array.from_buffers(kind, len(values), buffers, null_count=nulls, children=[items])
     data = _exactly(np.asarray(values), _NUMBERS[kind])
     buffer = _bits(data) if kind == pa.bool_() else _bytes(data)
     return pa.Array.from_buffers(kind, len(values), [validity, buffer], null_count=nulls)

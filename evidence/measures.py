@@ -15,7 +15,11 @@ class FunctionMeasure:
     rto_s is a lower bound ("> X"). detect, decide, act and stabilise are the parts of the longest episode. failed_share
     is of the run's requests, impact_failed_share of those within the longest episode. rpo_s counts
     acknowledged writes found missing; rpo_high_s also those whose fate is unknown. trip_after_s runs from the start of
-    the release to its first guardrail trip, whether or not the function was hurt.
+    the release to its first guardrail trip, whether or not the function was hurt. exposed_s is when the new version
+    first was sent requests, taken_back_s when its rollback began; trips names the guardrails that tripped, in order,
+    and trip_times_s says when.
+
+    Fields with a default came later: records of before do not have them.
     """
 
     replication: int
@@ -60,3 +64,7 @@ class FunctionMeasure:
     trip_after_s: float | None
     rollback_duration_s: float | None
     release_duration_s: float | None
+    exposed_s: float | None = None
+    taken_back_s: float | None = None
+    trips: tuple[str, ...] = ()
+    trip_times_s: tuple[float, ...] = ()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from evidence.episodes import Episode, find_episodes, longest
 from evidence.errors import JudgeError
-from evidence.events import Event
+from evidence.events import Event, EventKind
 from evidence.header import Header
 from evidence.health import Criteria, cells_until, fit, good_windows, names_where
 from evidence.histogram import edges_s
@@ -193,6 +193,10 @@ def _measure_function(
         trip_after_s=timeline.trip_after_s(),
         rollback_duration_s=timeline.rollback_duration_s(),
         release_duration_s=timeline.release_duration_s(),
+        exposed_s=timeline.exposed_s(),
+        taken_back_s=timeline.taken_back_s(),
+        trips=tuple(trip.subject for trip in timeline.all(EventKind.GUARDRAIL_TRIP)),
+        trip_times_s=tuple(trip.time_s for trip in timeline.all(EventKind.GUARDRAIL_TRIP)),
     )
 
 

@@ -160,6 +160,10 @@ class RunRecord:
         """measures.parquet."""
         return schema.measures_from_arrow(self._read_table("measures"))
 
+    def measure_columns(self) -> tuple[str, ...]:
+        """Names of the columns of measures.parquet: a record of before has fewer."""
+        return tuple(self._read_table("measures").schema.names)
+
     def has(self, table: str) -> bool:
         """Whether the table (events, samples, ledger, measures) has been written."""
         return (self.folder / f"{table}.parquet").exists()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any
 
 import numpy as np
@@ -79,6 +79,7 @@ _ARROW = {
     "bool": pa.bool_(),
     "str": pa.string(),
     "tuple[str, ...]": pa.list_(pa.string()),
+    "tuple[float, ...]": pa.list_(pa.float64()),
 }
 
 
@@ -88,6 +89,8 @@ def _measure_field(name: str, annotation: str) -> pa.Field:
 
 
 MEASURES = pa.schema([_measure_field(f.name, str(f.type)) for f in fields(FunctionMeasure)])
+_LATER = {f.name for f in fields(FunctionMeasure) if f.default is not MISSING}
+"""Measures that records of before do not have."""
 
 
 def check(table: pa.Table, schema: pa.Schema, what: str) -> pa.Table:
@@ -205,9 +208,11 @@ def measures_to_arrow(measures: Sequence[FunctionMeasure]) -> pa.Table:
 
 
 def measures_from_arrow(table: pa.Table) -> list[FunctionMeasure]:
-    """The reverse of measures_to_arrow."""
+    """The reverse of measures_to_arrow; what a record of before does not have is at its default."""
+    there = set(table.schema.names)
+    wanted = pa.schema([field for field in MEASURES if field.name in there or field.name not in _LATER])
     measures = []
-    for row in check(table, MEASURES, "measures").to_pylist():
+    for row in check(table, wanted, "measures").to_pylist():
         # Arrow gives lists where the measure holds tuples.
         fixed: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
         measures.append(FunctionMeasure(**fixed))

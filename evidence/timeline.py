@@ -125,6 +125,26 @@ class Timeline:
         starts, trips = self.all(EventKind.RELEASE_START), self.all(EventKind.GUARDRAIL_TRIP)
         return trips[0].time_s - starts[0].time_s if starts and trips else None
 
+    def exposed_s(self) -> float | None:
+        """When the new version first was sent requests: what is wrong with it can be seen from then on."""
+        starts = self.all(EventKind.RELEASE_START)
+        # A release of several services names them, and their versions, in the same order.
+        new = {
+            pair
+            for event in starts
+            for pair in zip(event.subject.split(", "), str(event.detail.get("new")).split(", "), strict=False)
+        }
+        for event in self.all(EventKind.ROUTE):
+            weights = event.detail.get("weights", {})
+            if any(weight > 0 and (event.subject, version) in new for version, weight in weights.items()):
+                return event.time_s
+        return None
+
+    def taken_back_s(self) -> float | None:
+        """When the release began to be taken back; None when it was not."""
+        starts = self.all(EventKind.ROLLBACK_START)
+        return starts[0].time_s if starts else None
+
     def rollback_duration_s(self) -> float | None:
         """From the start of the rollback to its end; None while it runs, or without one."""
         starts, ends = self.all(EventKind.ROLLBACK_START), self.all(EventKind.ROLLBACK_END)

@@ -9,6 +9,7 @@ from pathlib import Path
 from evidence.assess import scenario_of
 from evidence.beside import Beside, BesideRow
 from evidence.comparison import Comparison, Difference, StrategyRow, compare
+from evidence.detection import JudgeRow, detection
 from evidence.errors import JudgeError
 from evidence.events import Event
 from evidence.header import Header, World
@@ -60,6 +61,10 @@ class RunContent:
         if self.header.world is not World.SIMULATION:
             return []
         return published_beside_predicted(self.scenario.published, self.measures, self.header.resolution_s)
+
+    def judges(self) -> list[JudgeRow]:
+        """How well each guardrail told bad releases from good ones, over the replications of a simulation."""
+        return detection(self.scenario, self.measures) if self.header.world is World.SIMULATION else []
 
     def result_table(self) -> Table:
         """The measures: of a drill one by one, of a simulation over its replications."""

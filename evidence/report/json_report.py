@@ -34,6 +34,7 @@ def run_json(run: RunContent) -> dict[str, Any]:
     elif run.measures:
         found["summary"] = run.comparison().to_json()["rows"]
         found["published"] = [row.to_json() for row in run.published()]
+        found["judges"] = [row.to_json() for row in run.judges()]
     return found
 
 

@@ -14,6 +14,7 @@ from evidence.report.content import (
     published_table,
     reach_text,
 )
+from evidence.report.judges import judges_table
 
 __all__ = ["run_markdown", "side_by_side_markdown"]
 
@@ -25,6 +26,8 @@ def run_markdown(run: RunContent) -> str:
         parts.append(run.result_table().markdown())
     if published := run.published():
         parts.append(published_table(published).markdown())
+    if judges := run.judges():
+        parts.append(judges_table(judges).markdown())
     parts.append(checks_table(run.verdict).markdown())
     if run.header.timelines and run.events:
         parts.append(events_table(run.events, run.header.timelines[0]).markdown())

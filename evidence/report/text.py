@@ -12,6 +12,7 @@ from evidence.report.content import (
     published_table,
     reach_text,
 )
+from evidence.report.judges import judges_table
 
 __all__ = ["beside_text", "comparison_text", "run_text"]
 
@@ -23,6 +24,8 @@ def run_text(run: RunContent) -> str:
         parts.append(run.result_table().text())
     if published := run.published():
         parts.append(published_table(published).text())
+    if judges := run.judges():
+        parts.append(judges_table(judges).text())
     if run.verdict.checks:
         parts.append(checks_table(run.verdict).text())
     return "\n\n".join([*parts, reach_text(run.scenario)]) + "\n"

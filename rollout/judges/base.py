@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import simpy
 
@@ -31,8 +31,7 @@ class Query:
     window_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """What a judge says after a look.
 
     Without `enough` data nothing is bad. `value` is what was held against `limit`, in the judge's own unit (a metric, a

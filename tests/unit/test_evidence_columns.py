@@ -27,6 +27,7 @@ TEXTS = pa.list_(pa.string())
         ([], pa.int64()),
         ([], pa.string()),
         ([], TEXTS),
+        ([(0.5, 2.0), (), (float("inf"),)], pa.list_(pa.float64())),
         (np.arange(5, dtype=np.int32)[::2], pa.int32()),
         (np.arange(5), pa.int32()),
         (np.arange(5), pa.float64()),

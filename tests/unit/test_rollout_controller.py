@@ -81,6 +81,50 @@ def test_a_guardrail_takes_the_release_back_at_once() -> None:
     assert (world.replicas, world.weights) == ({"v1": 4, "v2": 0}, {"v1": 1.0, "v2": 0.0})
 
 
+def test_a_guardrail_that_notes_leaves_the_release_alone_and_the_others_their_say() -> None:
+    world = TinyWorld()
+    world.sees = bad_from(20.0)
+    play(world, scenario(guardrails=[{**ERRORS, "action": "note"}, {**ERRORS, "above": "20%", "action": "note"}]))
+    assert [subject for _, kind, subject, _ in world.events if kind == "guardrail-trip"] == [
+        "error-ratio of web (new)",
+        "error-ratio of web (new) #2",
+    ]
+    assert world.detail("release-end") == [{"outcome": "promoted"}]
+
+
+@pytest.mark.parametrize(("every", "consecutive", "trips_s"), [("1s", 3, 22.0), ("4s", 1, 22.0), ("4s", 3, 30.0)])
+def test_a_guardrail_looks_every_so_often_and_trips_after_bad_looks_in_a_row(
+    every: str, consecutive: int, trips_s: float
+) -> None:
+    world = TinyWorld()
+    world.sees = bad_from(20.0)
+    play(world, scenario(guardrails=[{**ERRORS, "every": every, "consecutive": consecutive}]))
+    assert [time_s for time_s, kind in world.kinds() if kind == "guardrail-trip"] == [trips_s]
+
+
+def test_a_good_look_in_between_starts_the_row_anew() -> None:
+    world = TinyWorld()
+    world.sees = lambda now: observation(100, 50 if now not in (12.0, 15.0) else 0)
+    play(world, scenario(guardrails=[{**ERRORS, "consecutive": 4}]))
+    assert [time_s for time_s, kind in world.kinds() if kind == "guardrail-trip"] == [19.0]
+
+
+def test_a_trip_of_another_judge_names_it() -> None:
+    world = TinyWorld()
+    world.sees = bad_from(20.0)
+    burn = {"metric": "error-ratio", "of": "web", "burn_rate": {"objective": "99%", "above": 14.4, "windows": ["1m"]}}
+    play(world, scenario(guardrails=[burn]))
+    assert world.detail("guardrail-trip") == [
+        {
+            "value": pytest.approx(50.0),
+            "above": 14.4,
+            "requests": 100,
+            "action": "rollback",
+            "judge": "burn-rate",
+        }
+    ]
+
+
 def test_guardrails_watch_from_the_release_on_and_no_longer_once_it_is_taken_back() -> None:
     world = TinyWorld()
     world.sees = bad_from(15.0)

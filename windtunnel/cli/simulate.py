@@ -52,6 +52,7 @@ def simulate(
     as_json: JsonOption = False,
 ) -> None:
     """Play the release in the simulator many times, and judge what is expected of it."""
+    from evidence.detection import detection
     from scenarios.loading import load
     from windtunnel import simulating
 
@@ -69,7 +70,8 @@ def simulate(
             out=out,
             progress=progress,
         )
-    emit_judged(outcome.record, outcome.verdict, as_json=as_json, seed=seed)
+    judges = [row.to_json() for row in detection(loaded, outcome.result.measures)]
+    emit_judged(outcome.record, outcome.verdict, as_json=as_json, seed=seed, judges=judges)
     raise typer.Exit(outcome.verdict.exit_code)
 
 

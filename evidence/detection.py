@@ -1,0 +1,116 @@
+"""How well each guardrail tells bad releases from good ones: false alarms, misses and delay, over replications.
+
+A release that has defects is bad. It can be seen from the moment at which the new version first is sent requests, and
+from there the delay counts; a bad release that never got so far shows nothing, and is left out. A guardrail that trips
+before that moment has seen something else, and has missed it.
+
+A guardrail stops when the release is taken back. Where that happened before it tripped, through another guardrail,
+nobody knows what it would have said: such releases are cut short, and count neither way. Guardrails with `action: note`
+take nothing back, so that several see all of the same releases.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from evidence.measures import FunctionMeasure
+from evidence.statistics import Estimate, quantile_with_interval, share_with_interval
+from scenarios.models import Guardrail, Scenario, guardrail_labels
+
+__all__ = ["Caught", "JudgeRow", "detection"]
+
+
+@dataclass(frozen=True, slots=True)
+class Caught:
+    """What became of bad releases: of those with one defect (among others, or alone), or of all (None).
+
+    Delays, in seconds, are those of the releases that were caught; their intervals end at infinity where too few bound
+    them. Shares have Clopper-Pearson intervals.
+    """
+
+    defect: str | None
+    misses: Estimate
+    delay_p50_s: Estimate | None
+    delay_p95_s: Estimate | None
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeRow:
+    """One guardrail. `false_alarms` is None where no good release was watched to its end.
+
+    `caught` is of all bad releases, None where none was; `by_defect` is of each defect that was met.
+    """
+
+    guardrail: str
+    judge: str
+    action: str
+    false_alarms: Estimate | None
+    caught: Caught | None
+    by_defect: tuple[Caught, ...]
+    cut_short: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; infinite numbers as null."""
+        found: dict[str, Any] = _finite(asdict(self))
+        return found
+
+
+def detection(scenario: Scenario, measures: Sequence[FunctionMeasure]) -> list[JudgeRow]:
+    """A row for each guardrail of the scenario, in order.
+
+    Empty without guardrails, and for measures of before trips were kept.
+    """
+    first = next(iter(scenario.functions))
+    runs = [row for row in measures if row.function == first]
+    if any(run.tripped and not run.trips for run in runs):
+        return []
+    guardrails = scenario.release.guardrails
+    return [_row(*each, runs) for each in zip(guardrails, guardrail_labels(guardrails), strict=True)] if runs else []
+
+
+def _row(guardrail: Guardrail, name: str, runs: Sequence[FunctionMeasure]) -> JudgeRow:
+    trips = [(run, _trip_s(run, name)) for run in runs]
+    watched = [(run, trip_s) for run, trip_s in trips if trip_s is not None or run.taken_back_s is None]
+    alarms = [trip_s is not None for run, trip_s in watched if not run.defects]
+    delays_s = [(run.defects, _delay_s(trip_s, run.exposed_s)) for run, trip_s in watched if run.exposed_s is not None]
+    bad = [(defects, delay_s) for defects, delay_s in delays_s if defects]
+    names = sorted({defect for defects, _ in bad for defect in defects})
+    return JudgeRow(
+        guardrail=name,
+        judge=guardrail.judge,
+        action=guardrail.action,
+        false_alarms=share_with_interval(sum(alarms), len(alarms)) if alarms else None,
+        caught=_caught(None, [delay_s for _, delay_s in bad]) if bad else None,
+        by_defect=tuple(_caught(each, [delay_s for defects, delay_s in bad if each in defects]) for each in names),
+        cut_short=len(trips) - len(watched),
+    )
+
+
+def _trip_s(run: FunctionMeasure, name: str) -> float | None:
+    return next((time_s for trip, time_s in zip(run.trips, run.trip_times_s, strict=True) if trip == name), None)
+
+
+def _delay_s(trip_s: float | None, exposed_s: float) -> float:
+    """Infinite where the guardrail did not trip on what it could see."""
+    return math.inf if trip_s is None or trip_s < exposed_s else trip_s - exposed_s
+
+
+def _caught(defect: str | None, delays_s: Sequence[float]) -> Caught:
+    caught = [delay_s for delay_s in delays_s if math.isfinite(delay_s)]
+    return Caught(
+        defect=defect,
+        misses=share_with_interval(len(delays_s) - len(caught), len(delays_s)),
+        delay_p50_s=quantile_with_interval(caught, 0.50) if caught else None,
+        delay_p95_s=quantile_with_interval(caught, 0.95) if caught else None,
+    )
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
