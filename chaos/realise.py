@@ -136,7 +136,7 @@ def defects_of(scenario: Scenario, names: Sequence[str]) -> tuple[Defect, ...]:
 def load_plan(scenario: Scenario, base_url: str, seed: int, duration_s: float) -> LoadPlan:
     """Every business function at its rate, open loop, for `duration_s`."""
     functions = tuple(
-        _function_load(name, function, function.rates(scenario.start, duration_s))
+        _function_load(name, function, function.rates(scenario.clock, duration_s))
         for name, function in scenario.functions.items()
     )
     patience_s = max((each.timeout_s or 0.0 for each in functions), default=0.0)

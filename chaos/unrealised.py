@@ -6,7 +6,9 @@ One function a topic; each names a path of the scenario and why it cannot be rea
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
+from scenarios.clock import worked
 from scenarios.models import Defect, Scenario, Store
 
 __all__ = ["unrealised"]
@@ -64,4 +66,21 @@ def _fleets(scenario: Scenario) -> Iterator[str]:
             yield f"faults[{index}].zone: the staging is one machine"
 
 
-_TOPICS: tuple[Callable[[Scenario], Iterator[str]], ...] = (_data, _fleets)
+def _process(scenario: Scenario) -> Iterator[str]:
+    """A drill waits as its scenario's clock says, but not for what does not come before its end."""
+    clock, calendar = scenario.clock, scenario.calendar
+    if scenario.operations.tickets is not None:
+        yield "operations.tickets: nobody files tickets about a staging"
+    if clock is None:
+        return
+    end = clock + timedelta(seconds=scenario.duration_s)
+    planned = clock + timedelta(seconds=scenario.release.at_s)
+    reason, opens = calendar.closed_by(planned), calendar.opens(planned)
+    if reason is not None and (calendar.when_closed == "skip" or opens is None or opens >= end):
+        yield f"calendar: closed when the release is to start ({reason}): there would be nothing to drill"
+    for name, approval in scenario.operations.approvals.items():
+        if worked(approval.hours, planned, 0.0) >= end:
+            yield f"operations.approvals.{name}.hours: nobody signs off before the drill ends"
+
+
+_TOPICS: tuple[Callable[[Scenario], Iterator[str]], ...] = (_data, _fleets, _process)

@@ -60,6 +60,7 @@ class StagingWorld:
         self._scenario = scenario
         self._defects = tuple(defects)
         self._on_event = on_event
+        self._listeners: list[Callable[[str], None]] = []
         self._context = PlanContext(guard.drill_id, change.service, change.old, change.new)
         self._entries: dict[int, JournalEntry] = {}
         # The last action on each object; the next one on it waits for its end.
@@ -92,6 +93,16 @@ class StagingWorld:
     def record(self, kind: str, subject: str, /, **detail: object) -> None:
         """Write on the timeline, at the moment of the clock."""
         self._on_event(Event(self._clock.wall_s(), kind, subject, detail))
+        for hear in self._listeners:
+            hear(kind)
+
+    def listen(self, hear: Callable[[str], None]) -> None:
+        """Call `hear` with the kind of each event from now on, in the loop of the clock."""
+        self._listeners.append(hear)
+
+    def failed(self, function: str) -> int:
+        """Nobody files tickets about a staging; `chaos.realise` refuses scenarios that need them."""
+        raise WorldError(f"failed requests of {function} cannot be told while a drill runs")
 
     def _queued(self, key: tuple[str, ...], work: Callable[..., object], *args: object) -> simpy.Process:
         process = self.env.process(self._after(self._last.get(key), work, args))

@@ -18,12 +18,14 @@ class EventKind(StrEnum):
 
     LOAD_START = "load-start"
     LOAD_END = "load-end"
+    CALENDAR_CLOSED = "calendar-closed"  # detail: reason, when_closed, opens, held_s, defects
     RELEASE_START = "release-start"  # detail: defects (names active), strategy
     STEP_START = "step-start"
     STEP_END = "step-end"
     DEPLOY = "deploy"
     ROUTE = "route"
     GUARDRAIL_TRIP = "guardrail-trip"
+    ALERT_SUPPRESSED = "alert-suppressed"  # a guardrail that would have tripped; detail as of the trip
     PAGE = "page"
     ACKNOWLEDGE = "acknowledge"
     APPROVAL_REQUEST = "approval-request"  # subject: the sign-off
@@ -37,6 +39,8 @@ class EventKind(StrEnum):
     FAULT_END = "fault-end"
     UNDO = "undo"
     VERIFY = "verify"  # detail: differences
+    NOTICE = "notice"  # subject: who is told; detail: on (kind of event), after_s
+    TICKETS = "tickets"  # subject: the function; detail: count
     STORE_FAILURE = "store-failure"
     REPLICA = "replica"  # subject: service and version; detail: what became of one replica, and its number
     SCALE = "scale"  # subject: service; detail: replicas that autoscaling wants
@@ -50,6 +54,8 @@ class Outcome(StrEnum):
     PROMOTED = "promoted"
     ROLLED_BACK = "rolled-back"
     FAILED = "failed"
+    SKIPPED = "skipped"  # the calendar was closed
+    WAITING = "waiting"  # for the calendar, when the run ended
     RUNNING = "running"  # no release-end event: the run ended first
 
 

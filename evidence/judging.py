@@ -147,12 +147,14 @@ def _simulated_release(scenario: Scenario, header: Header, runs: Sequence[Functi
     """With drawn defects all that is expected; with given ones what they can tell, as of a drill."""
     expected = scenario.expect.release
     has_bad, has_good = header.defects != (), not header.defects
-    bad = [run.outcome == Outcome.ROLLED_BACK for run in runs if run.defects]
+    # A release that the calendar did not let start can be neither caught nor alarmed about; it is not completed.
+    started = [run for run in runs if run.outcome not in (Outcome.SKIPPED, Outcome.WAITING)]
+    bad = [run.outcome == Outcome.ROLLED_BACK for run in started if run.defects]
     good = [run for run in runs if not run.defects]
     if expected.caught is not None and has_bad:
         yield _share("caught", "release", bad, expected.caught)
     if expected.false_alarms is not None and has_good:
-        alarms = [run.outcome == Outcome.ROLLED_BACK for run in good]
+        alarms = [run.outcome == Outcome.ROLLED_BACK for run in started if not run.defects]
         yield _share("false_alarms", "release", alarms, expected.false_alarms)
     if expected.completed is not None and has_good:
         done = [run.outcome == Outcome.PROMOTED for run in good]

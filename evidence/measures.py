@@ -20,6 +20,9 @@ class FunctionMeasure:
     and trip_times_s says when.
 
     Fields with a default came later: records of before do not have them.
+    the release to its first guardrail trip, whether or not the function was hurt. held_s is how long the calendar held
+    the release back, suppressed_s how long the first suppressed alert was not heard, notified_s the time from the
+    impact to the first notice after it.
     """
 
     replication: int
@@ -68,3 +71,7 @@ class FunctionMeasure:
     taken_back_s: float | None = None
     trips: tuple[str, ...] = ()
     trip_times_s: tuple[float, ...] = ()
+    held_s: float | None = None
+    suppressed_s: float | None = None
+    notified_s: float | None = None
+    tickets: int = 0

@@ -111,8 +111,10 @@ class Timeline:
         return start_s if tripped and not begun else None
 
     def outcome(self) -> str:
-        """How the release ended: promoted, rolled-back, failed, or running when it did not."""
+        """How the release ended: promoted, rolled-back, failed, skipped; waiting or running when it did not."""
         ends = self.all(EventKind.RELEASE_END)
+        if not ends and self.all(EventKind.CALENDAR_CLOSED) and not self.all(EventKind.RELEASE_START):
+            return Outcome.WAITING.value
         return str(ends[-1].detail.get("outcome", Outcome.RUNNING)) if ends else Outcome.RUNNING.value
 
     def release_duration_s(self) -> float | None:
@@ -152,6 +154,33 @@ class Timeline:
 
     def defects(self) -> tuple[str, ...]:
         """Defects that the release has in this replication."""
-        starts = self.all(EventKind.RELEASE_START)
+        starts = self.all(EventKind.RELEASE_START) or self.all(EventKind.CALENDAR_CLOSED)
         names: Sequence[str] = starts[0].detail.get("defects", ()) if starts else ()
         return tuple(str(name) for name in names)
+
+    def held_s(self) -> float | None:
+        """For how long the calendar held the release back; None when it did not, or for good."""
+        return self._first_detail(EventKind.CALENDAR_CLOSED, "held_s")
+
+    def suppressed_s(self, end_s: float) -> float | None:
+        """From the first suppressed alert to the first trip after it, or to the end; None when none was suppressed."""
+        suppressed = self.all(EventKind.ALERT_SUPPRESSED)
+        if not suppressed:
+            return None
+        since_s = suppressed[0].time_s
+        heard_s = self.first_s(EventKind.GUARDRAIL_TRIP, since_s, end_s)
+        return (end_s if heard_s is None else heard_s) - since_s
+
+    def notified_s(self, since_s: float) -> float | None:
+        """From an impact to the first notice after it; None when there was none."""
+        notice_s = self.first_s(EventKind.NOTICE, since_s, float("inf"))
+        return None if notice_s is None else notice_s - since_s
+
+    def tickets(self, function: str) -> int:
+        """Support tickets about a function."""
+        return sum(int(event.detail["count"]) for event in self.all(EventKind.TICKETS) if event.subject == function)
+
+    def _first_detail(self, kind: EventKind, key: str) -> float | None:
+        events = self.all(kind)
+        value = events[0].detail.get(key) if events else None
+        return None if value is None else float(value)

@@ -12,13 +12,16 @@ from typing import Any
 import numpy as np
 import simpy
 
+from rollout.calendar import hold, tell_postponed
 from rollout.errors import WorldError
 from rollout.faults import play_fault
 from rollout.guardrails import watch
-from rollout.people import page
+from rollout.notices import send_notices
 from rollout.plan import plan
 from rollout.play import Play
 from rollout.rollback import roll_back
+from rollout.suppression import Suppression
+from rollout.tickets import Desk
 from rollout.world import World
 from scenarios.models import Change, Guardrail, Scenario, Strategy, guardrail_labels
 
@@ -45,12 +48,14 @@ class Controller:
         self._scenario = scenario
         self._strategy = strategy
         self._defects = list(defects)
+        self._suppression = Suppression(world, scenario.operations.suppression)
         # Fires with the reason for which the release is taken back.
         self._taken_back: simpy.Event = world.env.event()
 
     def start(self) -> None:
         """Schedule the release, its guardrails and the faults; they play as the world's clock runs."""
         env = self._world.env
+        send_notices(self._world, self._scenario.operations.notices, self._play.people)
         env.process(self._release())
         for fault in self._scenario.faults:
             env.process(play_fault(self._world, fault))
@@ -67,20 +72,31 @@ class Controller:
     def _release(self) -> Generator[simpy.Event, Any, None]:
         world, subject = self._world, self._play.subject
         yield world.env.timeout(self._scenario.release.at_s) | self._taken_back
-        if self._is_taken_back():
+        if self._is_taken_back() or not (yield from self._admitted()):
             return
         self._record_start()
+        self._suppression.begin()
         self._watch()
+        self._open_desks()
         steps = [world.env.process(self._play_changes(changes)) for changes in self._tracks()]
         yield (steps[0] if len(steps) == 1 else world.env.all_of(steps)) | self._taken_back
         if not self._is_taken_back():
             world.record("release-end", subject, outcome="promoted")
+            self._suppression.release_ended()
         for track in steps:
             if track.is_alive:
                 track.interrupt("taken back")
         cause: str = yield self._taken_back
         complete = yield from roll_back(self._play, cause)
         world.record("release-end", subject, outcome="rolled-back" if complete else "failed")
+
+    def _admitted(self) -> Generator[simpy.Event, Any, bool]:
+        """Whether the calendar lets the release start, after it has waited if need be."""
+        tell_postponed(self._world, self._scenario, self._play.subject, self._defects)
+        opened = yield from hold(self._world, self._scenario, self._play.subject, self._defects, self._taken_back)
+        if not opened:
+            self._world.record("release-end", self._play.subject, outcome="skipped")
+        return opened and not self._is_taken_back()
 
     def _record_start(self) -> None:
         changes = self._play.changes
@@ -98,9 +114,25 @@ class Controller:
         for guardrail, name in zip(guardrails, guardrail_labels(guardrails), strict=True):
             # A guardrail of a service that is not released looks at all of its answers, and needs no change.
             change = self._scenario.release.change_of(guardrail.of) or self._scenario.release.change
-            self._world.env.process(
-                watch(self._world, guardrail, name, change, resolution_s, self._on_trip, self._taken_back)
+            looks = watch(
+                self._world,
+                guardrail,
+                name,
+                change,
+                resolution_s,
+                self._on_trip,
+                self._taken_back,
+                suppression=self._suppression,
             )
+            self._world.env.process(looks)
+
+    def _open_desks(self) -> None:
+        tickets = self._scenario.operations.tickets
+        if tickets is None:
+            return
+        for function in self._scenario.functions:
+            desk = Desk(self._world, tickets, function, self._play.people, self._on_tickets)
+            self._world.env.process(desk.work())
 
     def _tracks(self) -> list[list[Change]]:
         """Changes that follow each other, for each line of them that goes on by itself."""
@@ -108,10 +140,20 @@ class Controller:
         return [changes] if self._scenario.release.order == "sequential" else [[change] for change in changes]
 
     def _play_changes(self, changes: Sequence[Change]) -> Generator[simpy.Event, Any, None]:
-        for change in changes:
+        for place, change in enumerate(changes):
+            if place and not (yield from self._admitted_too(change)):
+                return
             self._play.begun.append(change)
             if not (yield from self._play_steps(change)):
                 return
+
+    def _admitted_too(self, change: Change) -> Generator[simpy.Event, Any, bool]:
+        """Whether the calendar lets one more change of a release that has begun start: it waits, and is not skipped."""
+        try:
+            yield from hold(self._world, self._scenario, change.service, (), self._taken_back, begun=True)
+        except simpy.Interrupt:
+            return False
+        return not self._is_taken_back()
 
     def _play_steps(self, change: Change) -> Generator[simpy.Event, Any, bool]:
         """Every step of a change; whether all of them are over and the next change may begin."""
@@ -136,13 +178,14 @@ class Controller:
 
     def _on_trip(self, guardrail: Guardrail, name: str) -> None:
         if guardrail.action == "page":
-            self._world.env.process(self._ask(name))
+            self._world.env.process(self._ask(name, guardrail.of))
         elif guardrail.action == "rollback":
             self.abort(name)
 
-    def _ask(self, name: str) -> Generator[simpy.Event, Any, None]:
-        on_call = self._scenario.operations.on_call
-        assert on_call is not None, "the rules of the language ask for operations.on_call"
+    def _on_tickets(self, name: str) -> None:
+        self._world.env.process(self._ask(name, None))
+
+    def _ask(self, name: str, service: str | None) -> Generator[simpy.Event, Any, None]:
         if not self._is_taken_back():
-            yield from page(self._world, on_call, name, self._play.rng)
+            yield from self._play.people.page(name, service)
             self.abort(name)

@@ -10,6 +10,7 @@ import simpy
 from rollout.errors import WorldError
 from rollout.judges.base import Finding, Observe, look
 from rollout.judges.making import judge_of
+from rollout.suppression import Suppression
 from rollout.world import World
 from scenarios.models import Change, Guardrail
 
@@ -25,12 +26,13 @@ def watch(
     on_trip: Callable[[Guardrail, str], None],
     until: simpy.Event,
     observe: Observe | None = None,
+    suppression: Suppression | None = None,
 ) -> Generator[simpy.Event, Any, None]:
     """Look at every interval of the guardrail until `until`; call `on_trip` once, when it trips, and end.
 
     `name` is what the timeline calls it; `observe` stands in for the world's own. An observation that fails is no
     evidence against the release. It is recorded, the first of a row only, and the guardrail looks again: a short outage
-    of the metrics must not blind it for good.
+    of the metrics must not blind it for good. Silenced by `suppression` it does not trip, and goes on looking.
     """
     judge = judge_of(guardrail, change, world.edges_s)
     interval_s = guardrail.interval_s(resolution_s)
@@ -48,9 +50,12 @@ def watch(
         blind = False
         in_a_row = in_a_row + 1 if finding.bad else 0
         if in_a_row >= guardrail.consecutive and not until.triggered:
-            world.record("guardrail-trip", name, **_detail(guardrail, finding))
-            on_trip(guardrail, name)
-            return
+            detail = _detail(guardrail, finding)
+            if suppression is None or not suppression.silences(guardrail, name, detail):
+                hidden = {} if suppression is None else suppression.hidden(name)
+                world.record("guardrail-trip", name, **detail, **hidden)
+                on_trip(guardrail, name)
+                return
         yield world.env.timeout(interval_s)
 
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Generator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 import simpy
 
 from rollout.world import World
-from scenarios.clock import worked
-from scenarios.models import Distribution, OnCall, Scenario
+from scenarios.clock import within, worked
+from scenarios.models import Distribution, OnCall, OutOfHours, Person, Scenario
 
-__all__ = ["People", "draw_s", "page"]
+__all__ = ["People", "draw_s"]
 
+_ON_CALL = "on-call"
 _DRAWN = "drawn from the scenario"
 
 
@@ -59,16 +60,71 @@ class People:
         self._world.record("approval-request", name)
         wait_s = work_s
         if approval.hours:
-            assert self._scenario.start is not None, "the rules of the language ask for start"
-            asked = self._scenario.start + timedelta(seconds=self._world.env.now)
+            asked = self._now()
             wait_s = (worked(approval.hours, asked, work_s) - asked).total_seconds()
         yield self._world.env.timeout(wait_s)
         self._world.record("approval", name, work_s=work_s, person=f"{name}, {_DRAWN}")
 
+    def page(self, subject: str, service: str | None = None) -> Generator[simpy.Event, Any, None]:
+        """Page the person on call about a service, and wait until somebody has decided.
 
-def page(world: World, on_call: OnCall, subject: str, rng: np.random.Generator) -> Generator[simpy.Event, Any, None]:
-    """Page the on-call person and wait until they have decided."""
-    world.record("page", subject)
-    yield world.env.timeout(draw_s(on_call.acknowledge, rng))
-    world.record("acknowledge", subject, person=f"on-call, {_DRAWN}")
-    yield world.env.timeout(draw_s(on_call.decide, rng))
+        Whoever acknowledges first takes it: the person on call, or one to whom the page has been escalated meanwhile.
+        Someone who does not know the service hands it over to the first on the list who does.
+        """
+        on_call = self._scenario.operations.on_call
+        assert on_call is not None, "the rules of the language ask for operations.on_call"
+        self._world.record("page", subject)
+        name = yield from self._acknowledged(subject, on_call)
+        if service is not None and not self._person(name).knows(service):
+            name = next(each for each in self._list(on_call) if self._person(each).knows(service))
+            self._world.record("page", subject, person=name, why=f"knows {service}")
+            yield self._ring(name)
+            self._acknowledge(subject, name)
+        yield self._world.env.timeout(draw_s(self._times(name).decide, self._rng_of(name)))
+
+    def _acknowledged(self, subject: str, on_call: OnCall) -> Generator[simpy.Event, Any, str]:
+        """Ring one after the other until one acknowledges; their name."""
+        env = self._world.env
+        since_s, rings = env.now, [self._ring(_ON_CALL)]
+        for step in on_call.escalation:
+            yield simpy.AnyOf(env, [*rings, env.timeout(since_s + step.after_s - env.now)])
+            if any(ring.processed for ring in rings):
+                break
+            self._world.record("page", subject, person=step.to, why=f"nobody has acknowledged in {step.after_s:g} s")
+            rings.append(self._ring(step.to))
+        else:
+            yield rings[0] if len(rings) == 1 else simpy.AnyOf(env, rings)
+        name = str(next(ring.value for ring in rings if ring.processed))
+        self._acknowledge(subject, name)
+        return name
+
+    def _ring(self, name: str) -> simpy.Timeout:
+        """Fires with the name when they acknowledge a page of now."""
+        return self._world.env.timeout(draw_s(self._times(name).acknowledge, self._rng_of(name)), name)
+
+    def _acknowledge(self, subject: str, name: str) -> None:
+        self._world.record("acknowledge", subject, person=f"{name}, {_DRAWN}")
+
+    def _list(self, on_call: OnCall) -> list[str]:
+        return [_ON_CALL, *(step.to for step in on_call.escalation)]
+
+    def _person(self, name: str) -> Person:
+        operations = self._scenario.operations
+        person = operations.on_call if name == _ON_CALL else operations.people[name]
+        assert person is not None, "the rules of the language ask for operations.on_call"
+        return person
+
+    def _times(self, name: str) -> Person | OutOfHours:
+        """How long this person takes now."""
+        person = self._person(name)
+        if person.out_of_hours is None or within(person.hours, self._now()):
+            return person
+        return person.out_of_hours
+
+    def _rng_of(self, name: str) -> np.random.Generator:
+        return self._rng if name == _ON_CALL else self.stream(f"person {name}")
+
+    def _now(self) -> datetime:
+        clock = self._scenario.clock
+        assert clock is not None, "the rules of the language ask for start"
+        return clock + timedelta(seconds=self._world.env.now)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from rollout.people import People
 from rollout.world import World
 from scenarios.models import Change, Scenario
 
@@ -24,6 +25,11 @@ class Play:
     scenario: Scenario
     rng: np.random.Generator
     begun: list[Change] = field(default_factory=list)
+    people: People = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Everyone who has a part in it."""
+        self.people = People(self.world, self.scenario, self.rng)
 
     @property
     def changes(self) -> list[Change]:

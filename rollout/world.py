@@ -6,7 +6,7 @@ tell them apart, which is the point: the one that runs a drill is the one that w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -69,4 +69,12 @@ class World(Protocol):
 
     def record(self, kind: str, subject: str, /, **detail: object) -> None:
         """Write an event of this moment on the timeline of the run record."""
+        ...
+
+    def listen(self, hear: Callable[[str], None]) -> None:
+        """From now on, call `hear` with the kind of each event that is recorded."""
+        ...
+
+    def failed(self, function: str) -> int:
+        """Requests of a business function that have failed so far, as its clients know. Raises WorldError."""
         ...

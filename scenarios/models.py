@@ -1,5 +1,6 @@
 """Every model of the language under one import; each stands in the file of its part."""
 
+from scenarios.calendar import Blackout, Calendar, Freeze
 from scenarios.clock import Hours
 from scenarios.defects import Defect, LatencyChange
 from scenarios.distributions import Distribution, Exponential, Lognormal, Uniform
@@ -9,7 +10,17 @@ from scenarios.functions import DEFAULT_COHORT, Function, Good
 from scenarios.guardrails import Guardrail, guardrail_labels
 from scenarios.judges import BurnRate, MannWhitney, Sequential
 from scenarios.migration import Backfill, BadData, Migration, Reconcile, Repair
-from scenarios.people import Approval, OnCall
+from scenarios.people import (
+    Approval,
+    Escalation,
+    Notice,
+    OnCall,
+    OutOfHours,
+    Person,
+    Suppression,
+    TicketAlarm,
+    Tickets,
+)
 from scenarios.profiles import LoadStep, MonthEnd, Peak, Profile
 from scenarios.published import Published
 from scenarios.quantities import Bound, Money
@@ -37,9 +48,11 @@ __all__ = [
     "Backoff",
     "Backup",
     "BadData",
+    "Blackout",
     "BlueGreen",
     "Bound",
     "BurnRate",
+    "Calendar",
     "Call",
     "Canary",
     "CanaryStep",
@@ -48,10 +61,12 @@ __all__ = [
     "Defect",
     "Distribution",
     "Error",
+    "Escalation",
     "Expect",
     "Exponential",
     "Failover",
     "Fault",
+    "Freeze",
     "Function",
     "FunctionExpectation",
     "Good",
@@ -69,9 +84,12 @@ __all__ = [
     "Migration",
     "Money",
     "MonthEnd",
+    "Notice",
     "OnCall",
     "Operations",
+    "OutOfHours",
     "Peak",
+    "Person",
     "Primary",
     "Probe",
     "Profile",
@@ -88,7 +106,10 @@ __all__ = [
     "Standby",
     "Store",
     "Strategy",
+    "Suppression",
     "System",
+    "TicketAlarm",
+    "Tickets",
     "Uniform",
     "Zone",
     "guardrail_labels",

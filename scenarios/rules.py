@@ -12,9 +12,10 @@ from typing import Any, get_args
 from scenarios.faults import CLIENT, FaultKind
 from scenarios.quantities import parse_money
 from scenarios.rule_views import Data, Violation, duration_s_of, items, known, link_of, mapping, text_of
-from scenarios.rules_clock import clock
+from scenarios.rules_clock import clock_rules
 from scenarios.rules_data import store_rules
 from scenarios.rules_fleets import fleet_rules
+from scenarios.rules_people import people_rules
 from scenarios.yaml_text import Path
 
 __all__ = ["Violation", "violations"]
@@ -287,6 +288,7 @@ _RULES: tuple[Callable[[Data], Iterator[Violation]], ...] = (
     _currencies,
     _size,
     store_rules,
-    clock,
     fleet_rules,
+    clock_rules,
+    people_rules,
 )

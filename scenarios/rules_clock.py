@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
-from scenarios.rule_views import Data, Violation, items, mapping
+from pydantic import ValidationError
+
+from scenarios.calendar import Calendar
+from scenarios.clock import parse_moment
+from scenarios.rule_views import Data, Violation, duration_s_of, items, mapping
 from scenarios.yaml_text import Path
 
-__all__ = ["clock"]
+__all__ = ["clock_rules"]
 
 _RULE = "must have a wall clock to be told by: start, the moment at which the load begins"
 
 
-def clock(view: Data) -> Iterator[Violation]:
-    """Days, hours and moments mean nothing without `start`."""
+def clock_rules(view: Data) -> Iterator[Violation]:
+    """Days, hours and moments mean nothing without `start`; a calendar must let the release start some day."""
     if "start" in view.top:
+        yield from _opens(view)
         return
     for path, value in _told_by_the_clock(view):
         yield Violation(path, value, _RULE)
@@ -29,6 +35,28 @@ def _told_by_the_clock(view: Data) -> Iterator[tuple[Path, object]]:
         for index, peak in items(profile.get("peaks")):
             if "from" in peak:
                 yield ("functions", name, "profile", "peaks", index, "from"), peak["from"]
-    for name, approval in mapping(mapping(view.top.get("operations")).get("approvals")).items():
-        if mapping(approval).get("hours"):
-            yield ("operations", "approvals", name, "hours"), mapping(approval)["hours"]
+    calendar = mapping(view.top.get("calendar"))
+    for key in ("windows", "blackouts", "freezes"):
+        if calendar.get(key):
+            yield ("calendar", key), calendar[key]
+    operations = mapping(view.top.get("operations"))
+    for path, each in (
+        (("on_call",), operations.get("on_call")),
+        *((("people", name), each) for name, each in mapping(operations.get("people")).items()),
+        *((("approvals", name), each) for name, each in mapping(operations.get("approvals")).items()),
+    ):
+        hours = mapping(each).get("hours")
+        if hours:
+            yield ("operations", *path, "hours"), hours
+
+
+def _opens(view: Data) -> Iterator[Violation]:
+    at_s = duration_s_of(view.release.get("at", "30s"))
+    try:
+        planned = parse_moment(view.top["start"])
+        calendar = Calendar.model_validate(mapping(view.top.get("calendar")))
+    except (ValidationError, ValueError):
+        return  # the models report what is wrong with them
+    if at_s is not None and calendar.opens(planned + timedelta(seconds=at_s)) is None:
+        rule = "must let the release start at some time within a year of start"
+        yield Violation(("calendar",), view.top["calendar"], rule)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from scenarios.base import Name, Part, Text
+from scenarios.calendar import Calendar
 from scenarios.clock import Moment
 from scenarios.distributions import Distribution
 from scenarios.faults import Fault
 from scenarios.functions import Function
-from scenarios.people import Approval, OnCall
+from scenarios.people import Approval, Notice, OnCall, Person, Suppression, Tickets
 from scenarios.published import Published
 from scenarios.quantities import DurationS, PositiveCount, PositiveDurationS, RatioBound, RatioFloor
 from scenarios.release import Release
@@ -55,6 +57,10 @@ class Operations(Part):
     route: Distribution | None = Field(None, description="from an order to shift traffic until it is in force")
     metrics_delay_s: DurationS = Field(0.0, alias="metrics_delay", description="age of what guardrails see")
     approvals: dict[Name, Approval] = Field({}, description="sign-offs that steps of the release wait for")
+    people: dict[Name, Person] = Field({}, description="whom pages are escalated to")
+    suppression: Suppression | None = None
+    notices: list[Notice] = []
+    tickets: Tickets | None = None
 
 
 class FunctionExpectation(Part):
@@ -103,7 +109,13 @@ class Scenario(Part):
     system: System
     functions: dict[Name, Function] = Field(min_length=1)
     release: Release
+    calendar: Calendar = Calendar()
     operations: Operations = Operations()
     faults: list[Fault] = []
     expect: Expect = Expect()
     published: dict[Name, Published] = Field({}, description="of a replay: the real outcome of each function")
+
+    @property
+    def clock(self) -> datetime | None:
+        """What the wall clock says when the load begins, in a run that may have been postponed."""
+        return None if self.start is None else self.calendar.postponed(self.start, self.release.at_s)

@@ -169,7 +169,7 @@ def _function(
     shares = [function.cohort_shares.get(cohort, 0.0) for cohort in cohorts]
     return plain.Function(
         name=name,
-        rates=(*function.rates(scenario.start, scenario.duration_s), (scenario.duration_s, 0.0)),
+        rates=(*function.rates(scenario.clock, scenario.duration_s), (scenario.duration_s, 0.0)),
         root=_tree(scenario, links, CLIENT_NAME, function.path),
         timeout_s=math.inf if function.timeout_s is None else function.timeout_s,
         cohort_shares=tuple(share / sum(shares) for share in shares),

@@ -121,7 +121,7 @@ def _measured(player: Player, work: Work, replications: int, where: Executor) ->
 
 
 def _paying_processes(work: Work, replications: int) -> int:
-    start, duration_s = work.scenario.start, work.scenario.duration_s
+    start, duration_s = work.scenario.clock, work.scenario.duration_s
     requests = sum(function.requests(start, duration_s) for function in work.scenario.functions.values())
     return 1 if requests * (replications - 1) < _ALONE_REQUESTS_MAX else cores()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,7 @@ from simulator.availability import outages
 from simulator.compile import Compiled
 from simulator.defects import DefectSwitch, at_strength
 from simulator.environment import Happened, SimulationEnvironment
+from simulator.failures import Failures
 from simulator.faults import Faults
 from simulator.fleets import Replicas
 from simulator.kernel import plane as kernel
@@ -51,6 +52,8 @@ class SimulatedWorld:
         self.env: simpy.Environment = self._clock
         self.edges_s: NDArray[np.float64] = compiled.network.edges_s
         self.events: list[Event] = []
+        self._listeners: list[Callable[[str], None]] = []
+        self._failures = Failures()
         self._compiled = compiled
         self._replication = replication
         self._operations = scenario.operations
@@ -226,6 +229,16 @@ class SimulatedWorld:
     def record(self, kind: str, subject: str, /, **detail: object) -> None:
         """Write an event of this moment on the timeline."""
         self.events.append(Event(float(self.env.now), kind, subject, detail, self._replication))
+        for hear in self._listeners:
+            hear(kind)
+
+    def listen(self, hear: Callable[[str], None]) -> None:
+        """Call `hear` with the kind of each event from now on."""
+        self._listeners.append(hear)
+
+    def failed(self, function: str) -> int:
+        """Requests that have failed so far, in error, in time or refused."""
+        return self._failures.count(self._clock.plane, self._compiled.functions.index(function))
 
     # -- what plays the world
 

@@ -72,6 +72,8 @@ class TinyWorld:
         self.events: list[tuple[float, str, str, dict[str, object]]] = []
         self.fails: set[str] = set()
         self.sees: Callable[[float], Observation] = lambda _now: observation(0)
+        self.listeners: list[Callable[[str], None]] = []
+        self.failures: Callable[[float], int] = lambda _now: 0
         self.observed: list[tuple[float, str, str | None, float]] = []
 
     def _act(self, call: str, takes_s: float, effect: Callable[[], object]) -> simpy.Event:
@@ -111,6 +113,14 @@ class TinyWorld:
 
     def record(self, kind: str, subject: str, /, **detail: object) -> None:
         self.events.append((self.env.now, kind, subject, detail))
+        for hear in self.listeners:
+            hear(kind)
+
+    def listen(self, hear: Callable[[str], None]) -> None:
+        self.listeners.append(hear)
+
+    def failed(self, function: str) -> int:
+        return self.failures(self.env.now)
 
     def kinds(self, *hidden: str) -> list[tuple[float, str]]:
         """Time and kind of the recorded events, without the kinds `hidden`."""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from rollout.people import People
+from scenarios.errors import InvalidScenario
 from tests.unit.rollout_tiny import TinyWorld, data, scenario_of
 
 OFFICE = {"days": ["mon", "tue", "wed", "thu", "fri"], "from": "09:00", "to": "17:00"}
@@ -58,3 +59,117 @@ def test_the_streams_of_others_leave_that_of_the_person_on_call_alone() -> None:
     staff = People(TinyWorld(), scenario_of(data()), rng)
     assert staff.stream("a").random() != staff.stream("b").random()
     assert rng.random() == untouched.random()
+
+
+OWL = {"acknowledge": "60s", "decide": "30s"}
+ASLEEP = {"acknowledge": "20m", "decide": "10m"}
+
+
+def paged(start: str | None = None, about: str = "web", **operations: Any) -> list[tuple[float, str, str]]:
+    """Time, kind and person of what follows a page about a service, and when it is decided."""
+    world = TinyWorld()
+    staff = people(world, start, **operations)
+
+    def decided() -> Any:
+        yield from staff.page("errors", about)
+        world.record("decision", "errors")
+
+    world.env.process(decided())
+    world.env.run()
+    return [(time_s, kind, str(detail.get("person", "")).split(",")[0]) for time_s, kind, _, detail in world.events]
+
+
+def test_whoever_is_on_call_alone_is_paged_alone() -> None:
+    assert paged(on_call=OWL) == [(0.0, "page", ""), (60.0, "acknowledge", "on-call"), (90.0, "decision", "")]
+
+
+@pytest.mark.parametrize(
+    ("start", "acknowledged_s", "decided_s"),
+    [("2026-11-27 16:00", 60.0, 90.0), ("2026-11-28 03:00", 1200.0, 1800.0), ("2026-11-30 08:50", 1200.0, 1230.0)],
+)
+def test_people_are_slower_outside_their_hours(start: str, acknowledged_s: float, decided_s: float) -> None:
+    # The last one is paged out of hours and decides within them.
+    on_call = {**OWL, "hours": [OFFICE], "out_of_hours": ASLEEP}
+    assert paged(start, on_call=on_call)[1:] == [
+        (acknowledged_s, "acknowledge", "on-call"),
+        (decided_s, "decision", ""),
+    ]
+
+
+LADDER = [{"after": "5m", "to": "second"}, {"after": "15m", "to": "boss"}]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "log"),
+    [
+        ("2m", "4m", [(0.0, "page", ""), (120.0, "acknowledge", "on-call"), (150.0, "decision", "")]),
+        ("8m", "4m", [(0.0, "page", ""), (300.0, "page", "second"),
+                      (480.0, "acknowledge", "on-call"), (510.0, "decision", "")]),
+        ("30m", "4m", [(0.0, "page", ""), (300.0, "page", "second"),
+                       (540.0, "acknowledge", "second"), (600.0, "decision", "")]),
+        ("30m", "20m", [(0.0, "page", ""), (300.0, "page", "second"), (900.0, "page", "boss"),
+                        (1080.0, "acknowledge", "boss"), (1200.0, "decision", "")]),
+    ],
+)  # fmt: skip
+def test_a_page_is_escalated_until_somebody_acknowledges(
+    first: str, second: str, log: list[tuple[float, str, str]]
+) -> None:
+    staff = {"second": {"acknowledge": second, "decide": "60s"}, "boss": {"acknowledge": "3m", "decide": "2m"}}
+    assert paged(on_call={"acknowledge": first, "decide": "30s", "escalation": LADDER}, people=staff) == log
+
+
+def test_a_page_is_handed_over_to_who_knows_the_service() -> None:
+    staff = {"second": {**ASLEEP, "skills": ["web"]}, "boss": {"acknowledge": "3m", "decide": "2m", "skills": ["bank"]}}
+    on_call = {**OWL, "skills": ["web"], "escalation": LADDER}
+    assert paged(about="bank", on_call=on_call, people=staff) == [
+        (0.0, "page", ""),
+        (60.0, "acknowledge", "on-call"),
+        (60.0, "page", "boss"),
+        (240.0, "acknowledge", "boss"),
+        (360.0, "decision", ""),
+    ]
+    assert paged(about="web", on_call=on_call, people=staff)[-1] == (90.0, "decision", "")
+
+
+def test_escalation_shifts_no_draw_of_the_person_on_call() -> None:
+    skewed = {"acknowledge": SKEWED, "decide": SKEWED}
+    alone = paged(on_call=skewed)
+    beside = paged(
+        on_call={**skewed, "escalation": [{"after": "1s", "to": "second"}]},
+        people={"second": {"acknowledge": "366d", "decide": "1s"}},
+    )
+    assert [entry for entry in beside if entry[2] != "second"] == alone
+
+
+@pytest.mark.parametrize(
+    ("operations", "rule"),
+    [
+        ({"on_call": {**OWL, "escalation": [{"after": "5m", "to": "nobody"}]}},
+         "operations.on_call.escalation[0].to: must be one of operations.people: (there is none)"),
+        ({"on_call": {**OWL, "skills": ["wbe"]}}, "operations.on_call.skills[0]: must be a service: bank, web"),
+        ({"on_call": {**OWL, "out_of_hours": ASLEEP}},
+         "operations.on_call: must have both of hours and out_of_hours, or none of them"),
+        ({"on_call": {**OWL, "escalation": list(reversed(LADDER))}, "people": {"second": OWL, "boss": OWL}},
+         "operations.on_call: escalation must be in the order of its times, each later than the one before"),
+        ({"tickets": {"share": "1%", "after": "5m", "page": {"above": 3}}},
+         "operations.tickets.page: must have someone to page: operations.on_call"),
+        ({"suppression": {"for": "5m", "during": "release"}},
+         "operations.suppression: must have exactly one of for, during"),
+        ({"notices": [{"to": "boss", "on": "decision", "after": "1m"}] * 2},
+         "operations.notices[1]: must be there once"),
+    ],
+)  # fmt: skip
+def test_people_are_checked(operations: dict[str, Any], rule: str) -> None:
+    with pytest.raises(InvalidScenario) as caught:
+        scenario_of({**data(), "operations": operations})
+    assert [f"{problem.path}: {problem.rule}" for problem in caught.value.problems] == [rule]
+
+
+def test_somebody_must_know_what_is_paged_about() -> None:
+    guardrail = {"metric": "error-ratio", "of": "bank", "version": "any", "above": "5%", "action": "page"}
+    plain = {**data(guardrails=[guardrail]), "operations": {"on_call": {**OWL, "skills": ["web"]}}}
+    with pytest.raises(InvalidScenario, match="must be known by someone who is paged"):
+        scenario_of(plain)
+    plain["operations"]["on_call"]["escalation"] = [{"after": "5m", "to": "second"}]
+    plain["operations"]["people"] = {"second": OWL}
+    scenario_of(plain)

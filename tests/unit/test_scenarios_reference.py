@@ -20,6 +20,7 @@ WORDS = {
     "unchanged",
     "all",
     "its defaults",
+    "always open",
     "all four, in the order given below",
 }
 
