@@ -28,7 +28,7 @@ def main() -> None:
     simulate(scenario, source.text, replications=2, keep=[])  # loads the kernel
 
     began_s = time.perf_counter()
-    split = collapse_probability(scenario, effort=arguments.effort)
+    split = collapse_probability(scenario, source.text, effort=arguments.effort)
     split_s = time.perf_counter() - began_s
 
     began_s = time.perf_counter()

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from scenarios.catalogue import library_file, library_names
 from scenarios.errors import InvalidScenario, Problem, ScenarioNotFound, ScenarioUnreadable
+from scenarios.ranges import dotted, ranges_in, with_values
 from scenarios.rules import violations
 from scenarios.scenario import Scenario
 from scenarios.schema import allowed_keys
@@ -96,18 +97,36 @@ def load_file(path: str | FilePath) -> Scenario:
 def load_text(text: str, source: str) -> Scenario:
     """Scenario of a text; raises ScenarioUnreadable, or InvalidScenario with every problem found."""
     data, lines = parse(text, source)
+    ranges, refused = ranges_in(data)
+    problems = [_told(each.path, each.value, each.rule, lines, source) for each in refused]
+    if problems:
+        raise InvalidScenario(problems)
+    scenarios = []
+    # The middle is the scenario; what does not hold at an end of a range is a problem of it as well.
+    for share in (0.5, 0.0, 1.0) if ranges else (0.5,):
+        scenario, found = _checked(with_values(data, ranges, [each.at(share) for each in ranges]), lines, source)
+        scenarios.append(scenario)
+        told = {(each.path, each.rule) for each in problems}
+        problems += [each for each in found if (each.path, each.rule) not in told]
+    if problems or scenarios[0] is None:
+        raise InvalidScenario(sorted(problems, key=lambda each: (each.line or 0, each.path)))
+    return scenarios[0]
+
+
+def _checked(data: Any, lines: dict[Path, int], source: str) -> tuple[Scenario | None, list[Problem]]:
+    """The scenario of plain data without ranges, and everything that is wrong with it."""
     problems: list[Problem] = []
     scenario: Scenario | None = None
     try:
         scenario = Scenario.model_validate(data)
     except ValidationError as error:
         problems += [_problem(each, data, lines, source) for each in error.errors(include_url=False)]
-    for violation in violations(data):
-        line = _line(violation.path, lines)
-        problems.append(Problem(source, line, _dotted(violation.path), _shown(violation.value), violation.rule))
-    if problems or scenario is None:
-        raise InvalidScenario(sorted(problems, key=lambda each: (each.line or 0, each.path)))
-    return scenario
+    problems += [_told(each.path, each.value, each.rule, lines, source) for each in violations(data)]
+    return scenario, problems
+
+
+def _told(path: Path, value: Any, rule: str, lines: dict[Path, int], source: str) -> Problem:
+    return Problem(source, _line(path, lines), dotted(path) or "(the whole)", _shown(value), rule)
 
 
 def _problem(error: ErrorDetails, data: Any, lines: dict[Path, int], source: str) -> Problem:
@@ -125,7 +144,7 @@ def _problem(error: ErrorDetails, data: Any, lines: dict[Path, int], source: str
         value = "(absent)"
     elif error["type"] == "extra_forbidden":
         rule = _unknown_key(path)
-    return Problem(source, _line(path, lines), _dotted(path), value, rule)
+    return Problem(source, _line(path, lines), dotted(path) or "(the whole)", value, rule)
 
 
 def _value_at(path: Path, data: Any, otherwise: Any) -> Any:
@@ -151,13 +170,6 @@ def _line(path: Path, lines: dict[Path, int]) -> int | None:
         written = (*path[:-1], str(path[-1]))
         path = written if written in lines else path[:-1]
     return lines.get(path)
-
-
-def _dotted(path: Path) -> str:
-    text = ""
-    for step in path:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}"
-    return text.lstrip(".") or "(the whole)"
 
 
 def _shown(value: Any) -> str:

@@ -22,6 +22,7 @@ def json_schema() -> dict[str, Any]:
     expect["properties"].pop("functions", None)
     expect["additionalProperties"] = {"$ref": "#/$defs/FunctionExpectation"}
     _close_names(schema)
+    _allow_ranges(schema)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Windtunnel scenario",
@@ -39,6 +40,23 @@ def _close_names(node: Any) -> None:
             del node["default"]
     for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
         _close_names(child)
+
+
+def _allow_ranges(node: Any) -> None:
+    """Let a range stand where a number stands; where it must not, the language's own rules say so."""
+    if isinstance(node, dict):
+        kind = node.get("type")
+        if kind == "string" and str(node.get("pattern", "")).startswith("^" + _DIGIT):
+            node["pattern"] = f"{node['pattern']}|{_RANGE}"
+        elif kind in ("integer", "number"):
+            node["type"] = [kind, "string"]
+            node["pattern"] = _RANGE
+    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        _allow_ranges(child)
+
+
+_DIGIT = r"\d"
+_RANGE = r"^[x+]?\s*\d[^.]*(\.\d[^.]*)?\.\.\s*[x+]?\s*\d.*$"
 
 
 def allowed_keys(path: Path) -> list[str]:

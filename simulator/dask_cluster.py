@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING, Any
 from evidence.measures import FunctionMeasure
 from simulator.chunks import chunked
 from simulator.errors import ClusterError, RequestError, WorkerDied
-from simulator.replication import Player
-from simulator.work import Work
+from simulator.work import Plays, Work
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -135,7 +134,7 @@ def sources_digest() -> str:
 
 
 @lru_cache(maxsize=4)
-def _player(packed: bytes) -> Player:
+def _player(packed: bytes) -> Plays[list[FunctionMeasure]]:
     """One for each work: a worker gets many chunks of it."""
     work: Work = pickle.loads(packed)  # noqa: S301 - whoever reaches a Dask worker can run any code there anyway
     return work.player()

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from evidence.measures import FunctionMeasure
 from scenarios.models import Scenario, Strategy
+from scenarios.uncertain import uncertain
 from simulator.errors import RequestError
 from simulator.executors import DaskCluster, Executor, executor_of
 from simulator.pool import cores, measures_of
 from simulator.replication import Player, Timeline
 from simulator.strategies import strategy_named
+from simulator.uncertain import UncertainPlayer
 from simulator.work import Work
 
 if TYPE_CHECKING:
@@ -72,7 +74,8 @@ def simulate(
     _check(replications, seed, keep)
     where = executor_of(executor, processes)
     chosen = strategy_named(scenario, strategy)
-    work = Work(scenario, chosen, seed, None if defects is None else tuple(defects))
+    inputs = uncertain(text, source)
+    work = Work(scenario, chosen, seed, None if defects is None else tuple(defects), inputs)
     player = work.player()
     record = None if out is None else _begin_record(scenario, text, source, work, replications, out)
     measures: list[FunctionMeasure] = []
@@ -102,7 +105,9 @@ def _check(replications: int, seed: int, keep: Sequence[int] | None) -> None:
             raise RequestError(f"keep: replication {replication} must be 0..{replications - 1}")
 
 
-def _measured(player: Player, work: Work, replications: int, where: Executor) -> Iterator[list[FunctionMeasure]]:
+def _measured(
+    player: Player | UncertainPlayer, work: Work, replications: int, where: Executor
+) -> Iterator[list[FunctionMeasure]]:
     """Measures of each replication in order. The first is played here, which loads the compiled kernel."""
     yield player.measures(0)
     rest = range(1, replications)

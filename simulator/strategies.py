@@ -8,7 +8,7 @@ from scenarios.models import BlueGreen, Recreate, Rolling, Scenario, Strategy
 from scenarios.strategies import StrategyKind
 from simulator.errors import RequestError
 
-__all__ = ["KINDS", "has_strategy", "strategy_named"]
+__all__ = ["KINDS", "has_strategy", "same_strategy", "strategy_named"]
 
 KINDS: tuple[str, ...] = get_args(StrategyKind)
 """Every kind, from the most abrupt to the most careful."""
@@ -17,6 +17,13 @@ KINDS: tuple[str, ...] = get_args(StrategyKind)
 def has_strategy(scenario: Scenario, kind: str) -> bool:
     """Whether `strategy_named` knows one: a canary without steps is the only kind that it does not."""
     return kind != "canary" or scenario.release.strategy_of(kind) is not None
+
+
+def same_strategy(scenario: Scenario, strategy: Strategy, drawn: Scenario) -> Strategy:
+    """The strategy of `drawn` that stands where `strategy` stands in `scenario`; itself where it is a default."""
+    ours = (scenario.release.strategy, *scenario.release.alternatives)
+    theirs = (drawn.release.strategy, *drawn.release.alternatives)
+    return next((theirs[place] for place, each in enumerate(ours) if each == strategy), strategy)
 
 
 def strategy_named(scenario: Scenario, kind: str | None) -> Strategy:

@@ -14,7 +14,7 @@ import numpy as np
 
 from scenarios.models import Defect
 
-__all__ = ["ControlStream", "defects_drawn", "people", "replica", "third_party", "tools"]
+__all__ = ["ControlStream", "defects_drawn", "inputs_drawn", "people", "replica", "third_party", "tools"]
 
 
 class ControlStream(IntEnum):
@@ -26,16 +26,23 @@ class ControlStream(IntEnum):
     REPLICAS = 1010
     THIRD_PARTIES = 1011
     ROLLBACK_RISKS = 1012
+    INPUTS = 1100
 
 
 def defects_drawn(defects: Sequence[Defect], seed: int, replication: int) -> list[Defect]:
     """Those that the new version has in one replication, each drawn by itself."""
-    return [defect for defect in defects if _unit(seed, replication, defect.name) < defect.probability]
+    stream = ControlStream.DEFECT_PRESENCE
+    return [defect for defect in defects if _unit(stream, seed, replication, defect.name) < defect.probability]
 
 
-def _unit(seed: int, replication: int, name: str) -> float:
-    key = (ControlStream.DEFECT_PRESENCE, replication, zlib.crc32(name.encode()))
+def _unit(stream: ControlStream, seed: int, replication: int, name: str) -> float:
+    key = (stream, replication, zlib.crc32(name.encode()))
     return float(np.random.SeedSequence(seed, spawn_key=key).generate_state(1, np.uint64)[0]) / 2.0**64
+
+
+def inputs_drawn(names: Sequence[str], seed: int, replication: int) -> list[float]:
+    """Where in its range (0 to 1) each uncertain input of one replication lies, by the name of its place."""
+    return [_unit(ControlStream.INPUTS, seed, replication, name) for name in names]
 
 
 def people(seed: int, replication: int) -> np.random.Generator:

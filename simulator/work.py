@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from scenarios.models import Scenario, Strategy
+from scenarios.uncertain import Uncertain
 from simulator.replication import Player
+from simulator.uncertain import UncertainPlayer
 
 __all__ = ["Plays", "Task", "Work"]
 
@@ -34,13 +36,19 @@ class Task(Protocol[Answer_co]):
 
 @dataclass(frozen=True)
 class Work:
-    """One scenario under one strategy with one seed; `defects` None: drawn in each replication."""
+    """One scenario under one strategy with one seed; `defects` None: drawn in each replication.
+
+    `inputs` are those that the scenario has as ranges, None without any.
+    """
 
     scenario: Scenario
     strategy: Strategy
     seed: int
     defects: tuple[str, ...] | None
+    inputs: Uncertain | None = None
 
-    def player(self) -> Player:
+    def player(self) -> Player | UncertainPlayer:
         """Who plays it."""
-        return Player(self.scenario, self.strategy, self.seed, self.defects)
+        if self.inputs is None:
+            return Player(self.scenario, self.strategy, self.seed, self.defects)
+        return UncertainPlayer(self.inputs, self.scenario, self.strategy, self.seed, self.defects)

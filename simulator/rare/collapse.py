@@ -9,6 +9,7 @@ from typing import TypeVar
 from evidence.measures import FunctionMeasure
 from evidence.statistics import Estimate
 from scenarios.models import Scenario
+from scenarios.uncertain import uncertain
 from simulator.pool import cores, measures_of
 from simulator.rare.levels import pilot_levels
 from simulator.rare.paths import Outcome, Path
@@ -49,6 +50,7 @@ def collapsed(measures: Sequence[FunctionMeasure]) -> bool:
 
 def collapse_probability(
     scenario: Scenario,
+    text: str,
     *,
     strategy: str | None = None,
     effort: int = 100,
@@ -59,11 +61,13 @@ def collapse_probability(
 ) -> Collapse:
     """Estimate the probability that a run ends with a function that has not recovered.
 
+    `text` is the scenario as its author wrote it, with its ranges: a root draws inputs, and its branches share them.
     A pilot chooses the levels; then RUNS independent runs play `effort` trajectories for each level. The answer depends
     on the seed alone. Raises RequestError for what the scenario does not have, and when the event does not come nearer
     with more and more jobs in the system.
     """
-    work = Work(scenario, strategy_named(scenario, strategy), seed, None if defects is None else tuple(defects))
+    chosen = strategy_named(scenario, strategy)
+    work = Work(scenario, chosen, seed, None if defects is None else tuple(defects), uncertain(text, scenario.name))
     workers = cores() if processes is None else processes
     piloted = 0
 

@@ -18,7 +18,6 @@ from evidence.measures import FunctionMeasure
 from simulator.environment import SimulationEnvironment
 from simulator.rare.paths import Outcome, Path, branch_keys
 from simulator.rare.splitting import Run, split_run
-from simulator.replication import Player
 from simulator.work import Work
 
 __all__ = ["PathTask", "RunTask", "Trajectories"]
@@ -30,7 +29,7 @@ class Trajectories:
     """Plays paths of one work; `event` says of a replication's measures whether it happened."""
 
     def __init__(self, work: Work, event: Event) -> None:
-        self._player: Player = work.player()
+        self._player = work.player()
         self._seed = work.seed
         self._resolution_s = work.scenario.measure.resolution_s
         self._event = event

@@ -112,7 +112,7 @@ def test_a_collapse_that_is_not_rare_needs_no_levels_and_any_number_of_processes
     scenario, _ = load("metastable")
     functions = {name: each.model_copy(update={"rate_per_s": 205.0}) for name, each in scenario.functions.items()}
     scenario = scenario.model_copy(update={"functions": functions, "duration_s": 30.0})
-    found = collapse_probability(scenario, effort=20, processes=1)
+    found = collapse_probability(scenario, "", effort=20, processes=1)
     assert found.levels == ()
     assert found.probability.low > 0.2
-    assert found == collapse_probability(scenario, effort=20, processes=2)
+    assert found == collapse_probability(scenario, "", effort=20, processes=2)

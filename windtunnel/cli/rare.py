@@ -38,10 +38,17 @@ def rare(
     from scenarios.loading import load
     from simulator.rare.collapse import collapse_probability
 
-    loaded, _ = load(scenario)
+    loaded, source = load(scenario)
     with counted("runs") as progress:
         found = collapse_probability(
-            loaded, strategy=strategy, effort=effort, seed=seed, processes=processes, defects=defect, progress=progress
+            loaded,
+            source.text,
+            strategy=strategy,
+            effort=effort,
+            seed=seed,
+            processes=processes,
+            defects=defect,
+            progress=progress,
         )
     if as_json:
         emit_json({"scenario": loaded.name, "seed": seed, "effort": effort, **_plain(found)})

@@ -1,0 +1,55 @@
+"""The ranking of inputs, against cases whose shares of variance are known."""
+
+import numpy as np
+import pytest
+
+from evidence.errors import JudgeError
+from evidence.sensitivity import rank_inputs
+
+
+def inputs(n: int, *names: str) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(5)
+    return {name: rng.random(n) for name in names}
+
+
+def test_shares_of_a_linear_model_are_those_of_its_variances() -> None:
+    x = inputs(4000, "strong", "weak", "none")
+    noise = np.random.default_rng(6).normal(size=4000)
+    # Variances: 9/12, 1/12, and 0.5 of noise.
+    y = 3 * x["strong"] + x["weak"] + np.sqrt(0.5) * noise
+    total = 9 / 12 + 1 / 12 + 0.5
+    ranked = rank_inputs(x, {("f", "m"): y}, seed=1)
+    assert [each.input for each in ranked] == ["strong", "weak", "none"]
+    # Ten groups leave a hundredth of a linear input's own variance within them.
+    assert ranked[0].share.value == pytest.approx(0.99 * 9 / 12 / total, abs=0.03)
+    assert ranked[1].share.value == pytest.approx(0.99 * 1 / 12 / total, abs=0.02)
+    assert [each.told for each in ranked] == [True, True, False]
+    assert ranked[0].high_mean - ranked[0].low_mean == pytest.approx(2.0, abs=0.1)
+    assert all(each.share.low <= each.share.value <= each.share.high for each in ranked)
+
+
+def test_an_influence_that_goes_up_and_down_is_found() -> None:
+    x = inputs(1000, "bow", "other")
+    ranked = rank_inputs(x, {("f", "m"): (x["bow"] - 0.5) ** 2}, seed=1)
+    assert ranked[0].input == "bow"
+    assert ranked[0].share.value > 0.9
+    assert ranked[0].told
+
+
+def test_without_influence_few_inputs_are_told_apart() -> None:
+    told = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        x = {str(name): rng.random(200) for name in range(10)}
+        told += any(each.told for each in rank_inputs(x, {("f", "m"): rng.exponential(size=200)}, seed=1))
+    assert told <= 4  # a twentieth of the rankings, on average one of these 20; more than 4 once in 400
+
+
+def test_what_does_not_vary_is_explained_by_nothing() -> None:
+    ranked = rank_inputs(inputs(100, "x"), {("f", "m"): np.zeros(100)}, seed=1)
+    assert (ranked[0].share.value, ranked[0].told) == (0.0, False)
+
+
+def test_few_replications_are_refused() -> None:
+    with pytest.raises(JudgeError, match=r"at least 60 replications \(got 59\)"):
+        rank_inputs(inputs(59, "x"), {("f", "m"): np.zeros(59)}, seed=1)

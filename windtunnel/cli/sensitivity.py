@@ -1,0 +1,138 @@
+"""``windtunnel sensitivity``: which of a scenario's assumptions matters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from windtunnel.cli.options import JsonOption, OutOption, ScenarioArgument, SeedOption
+from windtunnel.cli.output import emit_json, emit_table, emit_text
+from windtunnel.cli.progress import counted
+
+if TYPE_CHECKING:
+    from evidence.sensitivity import Influence
+    from windtunnel.sensitivity import SensitivityOutcome
+
+__all__ = ["add_to"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this group's commands to the root."""
+    app.command("sensitivity")(sensitivity)
+
+
+def sensitivity(
+    scenario: ScenarioArgument,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--by",
+            help="rto_s, rto_missed, rpo_s, failed_share or revenue_lost (repeatable); else the first and fourth.",
+        ),
+    ] = None,
+    spread: Annotated[
+        str | None,
+        typer.Option(
+            "--spread", help="Draw every quantity of the world within so much of itself, such as 20%; else the ranges."
+        ),
+    ] = None,
+    defect: Annotated[
+        list[str] | None, typer.Option("--defect", help="In every replication (repeatable); else drawn.")
+    ] = None,
+    strategy: Annotated[str | None, typer.Option("--strategy", help="A kind; else the scenario's main one.")] = None,
+    replications: Annotated[
+        int, typer.Option("--replications", "-n", min=60, help="How often the release is played.")
+    ] = 1000,
+    seed: SeedOption = 1,
+    out: OutOption = Path("runs"),
+    as_json: JsonOption = False,
+) -> None:
+    """Rank the scenario's uncertain inputs by how much of the outcome's variation comes with each."""
+    from scenarios.loading import load
+    from windtunnel import sensitivity as asking
+
+    _, source = load(scenario)
+    with counted("replications") as progress:
+        found = asking.sensitivity(
+            source,
+            spread=_ratio(spread),
+            measures=by or ("rto_s", "failed_share"),
+            strategy=strategy,
+            defects=defect,
+            replications=replications,
+            seed=seed,
+            out=out,
+            progress=progress,
+        )
+    if as_json:
+        emit_json(_document(found, seed))
+    else:
+        _emit_text(found)
+
+
+def _ratio(text: str | None) -> float | None:
+    if text is None:
+        return None
+    from scenarios.quantities import parse_ratio
+    from windtunnel.errors import UsageError
+
+    try:
+        return parse_ratio(text)
+    except ValueError as error:
+        raise UsageError(f"spread(={text}) {error}") from error
+
+
+def _document(found: SensitivityOutcome, seed: int) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {
+        "scenario": found.simulation.record.header.scenario.name,
+        "strategy": found.simulation.record.header.strategy,
+        "seed": seed,
+        "replications": found.simulation.result.replications,
+        "spread": found.spread,
+        "inputs": [{"name": each.name, "range": each.text} for each in found.ranges],
+        "influences": [asdict(each) for each in found.influences],
+        "constant": [{"function": function, "measure": measure} for function, measure in found.constant],
+        "record": str(found.simulation.record.folder),
+    }
+
+
+def _emit_text(found: SensitivityOutcome) -> None:
+    ranges = {each.name: each.text for each in found.ranges}
+    for key in dict.fromkeys((each.function, each.measure) for each in found.influences):
+        rows = [each for each in found.influences if (each.function, each.measure) == key]
+        told = [each for each in rows if each.told]
+        emit_text(f"{key[1]} of {key[0]}")
+        if told:
+            emit_table(
+                ("INPUT", "RANGE", "EXPLAINS", "LOWEST THIRD", "HIGHEST THIRD"),
+                [(each.input, ranges[each.input], _share(each), *_means(each)) for each in told],
+            )
+        rest = len(rows) - len(told)
+        if rest:
+            emit_text(f"{rest} of {len(rows)} inputs: the data cannot tell from one without influence\n")
+    for function, measure in found.constant:
+        emit_text(f"{measure} of {function}: the same in every replication")
+    replications = found.simulation.result.replications
+    emit_text(
+        f"Shares of the variance over {replications:,} replications with 95 % intervals; in thirds of an input: means."
+    )
+    if found.spread is not None:
+        emit_text(f"Every quantity of the world was drawn within {found.spread:.0%} of itself.".replace("%", " %"))
+    emit_text(f"record: {found.simulation.record.folder}")
+
+
+def _share(influence: Influence) -> str:
+    share = influence.share
+    return f"{share.value:.1%} [{share.low:.1%}, {share.high:.1%}]".replace("%", " %")
+
+
+def _means(influence: Influence) -> tuple[str, str]:
+    low, high = influence.low_mean, influence.high_mean
+    if influence.measure in ("failed_share", "rto_missed"):
+        return f"{low:.2%}".replace("%", " %"), f"{high:.2%}".replace("%", " %")
+    unit = " s" if influence.measure.endswith("_s") else ""
+    return f"{low:.4g}{unit}", f"{high:.4g}{unit}"
