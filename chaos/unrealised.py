@@ -44,8 +44,16 @@ def _data(scenario: Scenario) -> Iterator[str]:
             yield f"faults[{index}].{fault.kind}: the staging's store has no fault of this kind"
 
 
-_DEFECT_FIELDS = ("after_s", "ramp_s", "above_rate_per_s", "crash", "crash_after_s")
+_DEFECT_FIELDS = ("after_s", "ramp_s", "above_rate_per_s", "crash", "crash_after_s", "incompatible_with")
 _SERVICE_FIELDS = ("readiness", "liveness", "autoscaling", "availability")
+
+
+def _way_back(scenario: Scenario) -> Iterator[str]:
+    """The staging's tools are real: they work, or they do not."""
+    if scenario.release.rollback_risks:
+        yield "release.rollback_risks: a drill finds out what is wrong with its rollback, and cannot be given it"
+    if scenario.release.progress_deadline_s is not None:
+        yield "release.progress_deadline: a deploy on the staging has a deadline of its own"
 
 
 def _fleets(scenario: Scenario) -> Iterator[str]:
@@ -60,7 +68,7 @@ def _fleets(scenario: Scenario) -> Iterator[str]:
         for field in _DEFECT_FIELDS:
             if field in defect.model_fields_set:
                 key = Defect.model_fields[field].alias or field
-                yield f"release.defects[{index}].{key}: the shop's replicas have a defect from their start on, or not"
+                yield f"release.defects[{index}].{key}: the shop's replicas have their defects from the start on"
     for index, fault in enumerate(scenario.faults):
         if fault.kind == "zone":
             yield f"faults[{index}].zone: the staging is one machine"
@@ -83,4 +91,4 @@ def _process(scenario: Scenario) -> Iterator[str]:
             yield f"operations.approvals.{name}.hours: nobody signs off before the drill ends"
 
 
-_TOPICS: tuple[Callable[[Scenario], Iterator[str]], ...] = (_data, _fleets, _process)
+_TOPICS: tuple[Callable[[Scenario], Iterator[str]], ...] = (_data, _fleets, _way_back, _process)

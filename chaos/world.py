@@ -24,7 +24,7 @@ from evidence.events import Event
 from evidence.histogram import edges_s
 from rollout.errors import WorldError
 from rollout.wallclock import WallClockEnvironment
-from scenarios.models import Fault, Scenario
+from scenarios.models import Fault, Scenario, Worse
 
 __all__ = ["StagingWorld"]
 
@@ -85,6 +85,10 @@ class StagingWorld:
     def heal(self, fault: Fault) -> simpy.Event:
         """Undo and read back."""
         return self._queued(("fault", fault.kind, fault.target), self._heal, fault)
+
+    def worsen(self, service: str, version: str, worse: Worse | None) -> simpy.Event:
+        """The staging's old version has no defects to be given."""
+        return self.env.event().fail(WorldError(f"worsen {service} {version}: {worse}: the staging cannot"))
 
     def verify(self) -> simpy.Event:
         """Compare processes and weights with the baseline."""

@@ -22,6 +22,8 @@ class EventKind(StrEnum):
     RELEASE_START = "release-start"  # detail: defects (names active), strategy
     STEP_START = "step-start"
     STEP_END = "step-end"
+    STEP_FAILED = "step-failed"  # as the scenario foresaw; what it did not foresee is an error
+    REPAIR = "repair"  # subject: what people put right by hand
     DEPLOY = "deploy"
     ROUTE = "route"
     GUARDRAIL_TRIP = "guardrail-trip"
@@ -32,7 +34,7 @@ class EventKind(StrEnum):
     APPROVAL = "approval"  # given
     DECISION = "decision"
     ROLLBACK_START = "rollback-start"
-    ROLLBACK_STEP = "rollback-step"  # subject: the step; detail: phase start | end
+    ROLLBACK_STEP = "rollback-step"  # subject: the step; detail: phase start | end | failed | waits
     ROLLBACK_END = "rollback-end"
     RELEASE_END = "release-end"  # detail: outcome
     FAULT_START = "fault-start"

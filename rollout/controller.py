@@ -13,7 +13,7 @@ import numpy as np
 import simpy
 
 from rollout.calendar import hold, tell_postponed
-from rollout.errors import WorldError
+from rollout.errors import Foreseen, WorldError
 from rollout.faults import play_fault
 from rollout.guardrails import watch
 from rollout.notices import send_notices
@@ -23,7 +23,7 @@ from rollout.rollback import roll_back
 from rollout.suppression import Suppression
 from rollout.tickets import Desk
 from rollout.world import World
-from scenarios.models import Change, Guardrail, Scenario, Strategy, guardrail_labels
+from scenarios.models import Change, Guardrail, RollbackRisk, Scenario, Strategy, guardrail_labels
 
 __all__ = ["Controller"]
 
@@ -32,7 +32,7 @@ class Controller:
     """Plays one release in one world.
 
     `defects` are the names of those that the new version has in this run; the controller only writes them down.
-    `rng` draws what people do.
+    `rng` draws what people do; `risks` are those that its rollback has in this run.
     """
 
     def __init__(
@@ -42,8 +42,9 @@ class Controller:
         strategy: Strategy,
         defects: Sequence[str],
         rng: np.random.Generator,
+        risks: Sequence[RollbackRisk] = (),
     ) -> None:
-        self._play = Play(world, scenario, rng)
+        self._play = Play(world, scenario, rng, risks=risks)
         self._world = world
         self._scenario = scenario
         self._strategy = strategy
@@ -170,7 +171,8 @@ class Controller:
                 action.defused = True
                 return False
             except WorldError as error:
-                world.record("error", name, during="release", message=str(error))
+                kind = "step-failed" if isinstance(error, Foreseen) else "error"
+                world.record(kind, name, during="release", message=str(error))
                 self.abort(f"step failed: {name}")
                 return False
             world.record("step-end", name)

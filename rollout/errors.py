@@ -2,11 +2,12 @@
 
 RolloutError
 └── WorldError      an action could not be carried out or confirmed in its world
+    └── Foreseen    the scenario said that it may go wrong so
 """
 
 from __future__ import annotations
 
-__all__ = ["RolloutError", "WorldError"]
+__all__ = ["Foreseen", "RolloutError", "WorldError"]
 
 
 class RolloutError(Exception):
@@ -15,3 +16,7 @@ class RolloutError(Exception):
 
 class WorldError(RolloutError):
     """The world could not carry out or confirm an action; the controller records it and takes the release back."""
+
+
+class Foreseen(WorldError):
+    """A failure that the scenario asks for: part of what is played, and no error of the world."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from rollout.people import People
 from rollout.world import World
-from scenarios.models import Change, Scenario
+from scenarios.models import Change, RollbackRisk, Scenario
 
 __all__ = ["Play"]
 
@@ -18,13 +19,14 @@ class Play:
     """One release in one world.
 
     `rng` draws what people do. `begun` are the changes whose steps have started, in the order in which they did: those
-    are what a rollback takes back.
+    are what a rollback takes back. `risks` are those that this run's rollback has.
     """
 
     world: World
     scenario: Scenario
     rng: np.random.Generator
     begun: list[Change] = field(default_factory=list)
+    risks: Sequence[RollbackRisk] = ()
     people: People = field(init=False)
 
     def __post_init__(self) -> None:

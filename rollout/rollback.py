@@ -7,8 +7,9 @@ from typing import Any
 
 import simpy
 
-from rollout.errors import WorldError
+from rollout.errors import Foreseen, WorldError
 from rollout.play import Play
+from rollout.rollback_risks import mend, under_risks
 from rollout.rollback_steps import STEPS, look
 
 __all__ = ["roll_back"]
@@ -32,10 +33,18 @@ def roll_back(play: Play, cause: str) -> Generator[simpy.Event, Any, bool]:
 
 
 def _step(play: Play, name: str) -> Generator[simpy.Event, Any, bool]:
+    """One step; when it fails as foreseen and people can mend it, it is tried once more."""
     world = play.world
     world.record("rollback-step", name, phase="start")
     try:
-        differences = yield from STEPS[name](play)
+        try:
+            differences = yield from under_risks(play, name)
+        except Foreseen as failure:
+            world.record("rollback-step", name, phase="failed", message=str(failure))
+            if play.scenario.operations.repair is None:
+                return False
+            yield from mend(play, name)
+            differences = yield from STEPS[name](play)
     except WorldError as error:
         world.record("error", name, during="rollback", message=str(error))
         return False

@@ -14,7 +14,7 @@ import numpy as np
 import simpy
 from numpy.typing import NDArray
 
-from scenarios.models import Fault
+from scenarios.models import Fault, Worse
 
 __all__ = ["Observation", "World"]
 
@@ -61,6 +61,10 @@ class World(Protocol):
 
     def heal(self, fault: Fault) -> simpy.Event:
         """Take a fault back; fires when that is confirmed."""
+        ...
+
+    def worsen(self, service: str, version: str, worse: Worse | None) -> simpy.Event:
+        """Have something wrong with a version that was well: what a bad rollback does. None puts it right."""
         ...
 
     def verify(self) -> simpy.Event:

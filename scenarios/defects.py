@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
@@ -11,7 +11,7 @@ from scenarios.base import Name, Part
 from scenarios.migration import BadData
 from scenarios.quantities import DurationS, PositiveDurationS, RatePerS, Ratio, parse_duration_s
 
-__all__ = ["Defect", "LatencyChange"]
+__all__ = ["Defect", "LatencyChange", "Peer", "ServiceTimeChange"]
 
 _FACTOR = re.compile(r"x\s*(\d+(?:\.\d+)?)", re.ASCII)
 
@@ -36,6 +36,20 @@ def _parse_latency_change(value: Any) -> Any:
     raise ValueError("must be a factor from x1 such as x2.5, or an addition such as +200ms")
 
 
+ServiceTimeChange = Annotated[
+    LatencyChange,
+    BeforeValidator(_parse_latency_change),
+    WithJsonSchema({"type": "string", "examples": ["x2.5", "+200ms"]}),
+]
+
+
+class Peer(Part):
+    """The other side of a contract that is not kept: a service that calls the changed one, or that it calls."""
+
+    service: Name
+    version: Literal["new", "old", "any"] = "any"
+
+
 class Defect(Part):
     """Something that may be wrong with the new version; whether it is, is drawn once a replication."""
 
@@ -43,11 +57,7 @@ class Defect(Part):
     probability: Ratio
     of: Name | None = Field(None, description="the released service that has it; by default the first")
     errors: Ratio = Field(0.0, description="share of requests answered with an error")
-    latency: Annotated[
-        LatencyChange,
-        BeforeValidator(_parse_latency_change),
-        WithJsonSchema({"type": "string", "examples": ["x2.5", "+200ms"]}),
-    ] = LatencyChange()
+    latency: ServiceTimeChange = LatencyChange()
     lost_writes: Ratio = Field(0.0, description="share of acknowledged writes that are not stored")
     bad_data: BadData | None = Field(None, description="rows written wrong: no rollback of code puts them right")
     cohort: Name | None = Field(None, description="only requests of this cohort meet it")
@@ -55,6 +65,9 @@ class Defect(Part):
     ramp_s: DurationS = Field(0.0, alias="ramp", description="grows from nothing to all of it in that time")
     above_rate_per_s: RatePerS | None = Field(
         None, alias="above_rate", description="shows only while the service gets more requests than that"
+    )
+    incompatible_with: Peer | None = Field(
+        None, description="errors are those of calls between the new version and this one"
     )
     crash: Ratio = Field(0.0, description="share of the starts of a replica that fail")
     crash_after_s: PositiveDurationS | None = Field(
@@ -74,6 +87,17 @@ class Defect(Part):
             raise ValueError("after, ramp and above_rate must be of errors, latency or lost_writes")
         if self.cohort is not None and (self.crash or self.crash_after_s is not None):
             raise ValueError("crash and crash_after must stand without a cohort: a replica serves all of them")
+        return self
+
+    @model_validator(mode="after")
+    def _between_versions(self) -> Self:
+        if self.incompatible_with is None:
+            return self
+        if self.errors == 0:
+            raise ValueError("incompatible_with needs errors: the share of the calls that fail")
+        others = (self.cohort, self.bad_data, self.lost_writes or None)
+        if any(each is not None for each in others) or self.latency != LatencyChange():
+            raise ValueError("incompatible_with must stand without cohort, latency, lost_writes and bad_data")
         return self
 
     @property

@@ -2,7 +2,7 @@
 
 from scenarios.calendar import Blackout, Calendar, Freeze
 from scenarios.clock import Hours
-from scenarios.defects import Defect, LatencyChange
+from scenarios.defects import Defect, LatencyChange, Peer
 from scenarios.distributions import Distribution, Exponential, Lognormal, Uniform
 from scenarios.faults import CLIENT, Cut, Error, Fault, Kill, Latency, Link, Zone
 from scenarios.fleets import Autoscaling, Availability, Probe
@@ -25,6 +25,7 @@ from scenarios.profiles import LoadStep, MonthEnd, Peak, Profile
 from scenarios.published import Published
 from scenarios.quantities import Bound, Money
 from scenarios.release import Change, Release
+from scenarios.rollback_risks import RollbackRisk, Worse
 from scenarios.scenario import (
     Expect,
     FunctionExpectation,
@@ -89,6 +90,7 @@ __all__ = [
     "Operations",
     "OutOfHours",
     "Peak",
+    "Peer",
     "Person",
     "Primary",
     "Probe",
@@ -99,6 +101,7 @@ __all__ = [
     "Release",
     "ReleaseExpectation",
     "Repair",
+    "RollbackRisk",
     "Rolling",
     "Scenario",
     "Sequential",
@@ -111,6 +114,7 @@ __all__ = [
     "TicketAlarm",
     "Tickets",
     "Uniform",
+    "Worse",
     "Zone",
     "guardrail_labels",
 ]

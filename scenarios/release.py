@@ -10,7 +10,8 @@ from scenarios.base import Name, Part, Version
 from scenarios.defects import Defect
 from scenarios.guardrails import Guardrail
 from scenarios.migration import Migration, Reconcile, Repair
-from scenarios.quantities import DurationS
+from scenarios.quantities import DurationS, PositiveDurationS
+from scenarios.rollback_risks import RollbackRisk
 from scenarios.strategies import Strategy
 
 __all__ = ["Change", "Release", "RollbackStep"]
@@ -49,6 +50,10 @@ class Release(Part):
     guardrails: list[Guardrail] = []
     rollback: list[RollbackStep] = Field(
         ["redeploy", "route-back", "retire", "verify"], min_length=1, description="steps, in their order"
+    )
+    rollback_risks: list[RollbackRisk] = Field([], description="what may be wrong with those steps")
+    progress_deadline_s: PositiveDurationS | None = Field(
+        None, alias="progress_deadline", description="a deploy that is not ready by then has failed; without, it waits"
     )
     reconcile: Reconcile | None = Field(None, description="what the step reconcile takes")
     repair: Repair | None = Field(None, description="of bad data that shows after the release is over")

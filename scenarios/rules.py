@@ -16,6 +16,7 @@ from scenarios.rules_clock import clock_rules
 from scenarios.rules_data import store_rules
 from scenarios.rules_fleets import fleet_rules
 from scenarios.rules_people import people_rules
+from scenarios.rules_rollback import rollback_rules
 from scenarios.yaml_text import Path
 
 __all__ = ["Violation", "violations"]
@@ -291,4 +292,5 @@ _RULES: tuple[Callable[[Data], Iterator[Violation]], ...] = (
     fleet_rules,
     clock_rules,
     people_rules,
+    rollback_rules,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from scenarios.rule_views import Data, Violation, known, mapping, text_of
+from scenarios.rule_views import Data, Violation, items, known, mapping, text_of
 
 __all__ = ["fleet_rules"]
 
@@ -15,6 +15,7 @@ def fleet_rules(view: Data) -> Iterator[Violation]:
     for name, service in view.services.items():
         yield from _service(view, name, mapping(service))
     yield from _zones(view)
+    yield from _peers(view)
 
 
 def _service(view: Data, name: str, service: dict[str, Any]) -> Iterator[Violation]:
@@ -40,3 +41,21 @@ def _zones(view: Data) -> Iterator[Violation]:
         zone = text_of(mapping(fault.get("zone")).get("of"))
         if zone is not None and zone not in zones:
             yield Violation(("faults", index, "zone", "of"), zone, f"must be one of system.zones: {known(zones)}")
+
+
+def _peers(view: Data) -> Iterator[Violation]:
+    changes = items(view.release.get("changes"))
+    first = text_of(changes[0][1].get("service")) if changes else None
+    for index, defect in items(view.release.get("defects")):
+        peer = mapping(defect.get("incompatible_with"))
+        service, own = text_of(peer.get("service")), text_of(defect.get("of", first))
+        if service is None or own is None:
+            continue
+        at = ("release", "defects", index, "incompatible_with")
+        if (service, own) not in view.links and (own, service) not in view.links:
+            yield Violation((*at, "service"), service, f"must call {own} or be called by it")
+        elif service not in view.services:
+            yield Violation((*at, "service"), service, f"must be a service: {known(view.services)}")
+        elif peer.get("version") in ("new", "old") and service not in view.changed:
+            rule = f"must be any: {service} has one version in this release"
+            yield Violation((*at, "version"), peer["version"], rule)

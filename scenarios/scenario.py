@@ -56,6 +56,9 @@ class Operations(Part):
     deploy: Distribution | None = Field(None, description="a deploy takes besides the start of replicas; without, 0s")
     route: Distribution | None = Field(None, description="from an order to shift traffic until it is in force")
     metrics_delay_s: DurationS = Field(0.0, alias="metrics_delay", description="age of what guardrails see")
+    repair: Distribution | None = Field(
+        None, description="of a failed rollback step, by hand; without, it stays failed"
+    )
     approvals: dict[Name, Approval] = Field({}, description="sign-offs that steps of the release wait for")
     people: dict[Name, Person] = Field({}, description="whom pages are escalated to")
     suppression: Suppression | None = None

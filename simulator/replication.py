@@ -16,7 +16,7 @@ from simulator.environment import SimulationEnvironment
 from simulator.errors import RequestError
 from simulator.kernel.plane import DataPlane
 from simulator.recorded import Traffic
-from simulator.streams import defects_drawn, people, tools
+from simulator.streams import defects_drawn, people, risks_drawn, tools
 from simulator.world import SimulatedWorld
 
 __all__ = ["Player", "Timeline", "Watch"]
@@ -84,7 +84,8 @@ class Player:
         )
         names = [defect.name for defect in defects]
         world.record("load-start", "load")
-        Controller(world, scenario, self._strategy, names, people(self._seed, replication)).start()
+        risks = risks_drawn(scenario.release.rollback_risks, self._seed, replication)
+        Controller(world, scenario, self._strategy, names, people(self._seed, replication), risks).start()
         if watch is not None:
             watch(world.clock)
         world.play(scenario.duration_s)

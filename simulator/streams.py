@@ -12,9 +12,9 @@ from enum import IntEnum
 
 import numpy as np
 
-from scenarios.models import Defect
+from scenarios.models import Defect, RollbackRisk
 
-__all__ = ["ControlStream", "defects_drawn", "inputs_drawn", "people", "replica", "third_party", "tools"]
+__all__ = ["ControlStream", "defects_drawn", "inputs_drawn", "people", "replica", "risks_drawn", "third_party", "tools"]
 
 
 class ControlStream(IntEnum):
@@ -33,6 +33,12 @@ def defects_drawn(defects: Sequence[Defect], seed: int, replication: int) -> lis
     """Those that the new version has in one replication, each drawn by itself."""
     stream = ControlStream.DEFECT_PRESENCE
     return [defect for defect in defects if _unit(stream, seed, replication, defect.name) < defect.probability]
+
+
+def risks_drawn(risks: Sequence[RollbackRisk], seed: int, replication: int) -> list[RollbackRisk]:
+    """Those that the rollback has in one replication, each drawn by itself."""
+    stream = ControlStream.ROLLBACK_RISKS
+    return [risk for risk in risks if _unit(stream, seed, replication, risk.name) < risk.probability]
 
 
 def _unit(stream: ControlStream, seed: int, replication: int, name: str) -> float:

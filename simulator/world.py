@@ -11,13 +11,14 @@ import simpy
 from numpy.typing import NDArray
 
 from evidence.events import Event
-from rollout.errors import WorldError
+from rollout.errors import Foreseen, WorldError
 from rollout.people import draw_s
 from rollout.world import Observation
-from scenarios.models import Change, Defect, Distribution, Fault, Scenario
+from scenarios.models import Change, Defect, Distribution, Fault, Scenario, Worse
 from simulator.answers import Answers
 from simulator.availability import outages
 from simulator.compile import Compiled
+from simulator.contracts import contracts_of
 from simulator.defects import DefectSwitch, at_strength
 from simulator.environment import Happened, SimulationEnvironment
 from simulator.failures import Failures
@@ -61,6 +62,7 @@ class SimulatedWorld:
         self._routing: simpy.Event | None = None
         self._changes = {change.service: change for change in scenario.release.changes}
         self._services = scenario.system.services
+        self._progress_deadline_s = scenario.release.progress_deadline_s
         self._observed: tuple[float, dict[tuple[str, str | None, float], Observation]] = (-1.0, {})
         self._answers: dict[tuple[str, str | None], Answers] = {}
         own: dict[str, list[Defect]] = {name: [] for name in compiled.services}
@@ -102,11 +104,18 @@ class SimulatedWorld:
 
     def _show(self, service: str, defects: Iterable[tuple[Defect, float]]) -> None:
         """The new version of a service has these defects from now on, each at its strength."""
-        shown = [
-            at_strength(defect, strength, -1 if defect.cohort is None else self._compiled.cohorts.index(defect.cohort))
-            for defect, strength in defects
-        ]
-        self._clock.plane.set_defects(self._compiled.station(service), 1, shown)
+        shown, cohorts, plane = list(defects), self._compiled.cohorts, self._clock.plane
+        plane.set_defects(
+            self._compiled.station(service),
+            1,
+            [
+                at_strength(defect, strength, -1 if defect.cohort is None else cohorts.index(defect.cohort))
+                for defect, strength in shown
+                if defect.incompatible_with is None
+            ],
+        )
+        for pair, error_ratio in contracts_of(self._compiled, service, shown).items():
+            plane.set_contract(*pair, error_ratio)
 
     def _offered(self, service: str) -> int:
         """Requests that have come to a service since the start, accepted or refused."""
@@ -141,7 +150,17 @@ class SimulatedWorld:
         done = fleet.deploy(wanted, self._drawn_s(self._operations.deploy))
         assert done.callbacks is not None
         done.callbacks.append(lambda _: self.record("deploy", service, version=version, replicas=replicas))
-        return done
+        return (
+            done if self._progress_deadline_s is None else self.env.process(self._in_time(done, f"{service} {version}"))
+        )
+
+    def _in_time(self, deploy: simpy.Event, what: str) -> Generator[simpy.Event, Any, None]:
+        """The deploy goes on behind its deadline, as in Kubernetes; who ordered it is told that it has failed."""
+        limit_s = self._progress_deadline_s
+        assert limit_s is not None
+        yield deploy | self.env.timeout(limit_s)
+        if not deploy.triggered:
+            raise Foreseen(f"deploy of {what}: not ready within {limit_s:g} s (release.progress_deadline)")
 
     def route(self, service: str, weights: Mapping[str, float]) -> simpy.Event:
         """Share the service's requests, once that is in force; fails with WorldError for weights that make no sense."""
@@ -206,6 +225,13 @@ class SimulatedWorld:
     def heal(self, fault: Fault) -> simpy.Event:
         """Gone at once; killed replicas after their startup, unless nobody wants them any more."""
         return self._faults.heal(fault)
+
+    def worsen(self, service: str, version: str, worse: Worse | None) -> simpy.Event:
+        """At once, and on all of its requests."""
+        plane, place = self._clock.plane, self._compiled.versions[service].index(version)
+        harm = [] if worse is None else [kernel.Defect(worse.errors, worse.latency.factor, worse.latency.add_s)]
+        plane.set_defects(self._compiled.station(service), place, harm)
+        return self.env.event().succeed()
 
     def verify(self) -> simpy.Event:
         """Differences of the released services from the baseline: replicas that serve, and weights.

@@ -14,7 +14,7 @@ from rollout.controller import Controller
 from rollout.errors import WorldError
 from rollout.world import Observation
 from scenarios.loading import load_text
-from scenarios.models import Fault, Scenario
+from scenarios.models import Fault, Scenario, Worse
 
 EDGES_S = np.array([0.1, 0.2, 0.4, 0.8])
 
@@ -107,6 +107,9 @@ class TinyWorld:
 
     def heal(self, fault: Fault) -> simpy.Event:
         return self._act(f"heal {fault.kind}", 0.5, lambda: None)
+
+    def worsen(self, service: str, version: str, worse: Worse | None) -> simpy.Event:
+        return self._act(f"{'mend' if worse is None else 'worsen'} {version}", 0.0, lambda: None)
 
     def verify(self) -> simpy.Event:
         return self._act("verify", 0.0, lambda: ["web: weights differ"] if "differ" in self.fails else [])

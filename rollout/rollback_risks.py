@@ -1,0 +1,89 @@
+"""What goes wrong on the way back, as the scenario's risks have it, and how people mend it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator
+from typing import Any
+
+import simpy
+
+from rollout.errors import Foreseen, WorldError
+from rollout.people import draw_s
+from rollout.play import Play
+from rollout.rollback_steps import STEPS
+from scenarios.models import Distribution, RollbackRisk
+
+__all__ = ["mend", "under_risks"]
+
+# A service or store is unhealthy while more than half of its answers of the last 10 s were failures.
+_UNHEALTHY_RATIO = 0.5
+_WINDOW_S = 10.0
+_LOOK_EVERY_S = 1.0
+
+
+def under_risks(play: Play, name: str) -> Generator[simpy.Event, Any, list[str]]:
+    """A step of the rollback with what is wrong with it; raises Foreseen when it fails, or does harm."""
+    risks = [risk for risk in play.risks if risk.step == name]
+    for risk in risks:
+        if risk.depends_on is not None:
+            yield from _wait_for(play, name, risk.depends_on)
+    for risk in risks:
+        if risk.takes_s is not None:
+            yield play.world.env.timeout(risk.takes_s)
+    for risk in risks:
+        if risk.fails:
+            raise Foreseen(f"{risk.name}: the step fails")
+    differences = yield from STEPS[name](play)
+    harmful = [risk for risk in risks if risk.worse is not None]
+    for risk in harmful:
+        yield from _harm(play, risk)
+    if harmful:
+        raise Foreseen(f"{harmful[0].name}: the old version came back worse")
+    return differences
+
+
+def mend(play: Play, name: str) -> Generator[simpy.Event, Any, None]:
+    """People put right what failed in a step: the harm that it did is gone with it."""
+    repair = play.scenario.operations.repair
+    assert repair is not None, "whoever calls has looked"
+    yield play.world.env.timeout(_repair_s(play, repair, name))
+    play.world.record("repair", name, person="drawn from the scenario")
+    for risk in play.risks:
+        if risk.step == name and risk.worse is not None:
+            for change in play.begun:
+                yield play.world.worsen(change.service, change.old, None)
+
+
+def _harm(play: Play, risk: RollbackRisk) -> Generator[simpy.Event, Any, None]:
+    for change in reversed(play.begun):
+        yield play.world.worsen(change.service, change.old, risk.worse)
+
+
+def _wait_for(play: Play, name: str, needed: str) -> Generator[simpy.Event, Any, None]:
+    """Until what the step needs answers again, or until people have found a way around it."""
+    world, repair = play.world, play.scenario.operations.repair
+    if (yield from _healthy(play, needed)):
+        return
+    world.record("rollback-step", name, phase="waits", needs=needed)
+    around_s = math.inf
+    if repair is not None:
+        around_s = world.env.now + _repair_s(play, repair, name)
+    while not (yield from _healthy(play, needed)):
+        if world.env.now >= around_s:
+            world.record("repair", name, person="drawn from the scenario")
+            return
+        yield world.env.timeout(min(_LOOK_EVERY_S, around_s - world.env.now))
+
+
+def _repair_s(play: Play, repair: Distribution, name: str) -> float:
+    return draw_s(repair, play.people.stream(f"repair {name}"))
+
+
+def _healthy(play: Play, name: str) -> Generator[simpy.Event, Any, bool]:
+    """Nothing asked of it counts as healthy: nobody knows better; not being able to look does not."""
+    try:
+        seen = yield play.world.observe(name, None, _WINDOW_S)
+    except WorldError:
+        return False
+    return bool(seen.errors <= _UNHEALTHY_RATIO * seen.requests)

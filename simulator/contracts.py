@@ -1,0 +1,38 @@
+"""Versions side by side that do not understand each other: which calls between which versions fail, and how often."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from scenarios.models import Defect
+from simulator.compile import Compiled
+
+__all__ = ["Pair", "contracts_of"]
+
+Pair = tuple[int, int, int, int]
+"""Caller's station and version, callee's station and version."""
+
+
+def contracts_of(compiled: Compiled, service: str, defects: Iterable[tuple[Defect, float]]) -> dict[Pair, float]:
+    """Share of the calls that fail, for each pair that a defect of the service's new version names, at its strength.
+
+    The service may be the caller or the callee of its peer, or both; defects on one pair are independent.
+    """
+    failing: dict[Pair, float] = {}
+    for defect, strength in defects:
+        if defect.incompatible_with is None:
+            continue
+        for pair in _pairs(compiled, service, defect.incompatible_with.service, defect.incompatible_with.version):
+            failing[pair] = 1.0 - (1.0 - failing.get(pair, 0.0)) * (1.0 - defect.errors * strength)
+    return failing
+
+
+def _pairs(compiled: Compiled, service: str, peer: str, version: str) -> Iterable[Pair]:
+    own, other = compiled.station(service), compiled.station(peer)
+    new = len(compiled.versions[service]) - 1
+    places = {"old": [0], "new": [1]}.get(version, range(len(compiled.versions[peer])))
+    for place in places:
+        if (peer, service) in compiled.links:
+            yield other, place, own, new
+        if (service, peer) in compiled.links:
+            yield own, new, other, place

@@ -1,0 +1,120 @@
+"""What goes wrong on the way back, and how it is mended: exact logs."""
+
+from typing import Any
+
+import numpy as np
+
+from rollout.controller import Controller
+from scenarios.models import Scenario
+from tests.unit.rollout_tiny import TinyWorld, data, observation, scenario_of
+
+
+def risk(**keys: Any) -> dict[str, Any]:
+    return {"name": "risk", "probability": "100%", "step": "redeploy", **keys}
+
+
+def scenario(*risks: dict[str, Any], repair: str | None = None) -> Scenario:
+    plain = data(rollback_risks=list(risks))
+    if repair is not None:
+        plain["operations"] = {"repair": repair}
+    return scenario_of(plain)
+
+
+def taken_back(scenario: Scenario, world: TinyWorld, until_s: float = 200.0) -> TinyWorld:
+    """The release, aborted at 20 s in its bake; its rollback has every risk of the scenario."""
+    controller = Controller(
+        world, scenario, scenario.release.strategy, [], np.random.default_rng(1), scenario.release.rollback_risks
+    )
+    controller.start()
+    world.env.timeout(20.0).callbacks.append(lambda _: controller.abort("operator"))
+    world.env.run(until=until_s)
+    return world
+
+
+def back(world: TinyWorld) -> list[tuple[float, str]]:
+    return [each for each in world.log if each[0] >= 20.0]
+
+
+def steps(world: TinyWorld) -> list[tuple[float, str, object]]:
+    return [(t, name, detail["phase"]) for t, kind, name, detail in world.events if kind == "rollback-step"]
+
+
+def outcome(world: TinyWorld) -> object:
+    return world.detail("release-end")[-1]["outcome"]
+
+
+def test_without_a_risk_all_goes_well() -> None:
+    world = taken_back(scenario(), TinyWorld())
+    assert back(world) == [(22, "deploy v1 4"), (23, "route 0"), (25, "deploy v2 0"), (25, "verify")]
+    assert outcome(world) == "rolled-back"
+
+
+def test_a_step_that_fails_is_left_out_and_stays_so() -> None:
+    world = taken_back(scenario(risk(step="route-back", fails=True)), TinyWorld())
+    assert back(world) == [(22, "deploy v1 4"), (24, "deploy v2 0"), (24, "verify")]
+    assert outcome(world) == "failed"
+    assert (22, "route-back", "failed") in steps(world)
+    assert world.detail("error") == []
+
+
+def test_a_failed_step_is_mended_and_tried_again() -> None:
+    world = taken_back(scenario(risk(step="route-back", fails=True), repair="30s"), TinyWorld())
+    assert back(world) == [(22, "deploy v1 4"), (53, "route 0"), (55, "deploy v2 0"), (55, "verify")]
+    assert outcome(world) == "rolled-back"
+    assert [(t, name) for t, kind, name, _ in world.events if kind == "repair"] == [(52, "route-back")]
+
+
+def test_a_step_can_take_longer() -> None:
+    world = taken_back(scenario(risk(step="retire", takes="+40s")), TinyWorld())
+    assert back(world)[-2:] == [(65, "deploy v2 0"), (65, "verify")]
+    assert outcome(world) == "rolled-back"
+
+
+def test_the_old_version_can_come_back_worse() -> None:
+    world = taken_back(scenario(risk(worse={"errors": "80%"})), TinyWorld())
+    assert back(world)[:3] == [(22, "deploy v1 4"), (22, "worsen v1"), (23, "route 0")]
+    assert outcome(world) == "failed"
+
+
+def test_mending_takes_the_harm_away() -> None:
+    world = taken_back(scenario(risk(worse={"latency": "x3"}), repair="60s"), TinyWorld())
+    assert back(world)[:5] == [
+        (22, "deploy v1 4"), (22, "worsen v1"), (82, "mend v1"), (84, "deploy v1 4"), (85, "route 0"),
+    ]  # fmt: skip
+    assert outcome(world) == "rolled-back"
+
+
+def broken(until_s: float) -> TinyWorld:
+    world = TinyWorld()
+    world.sees = lambda now: observation(10, 6 if now < until_s else 5)
+    return world
+
+
+def test_a_step_waits_while_what_it_needs_mostly_fails() -> None:
+    world = taken_back(scenario(risk(depends_on="bank")), broken(50.0))
+    assert back(world)[0] == (52, "deploy v1 4")
+    assert steps(world)[:2] == [(20, "redeploy", "start"), (20, "redeploy", "waits")]
+    assert outcome(world) == "rolled-back"
+    assert world.observed[0] == (20, "bank", None, 10)
+
+
+def test_what_nobody_asks_anything_holds_nothing_up() -> None:
+    world = taken_back(scenario(risk(depends_on="bank")), TinyWorld())
+    assert back(world)[0] == (22, "deploy v1 4")
+
+
+def test_it_waits_for_ever_unless_people_get_around_it() -> None:
+    assert back(taken_back(scenario(risk(depends_on="bank")), broken(1e9))) == []
+    world = taken_back(scenario(risk(depends_on="bank"), repair="90.5s"), broken(1e9))
+    assert back(world)[0] == (112.5, "deploy v1 4")
+    assert outcome(world) == "rolled-back"
+
+
+def test_risks_that_the_run_does_not_have_do_nothing() -> None:
+    one = scenario(risk(fails=True))
+    world = TinyWorld()
+    controller = Controller(world, one, one.release.strategy, [], np.random.default_rng(1))
+    controller.start()
+    world.env.timeout(20.0).callbacks.append(lambda _: controller.abort("operator"))
+    world.env.run(until=100)
+    assert outcome(world) == "rolled-back"
