@@ -21,7 +21,7 @@ _NUMBERS: dict[pa.DataType, np.dtype[Any]] = {
     pa.float64(): np.dtype(np.float64),
     pa.bool_(): np.dtype(np.bool_),
 }
-_LISTS = {pa.list_(kind): kind for kind in (pa.string(), pa.float64())}
+_LISTS = {pa.list_(kind): kind for kind in (pa.string(), pa.int64(), pa.float64())}
 _FILLERS: dict[pa.DataType, Any] = {
     pa.int64(): 0,
     pa.float64(): 0.0,

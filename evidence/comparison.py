@@ -15,6 +15,7 @@ import numpy as np
 
 from evidence.errors import JudgeError
 from evidence.measures import FunctionMeasure
+from evidence.plain import finite
 from evidence.statistics import (
     Estimate,
     mean_with_interval,
@@ -78,7 +79,7 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; infinite numbers as null."""
-        return {"scenario": self.scenario, "rows": [_finite(asdict(row)) for row in self.rows]}
+        return {"scenario": self.scenario, "rows": [finite(asdict(row)) for row in self.rows]}
 
 
 def compare(scenario: str, measures: Mapping[str, Sequence[FunctionMeasure]]) -> Comparison:
@@ -177,13 +178,3 @@ def _difference(measure: str, estimate: Estimate) -> Difference:
     else:
         statement = "the data cannot tell"
     return Difference(measure, estimate, statement)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(each) for each in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

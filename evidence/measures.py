@@ -17,12 +17,13 @@ class FunctionMeasure:
     acknowledged writes found missing; rpo_high_s also those whose fate is unknown. trip_after_s runs from the start of
     the release to its first guardrail trip, whether or not the function was hurt. exposed_s is when the new version
     first was sent requests, taken_back_s when its rollback began; trips names the guardrails that tripped, in order,
-    and trip_times_s says when.
+    and trip_times_s says when. cohorts are those that sent requests, with how many and how many of them failed.
+    collapsed: the load did not come back although its trigger was gone. extra_replica_s are the replica-seconds that
+    the release had above the usual number of replicas. held_s is how long the calendar held the release back,
+    suppressed_s how long the first suppressed alert was not heard, notified_s the time from the impact to the first
+    notice after it.
 
     Fields with a default came later: records of before do not have them.
-    the release to its first guardrail trip, whether or not the function was hurt. held_s is how long the calendar held
-    the release back, suppressed_s how long the first suppressed alert was not heard, notified_s the time from the
-    impact to the first notice after it.
     """
 
     replication: int
@@ -75,3 +76,8 @@ class FunctionMeasure:
     suppressed_s: float | None = None
     notified_s: float | None = None
     tickets: int = 0
+    cohorts: tuple[str, ...] = ()
+    cohort_requests: tuple[int, ...] = ()
+    cohort_failed: tuple[int, ...] = ()
+    collapsed: bool = False
+    extra_replica_s: float = 0.0

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from evidence.capacity import extra_replica_s
+from evidence.collapse import collapsed, surge_end_s
 from evidence.episodes import Episode, find_episodes, longest
 from evidence.errors import JudgeError
 from evidence.events import Event, EventKind
@@ -42,7 +44,11 @@ class FunctionPlan:
 
 @dataclass(frozen=True, slots=True)
 class MeasurePlan:
-    """What measuring needs to know of a scenario. `stores` and functions give the codes of Writes."""
+    """What measuring needs to know of a scenario. `stores` and functions give the codes of Writes.
+
+    `usual` has the old version and the replicas of each released service; until `surge_end_s` more load comes than at
+    first.
+    """
 
     functions: tuple[FunctionPlan, ...]
     stores: tuple[str, ...]
@@ -51,6 +57,8 @@ class MeasurePlan:
     resolution_s: float
     window_cells: int
     consecutive: int
+    usual: dict[str, tuple[str, int]]
+    surge_end_s: float
 
     @classmethod
     def of(cls, scenario: Scenario, edges: Sequence[float] | None = None) -> MeasurePlan:
@@ -75,7 +83,19 @@ class MeasurePlan:
             resolution_s=scenario.measure.resolution_s,
             window_cells=scenario.measure.window_cells,
             consecutive=scenario.measure.consecutive,
+            usual={
+                change.service: (change.old, scenario.system.services[change.service].replicas)
+                for change in scenario.release.changes
+            },
+            surge_end_s=max(
+                surge_end_s(function, scenario.clock, scenario.duration_s) for function in scenario.functions.values()
+            ),
         )
+
+    @property
+    def seen_s(self) -> float:
+        """What a recovery takes to be seen."""
+        return (self.window_cells + self.consecutive) * self.resolution_s
 
     @property
     def function_names(self) -> tuple[str, ...]:
@@ -145,7 +165,8 @@ def _measure_function(
     by_kind = [int(count) for count in np.einsum("tck->k", cells.failed[:, place])]
     failed = sum(by_kind)
     met, met_failed = (0, 0) if worst is None else _within(worst, plan, place, cells)
-    cohorts_hit = names_where(np.einsum("tck->c", cells.failed[:, place]) > 0, cells.cohorts)
+    cohort_requests, cohort_failed = cells.requests[:, place].sum(axis=0), np.einsum("tck->c", cells.failed[:, place])
+    sent = cohort_requests > 0
     ends_s = timeline.exposure_ends_s()
     mine = writes.function == place
     losses = [loss_of(writes, mine & (writes.store == s), ends_s, end_s) for s in one.stores]
@@ -174,7 +195,7 @@ def _measure_function(
         failed_unfinished=by_kind[3],
         failed_share=failed / requests if requests else None,
         impact_failed_share=met_failed / met if met else None,
-        cohorts_hit=cohorts_hit,
+        cohorts_hit=names_where(cohort_failed > 0, cells.cohorts),
         services_unhealthy=None if unhealthy is None else tuple(name for name in unhealthy if name in one.services),
         revenue_lost=None if function.revenue is None else failed * function.revenue.amount,
         currency=None if function.revenue is None else function.revenue.currency,
@@ -201,6 +222,11 @@ def _measure_function(
         suppressed_s=timeline.suppressed_s(end_s),
         notified_s=None if worst is None else timeline.notified_s(worst.start_s),
         tickets=timeline.tickets(one.name),
+        cohorts=names_where(sent, cells.cohorts),
+        cohort_requests=tuple(int(count) for count in cohort_requests[sent]),
+        cohort_failed=tuple(int(count) for count in cohort_failed[sent]),
+        collapsed=collapsed(episodes, timeline, plan.surge_end_s, end_s, plan.seen_s),
+        extra_replica_s=extra_replica_s(timeline, plan.usual, end_s),
     )
 
 

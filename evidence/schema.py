@@ -80,6 +80,7 @@ _ARROW = {
     "str": pa.string(),
     "tuple[str, ...]": pa.list_(pa.string()),
     "tuple[float, ...]": pa.list_(pa.float64()),
+    "tuple[int, ...]": pa.list_(pa.int64()),
 }
 
 

@@ -17,6 +17,8 @@ from evidence.measures import FunctionMeasure
 from evidence.published import PublishedRow, published_beside_predicted
 from evidence.reach import reach_of
 from evidence.record import RunRecord
+from evidence.release_summary import summarise
+from evidence.report.release_tables import cohorts_table, release_table
 from evidence.report.table import Table, money, percent, seconds, share, with_range
 from evidence.statistics import Estimate
 from evidence.verdicts import Verdict
@@ -65,6 +67,13 @@ class RunContent:
     def judges(self) -> list[JudgeRow]:
         """How well each guardrail told bad releases from good ones, over the replications of a simulation."""
         return detection(self.scenario, self.measures) if self.header.world is World.SIMULATION else []
+
+    def release_tables(self) -> tuple[Table, ...]:
+        """Of a simulation, what the release meant as a whole, and for which cohorts."""
+        if self.header.world is not World.SIMULATION or not self.measures:
+            return ()
+        summaries = {self.header.strategy: summarise(self.measures)}
+        return release_table(summaries), cohorts_table(summaries)
 
     def result_table(self) -> Table:
         """The measures: of a drill one by one, of a simulation over its replications."""

@@ -56,6 +56,7 @@ def run_html(run: RunContent) -> str:
     if run.measures:
         table = run.result_table()
         sections.append(_Section(table.title, table=table))
+    sections += [_Section(table.title, table=table) for table in run.release_tables()]
     if published := run.published():
         table = published_table(published)
         sections.append(_Section(table.title, table=table))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict
 from typing import Any
 
 from evidence.beside import Beside
 from evidence.comparison import Comparison
 from evidence.header import World
+from evidence.plain import finite
+from evidence.release_summary import summarise
 from evidence.report.content import RunContent
 
 __all__ = ["run_json", "side_by_side_json"]
@@ -30,9 +31,10 @@ def run_json(run: RunContent) -> dict[str, Any]:
         "verdict": run.verdict.to_json(),
     }
     if header.world is World.STAGING:
-        found["measures"] = [_finite(asdict(row)) for row in run.measures]
+        found["measures"] = [finite(asdict(row)) for row in run.measures]
     elif run.measures:
         found["summary"] = run.comparison().to_json()["rows"]
+        found["release"] = summarise(run.measures).to_json()
         found["published"] = [row.to_json() for row in run.published()]
         found["judges"] = [row.to_json() for row in run.judges()]
     return found
@@ -48,7 +50,3 @@ def side_by_side_json(
         "simulation": run_json(simulation),
         "drill": run_json(drill),
     }
-
-
-def _finite(row: dict[str, Any]) -> dict[str, Any]:
-    return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}

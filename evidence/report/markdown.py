@@ -24,6 +24,7 @@ def run_markdown(run: RunContent) -> str:
     parts = [_title(run), reach_text(run.scenario)]
     if run.measures:
         parts.append(run.result_table().markdown())
+    parts += [table.markdown() for table in run.release_tables()]
     if published := run.published():
         parts.append(published_table(published).markdown())
     if judges := run.judges():

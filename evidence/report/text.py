@@ -22,6 +22,7 @@ def run_text(run: RunContent) -> str:
     parts = [f"{run.header.scenario.name}, {run.header.strategy}, {run.header.world.value}: {run.verdict.status.value}"]
     if run.measures:
         parts.append(run.result_table().text())
+    parts += [table.text() for table in run.release_tables()]
     if published := run.published():
         parts.append(published_table(published).text())
     if judges := run.judges():

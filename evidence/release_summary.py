@@ -1,0 +1,143 @@
+"""What a simulated release meant as a whole, over its replications: change failure, MTTR, collapse, blast radius, cost.
+
+Change failure and time to restore are those of DORA (dora.dev, "software delivery performance metrics"): a change has
+failed when it had to be taken back, or when its defect hurt a business function and nobody took it back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from evidence.errors import JudgeError
+from evidence.events import Outcome
+from evidence.measures import FunctionMeasure
+from evidence.plain import finite
+from evidence.statistics import Estimate, mean_with_interval, quantile_with_interval, share_with_interval
+
+__all__ = ["CohortImpact", "ReleaseSummary", "by_replication", "change_failed", "summarise", "time_to_restore_s"]
+
+_TAKEN_BACK = (Outcome.ROLLED_BACK, Outcome.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class CohortImpact:
+    """What one cohort of a function's requests met: means a replication, and how often any of its requests failed.
+
+    `hit` counts replications in which the cohort sent requests; without any, there are no estimates.
+    """
+
+    function: str
+    cohort: str
+    requests: float
+    failed: float
+    failed_share: Estimate
+    hit: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseSummary:
+    """Over all replications, unless told otherwise.
+
+    `mttr_s` is over failed changes that hurt a function, a mean of the longest impact of any function; `unrestored` of
+    them had not recovered by the end, and are counted with what they had lasted. Durations are over releases that had
+    ended, those of `promoted_s` over the ones that reached all traffic; `running` had not ended. Revenue is that of all
+    functions.
+    """
+
+    replications: int
+    change_failed: Estimate
+    rolled_back: Estimate
+    rollback_failed: Estimate
+    mttr_s: Estimate | None
+    unrestored: int
+    not_recovered: Estimate
+    collapse: Estimate
+    revenue_lost: Estimate | None
+    currency: str | None
+    duration_s: Estimate | None
+    duration_p95_s: Estimate | None
+    promoted_s: Estimate | None
+    running: int
+    extra_replica_s: Estimate
+    cohorts: tuple[CohortImpact, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; infinite numbers as null."""
+        found: dict[str, Any] = finite(asdict(self))
+        return found
+
+
+def summarise(measures: Sequence[FunctionMeasure]) -> ReleaseSummary:
+    """Of one release's replications, every function's rows among them. Raises JudgeError without any."""
+    replications = by_replication(measures)
+    if not replications:
+        raise JudgeError("a release summary needs at least 1 replication (got 0)")
+    firsts = [rows[0] for rows in replications]
+    n = len(replications)
+    restored = [time for rows in replications if change_failed(rows) and (time := time_to_restore_s(rows)) is not None]
+    ended = [row.release_duration_s for row in firsts if row.release_duration_s is not None]
+    promoted = [row.release_duration_s for row in firsts if row.outcome == Outcome.PROMOTED]
+    lost = [
+        sum(values) for rows in replications if (values := [r.revenue_lost for r in rows if r.revenue_lost is not None])
+    ]
+    return ReleaseSummary(
+        replications=n,
+        change_failed=share_with_interval(sum(change_failed(rows) for rows in replications), n),
+        rolled_back=share_with_interval(sum(row.outcome == Outcome.ROLLED_BACK for row in firsts), n),
+        rollback_failed=share_with_interval(sum(row.outcome == Outcome.FAILED for row in firsts), n),
+        mttr_s=mean_with_interval([time for time, _ in restored]) if restored else None,
+        unrestored=sum(censored for _, censored in restored),
+        not_recovered=share_with_interval(sum(any(r.rto_censored for r in rows) for rows in replications), n),
+        collapse=share_with_interval(sum(any(r.collapsed for r in rows) for rows in replications), n),
+        revenue_lost=mean_with_interval(lost) if lost else None,
+        currency=next((row.currency for row in measures if row.currency is not None), None),
+        duration_s=mean_with_interval(ended) if ended else None,
+        duration_p95_s=quantile_with_interval(ended, 0.95) if ended else None,
+        promoted_s=mean_with_interval([each for each in promoted if each is not None]) if promoted else None,
+        running=sum(row.release_duration_s is None for row in firsts),
+        extra_replica_s=mean_with_interval([row.extra_replica_s for row in firsts]),
+        cohorts=_cohorts(measures),
+    )
+
+
+def by_replication(measures: Sequence[FunctionMeasure]) -> list[list[FunctionMeasure]]:
+    """The rows of each replication, in the order of their numbers."""
+    table: dict[int, list[FunctionMeasure]] = {}
+    for row in measures:
+        table.setdefault(row.replication, []).append(row)
+    return [table[number] for number in sorted(table)]
+
+
+def change_failed(rows: Sequence[FunctionMeasure]) -> bool:
+    """Whether the change of one replication failed: taken back, rightly or not, or bad and hurting."""
+    first = rows[0]
+    return first.outcome in _TAKEN_BACK or (bool(first.defects) and any(row.episodes for row in rows))
+
+
+def time_to_restore_s(rows: Sequence[FunctionMeasure]) -> tuple[float, bool] | None:
+    """The longest impact of any function, and whether it is a lower bound; None where nothing was hurt."""
+    hurt = [row for row in rows if row.episodes]
+    return None if not hurt else (max(row.rto_s for row in hurt), any(row.rto_censored for row in hurt))
+
+
+def _cohorts(measures: Sequence[FunctionMeasure]) -> tuple[CohortImpact, ...]:
+    """Rows by function, then by cohort, each in its order of appearance."""
+    counted: dict[str, dict[str, list[tuple[int, int]]]] = {}
+    for row in measures:
+        cohorts = counted.setdefault(row.function, {})
+        for cohort, sent, failed in zip(row.cohorts, row.cohort_requests, row.cohort_failed, strict=True):
+            cohorts.setdefault(cohort, []).append((sent, failed))
+    return tuple(
+        CohortImpact(
+            function=function,
+            cohort=cohort,
+            requests=sum(sent for sent, _ in counts) / len(counts),
+            failed=sum(failed for _, failed in counts) / len(counts),
+            failed_share=mean_with_interval([failed / sent for sent, failed in counts]),
+            hit=share_with_interval(sum(failed > 0 for _, failed in counts), len(counts)),
+        )
+        for function, cohorts in counted.items()
+        for cohort, counts in cohorts.items()
+    )
