@@ -11,7 +11,20 @@ from typing import Annotated
 import typer
 
 from windtunnel import __version__
-from windtunnel.cli import assess, check, demo, doctor, drill, rare, scenario, sensitivity, simulate, staging, verify
+from windtunnel.cli import (
+    assess,
+    check,
+    demo,
+    doctor,
+    drill,
+    rare,
+    reach,
+    scenario,
+    sensitivity,
+    simulate,
+    staging,
+    verify,
+)
 from windtunnel.cli.exits import ExitCode, exit_code_of
 from windtunnel.cli.output import emit_error, emit_text, say
 
@@ -27,7 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (demo, scenario, simulate, sensitivity, rare, staging, drill, assess, check, verify, doctor):
+for group in (demo, scenario, simulate, sensitivity, reach, rare, staging, drill, assess, check, verify, doctor):
     group.add_to(app)
 
 

@@ -1,0 +1,56 @@
+"""`windtunnel reach`, `sensitivity` and `rare` as a user calls them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from windtunnel.cli.main import run
+
+
+def answered(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    with pytest.raises(SystemExit) as ended:
+        run([*arguments])
+    return int(ended.value.code or 0), capsys.readouterr().out
+
+
+def test_reach_tells_graph_and_simulation_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out = answered(capsys, "reach", "shop-release", "-n", "2")
+    assert code == 0
+    assert "one provider" in out
+    assert "cascade: when payments hangs, checkout needs 81 workers, and has 64" in out
+    code, out = answered(capsys, "reach", "shop-release", "-n", "1", "--json")
+    document = json.loads(out)
+    assert {each["name"] for each in document["dependencies"]} == {
+        "edge",
+        "checkout",
+        "payments",
+        "catalogue",
+        "orders",
+    }
+    assert len(document["simulated"]) == 10
+
+
+def test_sensitivity_ranks_and_records(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    arguments = ("sensitivity", "uncertain-inputs", "-n", "60", "--defect", "broken", "--out", str(tmp_path))
+    code, out = answered(capsys, *arguments, "--json")
+    document = json.loads(out)
+    assert code == 0
+    assert len(document["inputs"]) == 8
+    assert {each["measure"] for each in document["influences"]} == {"rto_s", "failed_share"}
+    assert Path(document["record"]).is_dir()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("sensitivity", "shop-release", "--spread", "20"),
+        ("sensitivity", "shop-release", "--spread", "100%"),
+        ("sensitivity", "shop-release", "--by", "happiness"),
+        ("sensitivity", "shop-release", "-n", "59"),
+        ("rare", "shop-release", "--effort", "5"),
+        ("reach", "no-such"),
+    ],
+)
+def test_bad_usage_ends_with_2(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
+    assert answered(capsys, *arguments)[0] == 2
