@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import simpy
 
+from chaos.data import NoData
 from chaos.errors import ChaosError
 from chaos.faults.base import PlanContext
 from chaos.observer import Observer
@@ -53,6 +54,7 @@ class StagingWorld:
         change = scenario.release.change
         self.env: simpy.Environment = env
         self.edges_s = edges_s(scenario)
+        self.data = NoData(env)
         self._clock = env
         self._staging = staging
         self._guard = guard

@@ -43,9 +43,16 @@ class EventKind(StrEnum):
     VERIFY = "verify"  # detail: differences
     NOTICE = "notice"  # subject: who is told; detail: on (kind of event), after_s
     TICKETS = "tickets"  # subject: the function; detail: count
-    STORE_FAILURE = "store-failure"
     REPLICA = "replica"  # subject: service and version; detail: what became of one replica, and its number
     SCALE = "scale"  # subject: service; detail: replicas that autoscaling wants
+    STORE_FAILURE = "store-failure"  # detail: cause
+    FAIL_OVER = "fail-over"  # detail: failed_s, kept_until_s (seconds): rows acknowledged in between are gone
+    RESTORE = "restore"  # detail: phase failed | end, backup_age_s; of the end also failed_s, kept_until_s
+    BAD_DATA = "bad-data"  # subject: the defect; detail: phase start | end of its errors, rows
+    RECONCILE = "reconcile"  # detail: phase start | end, rows
+    NOTICED = "noticed"  # somebody, or something, knows of a store's failure or of bad data
+    RESPONSE_START = "response-start"  # what is done about it, outside of a rollback
+    RESPONSE_END = "response-end"
     STOP = "stop"
     ERROR = "error"
 

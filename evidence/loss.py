@@ -3,6 +3,7 @@
 RPO achieved is the time of failure minus the acknowledgement time of the oldest acknowledged write
 that is missing after recovery; 0 when none is missing. The failure is the end of exposure: the
 first moment, at or after the newest missing acknowledgement, at which the loss can have stopped.
+A store that failed tells the moment of its failure itself (`Timeline.failures_s`).
 Writes of unknown fate (indeterminate ones that are not there, acknowledged ones that nobody looked
 up) make the RPO an interval.
 """
@@ -47,8 +48,18 @@ class Loss:
         return None if self.rpo_unchecked_s > objective_s else True
 
 
-def loss_of(writes: Writes, rows: NDArray[np.bool_], ends_s: Sequence[float], end_s: float) -> Loss:
-    """Loss among the chosen rows; ends_s are the exposure's ends in order, end_s the end of the run."""
+def loss_of(
+    writes: Writes,
+    rows: NDArray[np.bool_],
+    ends_s: Sequence[float],
+    end_s: float,
+    failures_s: Sequence[tuple[float, float]] = (),
+) -> Loss:
+    """Loss among the chosen rows; ends_s are the exposure's ends in order, end_s the end of the run.
+
+    failures_s: of each failure of the store, the moment that it came back to and when it failed. What was lost within
+    is counted to that failure, each failure by itself. One from before the load lost all back to there.
+    """
     outcome, found = writes.outcome[rows], writes.found[rows]
     acknowledged_s, invoked_s = writes.acknowledged_s[rows], writes.invoked_s[rows]
     times_s = np.where(np.isnan(acknowledged_s), invoked_s, acknowledged_s)
@@ -57,13 +68,23 @@ def loss_of(writes: Writes, rows: NDArray[np.bool_], ends_s: Sequence[float], en
     unchecked = promised & (found < 0)
     indeterminate = outcome == INDETERMINATE_WRITE
 
+    before_load_s = max((failed_s - kept_s for kept_s, failed_s in failures_s if kept_s < 0.0), default=0.0)
+
     def reaching_back(missing: NDArray[np.bool_]) -> float:
         if not missing.any():
-            return 0.0
-        times = times_s[missing]
+            return before_load_s
+        reach_s, rest = before_load_s, missing
+        for kept_s, failed_s in failures_s:
+            within = missing & (times_s > kept_s) & (invoked_s < failed_s)
+            if within.any():
+                reach_s = max(reach_s, failed_s - float(times_s[within].min()))
+                rest = rest & ~within
+        if not rest.any():
+            return reach_s
+        times = times_s[rest]
         newest = times.max()
         failure_s = next((end for end in ends_s if end >= newest), max(end_s, newest))
-        return float(failure_s - times.min())
+        return max(reach_s, float(failure_s - times.min()))
 
     rpo_s = reaching_back(lost)
     rpo_unchecked_s = max(rpo_s, reaching_back(lost | unchecked))

@@ -169,7 +169,10 @@ def _measure_function(
     sent = cohort_requests > 0
     ends_s = timeline.exposure_ends_s()
     mine = writes.function == place
-    losses = [loss_of(writes, mine & (writes.store == s), ends_s, end_s) for s in one.stores]
+    losses = [
+        loss_of(writes, mine & (writes.store == s), ends_s, end_s, timeline.failures_s(plan.stores[s]))
+        for s in one.stores
+    ]
     loss = worst_loss(losses)
     return FunctionMeasure(
         replication=replication,

@@ -10,7 +10,14 @@ from evidence.events import Event, EventKind, Outcome
 
 __all__ = ["Parts", "Timeline"]
 
-_CAUSES = (EventKind.FAULT_START, EventKind.RELEASE_START, EventKind.STEP_START)
+_CAUSES = (
+    EventKind.STORE_FAILURE,
+    EventKind.BAD_DATA,
+    EventKind.FAULT_START,
+    EventKind.RELEASE_START,
+    EventKind.STEP_START,
+)
+_RESPONSES = {EventKind.ROLLBACK_START: EventKind.ROLLBACK_END, EventKind.RESPONSE_START: EventKind.RESPONSE_END}
 _EXPOSURE_ENDS = (
     EventKind.STORE_FAILURE,
     EventKind.ROLLBACK_STEP,
@@ -23,7 +30,8 @@ _EXPOSURE_ENDS = (
 class Parts:
     """The RTO of one episode taken apart, in seconds; None where the event did not happen.
 
-    detect: impact to guardrail trip; decide: trip to the start of the rollback; act: from there to its end;
+    detect: impact to guardrail trip (or until a failed store, or bad data, is noticed); decide: from there to the start
+    of the rollback (or of that store's or data's recovery); act: from there to its end;
     stabilise: the rest. Whatever goes on after the recovery ends with it, so that all four add up to the RTO.
     """
 
@@ -71,10 +79,16 @@ class Timeline:
             or (event.subject == "route-back" and event.detail.get("phase", "end") == "end")
         ]
 
+    def failures_s(self, store: str) -> list[tuple[float, float]]:
+        """Of each failure that took writes of a store: the moment that it came back to, and when it failed."""
+        events = [event for event in self.all(EventKind.FAIL_OVER, EventKind.RESTORE) if event.subject == store]
+        spans = [(event.detail.get("kept_until_s"), event.detail.get("failed_s")) for event in events]
+        return [(kept, failed) for kept, failed in spans if kept is not None and failed is not None and kept < failed]
+
     def cause(self, episode: Episode, resolution_s: float) -> Event | None:
         """The latest fault or release step before the end of the episode's first cell."""
         before_s = episode.start_s + resolution_s
-        events = [event for event in self.all(*_CAUSES) if event.time_s < before_s]
+        events = [e for e in self.all(*_CAUSES) if e.time_s < before_s and e.detail.get("phase") != "end"]
         return events[-1] if events else None
 
     def parts(self, episode: Episode, window_s: float) -> Parts:
@@ -87,13 +101,14 @@ class Timeline:
         seen_s = end_s + window_s
         trip_s = self._noticed_s(start_s)
         if trip_s is None:
-            trip_s = self.first_s(EventKind.GUARDRAIL_TRIP, start_s, seen_s)
-        begun_s = self.first_s(EventKind.ROLLBACK_START, start_s if trip_s is None else trip_s, seen_s)
+            trip_s = self._first_of((EventKind.GUARDRAIL_TRIP, EventKind.NOTICED), start_s, seen_s)
+        began = self._response(start_s if trip_s is None else trip_s, seen_s)
+        begun_s = None if began is None else began.time_s
         detected_s = None if trip_s is None else min(trip_s, end_s)
         detect_s = None if detected_s is None else detected_s - start_s
-        if begun_s is None:
+        if began is None or begun_s is None:
             return Parts(detect_s=detect_s)
-        ended_s = self.first_s(EventKind.ROLLBACK_END, begun_s, end_s)
+        ended_s = self.first_s(_RESPONSES[EventKind(began.kind)], begun_s, end_s)
         if ended_s is None and not episode.censored:
             ended_s = end_s  # recovered while the rollback was still at work
         begun_s = min(begun_s, end_s)
@@ -103,6 +118,15 @@ class Timeline:
             act_s=None if ended_s is None else ended_s - begun_s,
             stabilise_s=None if ended_s is None else end_s - ended_s,
         )
+
+    def _first_of(self, kinds: Iterable[EventKind], from_s: float, until_s: float) -> float | None:
+        """Time of the first event of any of the kinds in [from_s, until_s]."""
+        times = [self.first_s(kind, from_s, until_s) for kind in kinds]
+        return min((time for time in times if time is not None), default=None)
+
+    def _response(self, from_s: float, until_s: float) -> Event | None:
+        """The start of the first rollback, or of another response, in [from_s, until_s]."""
+        return next((event for event in self.all(*_RESPONSES) if from_s <= event.time_s <= until_s), None)
 
     def _noticed_s(self, start_s: float) -> float | None:
         """The start itself when a guardrail had tripped before and no rollback begun: it is detected."""

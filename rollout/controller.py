@@ -6,7 +6,7 @@ fault is a process of its own; a guardrail that trips interrupts the release, at
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,10 +16,13 @@ from rollout.calendar import hold, tell_postponed
 from rollout.errors import Foreseen, WorldError
 from rollout.faults import play_fault
 from rollout.guardrails import watch
+from rollout.migration import Migrate, after, before
 from rollout.notices import send_notices
 from rollout.plan import plan
 from rollout.play import Play
+from rollout.repair import repair
 from rollout.rollback import roll_back
+from rollout.steps import Step
 from rollout.suppression import Suppression
 from rollout.tickets import Desk
 from rollout.world import World
@@ -52,12 +55,16 @@ class Controller:
         self._suppression = Suppression(world, scenario.operations.suppression)
         # Fires with the reason for which the release is taken back.
         self._taken_back: simpy.Event = world.env.event()
+        # Fires when the rollback under way, if there is one, has ended.
+        self._rolling_back: simpy.Event | None = None
 
     def start(self) -> None:
         """Schedule the release, its guardrails and the faults; they play as the world's clock runs."""
         env = self._world.env
         send_notices(self._world, self._scenario.operations.notices, self._play.people)
         env.process(self._release())
+        if self._scenario.release.repair is not None:
+            env.process(repair(self._play, self._scenario.release.repair, lambda: self._rolling_back))
         for fault in self._scenario.faults:
             env.process(play_fault(self._world, fault))
 
@@ -79,17 +86,23 @@ class Controller:
         self._suppression.begin()
         self._watch()
         self._open_desks()
-        steps = [world.env.process(self._play_changes(changes)) for changes in self._tracks()]
-        yield (steps[0] if len(steps) == 1 else world.env.all_of(steps)) | self._taken_back
-        if not self._is_taken_back():
+        for tracks in self._acts():
+            steps = [world.env.process(track) for track in tracks]
+            yield (steps[0] if len(steps) == 1 else world.env.all_of(steps)) | self._taken_back
+            if self._is_taken_back():
+                break
+        else:
             world.record("release-end", subject, outcome="promoted")
             self._suppression.release_ended()
-        for track in steps:
-            if track.is_alive:
-                track.interrupt("taken back")
+        for step in steps:
+            if step.is_alive:
+                step.interrupt("taken back")
         cause: str = yield self._taken_back
+        self._rolling_back = world.env.event()
         complete = yield from roll_back(self._play, cause)
         world.record("release-end", subject, outcome="rolled-back" if complete else "failed")
+        self._rolling_back.succeed()
+        self._rolling_back = None
 
     def _admitted(self) -> Generator[simpy.Event, Any, bool]:
         """Whether the calendar lets the release start, after it has waited if need be."""
@@ -135,6 +148,15 @@ class Controller:
             desk = Desk(self._world, tickets, function, self._play.people, self._on_tickets)
             self._world.env.process(desk.work())
 
+    def _acts(self) -> Iterator[list[Generator[simpy.Event, Any, object]]]:
+        """What is played one after the other, each some tracks that go on at a time; a migration is around them."""
+        migration, first = self._scenario.release.migration, self._scenario.release.change
+        if migration is not None:
+            yield [self._play_steps(first, before(migration))]
+        yield [self._play_changes(changes) for changes in self._tracks()]
+        if migration is not None:
+            yield [self._play_steps(first, after(migration))]
+
     def _tracks(self) -> list[list[Change]]:
         """Changes that follow each other, for each line of them that goes on by itself."""
         changes = self._play.changes
@@ -145,7 +167,9 @@ class Controller:
             if place and not (yield from self._admitted_too(change)):
                 return
             self._play.begun.append(change)
-            if not (yield from self._play_steps(change)):
+            prefix = f"{change.service}: " if len(self._play.changes) > 1 else ""
+            steps = plan(self._strategy, change, self._play.replicas(change))
+            if not (yield from self._play_steps(change, steps, prefix)):
                 return
 
     def _admitted_too(self, change: Change) -> Generator[simpy.Event, Any, bool]:
@@ -156,12 +180,11 @@ class Controller:
             return False
         return not self._is_taken_back()
 
-    def _play_steps(self, change: Change) -> Generator[simpy.Event, Any, bool]:
+    def _play_steps(self, change: Change, steps: Sequence[Step], prefix: str = "") -> Generator[simpy.Event, Any, bool]:
         """Every step of a change; whether all of them are over and the next change may begin."""
         world = self._world
-        several = len(self._play.changes) > 1
-        for step in plan(self._strategy, change, self._play.replicas(change)):
-            name = f"{change.service}: {step}" if several else str(step)
+        for step in steps:
+            name = f"{prefix}{step}"
             world.record("step-start", name)
             action = step.perform(self._play, change)
             try:
@@ -169,6 +192,8 @@ class Controller:
             except simpy.Interrupt:
                 # Nobody waits for the action any more; should it fail now, that is no crash.
                 action.defused = True
+                if isinstance(step, Migrate) and isinstance(action, simpy.Process) and action.is_alive:
+                    action.interrupt("taken back")
                 return False
             except WorldError as error:
                 kind = "step-failed" if isinstance(error, Foreseen) else "error"

@@ -47,9 +47,37 @@ def look(play: Play) -> Generator[simpy.Event, Any, list[str]]:
     return differences
 
 
+def revert_migration(play: Play) -> Generator[simpy.Event, Any, list[str]]:
+    """The schema back to what it was."""
+    yield play.world.data.migrate("revert")
+    return []
+
+
+def reconcile(play: Play) -> Generator[simpy.Event, Any, list[str]]:
+    """Put right what rows are wrong."""
+    yield play.world.data.reconcile()
+    return []
+
+
+def restore(play: Play) -> Generator[simpy.Event, Any, list[str]]:
+    """The data back to before the release."""
+    yield play.world.data.restore()
+    return []
+
+
+def fail_over(play: Play) -> Generator[simpy.Event, Any, list[str]]:
+    """To the standbys."""
+    yield play.world.data.fail_over()
+    return []
+
+
 STEPS: Mapping[str, RollbackStep] = {
     "redeploy": redeploy,
     "route-back": route_back,
     "retire": retire,
     "verify": look,
+    "revert-migration": revert_migration,
+    "reconcile": reconcile,
+    "restore": restore,
+    "fail-over": fail_over,
 }

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from scenarios.models import Fault, Worse
 
-__all__ = ["Observation", "World"]
+__all__ = ["Data", "Observation", "World"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,34 @@ class Observation:
     histogram: NDArray[np.int64]
 
 
+class Data(Protocol):
+    """What a release can do to the data of a world. Its verbs return events as those of `World` do."""
+
+    def migrate(self, phase: str) -> simpy.Process:
+        """Play a phase of the migration: expand, backfill, switch, contract or revert. Interrupted, it never was."""
+        ...
+
+    def restore(self) -> simpy.Event:
+        """Bring the stores that the released services write to back from backups, to before the release."""
+        ...
+
+    def fail_over(self) -> simpy.Event:
+        """Have a standby take over each store that the released services call."""
+        ...
+
+    def reconcile(self) -> simpy.Event:
+        """Put right what rows are wrong by now."""
+        ...
+
+    def symptom(self) -> simpy.Event:
+        """Fires when bad data shows next."""
+        ...
+
+    def dirty(self) -> bool:
+        """Whether there is bad data now."""
+        ...
+
+
 class World(Protocol):
     """A place where a release can be played. Times are seconds since the start of the load.
 
@@ -42,6 +70,11 @@ class World(Protocol):
 
     env: simpy.Environment
     edges_s: NDArray[np.float64]
+
+    @property
+    def data(self) -> Data:
+        """The verbs for data."""
+        ...
 
     def deploy(self, service: str, version: str, replicas: int) -> simpy.Event:
         """Have exactly `replicas` ready replicas of the version; 0 stops them all."""

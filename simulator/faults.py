@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 import simpy
 
 from rollout.errors import WorldError
-from scenarios.models import Cut, Error, Fault, Kill, Latency, Zone
+from scenarios.models import Cut, Error, Fault, Kill, Lag, Latency, Primary, Standby, Zone
 from simulator.compile import Compiled
 from simulator.environment import SimulationEnvironment
 from simulator.fleet import Fleet
+from simulator.stores import Stores
 from simulator.zones import Zones
 
 __all__ = ["Faults"]
@@ -28,11 +29,13 @@ class Faults:
         env: SimulationEnvironment,
         compiled: Compiled,
         fleets: Mapping[str, Mapping[str, Fleet]],
+        stores: Stores,
         zones: Sequence[str] = (),
     ) -> None:
         self._env = env
         self._compiled = compiled
         self._fleets = fleets
+        self._stores = stores
         self._victims: dict[str, list[Fleet]] = {}
         self._zones = Zones(env, zones, [fleet for each in fleets.values() for fleet in each.values()])
 
@@ -50,7 +53,7 @@ class Faults:
         elif isinstance(effect, Kill):
             self._victims[effect.of] = self._kill(effect)
         else:
-            raise WorldError(f"{fault.kind} of {effect.of}: this world does not know faults of stores")
+            self._stores.inject(fault)
 
     def heal(self, fault: Fault) -> simpy.Event:
         """Fires when it is gone: at once, or when what was killed, and is still ordered, serves again."""
@@ -63,6 +66,8 @@ class Faults:
             plane.set_error_share(self._compiled.station(effect.on), 0.0)
         elif isinstance(effect, Zone):
             return self._zones.regain(effect)
+        elif isinstance(effect, Primary | Standby | Lag):
+            self._stores.heal(fault)
         else:
             hit = dict.fromkeys(self._victims.pop(effect.of))
             return simpy.AllOf(self._env, [fleet.restore() for fleet in hit])

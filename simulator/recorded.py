@@ -20,11 +20,13 @@ __all__ = ["Traffic"]
 class Traffic:
     """What one replication's traffic left behind.
 
+    `found` says of each write what a last look finds (see `evidence.tables.Ledger`).
     Its tables share the data plane's memory: they hold until the data plane goes on.
     """
 
     compiled: Compiled
     recording: Recording
+    found: NDArray[np.int64]
 
     def clients(self) -> ClientCells:
         """What the outside callers saw."""
@@ -41,7 +43,7 @@ class Traffic:
         return ServiceCells(self.compiled.services, answers @ places, failed @ places)
 
     def writes(self) -> Writes:
-        """The ledger. In the simulator every write's fate is known: it is stored, or not."""
+        """The ledger. In the simulator a write's fate is known, unless its store is gone at the end."""
         log, compiled = self.recording.writes, self.compiled
         stations, functions = np.array(compiled.node_stations()), np.array(compiled.node_functions())
         return Writes(
@@ -50,7 +52,7 @@ class Traffic:
             invoked_s=log["invoked_s"],
             acknowledged_s=log["acknowledged_s"],
             outcome=log["outcome"],
-            found=log["stored"],
+            found=self.found,
         )
 
     def samples(self, replication: int) -> Samples:

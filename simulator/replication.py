@@ -92,7 +92,8 @@ class Player:
         world.record("load-end", "load")
         world.drain()
         world.close()
-        return world.events, Traffic(self._compiled, plane.recording())
+        recording = plane.recording()
+        return world.events, Traffic(self._compiled, recording, world.found(recording.writes))
 
 
 def _named(scenario: Scenario, names: Sequence[str]) -> list[Defect]:

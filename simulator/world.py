@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from evidence.events import Event
 from rollout.errors import Foreseen, WorldError
-from rollout.people import draw_s
+from rollout.people import People, draw_s
 from rollout.world import Observation
 from scenarios.models import Change, Defect, Distribution, Fault, Scenario, Worse
 from simulator.answers import Answers
@@ -20,12 +20,15 @@ from simulator.availability import outages
 from simulator.compile import Compiled
 from simulator.contracts import contracts_of
 from simulator.defects import DefectSwitch, at_strength
+from simulator.effects import Effects
 from simulator.environment import Happened, SimulationEnvironment
 from simulator.failures import Failures
 from simulator.faults import Faults
 from simulator.fleets import Replicas
 from simulator.kernel import plane as kernel
 from simulator.layout import ERROR, FIRST_BIN, REFUSED
+from simulator.own_streams import own_stream
+from simulator.stores import Stores
 from simulator.streams import replica, third_party
 
 __all__ = ["SimulatedWorld"]
@@ -65,17 +68,21 @@ class SimulatedWorld:
         self._progress_deadline_s = scenario.release.progress_deadline_s
         self._observed: tuple[float, dict[tuple[str, str | None, float], Observation]] = (-1.0, {})
         self._answers: dict[tuple[str, str | None], Answers] = {}
+        active = list(defects)
         own: dict[str, list[Defect]] = {name: [] for name in compiled.services}
-        for defect in defects:
+        for defect in active:
             own[scenario.release.defective(defect)].append(defect)
         self._replicas = {name: self._replicas_of(scenario, name, own[name], seed) for name in compiled.services}
         self._fleets = {name: replicas.by_version for name, replicas in self._replicas.items()}
-        for store in compiled.stores:
-            plane.set_ready(compiled.station(store), 0, [0])
         for name in compiled.services:
             plane.set_weights(compiled.station(name), [1.0, *[0.0] * (len(self._fleets[name]) - 1)])
         self._weights = {change.service: {change.old: 1.0, change.new: 0.0} for change in scenario.release.changes}
-        self._faults = Faults(self._clock, compiled, self._fleets, scenario.system.zones)
+        self._effects = Effects(self._clock)
+        people = People(self, scenario, own_stream(tools, "who looks after stores"))
+        self.data = Stores(
+            self._clock, scenario, compiled, self._effects, active, self.record, people.page, partial(own_stream, tools)
+        )
+        self._faults = Faults(self._clock, compiled, self._fleets, self.data, scenario.system.zones)
         self._defects = {
             service: DefectSwitch(
                 self._clock, own[service], partial(self._offered, service), partial(self._show, service)
@@ -104,10 +111,11 @@ class SimulatedWorld:
 
     def _show(self, service: str, defects: Iterable[tuple[Defect, float]]) -> None:
         """The new version of a service has these defects from now on, each at its strength."""
-        shown, cohorts, plane = list(defects), self._compiled.cohorts, self._clock.plane
-        plane.set_defects(
+        shown, cohorts = list(defects), self._compiled.cohorts
+        self._effects.put(
             self._compiled.station(service),
             1,
+            "defects",
             [
                 at_strength(defect, strength, -1 if defect.cohort is None else cohorts.index(defect.cohort))
                 for defect, strength in shown
@@ -115,7 +123,7 @@ class SimulatedWorld:
             ],
         )
         for pair, error_ratio in contracts_of(self._compiled, service, shown).items():
-            plane.set_contract(*pair, error_ratio)
+            self._clock.plane.set_contract(*pair, error_ratio)
 
     def _offered(self, service: str) -> int:
         """Requests that have come to a service since the start, accepted or refused."""
@@ -145,6 +153,7 @@ class SimulatedWorld:
         most = self._services[service].replicas
         if not 0 <= replicas <= most:
             return self._failed(f"deploy of {service}: replicas(={replicas}) must be 0..{most}")
+        self.data.begun()
         self._replicas[service].planned[version] = replicas
         wanted = self._replicas[service].wanted(replicas)
         done = fleet.deploy(wanted, self._drawn_s(self._operations.deploy))
@@ -228,9 +237,9 @@ class SimulatedWorld:
 
     def worsen(self, service: str, version: str, worse: Worse | None) -> simpy.Event:
         """At once, and on all of its requests."""
-        plane, place = self._clock.plane, self._compiled.versions[service].index(version)
+        place = self._compiled.versions[service].index(version)
         harm = [] if worse is None else [kernel.Defect(worse.errors, worse.latency.factor, worse.latency.add_s)]
-        plane.set_defects(self._compiled.station(service), place, harm)
+        self._effects.put(self._compiled.station(service), place, "worse", harm)
         return self.env.event().succeed()
 
     def verify(self) -> simpy.Event:
@@ -239,7 +248,7 @@ class SimulatedWorld:
         Faults of the scenario are no differences: the release did not make them.
         """
         differences = [each for service, change in self._changes.items() for each in self._differences(service, change)]
-        return self.env.event().succeed(differences)
+        return self.env.event().succeed([*differences, *self.data.differences()])
 
     def _differences(self, service: str, change: Change) -> Iterator[str]:
         for version, fleet in self._fleets[service].items():
@@ -251,6 +260,11 @@ class SimulatedWorld:
             wanted_weight = 1.0 if version == change.old else 0.0
             if weight != wanted_weight:
                 yield f"{service} {version}: weight {weight:g}, must be {wanted_weight:g}"
+
+    def found(self, log: NDArray[np.void]) -> NDArray[np.int64]:
+        """Of each row of the whole write log, whether a last look finds it: 1, 0, or -1 where nobody can look."""
+        taken_back = all(weights[self._changes[name].old] == 1.0 for name, weights in self._weights.items())
+        return self.data.found(log, taken_back)
 
     def record(self, kind: str, subject: str, /, **detail: object) -> None:
         """Write an event of this moment on the timeline."""

@@ -316,11 +316,11 @@ class DataPlane:
         total: NDArray[np.int64] = cells.sum(axis=(0, 1), dtype=np.int64)
         return total
 
-    def writes(self) -> NDArray[np.void]:
-        """The write log so far, without the writes under way: layout.WRITE records in the order of their ends."""
-        self._drain()
-        self._writes = [np.concatenate(self._writes)]
-        return self._writes[0]
+    def writes_after(self, parts: int) -> list[NDArray[np.void]]:
+        """The write log so far but for its first `parts` parts, in the order in which the writes ended."""
+        if self._state.clock[0]["log_n"]:
+            self._drain()
+        return self._writes[parts:]
 
     def recording(self) -> Recording:
         """Everything recorded so far. Writes under way count as indeterminate, stored when their work was done."""

@@ -1,0 +1,159 @@
+"""What a release does to data: migrations and their point of no return, bad data, and what puts it right."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit.store_scenarios import played, scenario, story
+
+MIGRATION: dict[str, Any] = {
+    "store": "orders",
+    "expand": "4s",
+    "lock": "2s",
+    "backfill": {"takes": "10s", "load": "50%"},
+    "switch": "1s",
+    "contract": "1s",
+}
+BAD = {"name": "bad", "probability": "100%", "bad_data": {"share": "30%", "symptom_after": "20s", "errors": "40%"}}
+CANARY = {"canary": {"steps": [{"weight": "20%"}, {"bake": "60s"}]}}
+GUARDRAIL = {"metric": "error-ratio", "of": "web", "version": "new", "above": "5%", "window": "5s", "minimum": 20}
+RECONCILE = {"takes": "5s", "per_row": "10ms"}
+
+
+def test_a_migration_is_played_around_the_rollout() -> None:
+    measure, events = played(scenario(release={"migration": MIGRATION}))
+    assert [(subject, time_s) for time_s, _, subject in story(events, "step-start")] == [
+        ("expand orders", 10.0),
+        ("backfill orders", 14.0),
+        ("deploy v2 x2", 24.0),
+        ("route 1 to new", 24.0),
+        ("stop v1", 24.0),
+        ("switch orders", 24.0),
+        ("contract orders", 25.0),
+    ]
+    assert measure.outcome == "promoted"
+    # The lock holds up all statements for its two seconds, and nothing else fails.
+    assert measure.failed == pytest.approx(200, abs=60)
+
+
+def test_a_backfill_takes_its_load_from_the_capacity() -> None:
+    busy = {"connections": 1, "service_time": "6ms"}
+    heavy = {**MIGRATION, "lock": "0s"}
+    light = {**heavy, "backfill": {"takes": "10s", "load": "10%"}}
+    # 100 statements a second of 6 ms each fill 60 % of the one connection; 12 ms each do not fit into it.
+    assert played(scenario(busy, {"migration": heavy}))[0].rto_s > 5.0
+    assert played(scenario(busy, {"migration": light}))[0].rto_s == 0.0
+
+
+def test_after_the_contract_there_is_no_way_back() -> None:
+    broken = {"name": "broken", "probability": "100%", "errors": "100%"}
+    late = {"migration": MIGRATION, "defects": [broken], "rollback": ["redeploy", "route-back", "revert-migration"]}
+    measure, events = played(scenario(release={**late, "guardrails": [{**GUARDRAIL, "minimum": 400, "window": "20s"}]}))
+    assert measure.outcome == "failed"
+    assert "contracted" in str([event.detail for event in events if event.kind == "error"])
+    assert measure.rto_censored
+    early = {**late, "guardrails": [{**GUARDRAIL, "window": "1s"}]}
+    measure, _ = played(scenario(release={**early, "migration": {**MIGRATION, "switch": "20s"}}))
+    assert measure.outcome == "failed"  # v2 still has its replicas
+    assert not measure.rto_censored
+
+
+def test_a_phase_that_is_interrupted_never_was() -> None:
+    broken = {"name": "broken", "probability": "100%", "errors": "100%"}
+    slow = {**MIGRATION, "contract": "20s"}
+    release = {"migration": slow, "defects": [broken], "guardrails": [{**GUARDRAIL, "window": "2s", "minimum": 150}]}
+    measure, events = played(scenario(release=release))
+    assert ("contract orders" in [subject for _, _, subject in story(events, "step-start")]) is True
+    assert measure.outcome == "rolled-back"
+    assert not measure.rto_censored
+
+
+@pytest.mark.parametrize("dual", [True, False])
+def test_without_dual_writes_the_old_version_does_not_see_what_the_new_one_wrote(dual: bool) -> None:
+    release: dict[str, Any] = {
+        "migration": {"store": "orders", "dual_writes": dual},
+        "defects": [{"name": "half", "probability": "100%", "errors": "50%"}],
+        "strategy": CANARY,
+        "guardrails": [GUARDRAIL],
+    }
+    measure, _ = played(scenario(release=release))
+    assert (measure.lost_writes > 0) is not dual
+    reconciled = {**release, "rollback": ["route-back", "retire", "reconcile"], "reconcile": RECONCILE}
+    assert played(scenario(release=reconciled))[0].lost_writes == 0
+
+
+def test_bad_data_outlives_the_code_that_wrote_it() -> None:
+    release = {"defects": [BAD], "strategy": CANARY, "guardrails": [GUARDRAIL], "rollback": ["route-back", "retire"]}
+    measure, events = played(scenario(release=release))
+    (start,) = story(events, "bad-data")
+    assert start[0] == pytest.approx(30.0, abs=0.5)  # 20 s after the first such row
+    assert measure.outcome == "rolled-back"
+    assert measure.rto_censored  # nobody puts it right
+    assert measure.lost_writes > 0
+
+
+def test_reconciling_in_the_rollback_ends_the_errors() -> None:
+    release = {"defects": [BAD], "strategy": CANARY, "guardrails": [GUARDRAIL], "reconcile": RECONCILE}
+    measure, events = played(scenario(release={**release, "rollback": ["route-back", "retire", "reconcile"]}))
+    (began, _, _), (ended, _, _) = story(events, "reconcile")
+    rows = next(event.detail["rows"] for event in events if event.kind == "reconcile")
+    assert ended - began == pytest.approx(5.0 + 0.01 * rows)
+    assert rows == pytest.approx(0.3 * 0.2 * 100 * (began - 10), rel=0.3)
+    assert (measure.rto_censored, measure.lost_writes) == (False, 0)
+
+
+def test_what_cannot_be_reconciled_is_lost() -> None:
+    release = {"defects": [BAD], "strategy": CANARY, "guardrails": [GUARDRAIL]}
+    release |= {"reconcile": {"leaves": "100%"}, "rollback": ["route-back", "retire", "reconcile"]}
+    measure, events = played(scenario(release=release))
+    rows = next(event.detail["rows"] for event in events if event.kind == "reconcile")
+    assert measure.lost_writes == rows
+
+
+def test_a_repair_answers_a_symptom_that_comes_after_the_rollback() -> None:
+    """As on 2023-01-24 at Cloudflare: the code was long back when its rows began to fail."""
+    crash = {"name": "crash", "probability": "100%", "errors": "60%"}
+    release = {
+        "defects": [crash, BAD],
+        "strategy": CANARY,
+        "guardrails": [GUARDRAIL],
+        "rollback": ["route-back", "retire"],
+        "reconcile": {"takes": "15s"},
+        "repair": {"detect": "10s", "steps": ["reconcile"]},
+    }
+    measure, events = played(scenario(release=release))
+    back_s = story(events, "rollback-end")[0][0]
+    symptom_s = story(events, "bad-data")[0][0]
+    assert back_s < symptom_s - 10
+    assert measure.impact_start_s is not None
+    assert measure.impact_start_s == pytest.approx(symptom_s, abs=1.0)
+    assert measure.rto_s == pytest.approx(25.0, abs=1.0)
+    assert measure.detect_s == pytest.approx(10.0, abs=1.0)
+    assert measure.act_s == pytest.approx(15.0, abs=1.0)
+    assert measure.lost_writes == 0
+
+
+def test_a_restore_brings_back_the_state_before_the_release() -> None:
+    store = {"size": "2GB", "backup": {"every": "1h", "restore": "200MB/s"}, "archive_every": "1s"}
+    release = {"migration": MIGRATION, "defects": [BAD], "guardrails": [GUARDRAIL]}
+    release |= {"rollback": ["redeploy", "route-back", "retire", "restore", "verify"]}
+    measure, events = played(scenario(store, release))
+    (restore,) = [event for event in events if event.kind == "restore"]
+    assert restore.detail["kept_until_s"] == pytest.approx(10.0)  # the release began then
+    assert measure.rpo_s == pytest.approx(restore.detail["failed_s"] - 10.0, abs=2.5)
+    assert measure.outcome == "rolled-back"
+    assert not measure.rto_censored
+
+
+def test_a_planned_fail_over_loses_nothing() -> None:
+    store = {"standbys": 1, "lag": "2s", "failover": {"detect": "1s", "promote": "3s"}}
+    slow = {"name": "slow", "probability": "100%", "errors": "50%"}
+    release = {
+        "defects": [slow],
+        "guardrails": [GUARDRAIL],
+        "rollback": ["redeploy", "route-back", "retire", "fail-over"],
+    }
+    measure, events = played(scenario(store, release))
+    (began, _, _), (ended, _, _) = story(events, "rollback-start", "fail-over")
+    assert ended - began == pytest.approx(5.0)
+    assert (measure.outcome, measure.lost_writes) == ("rolled-back", 0)
