@@ -1,8 +1,8 @@
 """How well each guardrail tells bad releases from good ones: false alarms, misses and delay, over replications.
 
-A release that has defects is bad. It can be seen from the moment at which the new version first is sent requests, and
-from there the delay counts; a bad release that never got so far shows nothing, and is left out. A guardrail that trips
-before that moment has seen something else, and has missed it.
+A release that has defects is bad. It can be seen from the moment at which the new version first is sent requests, later
+by the `after` of a defect that has one, and from there the delay counts; a bad release that never got so far shows
+nothing, and is left out. A guardrail that trips before that moment has seen something else, and has missed it.
 
 A guardrail stops when the release is taken back. Where that happened before it tripped, through another guardrail,
 nobody knows what it would have said: such releases are cut short, and count neither way. Guardrails with `action: note`
@@ -12,13 +12,13 @@ take nothing back, so that several see all of the same releases.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from evidence.measures import FunctionMeasure
 from evidence.statistics import Estimate, quantile_with_interval, share_with_interval
-from scenarios.models import Guardrail, Scenario, guardrail_labels
+from scenarios.models import Defect, Guardrail, Scenario, guardrail_labels
 
 __all__ = ["Caught", "JudgeRow", "detection"]
 
@@ -68,23 +68,37 @@ def detection(scenario: Scenario, measures: Sequence[FunctionMeasure]) -> list[J
     if any(run.tripped and not run.trips for run in runs):
         return []
     guardrails = scenario.release.guardrails
-    return [_row(*each, runs) for each in zip(guardrails, guardrail_labels(guardrails), strict=True)] if runs else []
+    if not runs:
+        return []
+    after_s = {defect.name: _shows_after_s(defect) for defect in scenario.release.defects}
+    return [_row(*each, runs, after_s) for each in zip(guardrails, guardrail_labels(guardrails), strict=True)]
 
 
-def _row(guardrail: Guardrail, name: str, runs: Sequence[FunctionMeasure]) -> JudgeRow:
+def _shows_after_s(defect: Defect) -> float:
+    return defect.after_s if defect.bad_data is None else defect.bad_data.symptom_after_s
+
+
+def _row(guardrail: Guardrail, name: str, runs: Sequence[FunctionMeasure], after_s: Mapping[str, float]) -> JudgeRow:
     trips = [(run, _trip_s(run, name)) for run in runs]
     watched = [(run, trip_s) for run, trip_s in trips if trip_s is not None or run.taken_back_s is None]
     alarms = [trip_s is not None for run, trip_s in watched if not run.defects]
-    delays_s = [(run.defects, _delay_s(trip_s, run.exposed_s)) for run, trip_s in watched if run.exposed_s is not None]
-    bad = [(defects, delay_s) for defects, delay_s in delays_s if defects]
-    names = sorted({defect for defects, _ in bad for defect in defects})
+    # Of each bad release that was met: when the guardrail tripped, and when each of its defects could be seen.
+    bad = [
+        (trip_s, {defect: run.exposed_s + after_s.get(defect, 0.0) for defect in run.defects})
+        for run, trip_s in watched
+        if run.defects and run.exposed_s is not None
+    ]
+    names = sorted({defect for _, seen_s in bad for defect in seen_s})
     return JudgeRow(
         guardrail=name,
         judge=guardrail.judge,
         action=guardrail.action,
         false_alarms=share_with_interval(sum(alarms), len(alarms)) if alarms else None,
-        caught=_caught(None, [delay_s for _, delay_s in bad]) if bad else None,
-        by_defect=tuple(_caught(each, [delay_s for defects, delay_s in bad if each in defects]) for each in names),
+        caught=_caught(None, [_delay_s(trip_s, min(seen_s.values())) for trip_s, seen_s in bad]) if bad else None,
+        by_defect=tuple(
+            _caught(each, [_delay_s(trip_s, seen_s[each]) for trip_s, seen_s in bad if each in seen_s])
+            for each in names
+        ),
         cut_short=len(trips) - len(watched),
     )
 
@@ -93,9 +107,9 @@ def _trip_s(run: FunctionMeasure, name: str) -> float | None:
     return next((time_s for trip, time_s in zip(run.trips, run.trip_times_s, strict=True) if trip == name), None)
 
 
-def _delay_s(trip_s: float | None, exposed_s: float) -> float:
+def _delay_s(trip_s: float | None, seen_s: float) -> float:
     """Infinite where the guardrail did not trip on what it could see."""
-    return math.inf if trip_s is None or trip_s < exposed_s else trip_s - exposed_s
+    return math.inf if trip_s is None or trip_s < seen_s else trip_s - seen_s
 
 
 def _caught(defect: str | None, delays_s: Sequence[float]) -> Caught:

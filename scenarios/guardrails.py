@@ -61,7 +61,17 @@ class Guardrail(Part):
         if self.version != "new" and self._compares:
             raise ValueError(f"version(={self.version}) must be new: {given[0]} compares it with the old one")
         self._check_sequential()
+        self._check_lookback()
         return self
+
+    def _check_lookback(self) -> None:
+        rules = self.mann_whitney
+        if rules is None or rules.lookback_s is None:
+            return
+        interval_s = self.interval_s(0.0)
+        if rules.lookback_s < rules.points * interval_s * (1.0 - 1e-9):
+            needed = f"points(={rules.points}) of every(={interval_s:g}s)"
+            raise ValueError(f"mann_whitney.lookback(={rules.lookback_s:g}s) must hold {needed}")
 
     def _check_sequential(self) -> None:
         test = self.sequential

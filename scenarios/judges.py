@@ -53,7 +53,7 @@ def _parse_inner_ratio(value: Any) -> float:
 
 def _parse_burn(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _BURN_MAX:
-        raise ValueError(f"must be a number above 0 and at most {_BURN_MAX:g}, such as 14.4")
+        raise ValueError(f"must be a number above 0 and at most {_BURN_MAX:.0f}, such as 14.4")
     return float(value)
 
 
@@ -71,6 +71,13 @@ class BurnRate(Part):
     objective: _InnerRatio
     above: _Burn = Field(description="errors over those that the objective allows")
     windows_s: list[PositiveDurationS] = Field(alias="windows", min_length=1, max_length=4)
+
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> Self:
+        highest = 1.0 / (1.0 - self.objective)
+        if self.above >= highest * (1.0 - 1e-9):
+            raise ValueError(f"above(={self.above:g}) must be below {highest:g}, the burn rate when all requests fail")
+        return self
 
 
 class MannWhitney(Part):

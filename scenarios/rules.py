@@ -15,6 +15,7 @@ from scenarios.rule_views import Data, Violation, duration_s_of, items, known, l
 from scenarios.rules_clock import clock_rules
 from scenarios.rules_data import store_rules
 from scenarios.rules_fleets import fleet_rules
+from scenarios.rules_guardrails import guardrail_names
 from scenarios.rules_people import people_rules
 from scenarios.rules_rollback import rollback_rules
 from scenarios.yaml_text import Path
@@ -282,6 +283,7 @@ _RULES: tuple[Callable[[Data], Iterator[Violation]], ...] = (
     _paths,
     _release,
     _guardrails,
+    guardrail_names,
     _faults,
     _overlaps,
     _expectations,

@@ -12,7 +12,6 @@ from rollout.judges.base import Judge
 from rollout.judges.burn_rate import BurnRateJudge
 from rollout.judges.metrics import metric_of
 from rollout.judges.threshold import Threshold
-from rollout.world import Observation
 from scenarios.models import Change, Guardrail, Sequential
 
 __all__ = ["judge_of"]
@@ -40,7 +39,7 @@ def _mann_whitney(guardrail: Guardrail, change: Change, edges_s: NDArray[np.floa
     assert rules is not None
     # The interval does not depend on the resolution here: it is `every`, or a default of the judge's own.
     interval_s = guardrail.interval_s(0.0)
-    lookback = None if rules.lookback_s is None else max(1, round(rules.lookback_s / interval_s))
+    lookback = None if rules.lookback_s is None else round(rules.lookback_s / interval_s)
     return MannWhitneyJudge(
         metric_of(guardrail, edges_s),
         (change.new, change.old),
@@ -56,23 +55,14 @@ def _mann_whitney(guardrail: Guardrail, change: Change, edges_s: NDArray[np.floa
 def _sequential(
     guardrail: Guardrail, test: Sequential, version: str | None, change: Change, edges_s: NDArray[np.float64]
 ) -> Judge:
+    from rollout.judges.outcomes import errors, slow
     from rollout.judges.sequential import AgainstLimit, AgainstOld, SequentialJudge
 
     if test.above is None:
-        return SequentialJudge(AgainstOld(), _errors, (change.new, change.old), test.alpha, guardrail.minimum)
+        return SequentialJudge(AgainstOld(), errors, (change.new, change.old), test.alpha, guardrail.minimum)
     if guardrail.quantile is None:
-        share, count = test.above.value, _errors
+        share, count = test.above.value, errors
     else:
         # A quantile q is above the limit exactly when more than 1 - q of the answers are.
-        share, count = 1.0 - guardrail.quantile, partial(_slow, count_up_to(edges_s, test.above.value))
+        share, count = 1.0 - guardrail.quantile, partial(slow, count_up_to(edges_s, test.above.value))
     return SequentialJudge(AgainstLimit(share), count, (version,), test.alpha, guardrail.minimum)
-
-
-def _errors(observation: Observation) -> tuple[int, int]:
-    return observation.errors, observation.requests
-
-
-def _slow(within: int, observation: Observation) -> tuple[int, int]:
-    """Successful answers beyond the first `within` bins, and all of them."""
-    answers = int(observation.histogram.sum())
-    return answers - int(observation.histogram[:within].sum()), answers

@@ -16,7 +16,7 @@ from scenarios.models import Change, Guardrail
 
 CHANGE = Change.model_validate({"service": "web", "from": "v1", "to": "v2"})
 EDGES_S = np.array([0.1])
-RELEASES, LOOKS = 1000, 400
+RELEASES, LOOKS = 600, 300
 
 
 def outcomes(rng: np.random.Generator, share: float, per_look: float) -> tuple[NDArray[Any], NDArray[Any]]:

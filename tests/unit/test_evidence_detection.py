@@ -103,6 +103,16 @@ def test_a_trip_before_the_defect_could_be_seen_is_none_on_it(scenario: Scenario
     assert (errors.caught.misses.value, errors.caught.delay_p50_s) == (1.0, None)
 
 
+def test_the_delay_of_a_defect_that_shows_late_counts_from_when_it_shows() -> None:
+    text = re.sub(r"  guardrails: .*\n", GUARDRAILS, made.TEXT).replace("errors: 50%}", "errors: 50%, after: 20s}")
+    runs = [run(0, {ERRORS: 33.0}, ("crash",)), run(1, {ERRORS: 29.0}, ("crash",))]
+    errors, _ = detection(load_text(text, "tiny.yaml"), runs)
+    assert errors.caught is not None
+    assert errors.caught.misses.value == 0.5
+    assert errors.caught.delay_p50_s is not None
+    assert errors.caught.delay_p50_s.value == 3.0
+
+
 def test_a_bad_release_that_never_got_so_far_is_left_out(scenario: Scenario) -> None:
     errors, _ = detection(scenario, [run(0, defects=("crash",), exposed_s=None), run(1)])
     assert (errors.caught, errors.by_defect) == (None, ())

@@ -14,12 +14,14 @@ from scipy import integrate, stats
 from rollout.judges.base import EVER_S, Finding, Judge
 from rollout.judges.making import judge_of
 from rollout.judges.mann_whitney import shift_with_lower_bound
+from rollout.judges.outcomes import Outcomes
 from rollout.judges.sequential import AgainstLimit, AgainstOld
 from rollout.world import Observation
 from scenarios.models import Change, Guardrail
 from tests.unit.rollout_tiny import EDGES_S, observation
 
 CHANGE = Change.model_validate({"service": "web", "from": "v1", "to": "v2"})
+NONE = Outcomes(0, 0)
 BURN = {"objective": "99%", "above": 5, "windows": ["60s", "10s"]}
 
 
@@ -161,8 +163,8 @@ def test_both_versions_are_asked_for_all_that_they_answered() -> None:
 @pytest.mark.parametrize(("bad", "count", "limit"), [(0, 50, 0.01), (3, 40, 0.02), (60, 1000, 0.05), (30, 40, 0.5)])
 def test_evidence_against_a_limit_is_the_mixture_of_likelihood_ratios(bad: int, count: int, limit: float) -> None:
     test = AgainstLimit(limit)
-    test.add((bad - bad // 2, count // 3), (0, 0))
-    test.add((bad // 2, count - count // 3), (0, 0))
+    test.add(Outcomes(bad - bad // 2, count // 3), NONE)
+    test.add(Outcomes(bad // 2, count - count // 3), NONE)
     prior = stats.beta(0.5, 0.5)
 
     def weighted(share: float) -> float:
@@ -175,23 +177,22 @@ def test_evidence_against_a_limit_is_the_mixture_of_likelihood_ratios(bad: int, 
 
 def test_a_long_quiet_time_leaves_evidence_that_is_small_and_no_error() -> None:
     test = AgainstLimit(0.5)
-    test.add((0, 100_000), (0, 0))
+    test.add(Outcomes(0, 100_000), NONE)
     assert test.log_evidence() == -math.inf
 
 
 @pytest.mark.parametrize("share", [0.001, 0.05, 0.3, 0.5, 0.9])
-@pytest.mark.parametrize("learned", [((3, 20), (1, 50)), ((0, 0), (0, 40)), ((9, 10), (2, 10)), ((1, 50), (30, 40))])
+@pytest.mark.parametrize("learned", [(1, 50), (0, 40), (2, 10), (30, 40), (0, 0)])
 @pytest.mark.parametrize("sizes", [(1, 1), (2, 7), (5, 3), (4, 0)])
 def test_the_mean_evidence_of_a_good_release_grows_in_no_interval(
-    share: float, learned: tuple[tuple[int, int], tuple[int, int]], sizes: tuple[int, int]
+    share: float, learned: tuple[int, int], sizes: tuple[int, int]
 ) -> None:
     """Summed over every outcome: whatever was learned, the factor's mean is at most 1 when both share a ratio."""
     mean = 0.0
     for new, old in itertools.product(range(sizes[0] + 1), range(sizes[1] + 1)):
         test = AgainstOld()
-        test.add(learned[0], (0, 0))
-        test.add((0, 0), learned[1])
-        test.add((new, sizes[0]), (old, sizes[1]))
+        test.learn(Outcomes(*learned))
+        test.add(Outcomes(new, sizes[0]), Outcomes(old, sizes[1]))
         chance = stats.binom.pmf(new, sizes[0], share) * stats.binom.pmf(old, sizes[1], share)
         mean += float(chance) * math.exp(test.log_evidence())
     assert mean <= 1.0 + 1e-12
@@ -199,11 +200,22 @@ def test_the_mean_evidence_of_a_good_release_grows_in_no_interval(
 
 def test_evidence_against_the_old_version_by_hand() -> None:
     test = AgainstOld()
-    test.add((2, 9), (0, 9))  # learned from: (2 + 1/2) / 10 and (0 + 1/2) / 10; at the start both are 1/2
-    test.add((1, 2), (0, 6))
-    mean = (2 * 0.25 + 6 * 0.05) / 8
-    expected = (0.25 / mean) * (0.75 / (1 - mean)) * (0.95 / (1 - mean)) ** 6
+    test.learn(Outcomes(0, 4))
+    test.add(NONE, Outcomes(0, 5))  # alone: learned from, and no evidence
+    test.add(Outcomes(1, 2), Outcomes(0, 6))
+    old = 0.05  # (0 + 1/2) of (9 + 1)
+    expected = 0.0
+    for odds in (1.5, 2, 4, 8, 16, 32):
+        new = odds * old / (0.95 + odds * old)
+        mean = (2 * new + 6 * old) / 8
+        expected += (new / mean) * ((1 - new) / (1 - mean)) * (0.95 / (1 - mean)) ** 6 / 6
     assert math.exp(test.log_evidence()) == pytest.approx(expected)
+
+
+def test_the_old_versions_history_is_learned_from_but_no_evidence() -> None:
+    one = judge(sequential={"against": "old"})
+    assert one.judge([observation(500, 400), observation(10_000, 100)]).value == pytest.approx(1.0)
+    assert one.judge([observation(500, 400), observation(10_000, 100)]).requests == 0
 
 
 def test_one_version_alone_says_nothing() -> None:
