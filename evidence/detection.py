@@ -20,7 +20,7 @@ from evidence.measures import FunctionMeasure
 from evidence.statistics import Estimate, quantile_with_interval, share_with_interval
 from scenarios.models import Defect, Guardrail, Scenario, guardrail_labels
 
-__all__ = ["Caught", "JudgeRow", "detection"]
+__all__ = ["Caught", "JudgeRow", "detection", "finite"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class JudgeRow:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; infinite numbers as null."""
-        found: dict[str, Any] = _finite(asdict(self))
+        found: dict[str, Any] = finite(asdict(self))
         return found
 
 
@@ -122,9 +122,10 @@ def _caught(defect: str | None, delays_s: Sequence[float]) -> Caught:
     )
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """Plain data with infinite numbers as null, which JSON has no word for."""
     if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
+        return {key: finite(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(each) for each in value]
+        return [finite(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -24,6 +24,10 @@ class FunctionMeasure:
     notice after it.
 
     Fields with a default came later: records of before do not have them.
+
+    held_s is how long the calendar held the release back, approval_s how long sign-offs took in all, acknowledged_s the
+    time from the first page to an acknowledgement, suppressed_s how long the first suppressed alert was not heard,
+    notified_s the time from the impact to the first notice after it.
     """
 
     replication: int
@@ -73,6 +77,8 @@ class FunctionMeasure:
     trips: tuple[str, ...] = ()
     trip_times_s: tuple[float, ...] = ()
     held_s: float | None = None
+    approval_s: float | None = None
+    acknowledged_s: float | None = None
     suppressed_s: float | None = None
     notified_s: float | None = None
     tickets: int = 0

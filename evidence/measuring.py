@@ -222,6 +222,8 @@ def _measure_function(
         trips=tuple(trip.subject for trip in timeline.all(EventKind.GUARDRAIL_TRIP)),
         trip_times_s=tuple(trip.time_s for trip in timeline.all(EventKind.GUARDRAIL_TRIP)),
         held_s=timeline.held_s(),
+        approval_s=timeline.approval_s(),
+        acknowledged_s=timeline.acknowledged_s(),
         suppressed_s=timeline.suppressed_s(end_s),
         notified_s=None if worst is None else timeline.notified_s(worst.start_s),
         tickets=timeline.tickets(one.name),

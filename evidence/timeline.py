@@ -186,6 +186,17 @@ class Timeline:
         """For how long the calendar held the release back; None when it did not, or for good."""
         return self._first_detail(EventKind.CALENDAR_CLOSED, "held_s")
 
+    def approval_s(self) -> float | None:
+        """From each request for a sign-off to the sign-off, in all; None when none was given."""
+        asked = {event.subject: event.time_s for event in self.all(EventKind.APPROVAL_REQUEST)}
+        given = self.all(EventKind.APPROVAL)
+        return sum(event.time_s - asked[event.subject] for event in given) if given else None
+
+    def acknowledged_s(self) -> float | None:
+        """From the first page to the first acknowledgement; None without either."""
+        pages, answers = self.all(EventKind.PAGE), self.all(EventKind.ACKNOWLEDGE)
+        return answers[0].time_s - pages[0].time_s if pages and answers else None
+
     def suppressed_s(self, end_s: float) -> float | None:
         """From the first suppressed alert to the first trip after it, or to the end; None when none was suppressed."""
         suppressed = self.all(EventKind.ALERT_SUPPRESSED)

@@ -14,6 +14,7 @@ from evidence.errors import JudgeError
 from evidence.events import Event
 from evidence.header import Header, World
 from evidence.measures import FunctionMeasure
+from evidence.process import ProcessRow, process
 from evidence.published import PublishedRow, published_beside_predicted
 from evidence.reach import reach_of
 from evidence.record import RunRecord
@@ -74,6 +75,10 @@ class RunContent:
             return ()
         summaries = {self.header.strategy: summarise(self.measures)}
         return release_table(summaries), cohorts_table(summaries)
+
+    def process(self) -> list[ProcessRow]:
+        """What calendars and people did, over the replications of a simulation; a drill's timeline tells it."""
+        return process(self.measures) if self.header.world is World.SIMULATION else []
 
     def result_table(self) -> Table:
         """The measures: of a drill one by one, of a simulation over its replications."""

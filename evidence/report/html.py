@@ -30,6 +30,7 @@ from evidence.report.content import (
 from evidence.report.drawing import svg_text
 from evidence.report.graph_figure import graph_figure
 from evidence.report.judges import judges_table
+from evidence.report.process import process_table
 from evidence.report.rto_figure import rto_figure
 from evidence.report.summary import Tile, comparison_tiles, run_tiles, side_by_side_tiles
 from evidence.report.table import Table
@@ -62,6 +63,9 @@ def run_html(run: RunContent) -> str:
         sections.append(_Section(table.title, table=table))
     if judges := run.judges():
         table = judges_table(judges)
+        sections.append(_Section(table.title, table=table))
+    if process := run.process():
+        table = process_table(process)
         sections.append(_Section(table.title, table=table))
     if run.header.world is World.SIMULATION and run.measures:
         sections.append(_rto_section({run.header.strategy: run.measures}))

@@ -15,6 +15,7 @@ from evidence.report.content import (
     reach_text,
 )
 from evidence.report.judges import judges_table
+from evidence.report.process import process_table
 
 __all__ = ["run_markdown", "side_by_side_markdown"]
 
@@ -29,6 +30,8 @@ def run_markdown(run: RunContent) -> str:
         parts.append(published_table(published).markdown())
     if judges := run.judges():
         parts.append(judges_table(judges).markdown())
+    if process := run.process():
+        parts.append(process_table(process).markdown())
     parts.append(checks_table(run.verdict).markdown())
     if run.header.timelines and run.events:
         parts.append(events_table(run.events, run.header.timelines[0]).markdown())

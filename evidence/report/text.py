@@ -13,6 +13,7 @@ from evidence.report.content import (
     reach_text,
 )
 from evidence.report.judges import judges_table
+from evidence.report.process import process_table
 
 __all__ = ["beside_text", "comparison_text", "run_text"]
 
@@ -27,6 +28,8 @@ def run_text(run: RunContent) -> str:
         parts.append(published_table(published).text())
     if judges := run.judges():
         parts.append(judges_table(judges).text())
+    if process := run.process():
+        parts.append(process_table(process).text())
     if run.verdict.checks:
         parts.append(checks_table(run.verdict).text())
     return "\n\n".join([*parts, reach_text(run.scenario)]) + "\n"

@@ -270,15 +270,15 @@ def desk(failures: Any, **tickets: Any) -> TinyWorld:
 
 def test_tickets_come_after_failures_and_page_when_they_are_many() -> None:
     world = desk(lambda now: max(0, int(now) - 19), share="100%", page={"above": 3, "window": "10s"})
-    # Seen a second after the failure at most, and told twenty seconds later; the fourth within ten seconds pages.
+    # Counted every five seconds, and told twenty seconds later; more than three within ten seconds page.
     counts = [(time_s, detail["count"]) for time_s, kind, _, detail in world.events if kind == "tickets"]
-    assert counts[:3] == [(40.0, 1), (41.0, 1), (42.0, 1)]
+    assert counts[:3] == [(40.0, 1), (45.0, 5), (50.0, 5)]
     assert [entry for entry in world.kinds() if entry[1] in ("guardrail-trip", "page", "decision")] == [
-        (43.0, "guardrail-trip"),
-        (43.0, "page"),
-        (55.0, "decision"),
+        (45.0, "guardrail-trip"),
+        (45.0, "page"),
+        (57.0, "decision"),
     ]
-    assert world.detail("guardrail-trip") == [{"value": 4, "above": 3, "action": "page"}]
+    assert world.detail("guardrail-trip") == [{"value": 6, "above": 3, "action": "page"}]
     assert timeline(world).tickets("buy") == sum(count for _, count in counts)
 
 

@@ -53,6 +53,7 @@ def simulate(
 ) -> None:
     """Play the release in the simulator many times, and judge what is expected of it."""
     from evidence.detection import detection
+    from evidence.process import process
     from scenarios.loading import load
     from windtunnel import simulating
 
@@ -71,7 +72,8 @@ def simulate(
             progress=progress,
         )
     judges = [row.to_json() for row in detection(loaded, outcome.result.measures)]
-    emit_judged(outcome.record, outcome.verdict, as_json=as_json, seed=seed, judges=judges)
+    people = [row.to_json() for row in process(outcome.result.measures)]
+    emit_judged(outcome.record, outcome.verdict, as_json=as_json, seed=seed, judges=judges, process=people)
     raise typer.Exit(outcome.verdict.exit_code)
 
 

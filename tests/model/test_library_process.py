@@ -1,0 +1,75 @@
+"""The library's scenarios of people and calendars: what they show, shown by taking it out."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from evidence.measures import FunctionMeasure
+from scenarios.catalogue import library_file
+from scenarios.loading import load_text
+from simulator.replications import simulate
+
+REPLICATIONS = 30
+
+
+def measures(name: str, *changes: tuple[str, str]) -> list[FunctionMeasure]:
+    """Of a library scenario, each `old` text (which must be there once) written as `new`."""
+    file = library_file(name)
+    assert file is not None
+    text = file.read_text(encoding="utf-8")
+    for old, new in changes:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    return simulate(load_text(text, name), text, replications=REPLICATIONS, processes=1, keep=[]).measures
+
+
+def attained(rows: Sequence[FunctionMeasure]) -> float:
+    return float(np.mean([row.met_rto is True for row in rows]))
+
+
+def test_the_freeze_saves_the_sale() -> None:
+    frozen = measures("black-friday-freeze")
+    thawed = measures("black-friday-freeze", ("freezes: [{", "freezes: [] # [{"))
+    skipped = measures("black-friday-freeze", ("when_closed: postpone", "when_closed: skip"))
+    assert attained(frozen) == 1.0
+    assert attained(thawed) < 0.7
+    # From Friday 16:05 to Monday 09:00.
+    assert {row.held_s for row in frozen} == {64 * 3600 + 55 * 60.0}
+    assert {row.held_s for row in thawed} == {None}
+    assert {row.outcome for row in skipped} == {"skipped"}
+    assert attained(skipped) == 1.0
+    # The sale's load is that of Friday: 10/s x 1.2 x 2.6 by day and by peak, for an hour's worth of factors in between.
+    assert np.mean([row.requests for row in skipped]) > 2 * np.mean([row.requests for row in frozen])
+
+
+def test_a_night_release_hurts_fewer_for_longer() -> None:
+    night = measures("night-release")
+    day = measures("night-release", ('start: "2026-11-25 02:00"', 'start: "2026-11-25 10:00"'))
+    bad_night, bad_day = ([row for row in rows if row.defects] for rows in (night, day))
+    assert [row.replication for row in bad_night] == [row.replication for row in bad_day]
+    assert np.median([row.rto_s for row in bad_night]) > 1.5 * np.median([row.rto_s for row in bad_day])
+    assert np.mean([row.failed for row in bad_night]) < 0.6 * np.mean([row.failed for row in bad_day])
+    waited = [row.acknowledged_s for row in bad_night if row.acknowledged_s is not None]
+    assert len(waited) == len(bad_night)
+    # Escalated after ten minutes, whoever was paged first.
+    nobody = ("- {after: 10m, to: second}", "- {after: 74m, to: second}"), ("- {after: 25m, to", "- {after: 75m, to")
+    alone = measures("night-release", *nobody)
+    longer = [row.acknowledged_s for row in alone if row.acknowledged_s is not None]
+    assert max(waited) < max(longer)
+    assert np.mean(waited) < np.mean(longer)
+
+
+def test_silence_costs_what_it_hides() -> None:
+    silent = measures("suppressed-alerts")
+    loud = measures("suppressed-alerts", ("  suppression: {for: 15m}\n", ""))
+    hidden = [row.suppressed_s for row in silent if row.suppressed_s is not None]
+    assert len(hidden) == sum(bool(row.defects) for row in silent)
+    assert {row.suppressed_s for row in loud} == {None}
+    bad_silent, bad_loud = ([row for row in rows if row.defects] for rows in (silent, loud))
+    costs = [late.rto_s - soon.rto_s for late, soon in zip(bad_silent, bad_loud, strict=True)]
+    # What is detected later lasts longer by as much, but for the window that a recovery is dated back to.
+    assert np.mean(costs) == pytest.approx(np.mean(hidden), rel=0.1)
+    assert sum(row.tickets for row in silent) > sum(row.tickets for row in loud)
+    # Customers are heard before the monitoring may speak, in some of the releases at least.
+    assert any(hidden_s < 14 * 60 for hidden_s in hidden)

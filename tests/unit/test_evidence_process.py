@@ -1,0 +1,67 @@
+"""What calendars and people did, from events to measures to a table."""
+
+from dataclasses import replace
+from typing import Any
+
+from evidence.events import Event
+from evidence.measures import FunctionMeasure
+from evidence.process import process
+from evidence.report.process import process_table
+from evidence.timeline import Timeline
+from tests.unit.evidence_made import measures
+
+
+def timeline(*events: tuple[float, str, str, dict[str, Any]]) -> Timeline:
+    return Timeline.of(Event(time_s, kind, subject, detail) for time_s, kind, subject, detail in events)
+
+
+def calm(replication: int = 0, **changes: Any) -> FunctionMeasure:
+    """A run of `buy` that nothing happened to, but for the changes."""
+    return replace(measures(bad_every=100)[2], replication=replication, **changes)
+
+
+def test_sign_offs_add_up_and_pages_count_from_the_first() -> None:
+    told = timeline(
+        (10.0, "approval-request", "cab", {}),
+        (70.0, "approval", "cab", {}),
+        (100.0, "approval-request", "qa", {}),
+        (105.0, "approval", "qa", {}),
+        (200.0, "page", "errors", {}),
+        (500.0, "page", "errors", {"person": "second"}),
+        (560.0, "acknowledge", "errors", {}),
+    )
+    assert (told.approval_s(), told.acknowledged_s()) == (65.0, 360.0)
+    assert (timeline().approval_s(), timeline().acknowledged_s()) == (None, None)
+
+
+def test_a_suppressed_alert_that_is_never_heard_counts_to_the_end() -> None:
+    hidden = (30.0, "alert-suppressed", "errors", {})
+    assert timeline(hidden).suppressed_s(100.0) == 70.0
+    assert timeline(hidden, (45.0, "guardrail-trip", "tickets of buy", {})).suppressed_s(100.0) == 15.0
+    assert timeline((45.0, "guardrail-trip", "errors", {})).suppressed_s(100.0) is None
+
+
+def test_a_row_for_each_thing_that_happened() -> None:
+    rows = [
+        calm(0, outcome="skipped"),
+        calm(1, held_s=60.0, tickets=3),
+        calm(2, held_s=120.0, impact_start_s=5.0, notified_s=7.0),
+        calm(3, impact_start_s=5.0),
+    ]
+    found = {row.what: row for row in process(rows)}
+    assert list(found) == [
+        "release skipped: calendar closed",
+        "calendar held the release for",
+        "first notice after impact on buy",
+        "tickets about buy",
+    ]
+    held, noticed = found["calendar held the release for"], found["first notice after impact on buy"]
+    assert (held.share.value, held.share.n) == (0.5, 4)
+    assert (noticed.share.value, noticed.share.n, noticed.of) == (0.5, 2, "impacts")
+    assert "3" in process_table(process(rows)).text()
+    assert found["tickets about buy"].to_json()["p95"]["value"] == 3.0
+
+
+def test_nothing_happened() -> None:
+    assert process([calm()]) == []
+    assert process([]) == []
