@@ -12,13 +12,14 @@ take nothing back, so that several see all of the same releases.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from evidence.events import Outcome
 from evidence.measures import FunctionMeasure
 from evidence.statistics import Estimate, quantile_with_interval, share_with_interval
-from scenarios.models import Defect, Guardrail, Scenario, guardrail_labels
+from scenarios.models import Defect, Scenario, guardrail_labels
 
 __all__ = ["Caught", "JudgeRow", "detection", "finite"]
 
@@ -59,26 +60,36 @@ class JudgeRow:
 
 
 def detection(scenario: Scenario, measures: Sequence[FunctionMeasure]) -> list[JudgeRow]:
-    """A row for each guardrail of the scenario, in order.
+    """A row for each guardrail of the scenario, in order, then for support tickets where they page.
 
-    Empty without guardrails, and for measures of before trips were kept.
+    Releases that the calendar never let start are left out. Empty without guardrails, and for measures of before trips
+    were kept.
     """
     first = next(iter(scenario.functions))
     runs = [row for row in measures if row.function == first]
-    if any(run.tripped and not run.trips for run in runs):
-        return []
-    guardrails = scenario.release.guardrails
-    if not runs:
+    runs = [run for run in runs if run.outcome not in (Outcome.SKIPPED, Outcome.WAITING)]
+    if not runs or any(run.tripped and not run.trips for run in runs):
         return []
     after_s = {defect.name: _shows_after_s(defect) for defect in scenario.release.defects}
-    return [_row(*each, runs, after_s) for each in zip(guardrails, guardrail_labels(guardrails), strict=True)]
+    return [_row(*watcher, runs, after_s) for watcher in _watchers(scenario)]
+
+
+def _watchers(scenario: Scenario) -> Iterator[tuple[str, str, str]]:
+    """Name, judge and action of everything that can trip; customers who call for support, at the end."""
+    guardrails = scenario.release.guardrails
+    for name, guardrail in zip(guardrail_labels(guardrails), guardrails, strict=True):
+        yield name, guardrail.judge, guardrail.action
+    tickets = scenario.operations.tickets
+    if tickets is not None and tickets.page is not None:
+        for function in scenario.functions:
+            yield f"tickets of {function}", "tickets", "page"
 
 
 def _shows_after_s(defect: Defect) -> float:
     return defect.after_s if defect.bad_data is None else defect.bad_data.symptom_after_s
 
 
-def _row(guardrail: Guardrail, name: str, runs: Sequence[FunctionMeasure], after_s: Mapping[str, float]) -> JudgeRow:
+def _row(name: str, judge: str, action: str, runs: Sequence[FunctionMeasure], after_s: Mapping[str, float]) -> JudgeRow:
     trips = [(run, _trip_s(run, name)) for run in runs]
     watched = [(run, trip_s) for run, trip_s in trips if trip_s is not None or run.taken_back_s is None]
     alarms = [trip_s is not None for run, trip_s in watched if not run.defects]
@@ -91,8 +102,8 @@ def _row(guardrail: Guardrail, name: str, runs: Sequence[FunctionMeasure], after
     names = sorted({defect for _, seen_s in bad for defect in seen_s})
     return JudgeRow(
         guardrail=name,
-        judge=guardrail.judge,
-        action=guardrail.action,
+        judge=judge,
+        action=action,
         false_alarms=share_with_interval(sum(alarms), len(alarms)) if alarms else None,
         caught=_caught(None, [_delay_s(trip_s, min(seen_s.values())) for trip_s, seen_s in bad]) if bad else None,
         by_defect=tuple(

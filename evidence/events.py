@@ -27,6 +27,7 @@ class EventKind(StrEnum):
     DEPLOY = "deploy"
     ROUTE = "route"
     GUARDRAIL_TRIP = "guardrail-trip"
+    GUARDRAIL_NOTE = "guardrail-note"  # a trip that nobody hears: action note
     ALERT_SUPPRESSED = "alert-suppressed"  # a guardrail that would have tripped; detail as of the trip
     PAGE = "page"
     ACKNOWLEDGE = "acknowledge"

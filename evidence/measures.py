@@ -11,17 +11,17 @@ __all__ = ["FunctionMeasure"]
 class FunctionMeasure:
     """Measures of one function in one replication.
 
-    None where a thing did not happen or has no data. Seconds are on the record's resolution. When `rto_censored`,
-    rto_s is a lower bound ("> X"). detect, decide, act and stabilise are the parts of the longest episode. failed_share
-    is of the run's requests, impact_failed_share of those within the longest episode. rpo_s counts
-    acknowledged writes found missing; rpo_high_s also those whose fate is unknown. trip_after_s runs from the start of
-    the release to its first guardrail trip, whether or not the function was hurt. exposed_s is when the new version
-    first was sent requests, taken_back_s when its rollback began; trips names the guardrails that tripped, in order,
-    and trip_times_s says when. cohorts are those that sent requests, with how many and how many of them failed.
-    collapsed: the load did not come back although its trigger was gone. extra_replica_s are the replica-seconds that
-    the release had above the usual number of replicas. held_s is how long the calendar held the release back,
-    suppressed_s how long the first suppressed alert was not heard, notified_s the time from the impact to the first
-    notice after it.
+    None where a thing did not happen or has no data. Seconds are on the record's resolution. When `rto_censored`, rto_s
+    is a lower bound ("> X"). detect, decide, act and stabilise are the parts of the longest episode. failed_share is of
+    the run's requests, impact_failed_share of those within the longest episode. rpo_s counts acknowledged writes found
+    missing; rpo_high_s also those whose fate is unknown. trip_after_s runs from the start of the release to its first
+    guardrail trip, whether or not the function was hurt. exposed_s is when the new version first was sent requests,
+    taken_back_s when its rollback began; trips names the guardrails that tripped, in order, and trip_times_s says when;
+    those that only note are among them, and nowhere else. cohorts are those that sent requests, with how many and how
+    many of them failed. collapsed: the load did not come back although its trigger was gone. extra_replica_s are the
+    replica-seconds that the release had above the usual number of replicas. held_s is how long the calendar held the
+    release back, suppressed_s how long the first suppressed alert was not heard, notified_s the time from the impact to
+    the first notice after it.
 
     Fields with a default came later: records of before do not have them.
 

@@ -16,7 +16,7 @@ from evidence.capacity import extra_replica_s
 from evidence.collapse import collapsed, surge_end_s
 from evidence.episodes import Episode, find_episodes, longest
 from evidence.errors import JudgeError
-from evidence.events import Event, EventKind
+from evidence.events import Event
 from evidence.header import Header
 from evidence.health import Criteria, cells_until, fit, good_windows, names_where
 from evidence.histogram import edges_s
@@ -219,8 +219,8 @@ def _measure_function(
         release_duration_s=timeline.release_duration_s(),
         exposed_s=timeline.exposed_s(),
         taken_back_s=timeline.taken_back_s(),
-        trips=tuple(trip.subject for trip in timeline.all(EventKind.GUARDRAIL_TRIP)),
-        trip_times_s=tuple(trip.time_s for trip in timeline.all(EventKind.GUARDRAIL_TRIP)),
+        trips=tuple(trip.subject for trip in timeline.trips()),
+        trip_times_s=tuple(trip.time_s for trip in timeline.trips()),
         held_s=timeline.held_s(),
         approval_s=timeline.approval_s(),
         acknowledged_s=timeline.acknowledged_s(),

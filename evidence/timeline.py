@@ -151,6 +151,10 @@ class Timeline:
         starts, trips = self.all(EventKind.RELEASE_START), self.all(EventKind.GUARDRAIL_TRIP)
         return trips[0].time_s - starts[0].time_s if starts and trips else None
 
+    def trips(self) -> list[Event]:
+        """Guardrails that tripped, those that nobody heard among them."""
+        return self.all(EventKind.GUARDRAIL_TRIP, EventKind.GUARDRAIL_NOTE)
+
     def exposed_s(self) -> float | None:
         """When the new version first was sent requests: what is wrong with it can be seen from then on."""
         starts = self.all(EventKind.RELEASE_START)

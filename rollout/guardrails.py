@@ -53,7 +53,8 @@ def watch(
             detail = _detail(guardrail, finding)
             if suppression is None or not suppression.silences(guardrail, name, detail):
                 hidden = {} if suppression is None else suppression.hidden(name)
-                world.record("guardrail-trip", name, **detail, **hidden)
+                kind = "guardrail-note" if guardrail.action == "note" else "guardrail-trip"
+                world.record(kind, name, **detail, **hidden)
                 on_trip(guardrail, name)
                 return
         yield world.env.timeout(interval_s)

@@ -174,6 +174,7 @@ def _draw_moments(axes: Axes, timeline: Timeline) -> None:
     """Markers, and one text for each group of markers that stand too close for texts of their own."""
     shown = (
         (EventKind.GUARDRAIL_TRIP, "guardrail trips", PURPLE, "v"),
+        (EventKind.GUARDRAIL_NOTE, "guardrail notes", MUTED, "v"),
         (EventKind.PAGE, "page", ORANGE, "s"),
         (EventKind.ACKNOWLEDGE, "acknowledged", ORANGE, "o"),
         (EventKind.ROLLBACK_START, "rollback", BLUE, "D"),

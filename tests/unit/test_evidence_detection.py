@@ -130,6 +130,28 @@ def test_few_bad_releases_bound_no_delay(scenario: Scenario) -> None:
     assert rows[0][3:] == ("0 % [0, 97.5] of 1", "0", "crash", "0 % [0, 97.5] of 1", "3 s [-, -]", "3 s [-, -]")
 
 
+def test_a_release_that_the_calendar_never_let_start_is_no_quiet_one(scenario: Scenario) -> None:
+    skipped = replace(run(0), outcome="skipped")
+    assert detection(scenario, [skipped]) == []
+    errors, _ = detection(scenario, [skipped, run(1, {ERRORS: 12.0})])
+    assert errors.false_alarms is not None
+    assert (errors.false_alarms.value, errors.false_alarms.n) == (1.0, 1)
+
+
+def test_customers_who_call_for_support_are_told_like_a_guardrail() -> None:
+    operations = """operations:
+  on_call: {acknowledge: 1m, decide: 1m}
+  tickets: {share: 2%, after: 5m, page: {above: 3, window: 5m}}
+expect:"""
+    paging = load_text(made.TEXT.replace("expect:", operations), "tiny.yaml")
+    rows = detection(paging, [run(0, {"tickets of buy": 400.0}, ("crash",)), run(1)])
+    assert [(row.guardrail, row.judge, row.action) for row in rows[1:]] == [
+        ("tickets of buy", "tickets", "page"),
+        ("tickets of browse", "tickets", "page"),
+    ]
+    assert [row.caught.misses.value for row in rows[1:] if row.caught is not None] == [0.0, 1.0]
+
+
 def test_measures_of_before_tell_nothing(scenario: Scenario) -> None:
     assert detection(scenario, [replace(run(0), tripped=True)]) == []
     assert detection(scenario, []) == []

@@ -20,3 +20,19 @@ def test_a_trip_before_the_impact_leaves_nothing_to_detect() -> None:
 def test_a_trip_that_was_answered_before_the_impact_does_not_belong_to_it() -> None:
     timeline = Timeline.of([Event(10.0, "guardrail-trip", "g", {}), Event(10.5, "rollback-start", "web", {})])
     assert timeline.parts(Episode(11.0, 33.0, censored=False), window_s=5.0) == Parts()
+
+
+def test_a_note_is_kept_and_detects_nothing_for_nobody_hears_it() -> None:
+    timeline = Timeline.of(
+        [
+            Event(5.0, "release-start", "web", {"new": "2"}),
+            Event(12.0, "guardrail-note", "noted", {}),
+            Event(15.0, "guardrail-trip", "heard", {}),
+            Event(15.0, "rollback-start", "web", {}),
+            Event(17.0, "rollback-end", "web", {}),
+        ]
+    )
+    parts = timeline.parts(Episode(11.0, 20.0, censored=False), window_s=5.0)
+    assert parts == Parts(detect_s=4.0, decide_s=0.0, act_s=2.0, stabilise_s=3.0)
+    assert timeline.trip_after_s() == 10.0
+    assert [trip.subject for trip in timeline.trips()] == ["noted", "heard"]

@@ -85,7 +85,7 @@ def test_a_guardrail_that_notes_leaves_the_release_alone_and_the_others_their_sa
     world = TinyWorld()
     world.sees = bad_from(20.0)
     play(world, scenario(guardrails=[{**ERRORS, "action": "note"}, {**ERRORS, "above": "20%", "action": "note"}]))
-    assert [subject for _, kind, subject, _ in world.events if kind == "guardrail-trip"] == [
+    assert [subject for _, kind, subject, _ in world.events if kind == "guardrail-note"] == [
         "error-ratio of web (new)",
         "error-ratio of web (new) #2",
     ]

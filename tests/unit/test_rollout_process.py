@@ -193,7 +193,8 @@ def watched(suppression: Any, guardrail: Any = PAGED, sees: Any = None) -> TinyW
 
 
 def heard(world: TinyWorld) -> list[tuple[float, str]]:
-    return [entry for entry in world.kinds() if entry[1] in ("alert-suppressed", "guardrail-trip", "page")]
+    kinds = ("alert-suppressed", "guardrail-trip", "guardrail-note", "page")
+    return [entry for entry in world.kinds() if entry[1] in kinds]
 
 
 def test_a_suppressed_alert_is_heard_when_the_silence_ends() -> None:
@@ -227,7 +228,7 @@ def test_guardrails_that_roll_back_are_silenced_only_where_all_are() -> None:
         (25.0, "guardrail-trip"),
     ]
     assert heard(watched({"for": "15s", "guardrails": "all"}, {**ERRORS, "action": "note"})) == [
-        (20.0, "guardrail-trip")
+        (20.0, "guardrail-note")
     ]
 
 
