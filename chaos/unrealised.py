@@ -33,6 +33,8 @@ def _data(scenario: Scenario) -> Iterator[str]:
             yield f"system.stores.{name}.{key}: a drill has no failover, backup or archive of a store"
     if release.migration is not None:
         yield "release.migration: the shop's versions share one schema"
+    if release.repair is not None:
+        yield "release.repair: the staging has no bad data to repair"
     for index, step in enumerate(release.rollback):
         if step in _DATA_STEPS:
             yield f"release.rollback[{index}]: {step}: the staging has nothing to play it on"

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from scenarios.base import Name, Part
 from scenarios.distributions import Distribution
-from scenarios.quantities import DurationS, Ratio
+from scenarios.quantities import DurationS, PositiveRatio, Ratio
 
 __all__ = ["Backfill", "BadData", "Migration", "Reconcile", "Repair"]
 
@@ -17,7 +17,13 @@ class Backfill(Part):
     """Old rows are rewritten for the new schema while the store serves."""
 
     takes: Distribution
-    load: Ratio = Field(0.0, lt=1.0, description="of the store's capacity, taken from its statements meanwhile")
+    load: Ratio = Field(0.0, description="of the store's capacity, taken from its statements meanwhile")
+
+    @model_validator(mode="after")
+    def _leaves_some(self) -> Self:
+        if self.load >= 1.0:
+            raise ValueError("load must be below 100%: the store would serve nobody")
+        return self
 
 
 class Migration(Part):
@@ -51,7 +57,7 @@ class Repair(Part):
 class BadData(Part):
     """What a defect does to rows. It outlives the version that wrote them."""
 
-    share: Ratio = Field(gt=0.0, description="of the rows that the new version writes")
+    share: PositiveRatio = Field(description="of the rows that the new version writes")
     symptom_after_s: DurationS = Field(0.0, alias="symptom_after", description="from the first such row to its symptom")
     errors: Ratio = Field(0.0, description="of the service's requests, whatever its version, from the symptom on")
 

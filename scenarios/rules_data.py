@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from scenarios.rule_views import Data, Violation, items, known, mapping, text_of
@@ -71,19 +71,21 @@ def _bad_data(view: Data) -> Iterator[Violation]:
         if "bad_data" not in defect:
             continue
         bad = True
-        if not _stores_written(view):
+        changes = [change.get("service") for _, change in items(view.release.get("changes"))]
+        of = text_of(defect.get("of", changes[0] if changes else None))
+        if of in view.services and not _stores_written(view, {of}):
             at: Path = ("release", "defects", index, "bad_data")
             yield Violation(at, "bad_data", "must be of a service that writes: it has no call with writes")
     if "repair" in view.release and not bad:
         yield Violation(("release", "repair"), "repair", "must have something to repair: a defect with bad_data")
 
 
-def _stores_written(view: Data) -> list[str]:
-    """Stores that the changed services write to."""
+def _stores_written(view: Data, services: Collection[str | None]) -> list[str]:
+    """Stores that the services write to."""
     return [
         store
         for _, call in view.calls
-        if call.get("writes") not in (None, 0) and text_of(call.get("from")) in view.changed
+        if call.get("writes") not in (None, 0) and text_of(call.get("from")) in services
         for store in [text_of(call.get("to"))]
         if store is not None
     ]
@@ -96,7 +98,7 @@ def _steps(view: Data) -> Iterator[Violation]:
         "revert-migration": ("migration" in view.release, "must have something to revert: release.migration"),
         "reconcile": ("reconcile" in view.release, "must say what it takes: release.reconcile"),
         "restore": (
-            any("backup" in mapping(view.stores.get(store)) for store in _stores_written(view)),
+            any("backup" in mapping(view.stores.get(store)) for store in _stores_written(view, view.changed)),
             "must have a backup of a store that the changed services write to",
         ),
         "fail-over": (

@@ -10,6 +10,7 @@ from scenarios.base import Part
 from scenarios.distributions import Distribution
 from scenarios.quantities import (
     Count,
+    DurationS,
     PositiveCount,
     PositiveDurationS,
     PositiveRatio,
@@ -32,6 +33,9 @@ class Backup(Part):
     """Copies of the whole store that are taken again and again, and what it takes to come back from one."""
 
     every_s: PositiveDurationS = Field(alias="every")
+    age_s: DurationS | None = Field(
+        None, alias="age", description="of the last one when the load begins; without, drawn from 0 to `every`"
+    )
     restore_bytes_per_s: ThroughputBytesPerS = Field(alias="restore")
     copy_bytes_per_s: ThroughputBytesPerS | None = Field(
         None, alias="copy", description="of the backup to where it is restored; without, nothing is copied"

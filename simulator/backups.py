@@ -32,7 +32,8 @@ class Backups:
         self._store = store
         self._backup = backup
         self._rng = rng
-        self._first_s = float(rng.uniform(0.0, backup.every_s))
+        drawn_s = float(rng.uniform(0.0, backup.every_s))
+        self._first_s = drawn_s if backup.age_s is None else -backup.age_s
         self._archived_s = float(rng.uniform(0.0, store.archive_every_s or 0.0))
         self._good: dict[int, bool] = {}
 

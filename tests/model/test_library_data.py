@@ -1,0 +1,47 @@
+"""The library's scenarios of data against what their numbers say must come out."""
+
+import numpy as np
+
+from evidence.measures import FunctionMeasure
+from scenarios.catalogue import library_file
+from scenarios.loading import load
+from simulator.replication import Player
+
+
+def measures(name: str, replications: int) -> list[FunctionMeasure]:
+    scenario, _ = load(library_file(name))
+    player = Player(scenario, scenario.release.strategy, 1)
+    return [player.measures(number)[0] for number in range(replications)]
+
+
+def test_a_failover_takes_noticing_and_promoting_and_loses_the_lag() -> None:
+    found = measures("failover-async", 60)
+    rto_s = np.array([each.rto_s for each in found])
+    # Uniform 20..30 and 3..8, to the resolution of half a second.
+    assert rto_s.min() >= 22.5
+    assert rto_s.max() <= 38.5
+    assert abs(rto_s.mean() - 30.5) < 4 * np.sqrt((10**2 + 5**2) / 12 / 60) + 0.5
+    lost = np.array([each.lost_writes for each in found])
+    rpo_s = np.array([each.rpo_s for each in found])
+    assert abs(np.median(rpo_s) - 0.3) < 0.3
+    assert np.corrcoef(lost, rpo_s)[0, 1] > 0.95  # rate times lag
+    assert abs(np.corrcoef(rto_s, rpo_s)[0, 1]) < 4 / np.sqrt(60)  # one says nothing about the other
+
+
+def test_cloudflare_2023_01_24_is_predicted_although_the_code_was_long_back() -> None:
+    found = measures("bad-data", 12)
+    assert all(each.outcome == "rolled-back" and each.rpo_s == 0 for each in found)
+    impact_s, rto_s = (np.array([getattr(each, name) for each in found]) for name in ("impact_start_s", "rto_s"))
+    assert np.abs(impact_s - (10 + 55) * 60).max() < 120
+    assert abs(np.median(rto_s) - 121 * 60) < 4 * 60
+    assert all(each.rollback_duration_s is not None and each.impact_start_s > 25 * 60 for each in found)
+
+
+def test_each_dump_that_does_not_restore_costs_an_attempt_and_a_day() -> None:
+    found = measures("untested-backup", 40)
+    attempt_h = 310e9 / 7.5e6 / 3600 + 310e9 / 50e6 / 3600
+    for each in found:
+        days = np.floor((each.rpo_s or 0.0) / 86400)
+        assert each.rto_s / 3600 > 1 + (days + 1) * attempt_h - 0.5
+    first = sum((each.rpo_s or 0.0) <= 86400 for each in found) / 40
+    assert abs(first - 0.67) < 4 * np.sqrt(0.67 * 0.33 / 40)
