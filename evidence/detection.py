@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from evidence.events import Outcome
+from evidence.events import NOT_STARTED
 from evidence.measures import FunctionMeasure
 from evidence.statistics import Estimate, quantile_with_interval, share_with_interval
 from scenarios.models import Defect, Scenario, guardrail_labels
@@ -67,7 +67,7 @@ def detection(scenario: Scenario, measures: Sequence[FunctionMeasure]) -> list[J
     """
     first = next(iter(scenario.functions))
     runs = [row for row in measures if row.function == first]
-    runs = [run for run in runs if run.outcome not in (Outcome.SKIPPED, Outcome.WAITING)]
+    runs = [run for run in runs if run.outcome not in NOT_STARTED]
     if not runs or any(run.tripped and not run.trips for run in runs):
         return []
     after_s = {defect.name: _shows_after_s(defect) for defect in scenario.release.defects}

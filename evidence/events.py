@@ -10,7 +10,7 @@ from typing import Any
 
 from evidence.errors import TableError
 
-__all__ = ["Event", "EventKind", "Outcome", "first", "ordered"]
+__all__ = ["NOT_STARTED", "Event", "EventKind", "Outcome", "first", "ordered"]
 
 
 class EventKind(StrEnum):
@@ -68,6 +68,9 @@ class Outcome(StrEnum):
     WAITING = "waiting"  # for the calendar, when the run ended
     RUNNING = "running"  # no release-end event: the run ended first
 
+
+NOT_STARTED = frozenset({Outcome.SKIPPED, Outcome.WAITING})
+"""Outcomes of releases that the calendar did not let start: neither good nor bad, neither caught nor failed."""
 
 _KINDS = frozenset(kind.value for kind in EventKind)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from evidence.events import Event, EventKind, Outcome
+from evidence.events import NOT_STARTED, Event, EventKind, Outcome
 from evidence.header import Header, LoadFacts, Phase, World
 from evidence.measures import FunctionMeasure
 from evidence.reach import stores_written
@@ -148,7 +148,7 @@ def _simulated_release(scenario: Scenario, header: Header, runs: Sequence[Functi
     expected = scenario.expect.release
     has_bad, has_good = header.defects != (), not header.defects
     # A release that the calendar did not let start can be neither caught nor alarmed about; it is not completed.
-    started = [run for run in runs if run.outcome not in (Outcome.SKIPPED, Outcome.WAITING)]
+    started = [run for run in runs if run.outcome not in NOT_STARTED]
     bad = [run.outcome == Outcome.ROLLED_BACK for run in started if run.defects]
     good = [run for run in runs if not run.defects]
     if expected.caught is not None and has_bad:

@@ -19,9 +19,7 @@ class FunctionMeasure:
     taken_back_s when its rollback began; trips names the guardrails that tripped, in order, and trip_times_s says when;
     those that only note are among them, and nowhere else. cohorts are those that sent requests, with how many and how
     many of them failed. collapsed: the load did not come back although its trigger was gone. extra_replica_s are the
-    replica-seconds that the release had above the usual number of replicas. held_s is how long the calendar held the
-    release back, suppressed_s how long the first suppressed alert was not heard, notified_s the time from the impact to
-    the first notice after it.
+    replica-seconds that the release had above the usual number of replicas.
 
     Fields with a default came later: records of before do not have them.
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from evidence.errors import JudgeError
-from evidence.events import Outcome
+from evidence.events import NOT_STARTED, Outcome
 from evidence.measures import FunctionMeasure
 from evidence.plain import finite
 from evidence.statistics import Estimate, mean_with_interval, quantile_with_interval, share_with_interval
@@ -96,7 +96,7 @@ def summarise(measures: Sequence[FunctionMeasure]) -> ReleaseSummary:
         duration_s=mean_with_interval(ended) if ended else None,
         duration_p95_s=quantile_with_interval(ended, 0.95) if ended else None,
         promoted_s=mean_with_interval([each for each in promoted if each is not None]) if promoted else None,
-        running=sum(row.release_duration_s is None for row in firsts),
+        running=sum(row.release_duration_s is None and row.outcome not in NOT_STARTED for row in firsts),
         extra_replica_s=mean_with_interval([row.extra_replica_s for row in firsts]),
         cohorts=_cohorts(measures),
     )
@@ -113,6 +113,8 @@ def by_replication(measures: Sequence[FunctionMeasure]) -> list[list[FunctionMea
 def change_failed(rows: Sequence[FunctionMeasure]) -> bool:
     """Whether the change of one replication failed: taken back, rightly or not, or bad and hurting."""
     first = rows[0]
+    if first.outcome in NOT_STARTED:
+        return False
     return first.outcome in _TAKEN_BACK or (bool(first.defects) and any(row.episodes for row in rows))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from evidence.beside import Beside
 from evidence.comparison import Comparison, StrategyRow
-from evidence.events import EventKind, Outcome
+from evidence.events import NOT_STARTED, EventKind, Outcome
 from evidence.header import World
 from evidence.measures import FunctionMeasure
 from evidence.report.content import RunContent
@@ -181,7 +181,7 @@ def _prediction(beside: Beside, function: str, measure: str) -> str:
 def _caught_tile(run: RunContent) -> Tile:
     """How often a bad release was rolled back, and a good one too."""
     first = run.measures[0].function
-    rows = [row for row in run.measures if row.function == first]
+    rows = [row for row in run.measures if row.function == first and row.outcome not in NOT_STARTED]
     bad, good = [row for row in rows if row.defects], [row for row in rows if not row.defects]
     back = [sum(row.outcome == Outcome.ROLLED_BACK for row in part) for part in (bad, good)]
     details = [f"false alarms: {back[1]} of {len(good)} good releases"] if good else []

@@ -6,6 +6,7 @@ from typing import Any
 from evidence.events import Event
 from evidence.measures import FunctionMeasure
 from evidence.process import process
+from evidence.release_summary import change_failed, summarise
 from evidence.report.process import process_table
 from evidence.timeline import Timeline
 from tests.unit.evidence_made import measures
@@ -65,3 +66,13 @@ def test_a_row_for_each_thing_that_happened() -> None:
 def test_nothing_happened() -> None:
     assert process([calm()]) == []
     assert process([]) == []
+
+
+def test_a_release_that_did_not_start_is_neither_failed_nor_caught() -> None:
+    bad = {"defects": ("crash",), "episodes": 1, "trips": (), "trip_times_s": ()}
+    waiting = [calm(number, outcome="waiting", release_duration_s=None, **bad) for number in range(3)]
+    assert not change_failed(waiting[:1])
+    summary = summarise([*waiting, calm(3)])
+    assert (summary.change_failed.value, summary.running) == (0.0, 0)
+    (row,) = process(waiting)
+    assert (row.what, row.share.value) == ("release still waiting at the end", 1.0)
