@@ -33,12 +33,12 @@ def collapsed(
 
 
 def trigger_gone_s(timeline: Timeline) -> float | None:
-    """Since when neither a fault nor the release can be what hurts; None when one of them still can.
+    """Since when neither a fault, the release nor data can be what hurts; None when one of them still can.
 
     A release with a defect is gone when it has been taken back whole, one without when it has ended in any way.
     """
     started, ended = timeline.all(EventKind.FAULT_START), timeline.all(EventKind.FAULT_END)
-    if len(started) > len(ended):
+    if len(started) > len(ended) or timeline.data_hurts():
         return None
     gone_s = max((event.time_s for event in ended), default=0.0)
     if not timeline.all(EventKind.RELEASE_START):

@@ -79,6 +79,16 @@ class Timeline:
             or (event.subject == "route-back" and event.detail.get("phase", "end") == "end")
         ]
 
+    def data_hurts(self) -> bool:
+        """Whether at the end a store is gone with its data, or bad data shows."""
+        back = self.all(EventKind.FAIL_OVER, EventKind.RESTORE)
+        for failure in self.all(EventKind.STORE_FAILURE):
+            later = [event for event in back if event.subject == failure.subject and event.time_s >= failure.time_s]
+            if failure.detail.get("lost") and not any(event.detail.get("phase") != "failed" for event in later):
+                return True
+        phases = {event.subject: event.detail.get("phase") for event in self.all(EventKind.BAD_DATA)}
+        return "start" in phases.values()
+
     def failures_s(self, store: str) -> list[tuple[float, float]]:
         """Of each failure that took writes of a store: the moment that it came back to, and when it failed."""
         events = [event for event in self.all(EventKind.FAIL_OVER, EventKind.RESTORE) if event.subject == store]

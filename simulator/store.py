@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,8 @@ class LostSpan:
 class SimulatedStore:
     """One store: a station of one replica, which is its primary.
 
-    `page` waits for the decision of a person. `lost` says which rows did not survive what happened so far.
+    `page` waits for the decision of a person, `stream` makes what the store draws from. `lost` says which rows did not
+    survive what happened so far.
     """
 
     def __init__(
@@ -54,7 +56,7 @@ class SimulatedStore:
         effects: Effects,
         record: Record,
         page: Page,
-        rng: np.random.Generator,
+        stream: Callable[[], np.random.Generator],
     ) -> None:
         self._env = env
         self.station = station
@@ -63,8 +65,8 @@ class SimulatedStore:
         self._effects = effects
         self._record = record
         self._page = page
-        self._rng = rng
-        self._backups = None if store.backup is None else Backups(store, store.backup, rng)
+        self._stream = stream
+        self._backups = None if store.backup is None else Backups(store, store.backup, self._rng)
         self._standbys = store.standbys
         self._lag_added_s = 0.0
         self._failed_s: float | None = None
@@ -75,6 +77,11 @@ class SimulatedStore:
         self._slowed_by = 1.0
         self.lost: list[LostSpan] = []
         env.plane.set_ready(station, 0, [0])
+
+    @cached_property
+    def _rng(self) -> np.random.Generator:
+        """Made when something is drawn: most stores of most scenarios draw nothing."""
+        return self._stream()
 
     @property
     def gone(self) -> bool:
@@ -157,7 +164,7 @@ class SimulatedStore:
         if self._failed_s is None:
             self._failed_s = self._env.now
             self._env.plane.kill(self.station, 0, 0)
-        self._record("store-failure", self.name, cause=cause)
+        self._record("store-failure", self.name, cause=cause, lost=self._destroyed)
 
     def _serve(self, kept_until_s: float | None = None) -> None:
         """Up again; with a time, without what was acknowledged after it."""

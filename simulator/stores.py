@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Iterable, Sequence
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -43,12 +44,14 @@ class Stores:
         self._compiled = compiled
         self._effects = effects
         self._record = record
-        self._draws = streams("release")
+        self._streams = streams
         self._rows = Rows(scenario, compiled)
         self._begun_s: float | None = None
         self._reconciled_until_s = -math.inf
         self._stores = {
-            name: SimulatedStore(env, compiled.station(name), name, store, effects, record, page, streams(name))
+            name: SimulatedStore(
+                env, compiled.station(name), name, store, effects, record, page, partial(streams, name)
+            )
             for name, store in scenario.system.stores.items()
         }
         self._changed = [change.service for change in scenario.release.changes]
@@ -56,6 +59,11 @@ class Stores:
         self._bad = [self._bad_rows_of(defect) for defect in defects if defect.bad_data is not None]
         for bad in self._bad:
             env.process(bad.watch(scenario.release.at_s, scenario.measure.resolution_s))
+
+    @cached_property
+    def _draws(self) -> np.random.Generator:
+        """What migrations and repairs draw their times from."""
+        return self._streams("release")
 
     def _versions(self, services: Iterable[str]) -> list[tuple[int, int]]:
         """Station and version of each version of the services, the old one of each first."""

@@ -58,6 +58,7 @@ class SimulatedWorld:
         self.events: list[Event] = []
         self._listeners: list[Callable[[str], None]] = []
         self._failures = Failures()
+        self._scenario = scenario
         self._compiled = compiled
         self._replication = replication
         self._operations = scenario.operations
@@ -78,9 +79,8 @@ class SimulatedWorld:
             plane.set_weights(compiled.station(name), [1.0, *[0.0] * (len(self._fleets[name]) - 1)])
         self._weights = {change.service: {change.old: 1.0, change.new: 0.0} for change in scenario.release.changes}
         self._effects = Effects(self._clock)
-        people = People(self, scenario, own_stream(tools, "who looks after stores"))
         self.data = Stores(
-            self._clock, scenario, compiled, self._effects, active, self.record, people.page, partial(own_stream, tools)
+            self._clock, scenario, compiled, self._effects, active, self.record, self._page, partial(own_stream, tools)
         )
         self._faults = Faults(self._clock, compiled, self._fleets, self.data, scenario.system.zones)
         self._defects = {
@@ -260,6 +260,10 @@ class SimulatedWorld:
             wanted_weight = 1.0 if version == change.old else 0.0
             if weight != wanted_weight:
                 yield f"{service} {version}: weight {weight:g}, must be {wanted_weight:g}"
+
+    def _page(self, subject: str) -> Generator[simpy.Event, Any, None]:
+        people = People(self, self._scenario, own_stream(self._tools, f"page about {subject}"))
+        yield from people.page(subject)
 
     def found(self, log: NDArray[np.void]) -> NDArray[np.int64]:
         """Of each row of the whole write log, whether a last look finds it: 1, 0, or -1 where nobody can look."""

@@ -180,6 +180,9 @@ def _draw_moments(axes: Axes, timeline: Timeline) -> None:
         (EventKind.ROLLBACK_START, "rollback", BLUE, "D"),
         (EventKind.ROLLBACK_END, "rolled back", GREEN, "D"),
         (EventKind.STORE_FAILURE, "store fails", RED, "X"),
+        (EventKind.FAIL_OVER, "failed over", GREEN, "P"),
+        (EventKind.BAD_DATA, "bad data shows", RED, "P"),
+        (EventKind.RESPONSE_END, "data is back", GREEN, "D"),
     )
     moments = sorted(
         (

@@ -135,3 +135,26 @@ def test_hours_fit_into_a_coarse_resolution() -> None:
     assert measure.rto_s == pytest.approx(1e7 / 10, abs=1200)
     assert (measure.rpo_s or 0.0) <= 300.0
     assert (measure.met_rto, measure.met_rpo) == (False, True)
+
+
+@pytest.mark.parametrize("restore", ["200MB/s", "1TB/s"])
+def test_what_an_old_snapshot_does_not_hold_is_lost_however_fast_it_is_restored(restore: str) -> None:
+    """GitLab, 2017-01-31: a snapshot of 370 minutes before."""
+    store = {"size": "1GB", "backup": {"every": "24h", "age": "0s", "restore": restore}}
+    what = scenario(
+        store,
+        {"at": "1h"},
+        [{"at": "370m", "for": "1m", "primary": {"of": "orders", "destroyed": True}}],
+        duration="400m",
+        measure={"resolution": "1m", "window": "5m", "consecutive": 3},
+        functions={"buy": {"path": ["web"], "rate": "6/m", "rto": "1d", "rpo": "24h", "good": {"success": ">= 90%"}}},
+    )
+    measure, _ = played(what, replication=1)
+    assert measure.rpo_s == pytest.approx(370 * 60, abs=60)
+    assert measure.lost_writes == pytest.approx(370 * 6, abs=4 * math.sqrt(370 * 6))
+
+
+def test_a_store_that_is_gone_is_no_collapse() -> None:
+    measure, _ = played(scenario(faults=DESTROYED))
+    assert measure.rto_censored
+    assert not measure.collapsed
