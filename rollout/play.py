@@ -19,19 +19,25 @@ class Play:
     """One release in one world.
 
     `rng` draws what people do. `begun` are the changes whose steps have started, in the order in which they did: those
-    are what a rollback takes back. `risks` are those that this run's rollback has.
+    are what a rollback takes back. `ordered` holds the replicas
+    that a step asked for last, by service and version; `risks` are those that this run's rollback has.
     """
 
     world: World
     scenario: Scenario
     rng: np.random.Generator
     begun: list[Change] = field(default_factory=list)
+    ordered: dict[tuple[str, str], int] = field(default_factory=dict)
     risks: Sequence[RollbackRisk] = ()
     people: People = field(init=False)
 
     def __post_init__(self) -> None:
         """Everyone who has a part in it."""
         self.people = People(self.world, self.scenario, self.rng)
+
+    def was_stopped(self, change: Change) -> bool:
+        """Whether the release has stopped replicas of the old version, some or all."""
+        return self.ordered.get((change.service, change.old), self.replicas(change)) < self.replicas(change)
 
     @property
     def changes(self) -> list[Change]:

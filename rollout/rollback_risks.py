@@ -12,13 +12,13 @@ from rollout.errors import Foreseen, WorldError
 from rollout.people import draw_s
 from rollout.play import Play
 from rollout.rollback_steps import STEPS
-from scenarios.models import Distribution, RollbackRisk
+from scenarios.models import Change, Distribution
 
 __all__ = ["mend", "under_risks"]
 
-# A service or store is unhealthy while more than half of its answers of the last 10 s were failures.
+# A service or store is unhealthy while more than half of its answers of the last 5 s were failures.
 _UNHEALTHY_RATIO = 0.5
-_WINDOW_S = 10.0
+_WINDOW_S = 5.0
 _LOOK_EVERY_S = 1.0
 
 
@@ -35,11 +35,11 @@ def under_risks(play: Play, name: str) -> Generator[simpy.Event, Any, list[str]]
         if risk.fails:
             raise Foreseen(f"{risk.name}: the step fails")
     differences = yield from STEPS[name](play)
-    harmful = [risk for risk in risks if risk.worse is not None]
-    for risk in harmful:
-        yield from _harm(play, risk)
-    if harmful:
-        raise Foreseen(f"{harmful[0].name}: the old version came back worse")
+    harm = [(risk, change) for risk in risks if risk.worse is not None for change in _harmed(play, name)]
+    for risk, change in harm:
+        yield play.world.worsen(change.service, change.old, risk.worse)
+    if harm:
+        raise Foreseen(f"{harm[0][0].name}: the old version came back worse")
     return differences
 
 
@@ -55,9 +55,10 @@ def mend(play: Play, name: str) -> Generator[simpy.Event, Any, None]:
                 yield play.world.worsen(change.service, change.old, None)
 
 
-def _harm(play: Play, risk: RollbackRisk) -> Generator[simpy.Event, Any, None]:
-    for change in reversed(play.begun):
-        yield play.world.worsen(change.service, change.old, risk.worse)
+def _harmed(play: Play, name: str) -> list[Change]:
+    """Redeploying what had never been stopped starts nothing, and so brings nothing back that could be worse."""
+    begun = list(reversed(play.begun))
+    return [change for change in begun if play.was_stopped(change)] if name == "redeploy" else begun
 
 
 def _wait_for(play: Play, name: str, needed: str) -> Generator[simpy.Event, Any, None]:

@@ -36,6 +36,7 @@ class Deploy:
 
     def perform(self, play: Play, change: Change) -> simpy.Event:
         """Order them."""
+        play.ordered[change.service, self.version] = self.replicas
         return play.world.deploy(change.service, self.version, self.replicas)
 
 

@@ -13,8 +13,8 @@ def risk(**keys: Any) -> dict[str, Any]:
     return {"name": "risk", "probability": "100%", "step": "redeploy", **keys}
 
 
-def scenario(*risks: dict[str, Any], repair: str | None = None) -> Scenario:
-    plain = data(rollback_risks=list(risks))
+def scenario(*risks: dict[str, Any], repair: str | None = None, **release: Any) -> Scenario:
+    plain = data(rollback_risks=list(risks), **release)
     if repair is not None:
         plain["operations"] = {"repair": repair}
     return scenario_of(plain)
@@ -71,16 +71,23 @@ def test_a_step_can_take_longer() -> None:
 
 
 def test_the_old_version_can_come_back_worse() -> None:
-    world = taken_back(scenario(risk(worse={"errors": "80%"})), TinyWorld())
-    assert back(world)[:3] == [(22, "deploy v1 4"), (22, "worsen v1"), (23, "route 0")]
+    world = taken_back(scenario(risk(step="route-back", worse={"errors": "80%"})), TinyWorld())
+    assert back(world)[:3] == [(22, "deploy v1 4"), (23, "route 0"), (23, "worsen v1")]
     assert outcome(world) == "failed"
 
 
 def test_mending_takes_the_harm_away() -> None:
-    world = taken_back(scenario(risk(worse={"latency": "x3"}), repair="60s"), TinyWorld())
+    recreate = {"recreate": {}}
+    world = taken_back(scenario(risk(worse={"latency": "x3"}), repair="60s", strategy=recreate), TinyWorld())
     assert back(world)[:5] == [
         (22, "deploy v1 4"), (22, "worsen v1"), (82, "mend v1"), (84, "deploy v1 4"), (85, "route 0"),
     ]  # fmt: skip
+    assert outcome(world) == "rolled-back"
+
+
+def test_what_was_never_stopped_does_not_come_back_worse() -> None:
+    world = taken_back(scenario(risk(worse={"errors": "80%"})), TinyWorld())
+    assert "worsen v1" not in [call for _, call in world.log]
     assert outcome(world) == "rolled-back"
 
 
@@ -95,7 +102,7 @@ def test_a_step_waits_while_what_it_needs_mostly_fails() -> None:
     assert back(world)[0] == (52, "deploy v1 4")
     assert steps(world)[:2] == [(20, "redeploy", "start"), (20, "redeploy", "waits")]
     assert outcome(world) == "rolled-back"
-    assert world.observed[0] == (20, "bank", None, 10)
+    assert world.observed[0] == (20, "bank", None, 5)
 
 
 def test_what_nobody_asks_anything_holds_nothing_up() -> None:
