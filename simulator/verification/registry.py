@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from simulator.verification.agreement import Agreement
 from simulator.verification.conservation import requests_conserved
 from simulator.verification.coverage import intervals
+from simulator.verification.judges import detection
 from simulator.verification.kills import published_experiment, random_kills
 from simulator.verification.little import littles_law
 from simulator.verification.queues import general, markovian, refusals
@@ -37,6 +38,7 @@ CHECKS = (
     Check("thinning", shares),
     Check("kills", random_kills),
     Check("krasnovsky", published_experiment),
+    Check("judges", detection),
     Check("rare", overflow),
     Check("coverage", intervals),
 )
