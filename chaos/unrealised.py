@@ -76,6 +76,22 @@ def _fleets(scenario: Scenario) -> Iterator[str]:
             yield f"faults[{index}].zone: the staging is one machine"
 
 
+_MECHANICS_OF_SERVICE = ("balancing", "ejection", "shedding", "quota")
+_MECHANICS_OF_CALL = ("retry_budget", "breaker", "cancel")
+
+
+def _mechanics(scenario: Scenario) -> Iterator[str]:
+    """The shop's services take turns, try again without a budget and let abandoned work go on."""
+    for name, service in scenario.system.services.items():
+        for field in _MECHANICS_OF_SERVICE:
+            if field in service.model_fields_set:
+                yield f"system.services.{name}.{field}: the shop's services do not have it"
+    for index, call in enumerate(scenario.system.calls):
+        for field in _MECHANICS_OF_CALL:
+            if field in call.model_fields_set:
+                yield f"system.calls[{index}].{field}: the shop's callers do not have it"
+
+
 def _process(scenario: Scenario) -> Iterator[str]:
     """A drill waits as its scenario's clock says, but not for what does not come before its end."""
     clock, calendar = scenario.clock, scenario.calendar
@@ -93,4 +109,4 @@ def _process(scenario: Scenario) -> Iterator[str]:
             yield f"operations.approvals.{name}.hours: nobody signs off before the drill ends"
 
 
-_TOPICS: tuple[Callable[[Scenario], Iterator[str]], ...] = (_data, _fleets, _way_back, _process)
+_TOPICS: tuple[Callable[[Scenario], Iterator[str]], ...] = (_data, _fleets, _way_back, _mechanics, _process)

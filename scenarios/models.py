@@ -9,6 +9,7 @@ from scenarios.fleets import Autoscaling, Availability, Probe
 from scenarios.functions import DEFAULT_COHORT, Function, Good
 from scenarios.guardrails import Guardrail, guardrail_labels
 from scenarios.judges import BurnRate, MannWhitney, Sequential
+from scenarios.mechanics import Breaker, Ejection, Quota, RetryBudget, Shedding
 from scenarios.migration import Backfill, BadData, Migration, Reconcile, Repair
 from scenarios.people import (
     Approval,
@@ -52,6 +53,7 @@ __all__ = [
     "Blackout",
     "BlueGreen",
     "Bound",
+    "Breaker",
     "BurnRate",
     "Calendar",
     "Call",
@@ -61,6 +63,7 @@ __all__ = [
     "Cut",
     "Defect",
     "Distribution",
+    "Ejection",
     "Error",
     "Escalation",
     "Expect",
@@ -96,16 +99,19 @@ __all__ = [
     "Probe",
     "Profile",
     "Published",
+    "Quota",
     "Reconcile",
     "Recreate",
     "Release",
     "ReleaseExpectation",
     "Repair",
+    "RetryBudget",
     "RollbackRisk",
     "Rolling",
     "Scenario",
     "Sequential",
     "Service",
+    "Shedding",
     "Standby",
     "Store",
     "Strategy",

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from scenarios.base import Name, Part
 from scenarios.distributions import Distribution
 from scenarios.fleets import Autoscaling, Availability, Probe
+from scenarios.mechanics import Balancing, Breaker, Ejection, Quota, RetryBudget, Shedding
 from scenarios.quantities import Count, PositiveCount, PositiveDurationS
 from scenarios.stores import Store
 
@@ -29,6 +30,10 @@ class Service(Part):
     liveness: Probe | None = Field(None, description="a replica that fails it is killed and started again")
     autoscaling: Autoscaling | None = Field(None, description="without it, the number of replicas stays")
     availability: Availability | None = Field(None, description="of a third party; without it, always up")
+    balancing: Balancing = Field("round-robin", description="how the ready replicas of a version share its requests")
+    ejection: Ejection | None = Field(None, description="of replicas that fail in a row; without it, none")
+    shedding: Shedding | None = Field(None, description="of requests that would wait long; without it, none")
+    quota: Quota | None = Field(None, description="requests beyond it are refused; without it, all are taken")
 
 
 class Backoff(Part):
@@ -47,11 +52,18 @@ class Call(Part):
     retries: Count = Field(0, le=20, description="further attempts after a timeout, an error or a refusal")
     backoff: Backoff | None = None
     writes: Count = Field(0, le=1, description="rows that the store acknowledges in one call; 0 or 1")
+    retry_budget: RetryBudget | None = Field(None, description="without it, every failed attempt may be retried")
+    breaker: Breaker | None = Field(None, description="without it, every call is made")
+    cancel: bool = Field(False, description="an attempt that timed out is cancelled, and the calls below it")
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:
         if self.backoff is not None and self.retries == 0:
             raise ValueError("backoff needs retries above 0")
+        if self.retry_budget is not None and self.retries == 0:
+            raise ValueError("retry_budget needs retries above 0")
+        if self.cancel and self.timeout_s is None:
+            raise ValueError("cancel needs a timeout")
         return self
 
     @property

@@ -14,6 +14,7 @@ from evidence.histogram import edges_s
 from scenarios.models import CLIENT as CLIENT_NAME
 from scenarios.models import DEFAULT_COHORT, Function, Scenario, Service
 from scenarios.models import Distribution as ScenarioDistribution
+from simulator import mechanics
 from simulator import network as plain
 from simulator.errors import RequestError
 
@@ -129,6 +130,7 @@ def _stations(scenario: Scenario, versions: dict[str, tuple[str, ...]]) -> Itera
             queue=plain.UNBOUNDED if service.queue is None else service.queue,
             holds_worker=service.holds_worker,
             replicas=(capacity_of(scenario, service),) * len(versions[name]),
+            **mechanics.of_service(service),
         )
     for name, store in scenario.system.stores.items():
         yield plain.Station(name=name, workers=store.connections, service=_distribution(store.service_time))
@@ -159,6 +161,7 @@ def _calls(scenario: Scenario, stations: tuple[str, ...]) -> Iterator[tuple[Link
                 backoff_s=0.0 if call.backoff is None else call.backoff.base_s,
                 jitter=call.backoff is not None and call.backoff.jitter == "full",
                 writes=call.writes > 0,
+                **mechanics.of_call(call),
             ),
         )
 

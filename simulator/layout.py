@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 ARRIVED, ERROR, TIMEOUT, REFUSED = 0, 1, 2, 3
 """Table columns; the last three are also outcomes of jobs."""
 OK = 0
-RESET = 4
-"""Outcomes of a job that is not a failure, and of one cut off in the middle (counted as refused)."""
+RESET, UNSENT = 4, 5
+"""Outcomes of a job that is not a failure, of one cut off in the middle, and of one that a circuit breaker held back.
+The last two are counted as refused."""
 FIRST_BIN = 4
 
 FREE, QUEUED, WORKING, WAITING, ANSWERING = 0, 1, 2, 3, 4
@@ -29,8 +30,18 @@ FREE, QUEUED, WORKING, WAITING, ANSWERING = 0, 1, 2, 3, 4
 FROM_CLIENT, ABANDONED, ORPHAN, COPY = -1, -2, -3, -4
 """Values of a job's `parent` when it is no job: the client; nobody: gave up, was killed, never was."""
 
-FAULTY, CONTRACT, MIRRORED = 1, 2, 4
+FAULTY, CONTRACT, MIRRORED, BALANCED, EJECTING, SHEDDING, QUOTA = 1, 2, 4, 8, 16, 32, 64
 """Bits of a station's `features`: what it has beyond a plain one. Without any, a call takes the short way in."""
+TRACKED = BALANCED | EJECTING
+"""Features that follow a replica's jobs until they leave."""
+
+CUT, BREAKER, BUDGET, CANCEL = 1, 2, 4, 8
+"""Bits of a call's `features`."""
+
+CLOSED, OPEN, HALF_OPEN = 0, 1, 2
+"""Modes of a circuit breaker."""
+BUCKETS = 10
+"""Parts of a circuit breaker's window."""
 
 DONE, ANSWER, TIMER, RESUME, CUT_OFF = 0, 1, 2, 3, 4
 """Events: own work done; answer arrives; head of a timer ring due; retry after backoff; connection cut."""
@@ -109,6 +120,15 @@ STATION = _record(
     error_share="f8",  # injected
     mirror_share="f8",
     mirror_row="i8",  # the version that takes the copies
+    balancing="i8",
+    shed_s="f8",  # a queue whose head has waited longer takes nobody
+    quota_per_s="f8",
+    quota_burst="f8",
+    tokens="f8",  # of the quota, at tokens_s
+    tokens_s="f8",
+    eject_after="i8",  # failures in a row
+    eject_s="f8",
+    eject_most="f8",  # share of the ready replicas
     started="i8",  # jobs whose own work began
     waited_s="f8",  # sum of their waits in queue
     entered="i8",
@@ -123,9 +143,33 @@ VERSION = _record(
     version="i8",
 )
 EFFECT = _record(error="f8", factor="f8", add_s="f8", lost="f8")  # all defects of a version on a cohort
-REPLICA = _record(busy="i8", waiting="i8", first="i8", last="i8")  # queue linked through the jobs
+REPLICA = _record(
+    busy="i8",
+    waiting="i8",
+    first="i8",  # of its queue, linked through the jobs
+    last="i8",
+    in_flight="i8",  # jobs that it has, kept for TRACKED stations
+    failed="i8",  # failures in a row
+    ejected_until="f8",
+)
 NODE = _record(station="i8", call="i8", function="i8", child="i8", sibling="i8", ring="i8", row="i8", writes="i8")
-CALL = _record(retries="i8", backoff_s="f8", jitter="i8", latency_s="f8", latency_jitter_s="f8", cut="i8")
+CALL = _record(retries="i8", backoff_s="f8", jitter="i8", latency_s="f8", latency_jitter_s="f8", features="i8")
+LINK = _record(  # what the callers of a call remember, all of them together
+    budget_share="f8",
+    budget_per_s="f8",
+    tokens="f8",  # of the retry budget, at tokens_s
+    tokens_s="f8",
+    trip_share="f8",
+    trip_minimum="i8",
+    bucket_s="f8",
+    open_s="f8",
+    probes="i8",
+    mode="i8",
+    since_s="f8",  # when the mode began
+    probed="i8",  # probes let through
+    passed="i8",  # probes answered well
+    bucket="i8",  # running number of the last bucket with an outcome
+)
 WRITE = _record(
     key="u8",  # identifies the attempt
     invoked_s="f8",
@@ -161,6 +205,8 @@ class State(NamedTuple):
     replicas: NDArray[np.void]  # [replicas] REPLICA
     nodes: NDArray[np.void]  # [nodes] NODE
     calls: NDArray[np.void]  # [calls] CALL
+    links: NDArray[np.void]  # [calls] LINK
+    outcomes: NDArray[np.int64]  # [calls, BUCKETS, 2] answers and failures that the breaker has seen
     keys: NDArray[np.uint64]  # [streams]
     client: NDArray[np.int32]  # [cells, functions * cohorts, FIRST_BIN + bins]
     service: NDArray[np.int32]  # [cells, service rows, FIRST_BIN + bins]
@@ -174,19 +220,19 @@ class State(NamedTuple):
 RECORDS: dict[str, np.dtype[np.void]] = {
     "clock": CLOCK, "heap": EVENT, "jobs": JOB, "rings": RING, "timers": TIMER_ENTRY,
     "functions": FUNCTION, "stations": STATION, "versions": VERSION, "effects": EFFECT,
-    "replicas": REPLICA, "nodes": NODE, "calls": CALL, "log": WRITE,
+    "replicas": REPLICA, "nodes": NODE, "calls": CALL, "links": LINK, "log": WRITE,
 }  # fmt: skip
 
 
 def empty_state() -> State:
     """A state without anything in it, to tell the compiler the types."""
     axes = dict.fromkeys(("timers", "effects", "rate_until", "rate", "cohort_upto", "upto", "contracts"), 2)
-    axes |= {"client": 3, "service": 3}
+    axes |= {"client": 3, "service": 3, "outcomes": 3}
     plain: dict[str, np.dtype[Any]] = {
         name: np.dtype(code)
         for name, code in {
             "rate_until": "f8", "rate": "f8", "cohort_upto": "f8", "upto": "f8", "contracts": "f8",
-            "ready": "i8", "keys": "u8", "client": "i4",
+            "outcomes": "i8", "ready": "i8", "keys": "u8", "client": "i4",
             "service": "i4", "edges": "f8", "bin_start": "i8", "scale": "f8", "scratch": "i8",
         }.items()
     }  # fmt: skip

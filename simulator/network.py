@@ -49,6 +49,34 @@ class Distribution:
         return self.p0
 
 
+class Balancing(IntEnum):
+    """How the ready replicas of a version share its jobs; the last two look at the jobs that each has."""
+
+    ROUND_ROBIN = 0
+    LEAST_REQUEST = 1  # the fewest of all; of equals the first
+    RANDOM_OF_TWO = 2  # the fewer of two different ones drawn at random; of equals the first drawn
+
+
+@dataclass(frozen=True)
+class Ejection:
+    """A replica that failed `consecutive` times in a row gets no jobs for `for_s`.
+
+    Failures are errors, refusals and timeouts of its callers. At most `most` of the ready replicas are out at once.
+    """
+
+    consecutive: int
+    for_s: float
+    most: float = 1.0
+
+
+@dataclass(frozen=True)
+class Quota:
+    """A token bucket, full at first: beyond it calls are refused."""
+
+    rate_per_s: float
+    burst: float
+
+
 @dataclass(frozen=True)
 class Station:
     """A service or a store: versions, each of some replicas, each of `workers` workers and one FIFO queue.
@@ -59,6 +87,8 @@ class Station:
 
     `shares` says for each version whose replicas serve it (empty: its own). A version that shares has none itself; it
     is routed to, has defects and is counted on its own: the same program with a flag on.
+
+    With `shed_s` a replica refuses new jobs while the first in its queue has waited longer than that.
     """
 
     name: str
@@ -68,6 +98,37 @@ class Station:
     holds_worker: bool = True
     replicas: tuple[int, ...] = (1,)
     shares: tuple[int, ...] = ()
+    balancing: Balancing = Balancing.ROUND_ROBIN
+    ejection: Ejection | None = None
+    shed_s: float = math.inf
+    quota: Quota | None = None
+
+
+@dataclass(frozen=True)
+class RetryBudget:
+    """Retries may be `share` of the first attempts plus `minimum_per_s`, averaged over about the last 10 s.
+
+    A balance grows with both, loses 1 with each retry, and forgets what is old: it decays with a time constant of
+    10 s. A retry that it cannot pay is not made.
+    """
+
+    share: float
+    minimum_per_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Breaker:
+    """Opens once `errors` of at least `minimum` answers in the last `window_s` were failures.
+
+    Open, it refuses calls for `open_s`; then it lets `probes` through, closes when all of them succeed, and opens again
+    when one fails. Refusals of the breaker are not retried.
+    """
+
+    errors: float
+    window_s: float
+    minimum: int
+    open_s: float
+    probes: int = 1
 
 
 @dataclass(frozen=True)
@@ -77,6 +138,9 @@ class Call:
     Retry k (from 0) waits `backoff_s * 2**k`, or with `jitter` a uniform share of that. A call with `writes`
     leaves a row in the write log for each attempt. For calls of the client (`caller` CLIENT) only `callee`
     counts: the client's timeout belongs to the function, and the client does not retry.
+
+    With `cancel` an attempt that timed out is cancelled: out of queues, workers free, calls below cancelled too.
+    `budget` and `breaker` are shared by all that make the call.
     """
 
     caller: int
@@ -86,6 +150,9 @@ class Call:
     backoff_s: float = 0.0
     jitter: bool = False
     writes: bool = False
+    budget: RetryBudget | None = None
+    breaker: Breaker | None = None
+    cancel: bool = False
 
 
 @dataclass(frozen=True)
@@ -190,6 +257,7 @@ def _check_station(where: str, station: Station) -> None:
     if not station.replicas or min(station.replicas) < 0:
         _refuse(f"{where}.replicas", station.replicas, ">= 0 for at least one version")
     _check_shares(where, station)
+    _check_mechanics(where, station)
     service = station.service
     if service.kind is not Kind.LOGNORMAL and not 0 <= service.p0 < math.inf:
         _refuse(f"{where}.service.p0", service.p0, "finite and >= 0")
@@ -197,6 +265,32 @@ def _check_station(where: str, station: Station) -> None:
         _refuse(f"{where}.service", service, "low <= high")
     if service.kind is Kind.LOGNORMAL and not (math.isfinite(service.p0) and service.p1 >= 0):
         _refuse(f"{where}.service", service, "mu finite and sigma >= 0")
+
+
+def _check_mechanics(where: str, station: Station) -> None:
+    ejection, quota = station.ejection, station.quota
+    if not station.shed_s > 0:
+        _refuse(f"{where}.shed_s", station.shed_s, "> 0")
+    if ejection is not None and not (ejection.consecutive >= 1 and ejection.for_s > 0 and 0 < ejection.most <= 1):
+        _refuse(f"{where}.ejection", ejection, "consecutive >= 1, for_s > 0, most in 0..1")
+    if quota is not None and not (0 < quota.rate_per_s < math.inf and 1 <= quota.burst < math.inf):
+        _refuse(f"{where}.quota", quota, "rate_per_s > 0 and burst >= 1")
+
+
+def _check_link(where: str, call: Call) -> None:
+    budget, breaker = call.budget, call.breaker
+    if budget is not None and not (0 <= budget.share < math.inf and 0 <= budget.minimum_per_s < math.inf):
+        _refuse(f"{where}.budget", budget, "share and minimum_per_s >= 0")
+    if breaker is not None and not (
+        0 < breaker.errors <= 1
+        and 0 < breaker.window_s < math.inf
+        and breaker.minimum >= 1
+        and breaker.open_s > 0
+        and breaker.probes >= 1
+    ):
+        _refuse(f"{where}.breaker", breaker, "errors in 0..1, times > 0, minimum and probes >= 1")
+    if call.caller == CLIENT and (budget or breaker or call.cancel):
+        _refuse(f"{where}.caller", call.caller, "a station: the client has no budget, breaker or cancellation")
 
 
 def _check_shares(where: str, station: Station) -> None:
@@ -221,3 +315,4 @@ def _check_call(where: str, call: Call, stations: int) -> None:
         _refuse(f"{where}.retries", call.retries, "0..999")
     if not 0 <= call.backoff_s < math.inf:
         _refuse(f"{where}.backoff_s", call.backoff_s, "finite and >= 0")
+    _check_link(where, call)

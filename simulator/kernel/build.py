@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.draws import stream_keys
-from simulator.layout import FIRST_BIN, RECORDS, State
+from simulator.kernel import mechanics
+from simulator.layout import BUCKETS, FIRST_BIN, RECORDS, State
 from simulator.network import CLIENT, Network, Node
 
 PARTS_BITS = 6
@@ -56,6 +57,8 @@ def build(network: Network, seed: int, replication: int, slots: int, log_rows: i
         replicas=replicas,
         nodes=nodes,
         calls=_calls(network),
+        links=mechanics.links(network),
+        outcomes=np.zeros((len(network.calls), BUCKETS, 2), np.int64),
         keys=stream_keys(seed, replication),
         client=np.zeros((network.cells, len(functions) * cohorts, width), np.int32),
         service=np.zeros((network.cells, len(service_rows(network).station), width), np.int32),
@@ -152,6 +155,7 @@ def _stations(
         row["kind"], row["p0"], row["p1"] = station.service.kind, station.service.p0, station.service.p1
         row["holds_worker"], row["versions"] = station.holds_worker, len(station.replicas)
         row["first_version"] = row["only_version"] = first
+        mechanics.equip(row, station)
         versions["version"][first : first + len(station.replicas)] = range(len(station.replicas))
         fleets = station.shares or range(len(station.replicas))
         versions["fleet"][first : first + len(station.replicas)] = first + np.array(fleets)
@@ -221,6 +225,7 @@ def _calls(network: Network) -> NDArray[np.void]:
     calls = np.zeros(len(network.calls), RECORDS["calls"])
     for row, call in zip(calls, network.calls, strict=True):
         row["retries"], row["backoff_s"], row["jitter"] = call.retries, call.backoff_s, call.jitter
+        row["features"] = mechanics.call_features(call)
     return calls
 
 

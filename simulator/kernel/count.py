@@ -32,7 +32,7 @@ def cell_of(s: State, t: float) -> Any:
 def column(s: State, outcome: int, latency_s: float) -> int:
     """The table column of an answer."""
     if outcome != OK:
-        return REFUSED if outcome == RESET else outcome
+        return REFUSED if outcome >= RESET else outcome
     # Read off the double's exponent and top mantissa bits where to start; then at most a step or two upward.
     s.scale[1] = latency_s
     part = (s.scratch[1] >> _SHIFT) - s.bin_start[0]

@@ -9,6 +9,7 @@ from simulator.kernel.count import count_service
 from simulator.kernel.guarded import enter_guarded
 from simulator.kernel.inline import inlined, u
 from simulator.kernel.jobs import answer_later, arm
+from simulator.kernel.links import held_back
 from simulator.kernel.place import next_in_turn, take_place
 from simulator.layout import REFUSED, State
 
@@ -50,10 +51,7 @@ def send(s: State, slot: int, now: float) -> None:
     job["replica"] = -1
     job["timer_seq"] = 0
     job["stored"] = 0
-    if s.calls[u(node["call"])]["cut"] != 0:
-        job["version_row"] = station["first_version"]
-        job["counted"] = 1  # it never reaches the service
-        answer_later(s, slot, REFUSED, now)
+    if s.calls[u(node["call"])]["features"] != 0 and held_back(s, slot, now):
         return
     if node["ring"] >= 0:
         job["timer_seq"] = arm(s, node["ring"], slot, now)

@@ -6,11 +6,24 @@ One outlined function, so that the short way of plain stations stays short: they
 from typing import Any
 
 from simulator.draws import Stream, mix, nth, unit
+from simulator.kernel.balance import choose_replica, note_failure
 from simulator.kernel.count import count_service
 from simulator.kernel.inline import inlined, outlined, u
 from simulator.kernel.jobs import answer_later, take_slot
-from simulator.kernel.place import next_in_turn, take_place
-from simulator.layout import CONTRACT, COPY, ERROR, FAULTY, MIRRORED, REFUSED, State
+from simulator.kernel.place import take_place
+from simulator.layout import (
+    CONTRACT,
+    COPY,
+    EJECTING,
+    ERROR,
+    FAULTY,
+    MIRRORED,
+    QUOTA,
+    REFUSED,
+    SHEDDING,
+    TRACKED,
+    State,
+)
 
 _FAULT, _CONTRACT, _MIRROR = int(Stream.FAULT), int(Stream.CONTRACT), int(Stream.MIRROR)
 
@@ -25,6 +38,23 @@ def misunderstood(s: State, job: Any) -> bool:
 
 
 @inlined
+def within_quota(station: Any, now: float) -> bool:
+    """Take a token; False when there is none."""
+    filled = station["tokens"] + (now - station["tokens_s"]) * station["quota_per_s"]
+    tokens = min(station["quota_burst"], filled)
+    station["tokens_s"] = now
+    enough = tokens >= 1.0
+    station["tokens"] = tokens - 1.0 if enough else tokens
+    return enough
+
+
+@inlined
+def is_late(s: State, replica: Any, shed_s: float, now: float) -> bool:
+    """Whether the first in the replica's queue has waited longer than `shed_s`."""
+    return replica["waiting"] > 0 and now - s.jobs[u(replica["first"])]["sent_s"] > shed_s
+
+
+@inlined
 def admit(s: State, slot: int, station: Any, now: float) -> int:
     """Every check in turn, then a place: the outcome, 0 when in."""
     job = s.jobs[u(slot)]
@@ -36,7 +66,19 @@ def admit(s: State, slot: int, station: Any, now: float) -> int:
         return REFUSED
     if features & CONTRACT and misunderstood(s, job):
         return ERROR
-    return take_place(s, slot, station, next_in_turn(s, fleet), now)
+    if features & QUOTA and not within_quota(station, now):
+        return REFUSED
+    index = choose_replica(s, station, fleet, job["key"], now)
+    replica = s.replicas[u(index)]
+    outcome = REFUSED
+    if not (features & SHEDDING and is_late(s, replica, station["shed_s"], now)):
+        outcome = take_place(s, slot, station, index, now)
+    if features & TRACKED:
+        if outcome == 0:
+            replica["in_flight"] += 1
+        elif features & EJECTING:
+            note_failure(s, station, job["version_row"], index, now)
+    return outcome
 
 
 @outlined

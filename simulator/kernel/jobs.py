@@ -60,6 +60,17 @@ def release(s: State, replica_index: int, now: float) -> None:
         replica["busy"] -= 1
 
 
+@inlined
+def answer_at(s: State, slot: int, outcome: int, t: float) -> None:
+    """The job's answer arrives at time t."""
+    job = s.jobs[u(slot)]
+    seq = take_seq(s)
+    job["state"] = ANSWERING
+    job["outcome"] = outcome
+    job["event_seq"] = seq
+    push(s, t, seq, (slot << EVENT_BITS) | ANSWER)
+
+
 @outlined
 def answer_later(s: State, slot: int, outcome: int, now: float) -> None:
     """The job's answer is on its way, for as long as the call's injected latency takes (none: an event for now)."""
@@ -68,11 +79,7 @@ def answer_later(s: State, slot: int, outcome: int, now: float) -> None:
     delay_s = call["latency_s"]
     if call["latency_jitter_s"] > 0:
         delay_s += call["latency_jitter_s"] * unit(mix(job["key"] + s.keys[_LATENCY]))
-    seq = take_seq(s)
-    job["state"] = ANSWERING
-    job["outcome"] = outcome
-    job["event_seq"] = seq
-    push(s, now + delay_s, seq, (slot << EVENT_BITS) | ANSWER)
+    answer_at(s, slot, outcome, now + delay_s)
 
 
 @inlined

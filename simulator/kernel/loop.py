@@ -19,8 +19,9 @@ from numba import float64, int64, njit, typeof, types
 
 from simulator import draws, layout
 from simulator.draws import Stream, mix, nth, unit
-from simulator.kernel import build, count, entry, guarded, heap, jobs, place
-from simulator.kernel.count import cell_of, column, count_client, count_service, log_write
+from simulator.kernel import balance, build, count, ending, entry, guarded, heap, jobs, links, mechanics, place
+from simulator.kernel.count import cell_of, column, count_client, count_service
+from simulator.kernel.ending import abandon, leave, vacate
 from simulator.kernel.entry import send
 from simulator.kernel.heap import close, earliest, push
 from simulator.kernel.inline import inlined, outlined, u
@@ -32,16 +33,17 @@ from simulator.kernel.jobs import (
     take_seq,
     take_slot,
 )
+from simulator.kernel.links import hear, may_retry
 from simulator.layout import (
-    ABANDONED,
     ANSWER,
     ARRIVED,
+    BREAKER,
+    BUDGET,
     CUT_OFF,
     DONE,
     ERROR,
     EVENT_BITS,
     EVENT_MASK,
-    FREE,
     FROM_CLIENT,
     OK,
     REFUSED,
@@ -216,36 +218,6 @@ def finish_work(s: State, slot: int, now: float) -> tuple[int, int]:
 
 
 @inlined
-def leave(s: State, slot: int, outcome: int, now: float) -> int:
-    """The job is over for its station: out of it, and counted. Returns the column, -1 when it was counted before."""
-    job = s.jobs[u(slot)]
-    station = s.stations[u(s.nodes[u(job["node"])]["station"])]
-    station["left"] += 1
-    station["balance_s"] += now
-    if station["holds_worker"] != 0:
-        release(s, job["replica"], now)
-    job["replica"] = -1
-    if job["counted"] != 0:
-        return -1
-    return count_service(s, job, outcome, now)
-
-
-@inlined
-def vacate(s: State, slot: int, outcome: int, now: float) -> None:
-    """Nobody needs the job any more: log it when it was a write, and free its slot."""
-    job = s.jobs[u(slot)]
-    if s.nodes[u(job["node"])]["writes"] != 0:
-        log_write(s, job, outcome, now)
-    clock = s.clock[0]
-    job["state"] = FREE
-    job["timer_seq"] = 0
-    job["event_seq"] = 0
-    job["next"] = clock["free_head"]
-    clock["free_head"] = slot
-    clock["free_n"] += 1
-
-
-@inlined
 def resume_later(s: State, slot: int, now: float) -> bool:
     """Whether the retry waits; if so it is scheduled."""
     job = s.jobs[u(slot)]
@@ -283,16 +255,17 @@ def settle(s: State, then: int, slot: int, outcome: int, now: float) -> int:
         node_index = job["node"]
         attempt = job["attempt"]
         if then == ABANDON:
-            job["parent"] = ABANDONED
-            job["timer_seq"] = 0
-            if job["counted"] == 0:
-                count_service(s, job, outcome, now)
+            abandon(s, slot, outcome, now)
         if caller == FROM_CLIENT:
             count_client(s, job, found if found >= 0 else column(s, outcome, now - job["sent_s"]))
         if then != ABANDON:
             vacate(s, slot, outcome, now)
         if caller < 0:
             break
+        call_index = s.nodes[u(node_index)]["call"]
+        features = s.calls[u(call_index)]["features"]
+        if features & BREAKER:
+            hear(s, call_index, job["sent_s"], outcome, now)
         s.jobs[u(caller)]["child"] = -1
         slot = caller
         then = CONCLUDE
@@ -302,7 +275,9 @@ def settle(s: State, then: int, slot: int, outcome: int, now: float) -> int:
                 s.jobs[u(slot)]["call_node"] = following
                 s.jobs[u(slot)]["call_attempt"] = 0
                 return slot
-        elif attempt < s.calls[u(s.nodes[u(node_index)]["call"])]["retries"]:
+        elif attempt < s.calls[u(call_index)]["retries"] and (
+            features & (BREAKER | BUDGET) == 0 or may_retry(s, call_index, outcome, now)
+        ):
             s.jobs[u(slot)]["call_attempt"] = attempt + 1
             if resume_later(s, slot, now):
                 break
@@ -391,7 +366,7 @@ def _loop(s: State, until_s: float, budget: int) -> tuple[int, int]:
 def _source_number() -> int:
     """A number that changes with any source that goes into the kernel."""
     digest = hashlib.sha256()
-    for module in (draws, layout, build, heap, count, jobs, place, guarded, entry):
+    for module in (draws, layout, build, mechanics, heap, count, jobs, place, balance, guarded, links, ending, entry):
         digest.update(Path(str(module.__file__)).read_bytes())
     return int.from_bytes(digest.digest()[:7], "big")
 

@@ -226,7 +226,8 @@ class DataPlane:
         A cut refuses new calls, and ends those under way: their callers hear it at once, the work goes on.
         """
         state = self._state
-        state.calls[call]["cut"] = cut
+        features = state.calls[call]["features"]
+        state.calls[call]["features"] = features | layout.CUT if cut else features & ~layout.CUT
         if not cut:
             return
         jobs = state.jobs
@@ -252,7 +253,7 @@ class DataPlane:
             (self._state.jobs["state"] != layout.FREE) & (self._state.jobs["replica"] == first + replica)
         ):
             self._reset(slot, station)
-        self._state.replicas[first + replica] = (0, 0, -1, -1)
+        self._state.replicas[first + replica] = (0, 0, -1, -1, 0, 0, 0.0)
 
     def _reset(self, slot: int, station: int) -> None:
         job, record = self._state.jobs[slot], self._state.stations[station]

@@ -34,10 +34,11 @@ from tests.reference.naive_draws import (
     nth,
     unit,
 )
-from tests.reference.naive_parts import ERROR, REFUSED, TIMEOUT, Job, Replica, Step
+from tests.reference.naive_mechanics import Mechanics
+from tests.reference.naive_parts import ERROR, REFUSED, TIMEOUT, UNSENT, Job, Replica, Step
 
 
-class Naive(Control, Books):
+class Naive(Control, Mechanics, Books):
     """One replication, with the control inputs of `DataPlane`."""
 
     def __init__(self, network: Network, seed: int, replication: int = 0) -> None:
@@ -45,7 +46,7 @@ class Naive(Control, Books):
         self.now = 0.0
         self.streams = [
             int(np.random.SeedSequence(seed, spawn_key=(s, replication)).generate_state(1, np.uint64)[0])
-            for s in range(12)
+            for s in range(13)
         ]
         self.heap: list[tuple[float, int, int, Any]] = []
         self.sequence = self.serials = 0
@@ -64,6 +65,7 @@ class Naive(Control, Books):
         self.factor = [1.0] * len(network.functions)
         self.unspent = [0.0] * len(network.functions)
         self.begun = False
+        self.prepare()
         self.replicas = {
             (s, v, i): Replica(s, v, i)
             for s, station in enumerate(network.stations)
@@ -212,6 +214,12 @@ class Naive(Control, Books):
             job.caller_version = (caller_call.callee, caller.version)
             job.copy = caller.copy
         call = self.network.calls[step.node.call]
+        if attempt == 0 and step.node.call in self.budgets:
+            self.balance(step.node.call).tokens += call.budget.share
+        if not self.lets_through(step.node.call):
+            job.counted, job.answer = True, UNSENT
+            job.event = self.schedule(self.now, ("answer", job))
+            return
         if step.node.call in self.cut:
             job.counted = True
             self.answer_later(job, REFUSED)
@@ -259,10 +267,12 @@ class Naive(Control, Books):
             share = self.contracts.get((job.caller_version, (s, job.version)), 0.0)
             if self.draw(CONTRACT, job.key) < share:
                 return ERROR
-        turn = self.turn[s, fleet]
-        turn = 0 if turn >= len(ready) else turn
-        self.turn[s, fleet] = turn + 1
-        replica = self.replicas[s, fleet, ready[turn]]
+        if not self.within_quota(s):
+            return REFUSED
+        replica = self.choose_replica(job, s, fleet)
+        if replica.queue and self.now - replica.queue[0].sent > station.shed_s:
+            self.note_failure(replica)
+            return REFUSED
         if replica.busy < station.workers:
             replica.busy += 1
             job.replica = replica
@@ -271,6 +281,7 @@ class Naive(Control, Books):
             job.replica = replica
             replica.queue.append(job)
         else:
+            self.note_failure(replica)
             return REFUSED
         return None
 
@@ -304,6 +315,11 @@ class Naive(Control, Books):
     def conclude(self, job: Job, outcome: str) -> None:
         if job.holding:
             self.free_worker(job)
+        if job.replica is not None and (isinstance(job.caller, Job) or job.caller == "client"):
+            if outcome == "ok":
+                job.replica.failed = 0
+            else:
+                self.note_failure(job.replica)
         job.replica = None
         self.count(job, outcome)
         latency = self.latency.get(job.step.node.call, (0, 0))
@@ -330,7 +346,11 @@ class Naive(Control, Books):
     def give_up(self, job: Job, outcome: str) -> None:
         job.timer = None
         self.count(job, outcome)
+        if job.replica is not None:
+            self.note_failure(job.replica)
         caller, job.caller = job.caller, "gave up"
+        if outcome == TIMEOUT and self.network.calls[job.step.node.call].cancel:
+            self.cancel(job)
         self.hear(job, caller, outcome)
 
     def hear(self, job: Job, caller: "Job | str", outcome: str) -> None:
@@ -341,13 +361,14 @@ class Naive(Control, Books):
         if not isinstance(caller, Job):
             return
         caller.child = None
+        self.learn(job.step.node.call, job.sent, outcome)
         call = self.network.calls[job.step.node.call]
         if outcome == "ok":
             if job.step.following:
                 self.call(caller, job.step.following, 0)
             else:
                 self.conclude(caller, "ok")
-        elif job.attempt < call.retries:
+        elif job.attempt < call.retries and self.may_retry(job.step.node.call, outcome):
             wait = call.backoff_s * 2.0 ** min(job.attempt, 62)
             if wait == 0:
                 self.call(caller, job.step, job.attempt + 1)

@@ -16,7 +16,7 @@ class Books:
 
     @staticmethod
     def kind(outcome: str) -> str:
-        return REFUSED if outcome == "reset" else outcome
+        return REFUSED if outcome in ("reset", "unsent") else outcome
 
     def count(self, job: Job, outcome: str) -> None:
         if job.counted:

@@ -71,5 +71,6 @@ class Control:
                     job.child.caller, job.child.timer, job.child = "killed", None, None
                 job.replica, job.answer, job.holding = None, "reset", False
                 job.event = self.schedule(self.now, ("answer", job))
-        replica.busy = 0
+        replica.busy = replica.failed = 0
+        replica.out_until = 0.0
         replica.queue.clear()

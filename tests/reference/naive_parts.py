@@ -6,7 +6,7 @@ from typing import Any
 
 from simulator.network import Node
 
-ERROR, TIMEOUT, REFUSED = "error", "timeout", "refused"
+ERROR, TIMEOUT, REFUSED, UNSENT = "error", "timeout", "refused", "unsent"
 
 
 @dataclass(eq=False)
@@ -27,6 +27,8 @@ class Replica:
     number: int
     busy: int = 0
     queue: deque["Job"] = field(default_factory=deque)
+    failed: int = 0  # in a row
+    out_until: float = 0.0
 
 
 @dataclass(eq=False)

@@ -8,11 +8,26 @@ import numpy as np
 from hypothesis import strategies as st
 
 from simulator.kernel.plane import DataPlane, Defect
-from simulator.network import CLIENT, Call, Distribution, Function, Kind, Network, Node, Station
+from simulator.network import (
+    CLIENT,
+    Balancing,
+    Breaker,
+    Call,
+    Distribution,
+    Ejection,
+    Function,
+    Kind,
+    Network,
+    Node,
+    Quota,
+    RetryBudget,
+    Station,
+)
 from tests.reference.naive import Naive
 
 EDGES_S = np.unique(np.concatenate([np.geomspace(1e-3, 10.0, 33), [0.25, 1.0]]))
 RATES = (((0.0, 8.0),), ((0.0, 5.0), (1.0, 0.0), (2.0, 12.0)), ((0.0, 4.0), (3.0, 0.0)))
+BREAKERS = (Breaker(0.5, 1.0, 2, 0.5, 2), Breaker(1.0, 0.5, 1, 0.25))
 Change = Callable[[Any], None]
 
 _seconds = st.sampled_from([0.0, 0.01, 0.05, 0.1, 0.25])
@@ -39,6 +54,17 @@ def fleets(draw: st.DrawFn) -> dict[str, tuple[int, ...]]:
 
 
 @st.composite
+def mechanics(draw: st.DrawFn) -> dict[str, Any]:
+    """What stations have beyond plain ones, mostly nothing."""
+    return {
+        "balancing": draw(st.sampled_from([Balancing.ROUND_ROBIN, *Balancing])),
+        "ejection": draw(st.sampled_from([None, None, Ejection(1, 0.5), Ejection(2, 1.0, 0.5)])),
+        "shed_s": draw(st.sampled_from([math.inf, math.inf, 0.1])),
+        "quota": draw(st.sampled_from([None, None, Quota(4.0, 2.0)])),
+    }
+
+
+@st.composite
 def networks(draw: st.DrawFn) -> Network:
     count = draw(st.integers(1, 4))
     stations = tuple(
@@ -49,6 +75,7 @@ def networks(draw: st.DrawFn) -> Network:
             queue=draw(st.sampled_from([-1, 0, 2])),
             holds_worker=draw(st.booleans()),
             **draw(fleets()),
+            **draw(mechanics()),
         )
         for index in range(count)
     )
@@ -66,6 +93,9 @@ def networks(draw: st.DrawFn) -> Network:
                     backoff_s=draw(st.sampled_from([0.0, 0.0, 0.03])),
                     jitter=draw(st.booleans()),
                     writes=draw(st.booleans()),
+                    budget=draw(st.sampled_from([None, None, RetryBudget(0.2), RetryBudget(0.5, 0.1)])),
+                    breaker=draw(st.sampled_from([None, None, *BREAKERS])),
+                    cancel=draw(st.booleans()),
                 )
             )
 

@@ -109,7 +109,7 @@ def test_a_mirror_copies_requests_that_work_and_call_but_never_answer_or_write()
     assert answered(plane, 0, 1)[FIRST_BIN:].sum() == arrived
     assert plane.state.stations[1]["started"] == 2 * arrived
     assert np.array_equal(plane.recording().client, plain.recording().client)
-    assert np.array_equal(plane.writes().view(np.uint8), plain.writes().view(np.uint8))
+    assert np.array_equal(plane.recording().writes.view(np.uint8), plain.recording().writes.view(np.uint8))
 
 
 def test_a_mirror_of_a_share_copies_that_share_and_its_errors_reach_nobody():

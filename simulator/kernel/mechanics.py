@@ -1,0 +1,49 @@
+"""What stations and calls have beyond plain ones, as the kernel's records at time zero."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.layout import BALANCED, BREAKER, BUCKETS, BUDGET, CANCEL, EJECTING, QUOTA, RECORDS, SHEDDING
+from simulator.network import Balancing, Call, Network, Station
+
+BUDGET_MEMORY_S = 10.0
+"""How long a retry budget remembers (Finagle's default time to live)."""
+
+
+def equip(row: Any, station: Station) -> None:
+    """Fill in a station's mechanics, and the bits that say that it has them."""
+    row["shed_s"], row["balancing"] = station.shed_s, station.balancing
+    bits = BALANCED if station.balancing is not Balancing.ROUND_ROBIN else 0
+    if station.shed_s < np.inf:
+        bits |= SHEDDING
+    if station.quota is not None:
+        bits |= QUOTA
+        row["quota_per_s"], row["quota_burst"] = station.quota.rate_per_s, station.quota.burst
+        row["tokens"] = station.quota.burst
+    if station.ejection is not None:
+        bits |= EJECTING
+        row["eject_after"], row["eject_s"] = station.ejection.consecutive, station.ejection.for_s
+        row["eject_most"] = station.ejection.most
+    row["features"] = bits
+
+
+def call_features(call: Call) -> int:
+    """The bits of what a call has."""
+    breaker, budget = BREAKER if call.breaker else 0, BUDGET if call.budget else 0
+    return breaker | budget | (CANCEL if call.cancel else 0)
+
+
+def links(network: Network) -> NDArray[np.void]:
+    """Budgets as minima alone would have filled them, breakers closed."""
+    rows = np.zeros(len(network.calls), RECORDS["links"])
+    for row, call in zip(rows, network.calls, strict=True):
+        if call.budget is not None:
+            row["budget_share"], row["budget_per_s"] = call.budget.share, call.budget.minimum_per_s
+            row["tokens"] = call.budget.minimum_per_s * BUDGET_MEMORY_S
+        if call.breaker is not None:
+            row["trip_share"], row["trip_minimum"] = call.breaker.errors, call.breaker.minimum
+            row["bucket_s"], row["open_s"] = call.breaker.window_s / BUCKETS, call.breaker.open_s
+            row["probes"] = call.breaker.probes
+    return rows
