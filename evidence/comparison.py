@@ -15,28 +15,14 @@ import numpy as np
 
 from evidence.errors import JudgeError
 from evidence.measures import FunctionMeasure
+from evidence.pairs import Difference, Pair, pairs_of, turned
+from evidence.pareto import ParetoRow, pareto
 from evidence.plain import finite
-from evidence.statistics import (
-    Estimate,
-    mean_with_interval,
-    paired_mean_difference,
-    paired_share_difference,
-    quantile_with_interval,
-    share_with_interval,
-)
+from evidence.release_summary import ReleaseSummary, summarise
+from evidence.statements import Statement, statements
+from evidence.statistics import Estimate, mean_with_interval, quantile_with_interval, share_with_interval
 
 __all__ = ["Comparison", "Difference", "StrategyRow", "compare"]
-
-_HIGHER_IS_BETTER = {"rto_attainment": True, "failed_share": False, "rto_s": False, "revenue_lost": False}
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A strategy minus the best one, pair by pair, and what that allows to say."""
-
-    measure: str
-    estimate: Estimate
-    statement: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +49,14 @@ class StrategyRow:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Rows by function, then by strategy in the order given."""
+    """Rows by function, then by strategy (or variant) in the order given; and what is told of the whole release."""
 
     scenario: str
     rows: tuple[StrategyRow, ...]
+    pairs: tuple[Pair, ...]
+    release: dict[str, ReleaseSummary]
+    pareto: tuple[ParetoRow, ...]
+    statements: tuple[Statement, ...]
 
     def of(self, function: str) -> tuple[StrategyRow, ...]:
         """The rows of one function."""
@@ -79,7 +69,14 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; infinite numbers as null."""
-        return {"scenario": self.scenario, "rows": [finite(asdict(row)) for row in self.rows]}
+        return {
+            "scenario": self.scenario,
+            "rows": [finite(asdict(row)) for row in self.rows],
+            "release": {name: each.to_json() for name, each in self.release.items()},
+            "pairs": [pair.to_json() for pair in self.pairs],
+            "pareto": [row.to_json() for row in self.pareto],
+            "statements": [each.to_json() for each in self.statements],
+        }
 
 
 def compare(scenario: str, measures: Mapping[str, Sequence[FunctionMeasure]]) -> Comparison:
@@ -94,12 +91,25 @@ def compare(scenario: str, measures: Mapping[str, Sequence[FunctionMeasure]]) ->
     for name, table in tables.items():
         if {f: list(rows) for f, rows in table.items()} != {f: list(rows) for f, rows in reference.items()}:
             raise JudgeError(f"strategies {reference_name} and {name} must have the same functions and replications")
+    measures = {name: sorted(each, key=lambda row: row.replication) for name, each in measures.items()}
+    pairs = pairs_of(measures)
     rows: list[StrategyRow] = []
     for function in reference:
         paired = {name: list(table[function].values()) for name, table in tables.items()}
         best = min(paired, key=lambda name: _badness(paired[name]))
-        rows += [_row(function, name, paired[name], paired[best], name == best) for name in paired]
-    return Comparison(scenario, tuple(rows))
+        rows += [
+            _row(function, name, paired[name], name == best, _against(pairs, function, name, best)) for name in paired
+        ]
+    release = {name: summarise(each) for name, each in measures.items()}
+    return Comparison(scenario, tuple(rows), tuple(pairs), release, pareto(release, pairs), statements(pairs))
+
+
+def _against(pairs: Sequence[Pair], function: str, name: str, best: str) -> tuple[Difference, ...]:
+    """What is told of a strategy against the best one; nothing of the best itself."""
+    for pair in pairs:
+        if pair.function == function and {pair.ours, pair.theirs} == {name, best}:
+            return pair.differences if pair.ours == name else tuple(turned(each) for each in pair.differences)
+    return ()
 
 
 def _by_function(rows: Sequence[FunctionMeasure]) -> dict[str, dict[int, FunctionMeasure]]:
@@ -119,8 +129,8 @@ def _row(
     function: str,
     strategy: str,
     rows: Sequence[FunctionMeasure],
-    best: Sequence[FunctionMeasure],
     is_best: bool,
+    differences: tuple[Difference, ...],
 ) -> StrategyRow:
     rto_s = [math.inf if row.rto_censored else row.rto_s for row in rows]
     writing = [row for row in rows if row.acknowledged_writes]
@@ -140,7 +150,7 @@ def _row(
         release_duration_s=_mean([row.release_duration_s for row in rows]),
         rolled_back=_share(rows, lambda row: row.outcome == "rolled-back"),
         best=is_best,
-        differences=() if is_best else _differences(rows, best),
+        differences=differences,
     )
 
 
@@ -151,30 +161,3 @@ def _share(rows: Sequence[FunctionMeasure], hit: Callable[[FunctionMeasure], boo
 def _mean(values: Sequence[float | None]) -> Estimate | None:
     present = [value for value in values if value is not None]
     return mean_with_interval(present) if present else None
-
-
-def _differences(rows: Sequence[FunctionMeasure], best: Sequence[FunctionMeasure]) -> tuple[Difference, ...]:
-    """RTO differences take a censored RTO at its bound: the horizon of the run restricts both alike."""
-    found = [
-        _difference(
-            "rto_attainment",
-            paired_share_difference([row.met_rto is True for row in rows], [row.met_rto is True for row in best]),
-        )
-    ]
-    for measure in ("rto_s", "failed_share", "revenue_lost"):
-        pairs = [(getattr(ours, measure), getattr(theirs, measure)) for ours, theirs in zip(rows, best, strict=True)]
-        present = [pair for pair in pairs if None not in pair]
-        if present:
-            ours_values, best_values = zip(*present, strict=True)
-            found.append(_difference(measure, paired_mean_difference(ours_values, best_values)))
-    return tuple(found)
-
-
-def _difference(measure: str, estimate: Estimate) -> Difference:
-    if estimate.low > 0.0:
-        statement = "better" if _HIGHER_IS_BETTER[measure] else "worse"
-    elif estimate.high < 0.0:
-        statement = "worse" if _HIGHER_IS_BETTER[measure] else "better"
-    else:
-        statement = "the data cannot tell"
-    return Difference(measure, estimate, statement)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["SCHEMA", "Header", "LoadFacts", "Phase", "ScenarioText", "World"]
+__all__ = ["SCHEMA", "Header", "LoadFacts", "Phase", "ScenarioText", "Variant", "World"]
 
 SCHEMA = "windtunnel-record/v1"
 
@@ -63,11 +63,20 @@ class LoadFacts(_Part):
     problems: tuple[str, ...] = ()
 
 
+class Variant(_Part):
+    """One of several scenarios compared: its label, its values by path, and the digest of the text that was varied."""
+
+    label: str
+    changes: dict[str, str]
+    base: str
+
+
 class Header(_Part):
     """The facts of one run. Times of the tables count from the start of its load.
 
     `defects` are those that the release has in every replication; None when they are drawn. `digests` are those of
     the tables and of this header, as they were when the run was recorded: what was changed since proves nothing.
+    `until` is the precision that was asked for, `precise` whether it was reached with `replications`.
     """
 
     schema_: Literal["windtunnel-record/v1"] = Field(default="windtunnel-record/v1", alias="schema")
@@ -93,6 +102,9 @@ class Header(_Part):
     defects: tuple[str, ...] | None = None
     load: LoadFacts | None = None
     digests: dict[str, str] = {}
+    variant: Variant | None = None
+    until: str | None = None
+    precise: bool | None = None
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True, validate_by_alias=True)
 
@@ -100,7 +112,14 @@ class Header(_Part):
         """The text of run.json."""
         return self.model_dump_json(by_alias=True, indent=2) + "\n"
 
+    @property
+    def label(self) -> str:
+        """What a comparison calls this run: the variant's label, else the strategy."""
+        return self.strategy if self.variant is None else self.variant.label
+
     def digest(self) -> str:
         """SHA-256 of all facts that stay as they are once the run is recorded."""
-        text = self.model_dump_json(by_alias=True, exclude={"phase", "digests"})
+        # Facts that came later do not count where they are absent: records of before keep their digest.
+        absent = {name for name in ("variant", "until", "precise") if getattr(self, name) is None}
+        text = self.model_dump_json(by_alias=True, exclude={"phase", "digests", *absent})
         return "sha256:" + hashlib.sha256(text.encode()).hexdigest()

@@ -37,6 +37,8 @@ def judge(
     if any(check.status is Status.ERROR for check in checks):
         return Verdict(header.run_id, tuple(checks))  # what was measured proves nothing
     in_simulation = header.world is World.SIMULATION
+    if header.until is not None:
+        checks.append(_precision(header))
     for name in scenario.functions:
         rows = [row for row in measures if row.function == name]
         simulated = partial(_simulated_function, scenario, header, name, rows)
@@ -72,6 +74,14 @@ def _record_checks(header: Header, events: Sequence[Event]) -> Iterator[Check]:
         if event.kind in (EventKind.ERROR, EventKind.STOP):
             reason = f"{event.kind} at {event.time_s:.2f} s: {_detail_text(event)}"
             yield Check(str(event.kind), event.subject, Status.ERROR, reason)
+
+
+def _precision(header: Header) -> Check:
+    """Whether the precision that was asked for was reached."""
+    n = header.replications
+    if header.precise:
+        return Check("until", header.run_id, Status.PASS, f"{header.until}: reached (n = {n})")
+    return Check("until", header.run_id, Status.INCONCLUSIVE, f"{header.until}: not reached (n = {n})")
 
 
 def _load_problems(load: LoadFacts) -> str:

@@ -17,7 +17,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evidence.header import Header, ScenarioText, World
+from evidence.header import Header, ScenarioText, Variant, World
 from evidence.histogram import edges_s
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ _PACKAGES = (
 _SECRET = re.compile(r"pass(word|wd|phrase)?|secret|token|api-?key|credential|dsn", re.IGNORECASE)
 _CREDENTIALS = re.compile(r"(://)[^/@\s]+@")
 _GIT_TIMEOUT_S = 5.0
+_SLUG_MAX = 60
 
 
 def header_for(
@@ -45,13 +46,15 @@ def header_for(
     source: str = "",
     defects: Sequence[str] | None = None,
     argv: Sequence[str] | None = None,
+    variant: Variant | None = None,
+    until: str | None = None,
 ) -> Header:
     """The header of a run that is about to start, with the facts of this process and machine."""
     now = datetime.now(UTC)
     commit, dirty = project_commit()
     stamp = now.strftime("%Y%m%dT%H%M%SZ")
     return Header(
-        run_id=f"{stamp}-{scenario.name}-{strategy}-{world.value}",
+        run_id="-".join([stamp, scenario.name, strategy, *_slug(variant), world.value]),
         world=world,
         scenario=ScenarioText.of(scenario.name, text, source),
         strategy=strategy,
@@ -69,7 +72,15 @@ def header_for(
         host=host_kind(),
         argv=clean_argv(sys.argv if argv is None else argv),
         defects=None if defects is None else tuple(defects),
+        variant=variant,
+        until=until,
     )
+
+
+def _slug(variant: Variant | None) -> list[str]:
+    """A variant's values, short enough for the name of a folder."""
+    text = "" if variant is None else "-".join(f"{path.split('.')[-1]}-{v}" for path, v in variant.changes.items())
+    return [each[:_SLUG_MAX].strip("-") for each in [re.sub(r"[^A-Za-z0-9.]+", "-", text)] if each]
 
 
 def package_versions() -> dict[str, str]:

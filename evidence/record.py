@@ -121,16 +121,25 @@ class RunRecord:
         """Write measures.parquet."""
         self._write_table("measures", schema.measures_to_arrow(measures))
 
-    def recorded(self, *, timelines: Sequence[int] = (0,), load: LoadFacts | None = None) -> None:
+    def recorded(
+        self,
+        *,
+        timelines: Sequence[int] = (0,),
+        load: LoadFacts | None = None,
+        replications: int | None = None,
+        precise: bool | None = None,
+    ) -> None:
         """Move to phase recorded.
 
-        `timelines` are the replications whose events, samples and ledger are kept. Raises
+        `timelines` are the replications whose events, samples and ledger are kept; `replications` how many there are,
+        where that was not known before, and `precise` whether they are as precise as was asked for. Raises
         RecordMissingError when events, samples or ledger have not been written.
         """
         for name in ("events", "samples", "ledger"):
             if not (self.folder / f"{name}.parquet").exists():
                 raise RecordMissingError(f"{self.folder}: {name}.parquet must be written before phase recorded")
-        update = {"phase": Phase.RECORDED, "timelines": tuple(timelines), "load": load}
+        update: dict[str, Any] = {"phase": Phase.RECORDED, "timelines": tuple(timelines), "load": load}
+        update |= {"precise": precise, "replications": replications or self.header.replications}
         header = self.header.model_copy(update=update)
         self._write_header(header.model_copy(update={"digests": self._digests(header)}))
 

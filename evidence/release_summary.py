@@ -43,7 +43,7 @@ class ReleaseSummary:
     `mttr_s` is over failed changes that hurt a function, a mean of the longest impact of any function; `unrestored` of
     them had not recovered by the end, and are counted with what they had lasted. Durations are over releases that had
     ended, those of `promoted_s` over the ones that reached all traffic; `running` had not ended. Revenue is that of all
-    functions.
+    functions; `rto_missed` counts replications in which any function missed its RTO, `failed_share` all requests.
     """
 
     replications: int
@@ -54,6 +54,8 @@ class ReleaseSummary:
     unrestored: int
     not_recovered: Estimate
     collapse: Estimate
+    rto_missed: Estimate
+    failed_share: Estimate
     revenue_lost: Estimate | None
     currency: str | None
     duration_s: Estimate | None
@@ -91,6 +93,10 @@ def summarise(measures: Sequence[FunctionMeasure]) -> ReleaseSummary:
         unrestored=sum(censored for _, censored in restored),
         not_recovered=share_with_interval(sum(any(r.rto_censored for r in rows) for rows in replications), n),
         collapse=share_with_interval(sum(any(r.collapsed for r in rows) for rows in replications), n),
+        rto_missed=share_with_interval(sum(any(r.met_rto is False for r in rows) for rows in replications), n),
+        failed_share=mean_with_interval(
+            [sum(r.failed for r in rows) / max(1, sum(r.requests for r in rows)) for rows in replications]
+        ),
         revenue_lost=mean_with_interval(lost) if lost else None,
         currency=next((row.currency for row in measures if row.currency is not None), None),
         duration_s=mean_with_interval(ended) if ended else None,

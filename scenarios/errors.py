@@ -3,14 +3,15 @@
 ScenarioError
 ├── ScenarioNotFound      no such file, not readable, or no such scenario in the library
 ├── ScenarioUnreadable    not text, not YAML, or YAML that contradicts itself
-└── InvalidScenario       YAML that is no scenario: all problems found, each with file, path, value and rule
+├── InvalidScenario       YAML that is no scenario: all problems found, each with file, path, value and rule
+└── PathError             a path into a text, or a value to be put there, that leads nowhere
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["InvalidScenario", "Problem", "ScenarioError", "ScenarioNotFound", "ScenarioUnreadable"]
+__all__ = ["InvalidScenario", "PathError", "Problem", "ScenarioError", "ScenarioNotFound", "ScenarioUnreadable"]
 
 
 class ScenarioError(Exception):
@@ -46,3 +47,7 @@ class InvalidScenario(ScenarioError):
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = problems
         super().__init__("\n".join(str(problem) for problem in problems))
+
+
+class PathError(ScenarioError):
+    """A path that leads nowhere in a scenario's text, or a value that cannot stand there; the message says where."""

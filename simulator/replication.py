@@ -19,7 +19,7 @@ from simulator.recorded import Traffic
 from simulator.streams import defects_drawn, people, risks_drawn, tools
 from simulator.world import SimulatedWorld
 
-__all__ = ["Player", "Timeline", "Watch"]
+__all__ = ["Player", "Timeline", "Watch", "named_defects"]
 
 Watch = Callable[[SimulationEnvironment], None]
 
@@ -45,7 +45,7 @@ class Player:
         self._scenario = scenario
         self._strategy = strategy
         self._seed = seed
-        self._forced = None if defects is None else _named(scenario, defects)
+        self._forced = None if defects is None else named_defects(scenario, defects)
         self._compiled: Compiled = compile_scenario(scenario)
         self._plan = MeasurePlan.of(scenario)
 
@@ -96,7 +96,8 @@ class Player:
         return world.events, Traffic(self._compiled, recording, world.found(recording.writes))
 
 
-def _named(scenario: Scenario, names: Sequence[str]) -> list[Defect]:
+def named_defects(scenario: Scenario, names: Sequence[str]) -> list[Defect]:
+    """The scenario's defects of these names; raises RequestError for one that it does not have."""
     known = {defect.name: defect for defect in scenario.release.defects}
     for name in names:
         if name not in known:

@@ -13,15 +13,16 @@ from scenarios.uncertain import uncertain
 from simulator.errors import RequestError
 from simulator.executors import DaskCluster, Executor, executor_of
 from simulator.pool import cores, measures_of
-from simulator.replication import Player, Timeline
+from simulator.replication import Player, Timeline, named_defects
 from simulator.strategies import strategy_named
 from simulator.uncertain import UncertainPlayer
 from simulator.work import Work
 
 if TYPE_CHECKING:
+    from evidence.header import Variant
     from evidence.record import RunRecord
 
-__all__ = ["Progress", "SimulationResult", "most_critical", "simulate"]
+__all__ = ["Progress", "Simulation", "SimulationResult", "check_request", "most_critical", "simulate"]
 
 Progress = Callable[[int, int], None]
 """Called with the replications done and their number."""
@@ -44,6 +45,61 @@ class SimulationResult:
     measures: list[FunctionMeasure]
     timelines: list[Timeline]
     record: Path | None
+
+
+class Simulation:
+    """A release whose replications are played as they are asked for: the first n are the same, whatever comes after.
+
+    Arguments as of `simulate`; `ceiling` is the number of replications that will not be exceeded, `variant` and `until`
+    are for the record, which is begun at once where there is an `out`. Raises as `simulate` does.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        text: str,
+        *,
+        ceiling: int,
+        strategy: str | None = None,
+        seed: int = 1,
+        processes: int | None = None,
+        executor: str = "local",
+        defects: Sequence[str] | None = None,
+        out: Path | None = None,
+        source: str = "",
+        variant: Variant | None = None,
+        until: str | None = None,
+    ) -> None:
+        _check(ceiling, seed)
+        self._where = executor_of(executor, processes)
+        chosen = strategy_named(scenario, strategy)
+        inputs = uncertain(text, source)
+        self._work = Work(scenario, chosen, seed, None if defects is None else tuple(defects), inputs)
+        self._player = self._work.player()
+        self._record = (
+            None if out is None else _begin_record(scenario, text, source, self._work, ceiling, out, variant, until)
+        )
+        self._played = 0
+        self.measures: list[FunctionMeasure] = []
+
+    def play_to(self, replications: int, progress: Progress | None = None, of: int | None = None) -> None:
+        """Play until there are so many; `progress` is told of how many in all, of `of` where that is more."""
+        wanted = range(self._played, replications)
+        for measured in _measured(self._player, self._work, wanted, self._where):
+            self.measures += measured
+            self._played += 1
+            if progress is not None:
+                progress(self._played, replications if of is None else of)
+
+    def finish(self, keep: Sequence[int] | None = None, *, precise: bool | None = None) -> SimulationResult:
+        """Play once more what is to be kept, and complete the record; `precise` is whether `until` was reached."""
+        work = self._work
+        kept = _typical(self.measures, most_critical(work.scenario)) if keep is None else sorted(set(keep))
+        timelines = [self._player.timeline(replication) for replication in kept]
+        if self._record is not None:
+            _complete_record(self._record, self.measures, timelines, self._played, precise)
+        folder = None if self._record is None else self._record.folder
+        return SimulationResult(work.strategy, work.seed, self._played, self.measures, timelines, folder)
 
 
 def simulate(
@@ -71,23 +127,39 @@ def simulate(
     written in that folder, its header before the first replication. Raises RequestError for what the scenario does not
     have and for a cluster that does not answer, WorkerDied, ClusterError, and what evidence raises for the record.
     """
-    _check(replications, seed, keep)
-    where = executor_of(executor, processes)
-    chosen = strategy_named(scenario, strategy)
-    inputs = uncertain(text, source)
-    work = Work(scenario, chosen, seed, None if defects is None else tuple(defects), inputs)
-    player = work.player()
-    record = None if out is None else _begin_record(scenario, text, source, work, replications, out)
-    measures: list[FunctionMeasure] = []
-    for done, measured in enumerate(_measured(player, work, replications, where), start=1):
-        measures += measured
-        if progress is not None:
-            progress(done, replications)
-    kept = _typical(measures, most_critical(scenario)) if keep is None else sorted(set(keep))
-    timelines = [player.timeline(replication) for replication in kept]
-    if record is not None:
-        _complete_record(record, measures, timelines)
-    return SimulationResult(chosen, seed, replications, measures, timelines, None if record is None else record.folder)
+    _check_kept(keep, replications)
+    simulation = Simulation(
+        scenario,
+        text,
+        ceiling=replications,
+        strategy=strategy,
+        seed=seed,
+        processes=processes,
+        executor=executor,
+        defects=defects,
+        out=out,
+        source=source,
+    )
+    simulation.play_to(replications, progress)
+    return simulation.finish(keep)
+
+
+def check_request(
+    scenario: Scenario,
+    *,
+    strategy: str | None,
+    replications: int,
+    seed: int,
+    processes: int | None,
+    executor: str,
+    defects: Sequence[str] | None,
+) -> None:
+    """Refuse what a simulation would refuse, before anything is written; raises RequestError."""
+    _check(replications, seed)
+    executor_of(executor, processes)
+    strategy_named(scenario, strategy)
+    if defects is not None:
+        named_defects(scenario, defects)
 
 
 def most_critical(scenario: Scenario) -> str:
@@ -95,29 +167,34 @@ def most_critical(scenario: Scenario) -> str:
     return min(scenario.functions, key=lambda name: scenario.functions[name].tier)
 
 
-def _check(replications: int, seed: int, keep: Sequence[int] | None) -> None:
+def _check(replications: int, seed: int) -> None:
     if replications < 1:
         raise RequestError(f"replications(={replications}) must be at least 1")
     if seed < 0:
         raise RequestError(f"seed(={seed}) must be at least 0")
+
+
+def _check_kept(keep: Sequence[int] | None, replications: int) -> None:
     for replication in keep or ():
         if not 0 <= replication < replications:
             raise RequestError(f"keep: replication {replication} must be 0..{replications - 1}")
 
 
 def _measured(
-    player: Player | UncertainPlayer, work: Work, replications: int, where: Executor
+    player: Player | UncertainPlayer, work: Work, replications: range, where: Executor
 ) -> Iterator[list[FunctionMeasure]]:
     """Measures of each replication in order. The first is played here, which loads the compiled kernel."""
-    yield player.measures(0)
-    rest = range(1, replications)
+    if not replications:
+        return
+    yield player.measures(replications[0])
+    rest = replications[1:]
     if isinstance(where, DaskCluster):
         from simulator import dask_cluster
 
         for chunk in dask_cluster.measures_of(work, rest, where.address):
             yield from chunk
         return
-    processes = _paying_processes(work, replications) if where.processes is None else where.processes
+    processes = _paying_processes(work, len(replications)) if where.processes is None else where.processes
     if processes == 1 or len(rest) < 2:
         yield from (player.measures(replication) for replication in rest)
         return
@@ -138,7 +215,16 @@ def _typical(measures: Sequence[FunctionMeasure], function: str) -> list[int]:
     return sorted({rows[place].replication for place in (0, (len(rows) - 1) // 2, len(rows) - 1)})
 
 
-def _begin_record(scenario: Scenario, text: str, source: str, work: Work, replications: int, out: Path) -> RunRecord:
+def _begin_record(
+    scenario: Scenario,
+    text: str,
+    source: str,
+    work: Work,
+    replications: int,
+    out: Path,
+    variant: Variant | None,
+    until: str | None,
+) -> RunRecord:
     # pyarrow takes a third of a second to import, and is needed for records only.
     from evidence.header import World
     from evidence.provenance import header_for
@@ -153,11 +239,19 @@ def _begin_record(scenario: Scenario, text: str, source: str, work: Work, replic
         replications=replications,
         source=source,
         defects=work.defects,
+        variant=variant,
+        until=until,
     )
     return RunRecord.create_in(out, header)
 
 
-def _complete_record(record: RunRecord, measures: list[FunctionMeasure], timelines: list[Timeline]) -> None:
+def _complete_record(
+    record: RunRecord,
+    measures: list[FunctionMeasure],
+    timelines: list[Timeline],
+    replications: int,
+    precise: bool | None,
+) -> None:
     from evidence.tables import Ledger, Samples
 
     record.write_events([event for timeline in timelines for event in timeline.events])
@@ -165,4 +259,5 @@ def _complete_record(record: RunRecord, measures: list[FunctionMeasure], timelin
     record.write_samples(Samples.join([Samples.empty(bins), *(timeline.samples for timeline in timelines)]))
     record.write_ledger(Ledger.join([Ledger.empty(), *(timeline.ledger for timeline in timelines)]))
     record.write_measures(measures)
-    record.recorded(timelines=[timeline.replication for timeline in timelines])
+    kept = [timeline.replication for timeline in timelines]
+    record.recorded(timelines=kept, replications=replications, precise=precise)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from evidence.beside import predicted_beside_measured
 from evidence.header import World
-from evidence.report.content import RunContent, comparison_of, comparison_table, gather
+from evidence.report.content import RunContent, comparison_of, gather
 from windtunnel.errors import UsageError
 
 __all__ = ["Format", "report"]
@@ -108,11 +108,15 @@ def _html_of_compared(runs: Sequence[RunContent]) -> str:
 
 
 def _text_of_compared(runs: Sequence[RunContent]) -> str:
-    return comparison_table(comparison_of(runs)).text() + "\n"
+    from evidence.report.text import comparison_text
+
+    return comparison_text(comparison_of(runs))
 
 
 def _markdown_of_compared(runs: Sequence[RunContent]) -> str:
-    return comparison_table(comparison_of(runs)).markdown() + "\n"
+    from evidence.report.markdown import comparison_markdown
+
+    return comparison_markdown(comparison_of(runs))
 
 
 def _json_of_compared(runs: Sequence[RunContent]) -> str:

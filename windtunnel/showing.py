@@ -71,8 +71,8 @@ def rto_distribution(compared: ComparisonOutcome, function: str) -> ShownFigure:
         known = ", ".join(compared.comparison.functions)
         raise JudgeError(f"function(={function}) must be one of scenario {compared.comparison.scenario}'s: {known}")
     measures: dict[str, list[FunctionMeasure]] = {
-        each.result.strategy.kind: [row for row in each.result.measures if row.function == function]
-        for each in compared.simulations
+        label: [row for row in each.result.measures if row.function == function]
+        for label, each in compared.by_label.items()
     }
     return ShownFigure(f"RTO of {function} by strategy", rto_figure(measures))
 

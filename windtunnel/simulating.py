@@ -1,4 +1,4 @@
-"""A simulation from its scenario to its verdict, and strategies compared, each with its record."""
+"""A simulation from its scenario to its verdict, and strategies or variants compared, each with its record."""
 
 from __future__ import annotations
 
@@ -9,16 +9,22 @@ from pathlib import Path
 from evidence.assess import assess
 from evidence.comparison import Comparison
 from evidence.comparison import compare as compare_measures
+from evidence.header import ScenarioText as RecordedText
+from evidence.header import Variant
 from evidence.record import RunRecord
 from evidence.verdicts import Verdict
 from scenarios.loading import ScenarioText
 from scenarios.models import Scenario
-from simulator.compare import compare as simulate_each
-from simulator.replications import SimulationResult
-from simulator.replications import simulate as play
-from windtunnel.choices import compared_kinds
+from simulator.replications import Simulation, SimulationResult, check_request
+from windtunnel import sequential
+from windtunnel.errors import UsageError
+from windtunnel.sequential import Stop, stop_of
+from windtunnel.variants import Contender, contenders
 
 __all__ = ["ComparisonOutcome", "SimulationOutcome", "compare", "simulate"]
+
+REPLICATIONS = 200
+"""Where nothing else is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +38,15 @@ class SimulationOutcome:
 
 @dataclass(frozen=True, slots=True)
 class ComparisonOutcome:
-    """Strategies side by side, and the judged simulation of each, in the order asked for."""
+    """Strategies or variants side by side, and the judged simulation of each by its label, in the order asked for."""
 
     comparison: Comparison
     simulations: tuple[SimulationOutcome, ...]
+
+    @property
+    def by_label(self) -> dict[str, SimulationOutcome]:
+        """The simulations by the label that the comparison calls them by."""
+        return {each.record.header.label: each for each in self.simulations}
 
 
 def simulate(
@@ -43,7 +54,9 @@ def simulate(
     source: ScenarioText,
     *,
     strategy: str | None = None,
-    replications: int = 200,
+    replications: int | None = None,
+    until: str | None = None,
+    max_replications: int | None = None,
     seed: int = 1,
     processes: int | None = None,
     executor: str = "local",
@@ -51,24 +64,25 @@ def simulate(
     out: Path = Path("runs"),
     progress: Callable[[int, int], None] | None = None,
 ) -> SimulationOutcome:
-    """Play a release in the simulator `replications` times, record and judge it.
+    """Play a release in the simulator `replications` times (200), record and judge it.
 
-    Arguments as of simulator.replications.simulate. Raises RequestError and EvidenceError.
+    With `until`, such as 'rto_attainment +-1%', it is played until that precision is reached: `replications` are then
+    the fewest, `max_replications` (10,000) the most. Other arguments as of simulator.replications.simulate. Raises
+    UsageError, RequestError and EvidenceError.
     """
-    result = play(
-        scenario,
-        source.text,
-        strategy=strategy,
+    [outcome] = _play(
+        [Contender("", strategy, scenario, source, {})],
         replications=replications,
+        stop=_stop(scenario, until, replications, max_replications, compared=False),
+        base=source,
         seed=seed,
         processes=processes,
         executor=executor,
         defects=defects,
         out=out,
-        source=source.source,
-        progress=progress,
+        progress=None if progress is None else lambda _, done, total: progress(done, total),
     )
-    return _judged(result)
+    return outcome
 
 
 def compare(
@@ -76,7 +90,10 @@ def compare(
     source: ScenarioText,
     *,
     strategies: Sequence[str] | None = None,
-    replications: int = 200,
+    vary: Sequence[str] = (),
+    replications: int | None = None,
+    until: str | None = None,
+    max_replications: int | None = None,
     seed: int = 1,
     processes: int | None = None,
     executor: str = "local",
@@ -84,26 +101,109 @@ def compare(
     out: Path = Path("runs"),
     progress: Callable[[str, int, int], None] | None = None,
 ) -> ComparisonOutcome:
-    """Simulate several strategies on the same random draws; None: as `windtunnel.choices.compared_kinds` chooses.
+    """Simulate several strategies, or variants of the scenario, on the same random draws.
 
+    `strategies` and `vary` (`PATH=V1,V2` each) as windtunnel.variants.contenders takes them; `until` and
+    `max_replications` as `simulate`, of every one of them, or with 'difference MEASURE +-WIDTH' of every pair.
     `defects` None draws them by their probabilities; otherwise the release has those named, in every replication.
-    Raises RequestError and EvidenceError.
+    Raises UsageError, RequestError, ScenarioError and EvidenceError.
     """
-    results = simulate_each(
-        scenario,
-        source.text,
-        compared_kinds(scenario) if strategies is None else strategies,
+    found = contenders(scenario, source, strategies, vary)
+    outcomes = _play(
+        found,
         replications=replications,
+        stop=_stop(scenario, until, replications, max_replications, compared=len(found) > 1),
+        base=source,
         seed=seed,
         processes=processes,
         executor=executor,
         defects=defects,
         out=out,
-        source=source.source,
         progress=progress,
     )
-    comparison = compare_measures(scenario.name, {result.strategy.kind: result.measures for result in results})
-    return ComparisonOutcome(comparison, tuple(_judged(result) for result in results))
+    measures = {each.label: outcome.result.measures for each, outcome in zip(found, outcomes, strict=True)}
+    return ComparisonOutcome(compare_measures(scenario.name, measures), tuple(outcomes))
+
+
+def _play(
+    found: Sequence[Contender],
+    *,
+    replications: int | None,
+    stop: Stop | None,
+    base: ScenarioText,
+    seed: int,
+    processes: int | None,
+    executor: str,
+    defects: Sequence[str] | None,
+    out: Path,
+    progress: Callable[[str, int, int], None] | None,
+) -> list[SimulationOutcome]:
+    """The judged simulation of each. What can be refused is, before anything is written."""
+    wanted = REPLICATIONS if replications is None else replications
+    for each in found:
+        check_request(
+            each.scenario,
+            strategy=each.strategy,
+            replications=wanted,
+            seed=seed,
+            processes=processes,
+            executor=executor,
+            defects=defects,
+        )
+    simulations = {
+        each.label: Simulation(
+            each.scenario,
+            each.source.text,
+            ceiling=wanted if stop is None else stop.most,
+            strategy=each.strategy,
+            seed=seed,
+            processes=processes,
+            executor=executor,
+            defects=defects,
+            out=out,
+            source=each.source.source,
+            variant=_variant(each, base),
+            until=None if stop is None else stop.precision.text,
+        )
+        for each in found
+    }
+    if stop is None:
+        precise = None
+        for name, simulation in simulations.items():
+            simulation.play_to(wanted, None if progress is None else _named(progress, name))
+    else:
+        drawn = {each.label: _drawn(each.scenario, defects) for each in found}
+        precise = sequential.play(simulations, stop, drawn, progress)
+    return [_judged(simulation.finish(precise=precise)) for simulation in simulations.values()]
+
+
+def _stop(
+    scenario: Scenario, until: str | None, replications: int | None, most: int | None, *, compared: bool
+) -> Stop | None:
+    if until is not None:
+        return stop_of(scenario, until, replications, most, compared=compared)
+    if most is not None:
+        raise UsageError(
+            f"max-replications(={most}) must come with until: without, replications are as many as asked for"
+        )
+    return None
+
+
+def _variant(contender: Contender, base: ScenarioText) -> Variant | None:
+    if not contender.changes:
+        return None
+    return Variant(label=contender.label, changes=contender.changes, base=RecordedText.of("", base.text).digest)
+
+
+def _drawn(scenario: Scenario, defects: Sequence[str] | None) -> tuple[str, ...]:
+    """Defects that only some of the replications have."""
+    if defects is not None:
+        return ()
+    return tuple(each.name for each in scenario.release.defects if 0.0 < each.probability < 1.0)
+
+
+def _named(progress: Callable[[str, int, int], None], name: str) -> Callable[[int, int], None]:
+    return lambda done, total: progress(name, done, total)
 
 
 def _judged(result: SimulationResult) -> SimulationOutcome:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from evidence.assess import scenario_of
 from evidence.beside import Beside, BesideRow
-from evidence.comparison import Comparison, Difference, StrategyRow, compare
+from evidence.comparison import Comparison, StrategyRow, compare
 from evidence.detection import JudgeRow, detection
 from evidence.errors import JudgeError
 from evidence.events import Event
 from evidence.header import Header, World
 from evidence.measures import FunctionMeasure
+from evidence.pairs import CANNOT_TELL, Difference
 from evidence.process import ProcessRow, process
 from evidence.published import PublishedRow, published_beside_predicted
 from evidence.reach import reach_of
 from evidence.record import RunRecord
 from evidence.release_summary import summarise
+from evidence.report.comparing import pareto_table
 from evidence.report.release_tables import cohorts_table, release_table
 from evidence.report.table import Table, money, percent, seconds, share, with_range
 from evidence.statistics import Estimate
@@ -31,6 +33,7 @@ __all__ = [
     "checks_table",
     "comparison_of",
     "comparison_table",
+    "comparison_tables",
     "drill_table",
     "events_table",
     "facts_table",
@@ -57,7 +60,7 @@ class RunContent:
 
     def comparison(self) -> Comparison:
         """The run's own strategy as a comparison of one."""
-        return compare(self.header.scenario.name, {self.header.strategy: self.measures})
+        return compare(self.header.scenario.name, {self.header.label: self.measures})
 
     def published(self) -> list[PublishedRow]:
         """What was published of the incident that the scenario replays, beside this simulation's prediction."""
@@ -73,7 +76,7 @@ class RunContent:
         """Of a simulation, what the release meant as a whole, and for which cohorts."""
         if self.header.world is not World.SIMULATION or not self.measures:
             return ()
-        summaries = {self.header.strategy: summarise(self.measures)}
+        summaries = {self.header.label: summarise(self.measures)}
         return release_table(summaries), cohorts_table(summaries)
 
     def process(self) -> list[ProcessRow]:
@@ -103,10 +106,10 @@ def gather(folder: Path) -> RunContent:
 
 
 def comparison_of(runs: Sequence[RunContent]) -> Comparison:
-    """Strategies compared from their stored simulations.
+    """Strategies, or variants of one text, compared from their stored simulations.
 
-    Raises JudgeError unless they played one text of one scenario with one seed, each strategy once: other runs are not
-    pairs of the same random draws.
+    Raises JudgeError unless they played one text of one scenario, or variants of it, with one seed, each once: other
+    runs are not pairs of the same random draws.
     """
     for run in runs:
         if run.header.world is not World.SIMULATION:
@@ -114,16 +117,21 @@ def comparison_of(runs: Sequence[RunContent]) -> Comparison:
                 f"run {run.header.run_id}: must be a simulation to be compared, is {run.header.world.value}"
             )
     for what, found in (
-        ("scenario texts", {run.header.scenario.digest for run in runs}),
+        ("scenario texts", {_base(run.header) for run in runs}),
         ("seeds", {run.header.seed for run in runs}),
         ("given defects", {run.header.defects for run in runs}),
     ):
         if len(found) != 1:
             raise JudgeError(f"runs must have one and the same of {what}, have {len(found)} different ones")
-    measures = {run.header.strategy: run.measures for run in runs}
+    measures = {run.header.label: run.measures for run in runs}
     if len(measures) != len(runs):
         raise JudgeError(f"strategies of {len(runs)} runs must differ, are {len(measures)}: {', '.join(measures)}")
     return compare(runs[0].header.scenario.name, measures)
+
+
+def _base(header: Header) -> str:
+    """Digest of the text that was played, or of the one that it is a variant of."""
+    return header.scenario.digest if header.variant is None else header.variant.base
 
 
 def checks_table(verdict: Verdict) -> Table:
@@ -211,6 +219,13 @@ def comparison_table(comparison: Comparison) -> Table:
     )
 
 
+def comparison_tables(comparison: Comparison) -> list[Table]:
+    """What is compared of the release as a whole; nothing where there is one run alone."""
+    if len(comparison.release) < 2:
+        return []
+    return [release_table(comparison.release), cohorts_table(comparison.release), pareto_table(comparison)]
+
+
 def _strategy_cells(row: StrategyRow) -> tuple[str, ...]:
     return (
         row.function,
@@ -236,19 +251,23 @@ def _against_best(row: StrategyRow) -> str:
     told = [
         f"{statement}: {', '.join(_difference(each, row.currency) for each in those)}"
         for statement in ("better", "worse")
-        if (those := [each for each in row.differences if each.statement == statement])
+        if (those := [each for each in row.differences if each.statement == statement and each.measure in _SHOWN])
     ]
-    return "; ".join(told) or "the data cannot tell"
+    return "; ".join(told) or CANNOT_TELL
 
 
 def _difference(difference: Difference, currency: str | None) -> str:
-    value = difference.estimate.value
-    return {
-        "rto_attainment": lambda: f"RTO met {value * 100:+.1f} points",
-        "rto_s": lambda: f"RTO {value:+.2f} s",
-        "failed_share": lambda: f"failed {value * 100:+.2f} points",
-        "revenue_lost": lambda: f"revenue lost {value:+,.0f} {currency or ''}".rstrip(),
-    }[difference.measure]()
+    return _SHOWN[difference.measure](difference.estimate.value, currency)
+
+
+_SHOWN: dict[str, Callable[[float, str | None], str]] = {
+    "rto_attainment": lambda value, _: f"RTO met {value * 100:+.1f} points",
+    "rpo_attainment": lambda value, _: f"RPO met {value * 100:+.1f} points",
+    "rto_s": lambda value, _: f"RTO {value:+.2f} s",
+    "failed_share": lambda value, _: f"failed {value * 100:+.2f} points",
+    "revenue_lost": lambda value, currency: f"revenue lost {value:+,.0f} {currency or ''}".rstrip(),
+}
+"""What a table's cell has room for; the statements and the JSON document have all of them."""
 
 
 def beside_table(beside: Beside) -> Table:
@@ -353,6 +372,7 @@ def facts_table(header: Header) -> Table:
         ("world", header.world.value),
         ("scenario", f"{header.scenario.name} ({header.scenario.digest[:19]}...)"),
         ("strategy", header.strategy),
+        *([] if header.variant is None else [("variant", header.variant.label)]),
         ("defects", "drawn" if header.defects is None else ", ".join(header.defects) or "none"),
         ("started", header.started_at),
         ("replications", str(header.replications)),

@@ -16,12 +16,14 @@ from evidence.events import EventKind
 from evidence.header import World
 from evidence.measures import FunctionMeasure
 from evidence.measuring import MeasurePlan
+from evidence.report.comparing import statement_lines
 from evidence.report.content import (
     RunContent,
     beside_table,
     checks_table,
     comparison_of,
     comparison_table,
+    comparison_tables,
     events_table,
     facts_table,
     published_table,
@@ -30,6 +32,7 @@ from evidence.report.content import (
 from evidence.report.drawing import svg_text
 from evidence.report.graph_figure import graph_figure
 from evidence.report.judges import judges_table
+from evidence.report.pareto_figure import pareto_figure
 from evidence.report.process import process_table
 from evidence.report.rto_figure import rto_figure
 from evidence.report.summary import Tile, comparison_tiles, run_tiles, side_by_side_tiles
@@ -78,15 +81,30 @@ def run_html(run: RunContent) -> str:
 def comparison_html(runs: Sequence[RunContent]) -> str:
     """The page of several strategies' simulations; raises JudgeError as comparison_of does."""
     comparison = comparison_of(runs)
-    measures = {run.header.strategy: run.measures for run in runs}
-    verdicts = {run.header.strategy: run.verdict for run in runs}
+    measures = {run.header.label: run.measures for run in runs}
+    verdicts = {run.header.label: run.verdict for run in runs}
     table = comparison_table(comparison)
-    sections = [_Section(table.title, table=table), _rto_section(measures)]
-    sections += [_Section(f"Checks of {run.header.strategy}", table=checks_table(run.verdict)) for run in runs]
+    sections = [_Section(table.title, lead=" ".join(statement_lines(comparison)), table=table)]
+    sections += _pareto_sections(comparison)
+    sections.append(_rto_section(measures))
+    sections += [_Section(f"Checks of {run.header.label}", table=checks_table(run.verdict)) for run in runs]
     for run in runs:
         sections += _timelines(run, folded=True)
     sections += [_facts(run) for run in runs]
     return _page(runs, comparison_tiles(comparison, verdicts), sections)
+
+
+def _pareto_sections(comparison: Comparison) -> list[_Section]:
+    """The release as a whole and by cohort, then risk against time with its figure."""
+    tables = comparison_tables(comparison)
+    if not tables:
+        return []
+    drawn = pareto_figure(comparison)
+    figure = None if drawn is None else _drawn(drawn, "Risk against time")
+    *others, weighed = tables
+    lead = "" if figure is None else "Filled: nothing dominates them. Lines: 95 % intervals of the failed share."
+    sections = [_Section(weighed.title, lead=lead, figure=figure, table=weighed)]
+    return sections + [_Section(table.title, table=table) for table in others]
 
 
 def side_by_side_html(
@@ -146,7 +164,7 @@ def _played(runs: Sequence[RunContent]) -> str:
         defects = "drawn defects" if header.defects is None else ", ".join(header.defects) or "no defect"
         times = f"simulated {header.replications:,} times"
         how = f"{'drilled on staging' if header.world is World.STAGING else times} with {defects}"
-        strategies.setdefault(how, []).append(header.strategy)
+        strategies.setdefault(how, []).append(header.label)
     return "; ".join(f"{', '.join(names)}: {how}" for how, names in strategies.items())
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from evidence.beside import Beside
 from evidence.comparison import Comparison
+from evidence.report.comparing import statement_lines
 from evidence.report.content import (
     RunContent,
     beside_table,
     checks_table,
     comparison_table,
+    comparison_tables,
     events_table,
     facts_table,
     published_table,
@@ -17,7 +19,7 @@ from evidence.report.content import (
 from evidence.report.judges import judges_table
 from evidence.report.process import process_table
 
-__all__ = ["run_markdown", "side_by_side_markdown"]
+__all__ = ["comparison_markdown", "run_markdown", "side_by_side_markdown"]
 
 
 def run_markdown(run: RunContent) -> str:
@@ -36,6 +38,13 @@ def run_markdown(run: RunContent) -> str:
     if run.header.timelines and run.events:
         parts.append(events_table(run.events, run.header.timelines[0]).markdown())
     return "\n\n".join([*parts, facts_table(run.header).markdown()]) + "\n"
+
+
+def comparison_markdown(comparison: Comparison) -> str:
+    """Strategies or variants side by side, and what that allows to say."""
+    tables = [comparison_table(comparison), *comparison_tables(comparison)]
+    lines = "\n".join(f"- {line}" for line in statement_lines(comparison))
+    return "\n\n".join([*(table.markdown() for table in tables), lines]).rstrip() + "\n"
 
 
 def side_by_side_markdown(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from evidence.beside import Beside
 from evidence.comparison import Comparison
+from evidence.report.comparing import statement_lines
 from evidence.report.content import (
     RunContent,
     beside_table,
     checks_table,
     comparison_table,
+    comparison_tables,
     published_table,
     reach_text,
 )
@@ -36,8 +38,10 @@ def run_text(run: RunContent) -> str:
 
 
 def comparison_text(comparison: Comparison) -> str:
-    """Strategies side by side."""
-    return comparison_table(comparison).text() + "\n"
+    """Strategies or variants side by side, and what that allows to say."""
+    tables = [comparison_table(comparison), *comparison_tables(comparison)]
+    lines = "\n".join(statement_lines(comparison))
+    return "\n\n".join([*(table.text() for table in tables), lines]).rstrip() + "\n"
 
 
 def beside_text(beside: Beside) -> str:

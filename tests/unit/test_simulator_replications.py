@@ -11,10 +11,9 @@ import pytest
 from scenarios.loading import load_text
 from scenarios.models import Scenario
 from simulator import pool, work
-from simulator.compare import compare
 from simulator.errors import RequestError, WorkerDied
 from simulator.replication import Player
-from simulator.replications import SimulationResult, most_critical, simulate
+from simulator.replications import Simulation, SimulationResult, most_critical, simulate
 
 TEXT = """
 schema: windtunnel/v1
@@ -130,24 +129,24 @@ def test_strategies_meet_the_same_traffic(scenario: Scenario) -> None:
     assert arrivals[0] == arrivals[1] == arrivals[2]
 
 
-def test_compare_plays_every_strategy_with_the_same_defects(scenario: Scenario) -> None:
-    told: list[tuple[str, int, int]] = []
-    results = compare(
-        scenario,
-        TEXT,
-        ["recreate", "rolling"],
-        replications=6,
-        seed=2,
-        processes=1,
-        progress=lambda *progress: told.append(progress),
+def test_strategies_meet_the_same_defects(scenario: Scenario) -> None:
+    recreate, rolling = (
+        simulate(scenario, TEXT, strategy=kind, replications=6, seed=2, processes=1) for kind in ("recreate", "rolling")
     )
-    assert [result.strategy.kind for result in results] == ["recreate", "rolling"]
-    recreate, rolling = ([row.defects for row in result.measures] for result in results)
-    assert recreate == rolling
-    assert len(set(recreate)) > 1
-    assert told == [(kind, done, 6) for kind in ("recreate", "rolling") for done in range(1, 7)]
+    assert [row.defects for row in recreate.measures] == [row.defects for row in rolling.measures]
+    assert len({row.defects for row in recreate.measures}) > 1
     # Recreate is down while the new version starts; rolling is not.
-    assert all(row.downtime_s >= 1.0 for row in results[0].measures if row.function == "buy")
+    assert all(row.downtime_s >= 1.0 for row in recreate.measures if row.function == "buy")
+
+
+def test_a_simulation_that_goes_on_plays_what_one_would_have_played_at_once(scenario: Scenario) -> None:
+    whole = simulate(scenario, TEXT, replications=9, seed=5, processes=1)
+    in_parts = Simulation(scenario, TEXT, ceiling=20, seed=5, processes=2)
+    for n in (1, 4, 4, 9):
+        in_parts.play_to(n)
+    found = in_parts.finish()
+    assert (found.measures, found.replications) == (whole.measures, 9)
+    assert [each.replication for each in found.timelines] == [each.replication for each in whole.timelines]
 
 
 def test_what_the_scenario_does_not_have_is_refused(scenario: Scenario) -> None:
@@ -162,10 +161,6 @@ def test_what_the_scenario_does_not_have_is_refused(scenario: Scenario) -> None:
     ):
         with pytest.raises(RequestError, match=rule):
             simulate(scenario, TEXT, **wrong)
-    with pytest.raises(RequestError, match="must be named once"):
-        compare(scenario, TEXT, ["rolling", "rolling"])
-    with pytest.raises(RequestError, match="at least one"):
-        compare(scenario, TEXT, [])
 
 
 def test_an_interrupt_stops_the_workers(scenario: Scenario) -> None:

@@ -8,13 +8,16 @@ from typing import Annotated
 import typer
 
 __all__ = [
+    "FewestOption",
     "JsonOption",
+    "MostOption",
     "OutOption",
     "ReplicationsOption",
     "RunArgument",
     "ScenarioArgument",
     "SeedOption",
     "StateOption",
+    "UntilOption",
 ]
 
 ScenarioArgument = Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario file, or a name in the library.")]
@@ -22,6 +25,18 @@ RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run record: 
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 ReplicationsOption = Annotated[
     int, typer.Option("--replications", "-n", min=1, help="How often the release is played.")
+]
+FewestOption = Annotated[
+    int | None,
+    typer.Option("--replications", "-n", min=1, help="How often the release is played (200); with --until the fewest."),
+]
+UntilOption = Annotated[
+    str | None,
+    typer.Option("--until", help="Play until so precise: 'rto_attainment +-1%', half the width of the 95 % interval."),
+]
+MostOption = Annotated[
+    int | None,
+    typer.Option("--max-replications", min=1, help="With --until the most (10,000)."),
 ]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random stream.")]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder under which the run record is written.")]

@@ -8,15 +8,17 @@ from typing import Annotated
 import typer
 
 from windtunnel.cli.options import (
+    FewestOption,
     JsonOption,
+    MostOption,
     OutOption,
-    ReplicationsOption,
     ScenarioArgument,
     SeedOption,
+    UntilOption,
 )
 from windtunnel.cli.output import emit_json, emit_text
 from windtunnel.cli.progress import counted
-from windtunnel.cli.verdict import emit_judged
+from windtunnel.cli.verdict import emit_judged, precision_text
 
 __all__ = ["add_to"]
 
@@ -44,7 +46,9 @@ def simulate(
         list[str] | None,
         typer.Option("--defect", help="In every replication (repeatable); else drawn."),
     ] = None,
-    replications: ReplicationsOption = 200,
+    replications: FewestOption = None,
+    until: UntilOption = None,
+    max_replications: MostOption = None,
     seed: SeedOption = 1,
     processes: ProcessesOption = None,
     executor: ExecutorOption = "local",
@@ -64,6 +68,8 @@ def simulate(
             source,
             strategy=strategy,
             replications=replications,
+            until=until,
+            max_replications=max_replications,
             seed=seed,
             processes=processes,
             executor=executor,
@@ -86,14 +92,25 @@ def compare(
             help="Kinds, with commas between; else the scenario's; beside a single one, defaults.",
         ),
     ] = None,
-    replications: ReplicationsOption = 200,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--vary",
+            metavar="PATH=V1,V2",
+            help="Values of the scenario's text, side by side (repeatable: every one with every other): "
+            "release.strategy.canary.bake=1m,5m,15m. Without --strategies, of the main strategy.",
+        ),
+    ] = None,
+    replications: FewestOption = None,
+    until: UntilOption = None,
+    max_replications: MostOption = None,
     seed: SeedOption = 1,
     processes: ProcessesOption = None,
     executor: ExecutorOption = "local",
     out: OutOption = Path("runs"),
     as_json: JsonOption = False,
 ) -> None:
-    """Play the release by several strategies, each against the same random draws."""
+    """Play the release by several strategies, or with several values, each against the same random draws."""
     from scenarios.loading import load
     from windtunnel import simulating
 
@@ -103,18 +120,27 @@ def compare(
             loaded,
             source,
             strategies=None if strategies is None else strategies.split(","),
+            vary=vary or (),
             replications=replications,
+            until=until,
+            max_replications=max_replications,
             seed=seed,
             processes=processes,
             executor=executor,
             out=out,
             progress=lambda _, done, total: progress(done, total),
         )
-    records = {each.result.strategy.kind: str(each.record.folder) for each in outcome.simulations}
+    records = {label: str(each.record.folder) for label, each in outcome.by_label.items()}
     if as_json:
-        emit_json({**outcome.comparison.to_json(), "seed": seed, "records": records})
+        headers = {label: each.record.header for label, each in outcome.by_label.items()}
+        variants = {label: header.variant.changes for label, header in headers.items() if header.variant is not None}
+        played = {"replications": headers[next(iter(headers))].replications, "seed": seed}
+        stopped = {} if until is None else {"until": until, "precise": headers[next(iter(headers))].precise}
+        emit_json({**outcome.comparison.to_json(), **played, **stopped, "variants": variants, "records": records})
     else:
         from evidence.report.text import comparison_text
 
         emit_text(comparison_text(outcome.comparison))
-        emit_text("\n".join(f"record of {kind}: {folder}" for kind, folder in records.items()))
+        if until is not None:
+            emit_text(precision_text(outcome.simulations[0].record.header))
+        emit_text("\n".join(f"record of {label}: {folder}" for label, folder in records.items()))

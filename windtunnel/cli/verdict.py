@@ -7,16 +7,23 @@ from typing import TYPE_CHECKING, Any
 from windtunnel.cli.output import emit_json, emit_text
 
 if TYPE_CHECKING:
+    from evidence.header import Header
     from evidence.record import RunRecord
     from evidence.verdicts import Verdict
 
-__all__ = ["emit_judged", "verdict_text"]
+__all__ = ["emit_judged", "precision_text", "verdict_text"]
 
 
 def verdict_text(verdict: Verdict) -> str:
     """One line a check, the verdict last."""
     lines = [f"{c.status.value:<12} {c.subject}: {c.name}: {c.reason}" for c in verdict.checks]
     return "\n".join([*lines, f"verdict: {verdict.status.value}"])
+
+
+def precision_text(header: Header) -> str:
+    """Whether the precision asked for was reached, and with how many replications."""
+    how = "reached" if header.precise else "not reached"
+    return f"{header.until}: {how} with {header.replications:,} replications"
 
 
 def emit_judged(record: RunRecord, verdict: Verdict, *, as_json: bool, **extra: Any) -> None:

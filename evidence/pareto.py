@@ -1,0 +1,70 @@
+"""Risk against time and capacity: which of the compared runs nothing else is at least as good as in everything."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from evidence.pairs import Difference, Pair, turned
+from evidence.plain import finite
+from evidence.release_summary import ReleaseSummary
+
+__all__ = ["OBJECTIVES", "ParetoRow", "pareto"]
+
+OBJECTIVES = ("rto_missed", "failed_share", "revenue_lost", "promoted_s", "extra_replica_s")
+"""Less of each is better: three of risk, then time and capacity."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParetoRow:
+    """`values` by objective, infinite where a run has none (a release that is never promoted takes for ever).
+
+    Dominated by those that are at least as good in every objective, and better beyond doubt in one of them.
+    """
+
+    name: str
+    values: dict[str, float]
+    dominated_by: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; infinite numbers as null."""
+        found: dict[str, Any] = finite(asdict(self))
+        return found
+
+
+def pareto(summaries: Mapping[str, ReleaseSummary], pairs: Sequence[Pair]) -> tuple[ParetoRow, ...]:
+    """A row a run, in their order. `pairs` are all pairs of them, those of the release among them."""
+    told = {(pair.ours, pair.theirs): pair.differences for pair in pairs if not pair.function}
+    told |= {(b, a): tuple(turned(each) for each in differences) for (a, b), differences in told.items()}
+    values = {name: _values(each) for name, each in summaries.items()}
+    return tuple(
+        ParetoRow(
+            name,
+            values[name],
+            tuple(
+                other
+                for other in summaries
+                if other != name and _dominates(values[other], values[name], told[other, name])
+            ),
+        )
+        for name in summaries
+    )
+
+
+def _values(summary: ReleaseSummary) -> dict[str, float]:
+    revenue = {} if summary.revenue_lost is None else {"revenue_lost": summary.revenue_lost.value}
+    return {
+        "rto_missed": summary.rto_missed.value,
+        "failed_share": summary.failed_share.value,
+        **revenue,
+        "promoted_s": math.inf if summary.promoted_s is None else summary.promoted_s.value,
+        "extra_replica_s": summary.extra_replica_s.value,
+    }
+
+
+def _dominates(ours: Mapping[str, float], theirs: Mapping[str, float], differences: Sequence[Difference]) -> bool:
+    if any(ours[name] > theirs[name] for name in ours):
+        return False
+    return any(each.statement == "better" for each in differences if each.measure in ours)

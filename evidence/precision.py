@@ -1,0 +1,167 @@
+"""Stop when precise enough: what `--until` asks for, and whether the replications played so far reach it.
+
+The precision asked for is half the width of the 95 % interval, absolute. One looks at a growing number of replications,
+each time a fifth more, and stops at the first look that is precise enough. That the number of replications depends on
+the data could spoil the interval: a run that happens to vary little stops too early (Chow and Robbins, "On the
+asymptotic theory of fixed-width sequential confidence intervals for the mean", Annals of Mathematical Statistics 36,
+1965, show that the loss vanishes as the width goes to 0; Frey, "Fixed-width sequential confidence intervals for a
+proportion", The American Statistician 64, 2010, how much it is for shares). Three things hold it here, and
+tests/model/test_precision_coverage.py shows that they do: no look before 200 replications; Clopper and Pearson's
+interval for shares, which is never of no width; and no mean before every defect that is drawn has been met ten times
+(without the rare bad release its variance is deceptively small), nor before n is 50 times the squared skewness of its
+values (Cochran, Sampling Techniques, 2.15, asks for 25 where n is fixed): tried on the zero-inflated lognormal means
+that failures make, coverage falls to 82 % without, and stays above 92 % with it, where a fixed n has 93 %.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evidence.errors import JudgeError
+from evidence.measures import FunctionMeasure
+from evidence.pairs import FUNCTION_MEASURES, RELEASE_MEASURES, Measured, values_of
+from evidence.statistics import Estimate, mean_with_interval, quantile_with_interval, share_with_interval
+
+__all__ = ["FEWEST", "Precision", "looks", "precision_of"]
+
+FEWEST = 200
+"""Replications before the first look."""
+GROWTH = 1.2
+DEFECT_MET = 10
+SKEWNESS_WEIGHT = 50
+
+_PATTERN = re.compile(
+    r"(?P<difference>difference\s+(in\s+)?)?(?P<measure>[a-z0-9_]+)(\s+of\s+(?P<function>[a-z0-9-]+))?"
+    r"\s*(\+-|\+/-|±)\s*(?P<number>\d+(\.\d+)?)\s*(?P<unit>%|ms|s|m|h|[A-Z]{3})?"
+)
+_SECONDS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_SHARES = ("rto_attainment", "rpo_attainment", "failed_share", "change_failed", "rolled_back", "rto_missed", "collapse")
+
+
+def _named() -> dict[str, tuple[Measured, bool]]:
+    """Measures by the name that the user gives, and whether they are of a function. Seconds need no suffix."""
+    release = {each.name.removesuffix("_s"): (each, False) for each in RELEASE_MEASURES}
+    return release | {each.name.removesuffix("_s"): (each, True) for each in FUNCTION_MEASURES}
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """Half the width of the interval of a measure, of one function or (None) of all that have it."""
+
+    text: str
+    measured: Measured
+    of_function: bool
+    function: str | None
+    half_width: float
+    difference: bool
+
+    def reached(self, runs: Mapping[str, Sequence[FunctionMeasure]], defects: Sequence[str] = ()) -> bool:
+        """Whether every run (of a difference: every pair) is so precise; `defects` are those that are drawn."""
+        if self.measured.kind == "mean" and not all(_met(rows, defects) and self._even(rows) for rows in runs.values()):
+            return False
+        widths = list(self.half_widths(runs))
+        return bool(widths) and max(widths) <= self.half_width + 1e-12
+
+    def half_widths(self, runs: Mapping[str, Sequence[FunctionMeasure]]) -> Iterator[float]:
+        """What has been reached, for every run or pair and function; nothing for those without data."""
+        if self.difference:
+            from evidence.pairs import pairs_of
+
+            for pair in pairs_of(runs):
+                if self._concerns(pair.function):
+                    found = [each for each in pair.differences if each.measure == self.measured.name]
+                    yield from (_half(each.estimate) for each in found) if found else (math.inf,)
+            return
+        for rows in runs.values():
+            for function, estimate in self._estimates(rows):
+                if self._concerns(function):
+                    yield _half(estimate)
+
+    def _even(self, rows: Sequence[FunctionMeasure]) -> bool:
+        """Whether the values of each function are so many that their skewness does no harm to a t interval."""
+        found = values_of(self.measured, rows, by_function=self.of_function)
+        return all(
+            len(values) >= SKEWNESS_WEIGHT * _skewness(values) ** 2 for name, values in found if self._concerns(name)
+        )
+
+    def _concerns(self, function: str) -> bool:
+        if not self.of_function:
+            return not function
+        return bool(function) if self.function is None else function == self.function
+
+    def _estimates(self, rows: Sequence[FunctionMeasure]) -> Iterator[tuple[str, Estimate]]:
+        for function, values in values_of(self.measured, rows, by_function=self.of_function):
+            if not len(values):
+                continue
+            if self.measured.kind == "share":
+                yield function, share_with_interval(int(values.sum()), len(values))
+            elif self.measured.kind == "quantile":
+                censored = {row.replication for row in rows if row.function == function and row.rto_censored}
+                known = [math.inf if place in censored else value for place, value in enumerate(values)]
+                yield function, quantile_with_interval(known, self.measured.quantile)
+            else:
+                yield function, mean_with_interval(values)
+
+
+def _half(estimate: Estimate) -> float:
+    if not math.isfinite(estimate.low) or not math.isfinite(estimate.high):
+        return math.inf
+    return (estimate.high - estimate.low) / 2.0
+
+
+def _skewness(values: NDArray[np.float64]) -> float:
+    from_mean = values - values.mean() if len(values) else values
+    spread = float((from_mean**2).mean()) if len(values) else 0.0
+    return float((from_mean**3).mean()) / spread**1.5 if spread > 0.0 else 0.0
+
+
+def _met(rows: Sequence[FunctionMeasure], defects: Sequence[str]) -> bool:
+    first = rows[0].function
+    mine = [row.defects for row in rows if row.function == first]
+    return all(sum(defect in each for each in mine) >= DEFECT_MET for defect in defects)
+
+
+def looks(fewest: int, most: int) -> Iterator[int]:
+    """Numbers of replications after which to look, the last is `most`."""
+    n = fewest
+    while n < most:
+        yield n
+        n = math.ceil(n * GROWTH)
+    yield most
+
+
+def precision_of(text: str, functions: Sequence[str]) -> Precision:
+    """`[difference] MEASURE [of FUNCTION] +-WIDTH`; raises JudgeError for anything else."""
+    match = _PATTERN.fullmatch(text.strip())
+    if match is None:
+        raise JudgeError(f"until(={text}) must be MEASURE [of FUNCTION] +-WIDTH, such as 'rto_attainment +-1%'")
+    named = _named()
+    if match["measure"] not in named:
+        raise JudgeError(f"until(={text}): measure {match['measure']} must be one of {', '.join(named)}")
+    measured, of_function = named[match["measure"]]
+    if match["function"] is not None and match["function"] not in functions:
+        raise JudgeError(f"until(={text}): function {match['function']} must be one of {', '.join(functions)}")
+    if match["function"] is not None and not of_function:
+        raise JudgeError(f"until(={text}): {match['measure']} is of the whole release, and must have no function")
+    width = _width(text, measured, float(match["number"]), match["unit"])
+    return Precision(text.strip(), measured, of_function, match["function"], width, match["difference"] is not None)
+
+
+def _width(text: str, measured: Measured, number: float, unit: str | None) -> float:
+    if measured.name in _SHARES:
+        wanted, width = "a percentage, such as 1%", number / 100.0 if unit == "%" else None
+    elif measured.name == "revenue_lost":
+        wanted, width = "an amount of money, such as 100 EUR", number if unit and unit.isupper() else None
+    elif measured.name == "extra_replica_s":
+        wanted, width = "replica-seconds, such as 10s", number * _SECONDS[unit] if unit in _SECONDS else None
+    else:
+        wanted, width = "a time, such as 2s", number * _SECONDS[unit] if unit in _SECONDS else None
+    if width is None or width <= 0:
+        raise JudgeError(f"until(={text}): the width must be above 0, and {wanted}")
+    return width

@@ -1,0 +1,110 @@
+"""What a comparison says beside its table: statements in words, and risk against time and capacity."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evidence.comparison import Comparison
+from evidence.pairs import Difference
+from evidence.report.table import Table, money, percent, seconds
+from evidence.statements import Statement
+
+__all__ = ["difference_text", "pareto_table", "statement_lines"]
+
+NAMES = {
+    "rto_attainment": "RTO met",
+    "rpo_attainment": "RPO met",
+    "rto_s": "mean RTO",
+    "rto_p50_s": "RTO p50",
+    "rto_p95_s": "RTO p95",
+    "rto_missed": "RTO missed",
+    "failed_share": "failed share",
+    "revenue_lost": "revenue lost",
+    "change_failed": "change failed",
+    "rolled_back": "rolled back",
+    "collapse": "collapse",
+    "release_duration_s": "release takes",
+    "promoted_s": "promoted takes",
+    "extra_replica_s": "capacity",
+}
+_SHARES = ("rto_attainment", "rpo_attainment", "rto_missed", "failed_share", "change_failed", "rolled_back", "collapse")
+
+
+def statement_lines(comparison: Comparison) -> list[str]:
+    """A sentence for each measure on which somebody is told apart; then what nobody can tell, and what is equal."""
+    currency = next((row.currency for row in comparison.rows if row.currency is not None), None)
+    told = [each for each in comparison.statements if each.worse]
+    lines = [_sentence(each, currency) for each in told]
+    unclear = [_of(each) for each in comparison.statements if not each.worse and each.unclear]
+    equal = [_of(each) for each in comparison.statements if not each.worse and not each.unclear]
+    if unclear:
+        lines.append(f"The data cannot tell them apart on {_listed(unclear)}.")
+    if equal:
+        lines.append(f"No replication differs on {_listed(equal)}.")
+    if comparison.pareto and any(row.dominated_by for row in comparison.pareto):
+        front = [row.name for row in comparison.pareto if not row.dominated_by]
+        lines.append(f"Not dominated in risk, time and capacity: {_listed(front)}.")
+    return lines
+
+
+def _sentence(statement: Statement, currency: str | None) -> str:
+    best = " and ".join([statement.best, *statement.alike])
+    verb = "are alike, and better" if statement.alike else "is better"
+    worse = _listed([f"{name} (by {difference_text(by, currency)})" for name, by in statement.worse])
+    line = f"{_of(statement)}: {best} {verb} than {worse}"
+    if statement.unclear:
+        line += f"; the data cannot tell {statement.best} from {_listed(statement.unclear)}"
+    return line + "."
+
+
+def _of(statement: Statement) -> str:
+    return f"{statement.function or 'release'}, {NAMES[statement.measure]}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{'; '.join(names[:-1])} and {names[-1]}" if names else "nothing"
+
+
+def difference_text(difference: Difference, currency: str | None) -> str:
+    """How much, without its direction: `12.5 points [4.1, 20.9]`."""
+    estimate = difference.estimate
+    sign = -1.0 if estimate.value < 0 else 1.0
+    value, low, high = _upright(sign, estimate.value, estimate.low, estimate.high)
+    if difference.measure in _SHARES:
+        digits = 2 if abs(value) < 0.01 else 1
+        return f"{value * 100:.{digits}f} points [{low * 100:.{digits}f}, {high * 100:.{digits}f}]"
+    if difference.measure == "revenue_lost":
+        return f"{value:,.0f} {currency or ''}".rstrip() + f" [{low:,.0f}, {high:,.0f}]"
+    if difference.measure == "extra_replica_s":
+        return f"{value:,.0f} replica-seconds [{low:,.0f}, {high:,.0f}]"
+    return f"{value:.2f} s [{low:.2f}, {high:.2f}]"
+
+
+def _upright(sign: float, value: float, low: float, high: float) -> tuple[float, float, float]:
+    """The same turned so that the value is not negative."""
+    return (value, low, high) if sign > 0 else (-value, -high, -low)
+
+
+def pareto_table(comparison: Comparison) -> Table:
+    """Risk against time and capacity, a row a run."""
+    currency = next((row.currency for row in comparison.rows if row.currency is not None), None)
+    return Table(
+        title="Risk against time and capacity",
+        headers=("strategy", "RTO missed", "failed", "revenue lost", "promoted takes", "capacity", "dominated by"),
+        rows=tuple(
+            (
+                row.name,
+                percent(row.values["rto_missed"]),
+                percent(row.values["failed_share"]),
+                money(row.values.get("revenue_lost"), currency),
+                "never" if row.values["promoted_s"] == float("inf") else seconds(row.values["promoted_s"]),
+                f"{row.values['extra_replica_s']:,.0f}",
+                ", ".join(row.dominated_by) or "none",
+            )
+            for row in comparison.pareto
+        ),
+        align="lrrrrrl",
+        marks=tuple("" if row.dominated_by else "best" for row in comparison.pareto),
+        note="Dominated by: at least as good in all five, and better beyond doubt in one. Capacity: replica-seconds "
+        "above the usual number. RTO missed: by any function.",
+    )

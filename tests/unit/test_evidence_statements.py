@@ -1,0 +1,83 @@
+"""What a comparison says: pairs, who is better on what, where the data cannot tell, and who dominates whom."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from evidence.comparison import compare
+from evidence.pairs import CANNOT_TELL, pairs_of
+from evidence.report.comparing import pareto_table, statement_lines
+from tests.unit import evidence_made as made
+
+
+def with_changes(rows, **changes):
+    return [replace(row, **changes) if row.function == "buy" else row for row in rows]
+
+
+def test_every_pair_is_there_and_turns_round() -> None:
+    canary = made.measures(replications=40)
+    slow = [replace(row, rto_s=row.rto_s + 1.0) for row in canary]
+    slower = [replace(row, rto_s=row.rto_s + 3.0) for row in canary]
+    pairs = pairs_of({"a": canary, "b": slow, "c": slower})
+    assert [(p.ours, p.theirs) for p in pairs if p.function == "buy"] == [("a", "b"), ("a", "c"), ("b", "c")]
+    found = {each.measure: each for each in next(p for p in pairs if p.ours == "b").differences}
+    assert (found["rto_s"].statement, found["rto_s"].estimate.value) == ("better", -2.0)
+    assert found["rto_attainment"].same
+    assert "rto_p95_s" not in found  # 2 of 40 values beyond it say too little
+    back = compare("tiny", {"a": canary, "b": slow, "c": slower}).of("buy")[2]
+    assert {each.measure: each.estimate.value for each in back.differences}["rto_s"] == 3.0
+
+
+def test_intervals_hold_together_for_all_pairs() -> None:
+    canary = made.measures(replications=60)
+    noisy = [replace(row, rto_s=row.rto_s + (row.replication % 7)) for row in canary]
+    of_two = {e.measure: e.estimate for e in pairs_of({"a": canary, "b": noisy})[0].differences}["rto_s"]
+    of_three = {e.measure: e.estimate for e in pairs_of({"a": canary, "b": noisy, "c": canary})[0].differences}["rto_s"]
+    assert of_two.value == of_three.value
+    # Quantiles of t with 59 degrees of freedom at 0.975 and 1 - 0.025 / 3.
+    ratio = (of_three.high - of_three.value) / (of_two.high - of_two.value)
+    assert ratio == pytest.approx(2.4632 / 2.0010, abs=1e-3)
+
+
+def test_quantile_differences_come_from_common_resamples() -> None:
+    canary = made.measures(replications=200, bad_every=2)
+    shifted = [replace(row, rto_s=row.rto_s + 1.5) for row in canary]
+    found = {each.measure: each for each in pairs_of({"a": shifted, "b": canary})[0].differences}
+    estimate = found["rto_p95_s"].estimate
+    assert (estimate.value, estimate.low, estimate.high) == (1.5, 1.5, 1.5)  # the pairing leaves no noise
+    assert found["rto_p95_s"].statement == "worse"
+
+
+def test_statements_say_who_is_better_on_what_and_where_nobody_can_tell() -> None:
+    canary = made.measures(replications=100)
+    slow = with_changes(canary, rto_s=9.0, met_rto=False)
+    rare = [replace(row, failed_share=0.5) if row.replication == 3 and row.function == "buy" else row for row in canary]
+    found = compare("tiny", {"canary": canary, "recreate": slow, "rolling": rare})
+    lines = statement_lines(found)
+    alike = "buy, RTO met: canary and rolling are alike, and better than recreate (by 100.0 points ["
+    assert lines[0].startswith(alike)
+    assert any(line.startswith("The data cannot tell them apart on buy, failed share") for line in lines)
+    assert any(line.startswith("No replication differs on") and "browse, RTO met" in line for line in lines)
+    statement = next(s for s in found.statements if (s.function, s.measure) == ("buy", "failed_share"))
+    assert (statement.worse, statement.unclear) == ((), ("rolling",))
+    assert statement.best in ("canary", "recreate")
+    json.dumps(found.to_json(), allow_nan=False)
+
+
+def test_dominated_is_what_another_is_at_least_as_good_as_and_surely_better_somewhere() -> None:
+    canary = made.measures(replications=60)
+    longer = [replace(row, release_duration_s=(row.release_duration_s or 0.0) + 10.0) for row in canary]
+    riskier = [replace(row, release_duration_s=1.0, failed=row.requests) for row in canary]
+    found = compare("tiny", {"canary": canary, "slow": longer, "risky": riskier})
+    assert {row.name: row.dominated_by for row in found.pareto} == {"canary": (), "slow": ("canary",), "risky": ()}
+    assert pareto_table(found).marks == ("best", "", "best")
+    assert statement_lines(found)[-1] == "Not dominated in risk, time and capacity: canary and risky."
+
+
+def test_one_run_has_nothing_to_be_compared_with() -> None:
+    found = compare("tiny", {"canary": made.measures(replications=10)})
+    assert (found.pairs, found.statements, statement_lines(found)) == ((), (), [])
+    assert CANNOT_TELL == "the data cannot tell"

@@ -1,0 +1,65 @@
+"""Simulations that go on until they are precise enough, alone or side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from evidence.precision import FEWEST, Precision, looks, precision_of
+from scenarios.models import Scenario
+from simulator.replications import Simulation
+from windtunnel.errors import UsageError
+
+__all__ = ["MOST", "Stop", "play", "stop_of"]
+
+MOST = 10_000
+"""Replications at which a simulation gives up, where nothing else is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """When to stop: as soon as `precision` is reached, looking first after `fewest` replications, and at `most`."""
+
+    precision: Precision
+    fewest: int
+    most: int
+
+
+def stop_of(scenario: Scenario, until: str, fewest: int | None, most: int | None, *, compared: bool) -> Stop:
+    """From what the user asked for. Raises UsageError, and JudgeError for a precision that says nothing."""
+    precision = precision_of(until, tuple(scenario.functions))
+    if precision.difference and not compared:
+        raise UsageError(f"until(={until}): a difference must be of several strategies or variants, compared")
+    first, last = FEWEST if fewest is None else fewest, MOST if most is None else most
+    if first < FEWEST:
+        raise UsageError(f"replications(={first}) must be at least {FEWEST} with until: it is the fewest")
+    if last < first:
+        raise UsageError(f"max-replications(={last}) must be at least the fewest, {first}")
+    return Stop(precision, first, last)
+
+
+def play(
+    simulations: Mapping[str, Simulation],
+    stop: Stop,
+    defects: Mapping[str, tuple[str, ...]],
+    progress: Callable[[str, int, int], None] | None = None,
+) -> bool:
+    """Play all of them to as many replications as it takes; whether the precision was reached.
+
+    `defects` are those that each draws. All have the same number of replications in the end: they stay pairs.
+    """
+    for n in looks(stop.fewest, stop.most):
+        for name, simulation in simulations.items():
+            simulation.play_to(n, _named(progress, name), of=stop.most)
+        measures = {name: simulation.measures for name, simulation in simulations.items()}
+        drawn = tuple(dict.fromkeys(each for names in defects.values() for each in names))
+        if stop.precision.reached(measures, drawn):
+            return True
+    return False
+
+
+def _named(progress: Callable[[str, int, int], None] | None, name: str) -> Callable[[int, int], None] | None:
+    if progress is None:
+        return None
+    report = progress
+    return lambda done, total: report(name, done, total)
