@@ -110,7 +110,8 @@ def next_bound(hours: Sequence[Hours], after: datetime) -> datetime | None:
         if found is not None and found <= _midnight(day):
             break
         spans = [span for each in hours if (span := each.span(day)) is not None]
-        found = min((bound for span in spans for bound in span if bound > after), default=found)
+        bounds = [bound for span in spans for bound in span if bound > after]
+        found = min(bounds if found is None else [found, *bounds], default=None)
     return found
 
 

@@ -101,7 +101,10 @@ def drill_plan(
         steps=tuple(str(step) for step in plan(chosen, change, replicas)),
         faults=tuple(_fault_text(fault) for fault in scenario.faults),
         rollback=tuple(scenario.release.rollback),
-        load_per_s={name: each.rate_per_s for name, each in scenario.functions.items()},
+        load_per_s={
+            name: max(rate for _, rate in each.rates(scenario.clock, scenario.duration_s))
+            for name, each in scenario.functions.items()
+        },
         state_dir=str(folder),
         staging="in use as it runs" if _attached(folder) else "brought up for the drill",
     )

@@ -51,6 +51,7 @@ def test_hours_hold_from_their_first_moment_to_before_their_last(moment: str, of
         ("2026-11-27 17:00", "2026-11-27 22:00"),
         ("2026-11-28 01:00", "2026-11-28 06:00"),
         ("2026-11-28 06:00", "2026-11-30 09:00"),
+        ("2026-11-28 05:00", "2026-11-28 06:00"),
     ],
 )
 def test_the_next_moment_at_which_hours_begin_or_end(after: str, bound: str) -> None:
