@@ -165,7 +165,11 @@ def _measure_function(
     by_kind = [int(count) for count in np.einsum("tck->k", cells.failed[:, place])]
     failed = sum(by_kind)
     met, met_failed = (0, 0) if worst is None else _within(worst, plan, place, cells)
-    cohort_requests, cohort_failed = cells.requests[:, place].sum(axis=0), np.einsum("tck->c", cells.failed[:, place])
+    # In the scenario's order: tables of the simulator and of a record have orders of their own.
+    cohorts = [cohort for cohort in function.cohort_shares if cohort in cells.cohorts]
+    order = [cells.cohorts.index(cohort) for cohort in cohorts]
+    cohort_requests = cells.requests[:, place].sum(axis=0)[order]
+    cohort_failed = np.einsum("tck->c", cells.failed[:, place])[order]
     sent = cohort_requests > 0
     ends_s = timeline.exposure_ends_s()
     mine = writes.function == place
@@ -198,7 +202,7 @@ def _measure_function(
         failed_unfinished=by_kind[3],
         failed_share=failed / requests if requests else None,
         impact_failed_share=met_failed / met if met else None,
-        cohorts_hit=names_where(cohort_failed > 0, cells.cohorts),
+        cohorts_hit=names_where(cohort_failed > 0, cohorts),
         services_unhealthy=None if unhealthy is None else tuple(name for name in unhealthy if name in one.services),
         revenue_lost=None if function.revenue is None else failed * function.revenue.amount,
         currency=None if function.revenue is None else function.revenue.currency,
@@ -227,7 +231,7 @@ def _measure_function(
         suppressed_s=timeline.suppressed_s(end_s),
         notified_s=None if worst is None else timeline.notified_s(worst.start_s),
         tickets=timeline.tickets(one.name),
-        cohorts=names_where(sent, cells.cohorts),
+        cohorts=names_where(sent, cohorts),
         cohort_requests=tuple(int(count) for count in cohort_requests[sent]),
         cohort_failed=tuple(int(count) for count in cohort_failed[sent]),
         collapsed=collapsed(episodes, timeline, plan.surge_end_s, end_s, plan.seen_s),

@@ -23,6 +23,8 @@ _MEASURES = (
     ("RPO", "rpo_s", "rpo_s", "s"),
     ("failed share during impact", "failed_share", "impact_failed_share", "%"),
 )
+# Shares are published in whole percents.
+_HALF_A_PERCENT = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class PublishedRow:
     n: int
     inside: bool | None
     source: str
+    not_reproduced: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; infinite numbers as null."""
@@ -63,8 +66,21 @@ def published_beside_predicted(
                 if getattr(row, ours) is not None
             ]
             low, middle, high = (quantile(values, q) for q in (0.05, 0.50, 0.95))
-            inside = is_inside(low, high, told, censored=False, slack=resolution_s if unit == "s" else 0.0)
+            slack = resolution_s if unit == "s" else _HALF_A_PERCENT
+            inside = is_inside(low, high, told, censored=False, slack=slack)
             rows.append(
-                PublishedRow(function, label, unit, told, middle, low, high, len(values), inside, outcome.source)
+                PublishedRow(
+                    function,
+                    label,
+                    unit,
+                    told,
+                    middle,
+                    low,
+                    high,
+                    len(values),
+                    inside,
+                    outcome.source,
+                    outcome.not_reproduced,
+                )
             )
     return rows

@@ -18,6 +18,7 @@ class Published(Part):
     rto_s: DurationS | None = Field(None, alias="rto", description="from impact to recovery")
     rpo_s: DurationS | None = Field(None, alias="rpo", description="oldest acknowledged write that was lost")
     failed_share: Ratio | None = Field(None, description="share of the requests that failed, from impact to recovery")
+    not_reproduced: Text | None = Field(None, description="why the model cannot say what happened")
     source: Text
 
     @model_validator(mode="after")

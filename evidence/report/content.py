@@ -40,6 +40,7 @@ __all__ = [
     "gather",
     "published_table",
     "reach_text",
+    "replays_table",
 ]
 
 
@@ -336,6 +337,29 @@ def published_table(rows: Sequence[PublishedRow]) -> Table:
         marks=tuple({True: "pass", False: "fail", None: ""}[row.inside] for row in rows),
         note=f"Predicted: median [p5, p95] of {n} replications. Failed share: of the requests that were meant to be "
         "sent between impact and recovery. Published figures take part in no simulation, and no check judges them.",
+        grouped=True,
+    )
+
+
+def replays_table(rows: Sequence[tuple[str, PublishedRow]]) -> Table:
+    """Several replays in one table: the incident's name before each of its rows."""
+    n = max((row.n for _, row in rows), default=0)
+    return Table(
+        title="Published beside predicted",
+        headers=("incident", "measure", "published", "predicted", "inside"),
+        rows=tuple(
+            (
+                incident,
+                row.measure,
+                _shown(row.published, row.unit),
+                with_range(row.predicted, row.low, row.high, row.unit),
+                _INSIDE[row.inside],
+            )
+            for incident, row in rows
+        ),
+        align="llrrl",
+        marks=tuple({True: "pass", False: "fail", None: ""}[row.inside] for _, row in rows),
+        note=f"Predicted: median [p5, p95] of up to {n} replications; what was published takes part in none of them.",
         grouped=True,
     )
 

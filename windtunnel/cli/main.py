@@ -19,6 +19,7 @@ from windtunnel.cli import (
     drill,
     rare,
     reach,
+    replay,
     scenario,
     sensitivity,
     simulate,
@@ -40,7 +41,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (demo, scenario, simulate, sensitivity, reach, rare, staging, drill, assess, check, verify, doctor):
+for group in (
+    demo,
+    scenario,
+    simulate,
+    sensitivity,
+    reach,
+    rare,
+    replay,
+    staging,
+    drill,
+    assess,
+    check,
+    verify,
+    doctor,
+):
     group.add_to(app)
 
 
