@@ -95,8 +95,11 @@ class Autoscaler:
         ready = len(self._utilisations())
         if not seen or len(self._means) < self._lagging + _SAMPLES_PER_PERIOD:
             return
-        mean = math.fsum(seen) / len(seen)
-        wanted = self._stabilised(recommended([mean] * ready, self._not_ready(), self._scaling.target))
+        mean, not_ready = math.fsum(seen) / len(seen), self._not_ready()
+        there = recommended([mean] * ready, not_ready, self._scaling.target)
+        # During a release there may be more or fewer than wanted: two versions, or one that is being replaced.
+        share = there / (ready + not_ready) if ready + not_ready else 1.0
+        wanted = self._stabilised(math.ceil(self.wanted * share - 1e-9))
         if wanted != self.wanted:
             self.wanted = wanted
             self._past.append((self._env.now, wanted))

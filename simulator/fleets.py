@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
@@ -46,6 +46,7 @@ class Replicas:
             version: 0 if place else service.replicas for place, version in enumerate(compiled.versions[name])
         }
         self.by_version: dict[str, Fleet] = {}
+        self._serving = {next(iter(self.planned))}
         for place, version in enumerate(self.planned):
             care = _care(scenario, service, defects[place] if place < len(defects) else ())
             self.by_version[version] = self._fleet(place, version, capacity_of(scenario, service), care)
@@ -83,15 +84,21 @@ class Replicas:
             assert isinstance(fleet, TendedFleet)
             fleet.order(self.wanted(self.planned[version]))
 
+    def serve(self, versions: Collection[str]) -> None:
+        """These versions get traffic: their replicas are the ones that autoscaling looks at."""
+        self._serving = set(versions)
+
     def _not_ready(self) -> int:
-        return sum(fleet.ordered - len(fleet.ready) for fleet in self.by_version.values())
+        return sum(fleet.ordered - len(fleet.ready) for name, fleet in self.by_version.items() if name in self._serving)
 
     def _utilisations(self) -> list[float]:
-        """Share of busy workers of each ready replica."""
+        """Share of busy workers of each ready replica that gets traffic."""
         state = self._env.plane.state
         first_row = int(state.stations[self._station]["first_version"])
         busy = []
-        for place, fleet in enumerate(self.by_version.values()):
+        for place, (version, fleet) in enumerate(self.by_version.items()):
+            if version not in self._serving:
+                continue
             first = int(state.versions[first_row + place]["first_replica"])
             busy += [float(state.replicas[first + number]["busy"]) for number in sorted(fleet.ready)]
         return [each / self._service.workers for each in busy]

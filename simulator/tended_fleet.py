@@ -79,21 +79,24 @@ class TendedFleet(Fleet):
         return self.ordered - len(self.ready)
 
     def deploy(self, replicas: int, takes_s: float = 0.0) -> simpy.Event:
-        """Have exactly so many ready, after `takes_s`; takes effect after the order before."""
+        """Have exactly so many ready, after `takes_s`; takes effect after the order before.
+
+        The event's value is false when the next order has taken its place.
+        """
         before, self._placed = self._placed, self._env.event()
         return self._env.process(self._deploy(before, self._placed, replicas, takes_s))
 
     def _deploy(
         self, before: simpy.Event | None, placed: simpy.Event, replicas: int, takes_s: float
-    ) -> Generator[simpy.Event, Any, None]:
+    ) -> Generator[simpy.Event, Any, bool]:
         if before is not None and not before.triggered:
             yield before
         if takes_s:
             yield self._env.timeout(takes_s)
-        self._tell_waiting()
+        self._tell_waiting(fulfilled=False)
         self.order(replicas)
         placed.succeed()
-        yield self._fulfilled()
+        return bool((yield self._fulfilled()))
 
     def order(self, replicas: int) -> None:
         """Want so many from now on, without waiting for them: what autoscaling does."""
@@ -157,12 +160,12 @@ class TendedFleet(Fleet):
 
     def _look(self) -> None:
         if len(self.ready) >= self.ordered:
-            self._tell_waiting()
+            self._tell_waiting(fulfilled=True)
 
-    def _tell_waiting(self) -> None:
+    def _tell_waiting(self, *, fulfilled: bool) -> None:
         waiting, self._waiting = self._waiting, []
         for event in waiting:
-            event.succeed()
+            event.succeed(fulfilled)
 
     # -- the life of one replica
 

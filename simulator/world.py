@@ -158,10 +158,14 @@ class SimulatedWorld:
         wanted = self._replicas[service].wanted(replicas)
         done = fleet.deploy(wanted, self._drawn_s(self._operations.deploy))
         assert done.callbacks is not None
-        done.callbacks.append(lambda _: self.record("deploy", service, version=version, replicas=replicas))
+        done.callbacks.append(lambda over: self._deployed(over, service, version, replicas))
         return (
             done if self._progress_deadline_s is None else self.env.process(self._in_time(done, f"{service} {version}"))
         )
+
+    def _deployed(self, over: simpy.Event, service: str, version: str, replicas: int) -> None:
+        if over.value is not False:  # an order that was overtaken has deployed nothing
+            self.record("deploy", service, version=version, replicas=replicas)
 
     def _in_time(self, deploy: simpy.Event, what: str) -> Generator[simpy.Event, Any, None]:
         """The deploy goes on behind its deadline, as in Kubernetes; who ordered it is told that it has failed."""
@@ -193,6 +197,7 @@ class SimulatedWorld:
         self._clock.plane.set_weights(self._compiled.station(service), list(weights.values()))
         if service in self._changes:
             self._weights[service] = weights
+            self._replicas[service].serve([version for version, weight in weights.items() if weight > 0])
             if weights[self._changes[service].new] > 0:
                 self._defects[service].serve()
         self.record("route", service, weights=weights)

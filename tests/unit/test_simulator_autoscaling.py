@@ -82,3 +82,13 @@ def test_down_only_after_the_stabilisation() -> None:
 
 def test_the_lag_delays_what_it_sees() -> None:
     assert played(100.0, 2, lag="30s")[0] == (45.0, 4)
+
+
+def test_two_versions_side_by_side_are_scaled_by_the_same_share() -> None:
+    env = simpy.Environment()
+    orders: list[int] = []
+    # Four wanted, and six there: a canary of two beside the whole old version.
+    scaling = Autoscaling.model_validate({"target": "50%", "maximum": 20})
+    Autoscaler(env, scaling, 4, lambda: [0.75] * 6, lambda: 0, orders.append)  # type: ignore[arg-type]
+    env.run(until=16)
+    assert orders == [6]
