@@ -44,8 +44,8 @@ class Collapse:
 
 
 def collapsed(measures: Sequence[FunctionMeasure]) -> bool:
-    """Whether some function had not recovered by the end of the run."""
-    return any(row.rto_censored for row in measures)
+    """Whether the load of some function did not come back, though what triggered that is gone (evidence.collapse)."""
+    return any(row.collapsed for row in measures)
 
 
 def collapse_probability(
@@ -59,7 +59,7 @@ def collapse_probability(
     defects: Sequence[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Collapse:
-    """Estimate the probability that a run ends with a function that has not recovered.
+    """Estimate the probability that a run ends in a collapse.
 
     `text` is the scenario as its author wrote it, with its ranges: a root draws inputs, and its branches share them.
     A pilot chooses the levels; then RUNS independent runs play `effort` trajectories for each level. The answer depends

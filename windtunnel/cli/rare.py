@@ -34,7 +34,7 @@ def rare(
     processes: Annotated[int | None, typer.Option("--processes", min=1, help="Else one a core.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Estimate how likely a run ends in a collapse, a function that has not recovered, by splitting."""
+    """Estimate how likely a run ends in a collapse, a load that never comes back, by splitting."""
     from scenarios.loading import load
     from simulator.rare.collapse import collapse_probability
 
@@ -66,7 +66,7 @@ def _text(found: Collapse, duration_s: float) -> str:
     chance = found.probability
     levels = ", ".join(f"{level:g}" for level in found.levels) or "none: it is not rare"
     lines = [
-        f"Probability that a run of {duration_s:g} s ends in a collapse, a function that has not recovered:",
+        f"Probability that a run of {duration_s:g} s ends in a collapse, a load that never comes back:",
         f"  {chance.value:.3g} [{chance.low:.3g}, {chance.high:.3g}] (95 %)",
         f"levels (jobs in the system): {levels}",
         f"trajectories: {found.trajectories:,}, of which {found.hits:,} collapsed",
