@@ -1,11 +1,13 @@
 """Many replications: the same answer however they are spread, strategies compared on the same draws."""
 
+import gc
 import multiprocessing
 import os
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from scenarios.loading import load_text
@@ -234,3 +236,17 @@ def test_watching_changes_nothing(scenario: Scenario) -> None:
     mine, theirs = one.timelines[0].samples, other.timelines[0].samples
     assert np.array_equal(mine.latency, theirs.latency)
     assert np.array_equal(one.timelines[0].ledger.acknowledged_s, other.timelines[0].ledger.acknowledged_s)
+
+
+def test_memory_does_not_grow_with_the_replications(scenario: Scenario) -> None:
+    process = psutil.Process()
+    resident: dict[int, int] = {}
+
+    def look(done: int, _of: int) -> None:
+        if done in (60, 300):
+            gc.collect()
+            resident[done] = process.memory_info().rss
+
+    simulate(scenario, TEXT, replications=300, processes=1, keep=[], progress=look)
+    # Measures stay, some kilobytes a replication; tables (here half a megabyte each) must not.
+    assert resident[300] - resident[60] < 10e6
