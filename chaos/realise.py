@@ -23,7 +23,7 @@ from chaos.staging.config import (
 )
 from chaos.unrealised import unrealised
 from evidence.histogram import edges_s
-from scenarios.models import Distribution, Function, Scenario
+from scenarios.models import Distribution, Function, Scenario, Strategy
 
 __all__ = ["NotRealisable", "defects_of", "load_plan", "require_realisable", "staging_config"]
 
@@ -43,8 +43,11 @@ class NotRealisable(ChaosError):
     """The scenario's system is not the embedded staging's shop; every difference is in the message."""
 
 
-def require_realisable(scenario: Scenario) -> None:
-    """Raise NotRealisable, with all that does not fit, unless the shop can be the scenario's system."""
+def require_realisable(scenario: Scenario, strategy: Strategy | None = None) -> None:
+    """Raise NotRealisable, with all that does not fit, unless the shop can be the scenario's system.
+
+    `strategy` is the one that is to be played; None: the main one.
+    """
     problems = [*_system_problems(scenario)]
     for name, function in scenario.functions.items():
         if tuple(function.path) not in _REQUESTS:
@@ -55,7 +58,7 @@ def require_realisable(scenario: Scenario) -> None:
         problems.append(f"release.changes: {services}: must be one change")
     if scenario.release.change.service == "payments":
         problems.append("release.changes[0].service: payments: must be one of the shop's own services")
-    problems += unrealised(scenario)
+    problems += unrealised(scenario, strategy)
     if problems:
         listed = "\n".join(f"  {problem}" for problem in problems)
         raise NotRealisable(f"scenario {scenario.name} cannot be drilled on the embedded staging:\n{listed}")

@@ -9,14 +9,31 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from scenarios.clock import worked
-from scenarios.models import Defect, Scenario, Store
+from scenarios.models import Defect, Scenario, Store, Strategy
 
 __all__ = ["unrealised"]
 
 
-def unrealised(scenario: Scenario) -> list[str]:
-    """A line for each part of the scenario that the embedded staging cannot realise."""
-    return [line for topic in _TOPICS for line in topic(scenario)]
+def unrealised(scenario: Scenario, strategy: Strategy | None = None) -> list[str]:
+    """A line for each part of the scenario that the embedded staging cannot realise, and of the strategy to be played.
+
+    None: the main one.
+    """
+    played = scenario.release.strategy if strategy is None else strategy
+    return [*(line for topic in _TOPICS for line in topic(scenario)), *_steps(played)]
+
+
+def _steps(strategy: Strategy) -> Iterator[str]:
+    """The staging's router shares traffic by weights alone."""
+    if strategy.toggle is not None:
+        yield "toggle: the shop's versions have no flag"
+    if strategy.waves is not None:
+        yield f"waves: by {strategy.waves.by}: the staging is one place, whose router does not tell cohorts apart"
+    for index, step in enumerate(strategy.canary.steps if strategy.canary is not None else ()):
+        if step.cohort is not None:
+            yield f"canary.steps[{index}].cohort: {step.cohort}: the staging's router does not tell cohorts apart"
+        if step.mirror is not None:
+            yield f"canary.steps[{index}].mirror: the shop's copies would write a second time"
 
 
 # What a store of the embedded staging has; the rest of a store's keys is for the simulator.

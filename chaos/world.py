@@ -6,7 +6,7 @@ the order in which the controller called them (the contract of `rollout.world.Wo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -68,13 +68,30 @@ class StagingWorld:
         # The last action on each object; the next one on it waits for its end.
         self._last: dict[tuple[str, ...], simpy.Process] = {}
 
-    def deploy(self, service: str, version: str, replicas: int) -> simpy.Event:
-        """Start or stop replica processes until exactly that many are ready and in rotation."""
+    def deploy(self, service: str, version: str, replicas: int, zones: Sequence[str] = ()) -> simpy.Event:
+        """Start or stop replica processes until exactly that many are ready and in rotation; there are no zones."""
+        if zones:
+            return self._missing(f"deploy of {service}: zones(={list(zones)})")
         return self._queued(("deploy", service, version), self._deploy, service, version, replicas)
 
-    def route(self, service: str, weights: Mapping[str, float]) -> simpy.Event:
-        """Set the router's weights and read them back."""
+    def route(
+        self, service: str, weights: Mapping[str, float], cohorts: Mapping[str, Mapping[str, float]] | None = None
+    ) -> simpy.Event:
+        """Set the router's weights and read them back; it does not tell cohorts apart."""
+        if cohorts:
+            return self._missing(f"route of {service}: cohorts(={list(cohorts)})")
         return self._queued(("route", service), self._route, service, dict(weights))
+
+    def mirror(self, service: str, version: str, share: float) -> simpy.Event:
+        """Not on this staging: copies would write a second time."""
+        return self._missing(f"mirror of {service} to {version}: share(={share:g})")
+
+    def flag(self, service: str, share: float, cohorts: Sequence[str], within_s: float) -> simpy.Event:
+        """Not on this staging: the shop's versions have no flag."""
+        return self._missing(f"flag of {service}: share(={share:g}), cohorts(={list(cohorts)}), within {within_s:g} s")
+
+    def _missing(self, what: str) -> simpy.Event:
+        return self.env.event().fail(WorldError(f"{what} cannot be realised on the embedded staging"))
 
     def observe(self, service: str, version: str | None, window_s: float) -> simpy.Event:
         """What Envoy saw; at once, since the observer polls on its own."""
@@ -92,8 +109,9 @@ class StagingWorld:
         """The staging's old version has no defects to be given."""
         return self.env.event().fail(WorldError(f"worsen {service} {version}: {worse}: the staging cannot"))
 
-    def verify(self) -> simpy.Event:
+    def verify(self, dark: Collection[str] = ()) -> simpy.Event:
         """Compare processes and weights with the baseline."""
+        assert not dark, "only a toggle leaves services dark, and chaos.unrealised refuses it"
         return self._queued(("verify",), self._differences)
 
     def record(self, kind: str, subject: str, /, **detail: object) -> None:

@@ -26,6 +26,9 @@ class EventKind(StrEnum):
     REPAIR = "repair"  # subject: what people put right by hand
     DEPLOY = "deploy"
     ROUTE = "route"
+    MIRROR = "mirror"  # subject: service; detail: version and share of the requests that are copied to it
+    FLAG = "flag"  # subject: service; detail: share, cohorts; phase start (the first replica follows) | end (all do)
+    ANALYSIS = "analysis"  # subject: the step; detail: result passed | failed | inconclusive, checks
     GUARDRAIL_TRIP = "guardrail-trip"
     GUARDRAIL_NOTE = "guardrail-note"  # a trip that nobody hears: action note
     ALERT_SUPPRESSED = "alert-suppressed"  # a guardrail that would have tripped; detail as of the trip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from evidence.episodes import Episode
@@ -76,7 +76,7 @@ class Timeline:
             event.time_s
             for event in self.all(*_EXPOSURE_ENDS)
             if event.kind != EventKind.ROLLBACK_STEP
-            or (event.subject == "route-back" and event.detail.get("phase", "end") == "end")
+            or (event.subject in ("route-back", "kill-switch") and event.detail.get("phase", "end") == "end")
         ]
 
     def data_hurts(self) -> bool:
@@ -174,9 +174,11 @@ class Timeline:
             for event in starts
             for pair in zip(event.subject.split(", "), str(event.detail.get("new")).split(", "), strict=False)
         }
-        for event in self.all(EventKind.ROUTE):
-            weights = event.detail.get("weights", {})
-            if any(weight > 0 and (event.subject, version) in new for version, weight in weights.items()):
+        if any(event.detail.get("behind_flag") for event in starts):
+            flags = (event for event in self.all(EventKind.FLAG) if event.detail["share"] or event.detail["cohorts"])
+            return next((event.time_s for event in flags), None)
+        for event in self.all(EventKind.ROUTE, EventKind.MIRROR):
+            if any((event.subject, version) in new for version in _sent_to(event)):
                 return event.time_s
         return None
 
@@ -233,3 +235,13 @@ class Timeline:
         events = self.all(kind)
         value = events[0].detail.get(key) if events else None
         return None if value is None else float(value)
+
+
+def _sent_to(event: Event) -> Iterator[str]:
+    """Versions that get requests, or copies of them, by this event."""
+    detail = event.detail
+    if event.kind == EventKind.MIRROR:
+        yield from [detail["version"]] if detail["share"] > 0 else []
+        return
+    for weights in (detail.get("weights", {}), *detail.get("cohorts", {}).values()):
+        yield from (version for version, weight in weights.items() if weight > 0)

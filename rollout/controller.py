@@ -13,7 +13,8 @@ import numpy as np
 import simpy
 
 from rollout.calendar import hold, tell_postponed
-from rollout.errors import Foreseen, WorldError
+from rollout.cohorts import cohort_shares
+from rollout.errors import Foreseen, Rejected, WorldError
 from rollout.faults import play_fault
 from rollout.guardrails import watch
 from rollout.migration import Migrate, after, before
@@ -22,7 +23,7 @@ from rollout.plan import plan
 from rollout.play import Play
 from rollout.repair import repair
 from rollout.rollback import roll_back
-from rollout.steps import Step
+from rollout.steps import Step, Work
 from rollout.suppression import Suppression
 from rollout.tickets import Desk
 from rollout.world import World
@@ -47,7 +48,7 @@ class Controller:
         rng: np.random.Generator,
         risks: Sequence[RollbackRisk] = (),
     ) -> None:
-        self._play = Play(world, scenario, rng, risks=risks)
+        self._play = Play(world, scenario, strategy, rng, risks=risks)
         self._world = world
         self._scenario = scenario
         self._strategy = strategy
@@ -121,24 +122,31 @@ class Controller:
             old=", ".join(change.old for change in changes),
             new=", ".join(change.new for change in changes),
             defects=self._defects,
+            **({"behind_flag": True} if self._is_behind_flag() else {}),
         )
+
+    def _is_behind_flag(self) -> bool:
+        """Whether all that is wrong with the release shows only where its flag is on."""
+        flags = [defect.flag for defect in self._scenario.release.defects if defect.name in self._defects]
+        return self._strategy.toggle is not None and bool(flags) and all(flags)
 
     def _watch(self) -> None:
         guardrails, resolution_s = self._scenario.release.guardrails, self._scenario.measure.resolution_s
         for guardrail, name in zip(guardrails, guardrail_labels(guardrails), strict=True):
             # A guardrail of a service that is not released looks at all of its answers, and needs no change.
             change = self._scenario.release.change_of(guardrail.of) or self._scenario.release.change
-            looks = watch(
-                self._world,
-                guardrail,
-                name,
-                change,
-                resolution_s,
-                self._on_trip,
-                self._taken_back,
-                suppression=self._suppression,
-            )
-            self._world.env.process(looks)
+            for watched in self._play.watched(change, guardrail):
+                looks = watch(
+                    self._world,
+                    guardrail,
+                    name,
+                    watched,
+                    resolution_s,
+                    self._on_trip,
+                    self._taken_back,
+                    suppression=self._suppression,
+                )
+                self._world.env.process(looks)
 
     def _open_desks(self) -> None:
         tickets = self._scenario.operations.tickets
@@ -168,8 +176,7 @@ class Controller:
                 return
             self._play.begun.append(change)
             prefix = f"{change.service}: " if len(self._play.changes) > 1 else ""
-            steps = plan(self._strategy, change, self._play.replicas(change))
-            if not (yield from self._play_steps(change, steps, prefix)):
+            if not (yield from self._play_steps(change, self._steps(change), prefix)):
                 return
 
     def _admitted_too(self, change: Change) -> Generator[simpy.Event, Any, bool]:
@@ -192,8 +199,11 @@ class Controller:
             except simpy.Interrupt:
                 # Nobody waits for the action any more; should it fail now, that is no crash.
                 action.defused = True
-                if isinstance(step, Migrate) and isinstance(action, simpy.Process) and action.is_alive:
-                    action.interrupt("taken back")
+                if isinstance(action, Work) or isinstance(step, Migrate):
+                    _give_up(action)
+                return False
+            except Rejected as rejected:
+                self.abort(str(rejected))
                 return False
             except WorldError as error:
                 kind = "step-failed" if isinstance(error, Foreseen) else "error"
@@ -202,6 +212,11 @@ class Controller:
                 return False
             world.record("step-end", name)
         return True
+
+    def _steps(self, change: Change) -> tuple[Step, ...]:
+        by_cohort = self._strategy.canary is not None or self._strategy.waves is not None
+        cohorts = cohort_shares(self._scenario, change.service) if by_cohort else {}
+        return plan(self._strategy, change, self._play.replicas(change), cohorts, self._scenario.system.zones)
 
     def _on_trip(self, guardrail: Guardrail, name: str) -> None:
         if guardrail.action == "page":
@@ -216,3 +231,8 @@ class Controller:
         if not self._is_taken_back():
             yield from self._play.people.page(name, service)
             self.abort(name)
+
+
+def _give_up(action: simpy.Event) -> None:
+    if isinstance(action, simpy.Process) and action.is_alive:
+        action.interrupt("taken back")

@@ -1,13 +1,14 @@
 """What can go wrong in the control plane.
 
 RolloutError
-└── WorldError      an action could not be carried out or confirmed in its world
-    └── Foreseen    the scenario said that it may go wrong so
+├── WorldError      an action could not be carried out or confirmed in its world
+│   └── Foreseen    the scenario said that it may go wrong so
+└── Rejected        a step of the release found that it must not go on
 """
 
 from __future__ import annotations
 
-__all__ = ["Foreseen", "RolloutError", "WorldError"]
+__all__ = ["Foreseen", "Rejected", "RolloutError", "WorldError"]
 
 
 class RolloutError(Exception):
@@ -20,3 +21,7 @@ class WorldError(RolloutError):
 
 class Foreseen(WorldError):
     """A failure that the scenario asks for: part of what is played, and no error of the world."""
+
+
+class Rejected(RolloutError):
+    """The step was carried out, and speaks against the release: it is taken back, with this message as the cause."""

@@ -30,6 +30,17 @@ def route_back(play: Play) -> Generator[simpy.Event, Any, list[str]]:
     """All traffic to the old version."""
     for change in reversed(play.begun):
         yield play.world.route(change.service, {change.old: 1.0, change.new: 0.0})
+        if change.service in play.mirrored:
+            yield play.world.mirror(change.service, change.new, 0.0)
+    return []
+
+
+def kill_switch(play: Play) -> Generator[simpy.Event, Any, list[str]]:
+    """The flag off; where there is none, nothing."""
+    toggle = play.strategy.toggle
+    if toggle is not None:
+        for change in reversed(play.begun):
+            yield play.world.flag(change.service, 0.0, (), toggle.propagation_s)
     return []
 
 
@@ -42,7 +53,7 @@ def retire(play: Play) -> Generator[simpy.Event, Any, list[str]]:
 
 def look(play: Play) -> Generator[simpy.Event, Any, list[str]]:
     """Read everything back and compare it with the baseline."""
-    differences: list[str] = yield play.world.verify()
+    differences: list[str] = yield play.world.verify(play.dark)
     play.world.record("verify", play.subject, differences=differences)
     return differences
 
@@ -72,6 +83,7 @@ def fail_over(play: Play) -> Generator[simpy.Event, Any, list[str]]:
 
 
 STEPS: Mapping[str, RollbackStep] = {
+    "kill-switch": kill_switch,
     "redeploy": redeploy,
     "route-back": route_back,
     "retire": retire,

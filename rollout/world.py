@@ -6,7 +6,7 @@ tell them apart, which is the point: the one that runs a drill is the one that w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -76,12 +76,28 @@ class World(Protocol):
         """The verbs for data."""
         ...
 
-    def deploy(self, service: str, version: str, replicas: int) -> simpy.Event:
-        """Have exactly `replicas` ready replicas of the version; 0 stops them all."""
+    def deploy(self, service: str, version: str, replicas: int, zones: Sequence[str] = ()) -> simpy.Event:
+        """Have exactly `replicas` ready replicas of the version, in these zones (none: in any); 0 stops them all."""
         ...
 
-    def route(self, service: str, weights: Mapping[str, float]) -> simpy.Event:
-        """Send each version its share of the service's requests; shares add up to 1."""
+    def route(
+        self, service: str, weights: Mapping[str, float], cohorts: Mapping[str, Mapping[str, float]] | None = None
+    ) -> simpy.Event:
+        """Send each version its share of the service's requests, `cohorts` by shares of their own; each adds up to 1.
+
+        It takes the place of all that was routed before: a cohort without shares goes with the others.
+        """
+        ...
+
+    def mirror(self, service: str, version: str, share: float) -> simpy.Event:
+        """Copy this share of the service's requests to a version; 0 ends it."""
+        ...
+
+    def flag(self, service: str, share: float, cohorts: Sequence[str], within_s: float) -> simpy.Event:
+        """Have the new version's flag on for a share of its requests and for whole cohorts; (0, ()) turns it off.
+
+        It takes the place of what was ordered before. Replicas follow one after the other; all have after `within_s`.
+        """
         ...
 
     def observe(self, service: str, version: str | None, window_s: float) -> simpy.Event:
@@ -100,8 +116,11 @@ class World(Protocol):
         """Have something wrong with a version that was well: what a bad rollback does. None puts it right."""
         ...
 
-    def verify(self) -> simpy.Event:
-        """Read versions, replicas and weights back; the event's value lists the differences from the baseline."""
+    def verify(self, dark: Collection[str] = ()) -> simpy.Event:
+        """Read versions, replicas and weights back; the event's value lists the differences from the baseline.
+
+        Services of `dark` are to keep the new version, its flag off.
+        """
         ...
 
     def record(self, kind: str, subject: str, /, **detail: object) -> None:

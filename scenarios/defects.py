@@ -74,6 +74,8 @@ class Defect(Part):
         None, alias="crash_after", description="a replica dies so long after it was ready, again and again"
     )
 
+    flag: bool = Field(False, description="under a toggle, only requests for which its flag is on meet it")
+
     @model_validator(mode="after")
     def _does_something(self) -> Self:
         if not self.shows and self.crash == 0 and self.crash_after_s is None:
@@ -98,6 +100,13 @@ class Defect(Part):
         others = (self.cohort, self.bad_data, self.lost_writes or None)
         if any(each is not None for each in others) or self.latency != LatencyChange():
             raise ValueError("incompatible_with must stand without cohort, latency, lost_writes and bad_data")
+        return self
+
+    @model_validator(mode="after")
+    def _flags_what_shows(self) -> Self:
+        apart = (self.crash or None, self.crash_after_s, self.bad_data, self.incompatible_with)
+        if self.flag and any(each is not None for each in apart):
+            raise ValueError("flag must stand without bad_data, crash, crash_after and incompatible_with")
         return self
 
     @property

@@ -37,12 +37,14 @@ from scenarios.scenario import (
 )
 from scenarios.store_faults import Lag, Primary, Standby
 from scenarios.stores import Backup, Failover, Store
-from scenarios.strategies import BlueGreen, Canary, CanaryStep, Recreate, Rolling, Strategy
+from scenarios.strategies import BlueGreen, Canary, Recreate, Rolling, Strategy, Toggle, Waves
+from scenarios.strategy_steps import Analysis, CanaryStep, Gates, ToggleStep
 from scenarios.system import Backoff, Call, Service, System
 
 __all__ = [
     "CLIENT",
     "DEFAULT_COHORT",
+    "Analysis",
     "Approval",
     "Autoscaling",
     "Availability",
@@ -73,6 +75,7 @@ __all__ = [
     "Freeze",
     "Function",
     "FunctionExpectation",
+    "Gates",
     "Good",
     "Guardrail",
     "Hours",
@@ -119,7 +122,10 @@ __all__ = [
     "System",
     "TicketAlarm",
     "Tickets",
+    "Toggle",
+    "ToggleStep",
     "Uniform",
+    "Waves",
     "Worse",
     "Zone",
     "guardrail_labels",

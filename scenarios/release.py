@@ -17,7 +17,15 @@ from scenarios.strategies import Strategy
 __all__ = ["Change", "Release", "RollbackStep"]
 
 RollbackStep = Literal[
-    "redeploy", "route-back", "retire", "verify", "revert-migration", "reconcile", "restore", "fail-over"
+    "redeploy",
+    "route-back",
+    "retire",
+    "verify",
+    "kill-switch",
+    "revert-migration",
+    "reconcile",
+    "restore",
+    "fail-over",
 ]
 
 

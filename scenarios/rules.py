@@ -18,6 +18,7 @@ from scenarios.rules_fleets import fleet_rules
 from scenarios.rules_guardrails import guardrail_names
 from scenarios.rules_people import people_rules
 from scenarios.rules_rollback import rollback_rules
+from scenarios.rules_strategies import strategy_rules
 from scenarios.yaml_text import Path
 
 __all__ = ["Violation", "violations"]
@@ -292,6 +293,7 @@ _RULES: tuple[Callable[[Data], Iterator[Violation]], ...] = (
     _size,
     store_rules,
     fleet_rules,
+    strategy_rules,
     clock_rules,
     people_rules,
     rollback_rules,

@@ -3,52 +3,28 @@
 from __future__ import annotations
 
 import math
-import re
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import Annotated, Any, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import Field, model_validator
 
-from scenarios.base import Part, exactly_one
-from scenarios.quantities import DurationS, PositiveDurationS, PositiveRatio
+from scenarios.base import Name, Part, exactly_one
+from scenarios.quantities import DurationS
+from scenarios.strategy_steps import Analysis, CanaryStep, Share, ToggleStep
 
 __all__ = [
     "BlueGreen",
     "Canary",
-    "CanaryStep",
     "Recreate",
     "Rolling",
-    "Share",
     "Strategy",
     "StrategyKind",
+    "Toggle",
+    "Waves",
 ]
 
-StrategyKind = Literal["recreate", "rolling", "blue-green", "canary"]
-
-
-def _parse_share(value: Any) -> float | int:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
-    if isinstance(value, str):
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", value.strip(), re.ASCII)
-        if match is not None and float(match[1]) <= 100:
-            return float(match[1]) / 100.0
-    raise ValueError("must be a count of replicas, such as 1, or a percentage of them, such as 25%")
-
-
-# A whole number is a count of replicas; a float is a share of them.
-Share = Annotated[
-    float | int,
-    BeforeValidator(_parse_share),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "integer", "minimum": 0},
-                {"type": "string", "pattern": r"^\d+(\.\d+)?\s*%$"},
-            ]
-        }
-    ),
-]
+StrategyKind = Literal["recreate", "rolling", "blue-green", "canary", "toggle", "waves"]
 
 
 class Recreate(Part):
@@ -82,20 +58,10 @@ class BlueGreen(Part):
     """Start the new version whole beside the old one, switch all traffic, stop the old one after a delay."""
 
     preview_s: DurationS = Field(0.0, alias="preview", description="new version up and idle before the switch")
+    approve: Name | None = Field(None, description="a sign-off of operations.approvals, before the switch")
+    hold_s: DurationS = Field(0.0, alias="hold", description="after the switch, before anything follows")
+    analysis: Analysis | None = Field(None, description="after the hold; failing, it switches back")
     scale_down_delay_s: DurationS = Field(30.0, alias="scale_down_delay", description="old version kept after it")
-
-
-class CanaryStep(Part):
-    """One step: shift traffic to `weight`, or keep it where it is for `bake`."""
-
-    weight: PositiveRatio | None = None
-    bake_s: PositiveDurationS | None = Field(None, alias="bake")
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        if (self.weight is None) == (self.bake_s is None):
-            raise ValueError("must have exactly one of weight, bake")
-        return self
 
 
 class Canary(Part):
@@ -104,13 +70,61 @@ class Canary(Part):
     steps: list[CanaryStep] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _rising(self) -> Self:
-        weights = [step.weight for step in self.steps if step.weight is not None]
-        if self.steps[0].weight is None:
-            raise ValueError("the first step must be a weight")
-        if any(later <= earlier for earlier, later in pairwise(weights)):
-            raise ValueError("weights must rise from step to step")
+    def _goes_forward(self) -> Self:
+        if not self.steps[0].shifts:
+            raise ValueError("the first step must be a weight, scale, cohort or mirror")
+        _check_rising("weights", [step.weight for step in self.steps])
+        _check_once(step.cohort for step in self.steps)
         return self
+
+
+class Toggle(Part):
+    """Deploy the new version dark, then turn its flag on step by step; after the last step for all."""
+
+    steps: list[ToggleStep] = Field(min_length=1)
+    propagation_s: DurationS = Field(30.0, alias="propagation", description="until all replicas follow the flag")
+    deploy: Rolling = Field(Rolling(), description="how the new version is deployed, its flag off")
+
+    @model_validator(mode="after")
+    def _goes_forward(self) -> Self:
+        if not self.steps[0].shifts:
+            raise ValueError("the first step must be on or cohort")
+        _check_rising("shares of on", [step.on for step in self.steps])
+        _check_once(step.cohort for step in self.steps)
+        return self
+
+
+class Waves(Part):
+    """Release to one group of zones or cohorts after the other; each wave is over after its bake and analysis."""
+
+    by: Literal["zones", "cohorts"]
+    waves: list[list[Name]] = Field(min_length=1)
+    bake_s: DurationS = Field(0.0, alias="bake", description="after each wave")
+    analysis: Analysis | None = Field(None, description="after each bake")
+    approve: Name | None = Field(None, description="a sign-off of operations.approvals, before each wave but the first")
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if any(not wave for wave in self.waves):
+            raise ValueError("each wave must name at least one")
+        _check_once(name for wave in self.waves for name in wave)
+        return self
+
+
+def _check_rising(what: str, shares: Sequence[float | None]) -> None:
+    given = [share for share in shares if share is not None]
+    if any(later <= earlier for earlier, later in pairwise(given)):
+        raise ValueError(f"{what} must rise from step to step")
+
+
+def _check_once(names: Iterable[str | None]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name is None:
+            continue
+        if name in seen:
+            raise ValueError(f"{name} must be there once")
+        seen.add(name)
 
 
 class Strategy(Part):
@@ -120,17 +134,29 @@ class Strategy(Part):
     rolling: Rolling | None = None
     blue_green: BlueGreen | None = Field(None, alias="blue-green")
     canary: Canary | None = None
+    toggle: Toggle | None = None
+    waves: Waves | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        exactly_one(self, ("recreate", "rolling", "blue_green", "canary"))
+        exactly_one(self, tuple(type(self).model_fields))
         return self
 
     @property
     def kind(self) -> StrategyKind:
         """The name of the strategy."""
-        if self.recreate is not None:
-            return "recreate"
-        if self.rolling is not None:
-            return "rolling"
-        return "blue-green" if self.blue_green is not None else "canary"
+        kinds: dict[str, StrategyKind] = {
+            "recreate": "recreate",
+            "rolling": "rolling",
+            "blue_green": "blue-green",
+            "canary": "canary",
+            "toggle": "toggle",
+            "waves": "waves",
+        }
+        return next(kind for field, kind in kinds.items() if getattr(self, field) is not None)
+
+    @property
+    def parameters(self) -> Recreate | Rolling | BlueGreen | Canary | Toggle | Waves:
+        """Those of the one that it is."""
+        each = (self.recreate, self.rolling, self.blue_green, self.canary, self.toggle, self.waves)
+        return next(one for one in each if one is not None)

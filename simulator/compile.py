@@ -1,7 +1,8 @@
 """From a scenario to the network that the data plane simulates, and from its numbers back to names.
 
 The network is the same for every strategy of a scenario: a plan never has more replicas of one version ready than the
-service has (or autoscaling gives it), so strategies compared on one seed differ in control changes only.
+service has (or autoscaling gives it), so strategies compared on one seed differ in control changes only. A toggle
+has one more version of what is released, its flag on; draws do not depend on versions.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from evidence.histogram import edges_s
+from rollout.versions import flag_on
 from scenarios.models import CLIENT as CLIENT_NAME
 from scenarios.models import DEFAULT_COHORT, Function, Scenario, Service
 from scenarios.models import Distribution as ScenarioDistribution
@@ -35,7 +37,8 @@ class Compiled:
     """A network with the names of its numbers: a name's number is its place.
 
     `versions` holds the versions of each service in the order of the network (one without a name where the release
-    changes nothing); `links` the call of each (caller, callee), the outside caller being `client`.
+    changes nothing); `links` the call of each (caller, callee), the outside caller being `client`. `toggled`: the new
+    version of a released service is there twice, the second time with its flag on, on the same replicas.
     """
 
     network: plain.Network
@@ -45,6 +48,16 @@ class Compiled:
     links: dict[Link, int]
     functions: tuple[str, ...]
     cohorts: tuple[str, ...]
+    toggled: bool = False
+
+    def routed(self, service: str) -> tuple[str, ...]:
+        """All that may answer for a service, in the order of the network; what shares replicas comes last."""
+        versions = self.versions[service]
+        return (*versions, flag_on(versions[-1])) if self.toggled and len(versions) > 1 else versions
+
+    def new_versions(self, service: str) -> range:
+        """Places, in the network, of what a released service's new version answers as."""
+        return range(1, len(self.routed(service)))
 
     def station(self, name: str) -> int:
         """The station of a service or store."""
@@ -61,8 +74,8 @@ class Compiled:
         return [place for place, function in enumerate(functions) for _ in function.root.walk()]
 
 
-def compile_scenario(scenario: Scenario) -> Compiled:
-    """The network of a scenario; its own rules (scenarios.rules) are taken to hold.
+def compile_scenario(scenario: Scenario, *, toggled: bool = False) -> Compiled:
+    """The network of a scenario; its own rules (scenarios.rules) are taken to hold. `toggled`: played by a toggle.
 
     Raises RequestError when its tables would be too large.
     """
@@ -74,7 +87,7 @@ def compile_scenario(scenario: Scenario) -> Compiled:
     cells = _cells(scenario.duration_s, resolution_s) + _cells(_drain_s(scenario), resolution_s)
     versions = _versions(scenario)
     network = plain.Network(
-        stations=tuple(_stations(scenario, versions)),
+        stations=tuple(_stations(scenario, versions, toggled=toggled)),
         calls=tuple(calls.values()),
         functions=tuple(
             _function(scenario, name, function, links, cohorts) for name, function in scenario.functions.items()
@@ -85,7 +98,7 @@ def compile_scenario(scenario: Scenario) -> Compiled:
         cohorts=len(cohorts),
     )
     _check_size(network)
-    return Compiled(network, services, stores, versions, links, tuple(scenario.functions), cohorts)
+    return Compiled(network, services, stores, versions, links, tuple(scenario.functions), cohorts, toggled)
 
 
 def _check_size(network: plain.Network) -> None:
@@ -121,15 +134,20 @@ def _versions(scenario: Scenario) -> dict[str, tuple[str, ...]]:
     return {name: changes.get(name, ("",)) for name in scenario.system.services}
 
 
-def _stations(scenario: Scenario, versions: dict[str, tuple[str, ...]]) -> Iterator[plain.Station]:
+def _stations(scenario: Scenario, versions: dict[str, tuple[str, ...]], *, toggled: bool) -> Iterator[plain.Station]:
     for name, service in scenario.system.services.items():
+        replicas = (capacity_of(scenario, service),) * len(versions[name])
+        shares: tuple[int, ...] = ()
+        if toggled and len(versions[name]) > 1:
+            replicas, shares = (*replicas, 0), (*range(len(replicas)), len(replicas) - 1)
         yield plain.Station(
             name=name,
             workers=service.workers,
             service=_distribution(service.service_time),
             queue=plain.UNBOUNDED if service.queue is None else service.queue,
             holds_worker=service.holds_worker,
-            replicas=(capacity_of(scenario, service),) * len(versions[name]),
+            replicas=replicas,
+            shares=shares,
             **mechanics.of_service(service),
         )
     for name, store in scenario.system.stores.items():

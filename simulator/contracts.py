@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import product
 
 from scenarios.models import Defect
 from simulator.compile import Compiled
@@ -29,9 +30,9 @@ def contracts_of(compiled: Compiled, service: str, defects: Iterable[tuple[Defec
 
 def _pairs(compiled: Compiled, service: str, peer: str, version: str) -> Iterable[Pair]:
     own, other = compiled.station(service), compiled.station(peer)
-    new = len(compiled.versions[service]) - 1
-    places = {"old": [0], "new": [1]}.get(version, range(len(compiled.versions[peer])))
-    for place in places:
+    everything = range(len(compiled.routed(peer)))
+    places = {"old": range(1), "new": compiled.new_versions(peer)}.get(version, everything)
+    for new, place in product(compiled.new_versions(service), places):
         if (peer, service) in compiled.links:
             yield other, place, own, new
         if (service, peer) in compiled.links:

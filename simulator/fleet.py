@@ -32,8 +32,12 @@ class Fleet:
         self.ready: frozenset[int] = frozenset()
         self._serve(frozenset(range(ordered)))
 
-    def deploy(self, replicas: int, takes_s: float = 0.0) -> simpy.Event:
-        """Have exactly so many ready, after `takes_s`; takes effect after the change before has finished."""
+    def deploy(self, replicas: int, takes_s: float = 0.0, zones: frozenset[int] = frozenset()) -> simpy.Event:
+        """Have exactly so many ready, after `takes_s`; takes effect after the change before has finished.
+
+        This fleet knows no `zones`: where a scenario has some, all fleets but those of third parties are tended.
+        """
+        assert not zones, zones
         return self._queue(self._change(self._last, replicas, takes_s))
 
     def restore(self) -> simpy.Event:

@@ -73,7 +73,7 @@ class Traffic:
         answers[:, rows.station >= len(compiled.services)] = 0
         cell, row = np.nonzero(answers)
         table = service[cell, row]
-        versions = [compiled.versions[compiled.services[s]][v] if s < len(compiled.services) else ""
+        versions = [compiled.routed(compiled.services[s])[v] if s < len(compiled.services) else ""
                     for s, v in zip(rows.station, rows.version, strict=True)]  # fmt: skip
         names = np.array([*compiled.services, *compiled.stores])
         return Samples(

@@ -46,7 +46,7 @@ class Player:
         self._strategy = strategy
         self._seed = seed
         self._forced = None if defects is None else named_defects(scenario, defects)
-        self._compiled: Compiled = compile_scenario(scenario)
+        self._compiled: Compiled = compile_scenario(scenario, toggled=strategy.toggle is not None)
         self._plan = MeasurePlan.of(scenario)
 
     def measures(self, replication: int, watch: Watch | None = None) -> list[FunctionMeasure]:

@@ -68,7 +68,7 @@ class Stores:
     def _versions(self, services: Iterable[str]) -> list[tuple[int, int]]:
         """Station and version of each version of the services, the old one of each first."""
         compiled = self._compiled
-        return [(compiled.station(name), place) for name in services for place in range(len(compiled.versions[name]))]
+        return [(compiled.station(name), place) for name in services for place in range(len(compiled.routed(name)))]
 
     def _schema_of(self, migration: Migration) -> Schema:
         users = self._versions(name for name in self._changed if (name, migration.store) in self._compiled.links)

@@ -11,12 +11,18 @@ from simulator.errors import RequestError
 __all__ = ["KINDS", "has_strategy", "same_strategy", "strategy_named"]
 
 KINDS: tuple[str, ...] = get_args(StrategyKind)
-"""Every kind, from the most abrupt to the most careful."""
+"""Every kind that there is."""
+
+_DEFAULTS = {
+    "recreate": Strategy(recreate=Recreate()),
+    "rolling": Strategy(rolling=Rolling()),
+    "blue-green": Strategy.model_validate({"blue-green": BlueGreen()}),
+}
 
 
 def has_strategy(scenario: Scenario, kind: str) -> bool:
-    """Whether `strategy_named` knows one: a canary without steps is the only kind that it does not."""
-    return kind != "canary" or scenario.release.strategy_of(kind) is not None
+    """Whether `strategy_named` knows one: one with steps or waves only when the scenario describes it."""
+    return kind in _DEFAULTS or scenario.release.strategy_of(kind) is not None
 
 
 def same_strategy(scenario: Scenario, strategy: Strategy, drawn: Scenario) -> Strategy:
@@ -29,8 +35,8 @@ def same_strategy(scenario: Scenario, strategy: Strategy, drawn: Scenario) -> St
 def strategy_named(scenario: Scenario, kind: str | None) -> Strategy:
     """The scenario's strategy of a kind; None names its main one.
 
-    Recreate, rolling and blue-green have defaults for a scenario that does not describe them. A canary has none: its
-    steps are the author's decision. Raises RequestError for that, and for an unknown kind.
+    Recreate, rolling and blue-green have defaults for a scenario that does not describe them. The others have none:
+    their steps or waves are the author's decision. Raises RequestError for those, and for an unknown kind.
     """
     if kind is None:
         return scenario.release.strategy
@@ -39,14 +45,10 @@ def strategy_named(scenario: Scenario, kind: str | None) -> Strategy:
     own = scenario.release.strategy_of(kind)
     if own is not None:
         return own
-    if not has_strategy(scenario, kind):
+    if kind not in _DEFAULTS:
+        what = "waves" if kind == "waves" else "steps"
         raise RequestError(
-            f"strategy 'canary': scenario {scenario.name} must describe its steps, in release.strategy or "
+            f"strategy {kind!r}: scenario {scenario.name} must describe its {what}, in release.strategy or "
             "release.alternatives"
         )
-    defaults = {
-        "recreate": Strategy(recreate=Recreate()),
-        "rolling": Strategy(rolling=Rolling()),
-        "blue-green": Strategy.model_validate({"blue-green": BlueGreen()}),
-    }
-    return defaults[kind]
+    return _DEFAULTS[kind]

@@ -67,6 +67,7 @@ class TendedFleet(Fleet):
         self._record = record
         self._lives: dict[int, simpy.Process] = {}
         self._zones_out: set[int] = set()
+        self._zones_open = frozenset(range(care.zones))
         self._placed: simpy.Event | None = None
         self._waiting: list[simpy.Event] = []
         super().__init__(env, station, version, capacity, 0.0, ordered)
@@ -78,22 +79,23 @@ class TendedFleet(Fleet):
         """Replicas that are ordered and do not serve."""
         return self.ordered - len(self.ready)
 
-    def deploy(self, replicas: int, takes_s: float = 0.0) -> simpy.Event:
-        """Have exactly so many ready, after `takes_s`; takes effect after the order before.
+    def deploy(self, replicas: int, takes_s: float = 0.0, zones: frozenset[int] = frozenset()) -> simpy.Event:
+        """Have exactly so many ready, in these zones (none: in any), `takes_s` later; orders take effect in turn.
 
         The event's value is false when the next order has taken its place.
         """
         before, self._placed = self._placed, self._env.event()
-        return self._env.process(self._deploy(before, self._placed, replicas, takes_s))
+        return self._env.process(self._deploy(before, self._placed, replicas, takes_s, zones))
 
     def _deploy(
-        self, before: simpy.Event | None, placed: simpy.Event, replicas: int, takes_s: float
+        self, before: simpy.Event | None, placed: simpy.Event, replicas: int, takes_s: float, zones: frozenset[int]
     ) -> Generator[simpy.Event, Any, bool]:
         if before is not None and not before.triggered:
             yield before
         if takes_s:
             yield self._env.timeout(takes_s)
         self._tell_waiting(fulfilled=False)
+        self._zones_open = zones or frozenset(range(self._care.zones))
         self.order(replicas)
         placed.succeed()
         return bool((yield self._fulfilled()))
@@ -102,8 +104,9 @@ class TendedFleet(Fleet):
         """Want so many from now on, without waiting for them: what autoscaling does."""
         self.ordered = replicas
         if len(self._lives) > replicas:
-            # Those that do not serve go first, as a ReplicaSet chooses; then the latest.
-            going = sorted(self._lives, key=lambda number: (number in self.ready, -number))
+            # Those in zones that are to be left go first; then, as a ReplicaSet chooses, those that do not serve, and
+            # the latest.
+            going = sorted(self._lives, key=lambda number: (self._is_open(number), number in self.ready, -number))
             for number in going[: len(self._lives) - replicas]:
                 self._end(number)
             self._serve(self.ready.intersection(self._lives))
@@ -135,10 +138,13 @@ class TendedFleet(Fleet):
         free = (
             number
             for number in range(self.capacity)
-            if number not in self._lives and number % self._care.zones not in self._zones_out
+            if number not in self._lives and self._is_open(number) and number % self._care.zones not in self._zones_out
         )
         for number in [number for number, _ in zip(free, range(self.ordered - len(self._lives)), strict=False)]:
             self._lives[number] = self._env.process(self._live(number))
+
+    def _is_open(self, number: int) -> bool:
+        return number % self._care.zones in self._zones_open
 
     def _end(self, number: int) -> None:
         self._lives.pop(number).interrupt("stopped")

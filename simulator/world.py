@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -28,6 +28,7 @@ from simulator.fleets import Replicas
 from simulator.kernel import plane as kernel
 from simulator.layout import ERROR, FIRST_BIN, REFUSED
 from simulator.own_streams import own_stream
+from simulator.routes import Routes
 from simulator.stores import Stores
 from simulator.streams import replica, third_party
 
@@ -63,10 +64,10 @@ class SimulatedWorld:
         self._replication = replication
         self._operations = scenario.operations
         self._tools = tools
-        self._routing: simpy.Event | None = None
         self._changes = {change.service: change for change in scenario.release.changes}
         self._services = scenario.system.services
         self._progress_deadline_s = scenario.release.progress_deadline_s
+        self._zones = scenario.system.zones
         self._observed: tuple[float, dict[tuple[str, str | None, float], Observation]] = (-1.0, {})
         self._answers: dict[tuple[str, str | None], Answers] = {}
         active = list(defects)
@@ -75,19 +76,29 @@ class SimulatedWorld:
             own[scenario.release.defective(defect)].append(defect)
         self._replicas = {name: self._replicas_of(scenario, name, own[name], seed) for name in compiled.services}
         self._fleets = {name: replicas.by_version for name, replicas in self._replicas.items()}
-        for name in compiled.services:
-            plane.set_weights(compiled.station(name), [1.0, *[0.0] * (len(self._fleets[name]) - 1)])
-        self._weights = {change.service: {change.old: 1.0, change.new: 0.0} for change in scenario.release.changes}
+        self._routes = Routes(
+            self._clock,
+            scenario,
+            compiled,
+            lambda: self._drawn_s(self._operations.route),
+            self._routed,
+            self.record,
+        )
         self._effects = Effects(self._clock)
         self.data = Stores(
             self._clock, scenario, compiled, self._effects, active, self.record, self._page, partial(own_stream, tools)
         )
         self._faults = Faults(self._clock, compiled, self._fleets, self.data, scenario.system.zones)
-        self._defects = {
-            service: DefectSwitch(
-                self._clock, own[service], partial(self._offered, service), partial(self._show, service)
+        # Defects behind a flag show where it is on; where the release is no toggle, the new version is all that is on.
+        self._defects: dict[tuple[str, bool], DefectSwitch] = {
+            (service, flagged): DefectSwitch(
+                self._clock,
+                [defect for defect in own[service] if flagged == (compiled.toggled and defect.flag)],
+                partial(self._offered, service),
+                partial(self._show, service, flagged),
             )
             for service in self._changes
+            for flagged in ((False, True) if compiled.toggled else (False,))
         }
         for name, service in scenario.system.services.items():
             if service.availability is not None:
@@ -109,21 +120,30 @@ class SimulatedWorld:
             lambda wanted: self.record("scale", name, replicas=wanted),
         )
 
-    def _show(self, service: str, defects: Iterable[tuple[Defect, float]]) -> None:
-        """The new version of a service has these defects from now on, each at its strength."""
+    def _show(self, service: str, flagged: bool, defects: Iterable[tuple[Defect, float]]) -> None:
+        """The new version of a service has these defects from now on (where its flag is on), each at its strength."""
         shown, cohorts = list(defects), self._compiled.cohorts
-        self._effects.put(
-            self._compiled.station(service),
-            1,
-            "defects",
-            [
-                at_strength(defect, strength, -1 if defect.cohort is None else cohorts.index(defect.cohort))
-                for defect, strength in shown
-                if defect.incompatible_with is None
-            ],
-        )
+        effects = [
+            at_strength(defect, strength, -1 if defect.cohort is None else cohorts.index(defect.cohort))
+            for defect, strength in shown
+            if defect.incompatible_with is None
+        ]
+        places = self._compiled.new_versions(service)
+        for place in places[-1:] if flagged else places:
+            self._effects.put(self._compiled.station(service), place, "flagged" if flagged else "defects", effects)
         for pair, error_ratio in contracts_of(self._compiled, service, shown).items():
             self._clock.plane.set_contract(*pair, error_ratio)
+
+    def _routed(self, service: str) -> None:
+        """Other requests than before come to a service's versions."""
+        routing = self._routes.of[service]
+        self._replicas[service].serve(
+            [version for version in self._compiled.versions[service] if routing.serves(version)]
+        )
+        if service in self._changes and routing.reaches(self._changes[service].new):
+            self._defects[service, False].serve()
+        if routing.flagged():
+            self._defects[service, True].serve()
 
     def _offered(self, service: str) -> int:
         """Requests that have come to a service since the start, accepted or refused."""
@@ -145,8 +165,8 @@ class SimulatedWorld:
 
     # -- what the controller calls
 
-    def deploy(self, service: str, version: str, replicas: int) -> simpy.Event:
-        """Have exactly `replicas` ready; fails with WorldError for a version or number that cannot be."""
+    def deploy(self, service: str, version: str, replicas: int, zones: Sequence[str] = ()) -> simpy.Event:
+        """Have exactly `replicas` ready; fails with WorldError for a version, number or zone that cannot be."""
         fleet = self._fleets.get(service, {}).get(version)
         if fleet is None:
             return self._failed(f"deploy: {service} {version!r} must be a service and one of its versions")
@@ -154,9 +174,12 @@ class SimulatedWorld:
         if not 0 <= replicas <= most:
             return self._failed(f"deploy of {service}: replicas(={replicas}) must be 0..{most}")
         self.data.begun()
+        if not set(zones) <= set(self._zones):
+            return self._failed(f"deploy of {service}: zones(={list(zones)}) must be of {', '.join(self._zones)}")
         self._replicas[service].planned[version] = replicas
         wanted = self._replicas[service].wanted(replicas)
-        done = fleet.deploy(wanted, self._drawn_s(self._operations.deploy))
+        places = frozenset(self._zones.index(zone) for zone in zones)
+        done = fleet.deploy(wanted, self._drawn_s(self._operations.deploy), places)
         assert done.callbacks is not None
         done.callbacks.append(lambda over: self._deployed(over, service, version, replicas))
         return (
@@ -175,32 +198,19 @@ class SimulatedWorld:
         if not deploy.triggered:
             raise Foreseen(f"deploy of {what}: not ready within {limit_s:g} s (release.progress_deadline)")
 
-    def route(self, service: str, weights: Mapping[str, float]) -> simpy.Event:
+    def route(
+        self, service: str, weights: Mapping[str, float], cohorts: Mapping[str, Mapping[str, float]] | None = None
+    ) -> simpy.Event:
         """Share the service's requests, once that is in force; fails with WorldError for weights that make no sense."""
-        versions = self._compiled.versions.get(service, ())
-        shares = [weights.get(version, 0.0) for version in versions]
-        if not set(weights) <= set(versions) or min(shares) < 0 or abs(sum(shares) - 1) > 1e-9:
-            return self._failed(
-                f"route of {service}: weights(={dict(weights)}) must be shares >= 0 of {', '.join(versions)}, sum 1"
-            )
-        self._routing = self.env.process(self._route(self._routing, service, dict(zip(versions, shares, strict=True))))
-        return self._routing
+        return self._routes.route(service, weights, cohorts or {})
 
-    def _route(
-        self, before: simpy.Event | None, service: str, weights: dict[str, float]
-    ) -> Generator[simpy.Event, Any, None]:
-        takes_s = self._drawn_s(self._operations.route)
-        if before is not None and not before.processed:
-            yield before
-        if takes_s:
-            yield self.env.timeout(takes_s)
-        self._clock.plane.set_weights(self._compiled.station(service), list(weights.values()))
-        if service in self._changes:
-            self._weights[service] = weights
-            self._replicas[service].serve([version for version, weight in weights.items() if weight > 0])
-            if weights[self._changes[service].new] > 0:
-                self._defects[service].serve()
-        self.record("route", service, weights=weights)
+    def mirror(self, service: str, version: str, share: float) -> simpy.Event:
+        """Copy requests, once that is in force; fails with WorldError for a version or share that cannot be."""
+        return self._routes.mirror(service, version, share)
+
+    def flag(self, service: str, share: float, cohorts: Sequence[str], within_s: float) -> simpy.Event:
+        """Every replica follows at its poll, evenly spread; fails with WorldError for a service without a flag."""
+        return self._routes.flag(service, share, cohorts, within_s)
 
     def _drawn_s(self, distribution: Distribution | None) -> float:
         return 0.0 if distribution is None else draw_s(distribution, self._tools)
@@ -223,7 +233,7 @@ class SimulatedWorld:
     def _answers_of(self, service: str, version: str | None) -> Answers:
         answers = self._answers.get((service, version))
         if answers is None:
-            place = None if version is None else self._compiled.versions[service].index(version)
+            place = None if version is None else self._compiled.routed(service).index(version)
             answers = Answers(self._clock.plane, self._compiled.station(service), place)
             self._answers[service, version] = answers
         return answers
@@ -247,24 +257,26 @@ class SimulatedWorld:
         self._effects.put(self._compiled.station(service), place, "worse", harm)
         return self.env.event().succeed()
 
-    def verify(self) -> simpy.Event:
+    def verify(self, dark: Collection[str] = ()) -> simpy.Event:
         """Differences of the released services from the baseline: replicas that serve, and weights.
 
         Faults of the scenario are no differences: the release did not make them.
         """
-        differences = [each for service, change in self._changes.items() for each in self._differences(service, change)]
+        differences = [
+            each
+            for service, change in self._changes.items()
+            for each in self._differences(change, dark=service in dark)
+        ]
         return self.env.event().succeed([*differences, *self.data.differences()])
 
-    def _differences(self, service: str, change: Change) -> Iterator[str]:
+    def _differences(self, change: Change, *, dark: bool) -> Iterator[str]:
+        service, serving = change.service, change.new if dark else change.old
         for version, fleet in self._fleets[service].items():
-            planned = self._services[service].replicas if version == change.old else 0
+            planned = self._services[service].replicas if version == serving else 0
             wanted = self._replicas[service].wanted(planned)
             if len(fleet.ready) != wanted:
                 yield f"{service} {version}: {len(fleet.ready)} replicas serve, must be {wanted}"
-        for version, weight in self._weights[service].items():
-            wanted_weight = 1.0 if version == change.old else 0.0
-            if weight != wanted_weight:
-                yield f"{service} {version}: weight {weight:g}, must be {wanted_weight:g}"
+        yield from self._routes.differences(change, dark=dark)
 
     def _page(self, subject: str) -> Generator[simpy.Event, Any, None]:
         people = People(self, self._scenario, own_stream(self._tools, f"page about {subject}"))
@@ -272,7 +284,7 @@ class SimulatedWorld:
 
     def found(self, log: NDArray[np.void]) -> NDArray[np.int64]:
         """Of each row of the whole write log, whether a last look finds it: 1, 0, or -1 where nobody can look."""
-        taken_back = all(weights[self._changes[name].old] == 1.0 for name, weights in self._weights.items())
+        taken_back = all(not self._routes.of[name].serves(change.new) for name, change in self._changes.items())
         return self.data.found(log, taken_back)
 
     def record(self, kind: str, subject: str, /, **detail: object) -> None:

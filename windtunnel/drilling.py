@@ -87,8 +87,8 @@ def drill_plan(
     state_dir: Path | None = None,
 ) -> DrillPlan:
     """What `drill` would do with the same arguments. Raises UsageError, RequestError and NotRealisable as it would."""
-    require_realisable(scenario)
     chosen = strategy_named(scenario, strategy)
+    require_realisable(scenario, chosen)
     change = scenario.release.change
     replicas = scenario.system.services[change.service].replicas
     folder = (state_dir or state_dir_default()).absolute()
@@ -127,8 +127,8 @@ def drill(
     is wrong with the new version: the scenario's first defect when None, nothing when empty.
     Raises UsageError, RequestError, ChaosError (StagingUnclean when something is left in force), EvidenceError.
     """
-    require_realisable(scenario)
     chosen = strategy_named(scenario, strategy)
+    require_realisable(scenario, chosen)
     names = chosen_defects(scenario, defects)
     folder = (state_dir or state_dir_default()).absolute()
     deadline_s = _START_S + deadline_of(scenario)

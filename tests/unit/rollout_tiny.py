@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -87,13 +87,24 @@ class TinyWorld:
 
         return self.env.process(process())
 
-    def deploy(self, service: str, version: str, replicas: int) -> simpy.Event:
-        return self._act(f"deploy {version} {replicas}", 2.0, lambda: self.replicas.update({version: replicas}))
+    def deploy(self, service: str, version: str, replicas: int, zones: Sequence[str] = ()) -> simpy.Event:
+        call = " ".join(["deploy", version, str(replicas), *zones])
+        return self._act(call, 2.0, lambda: self.replicas.update({version: replicas}))
 
-    def route(self, service: str, weights: Mapping[str, float]) -> simpy.Event:
+    def route(
+        self, service: str, weights: Mapping[str, float], cohorts: Mapping[str, Mapping[str, float]] | None = None
+    ) -> simpy.Event:
         share = list(weights.values())[-1]  # of the new version
         assert abs(sum(weights.values()) - 1.0) < 1e-12
-        return self._act(f"route {share:.4g}", 1.0, lambda: self.weights.update(weights))
+        return self._act(
+            " ".join(["route", f"{share:.4g}", *(cohorts or {})]), 1.0, lambda: self.weights.update(weights)
+        )
+
+    def mirror(self, service: str, version: str, share: float) -> simpy.Event:
+        return self._act(f"mirror {share:.4g}", 1.0, lambda: None)
+
+    def flag(self, service: str, share: float, cohorts: Sequence[str], within_s: float) -> simpy.Event:
+        return self._act(" ".join(["flag", f"{share:.4g}", *cohorts]), within_s, lambda: None)
 
     def observe(self, service: str, version: str | None, window_s: float) -> simpy.Event:
         self.observed.append((self.env.now, service, version, window_s))
@@ -111,8 +122,10 @@ class TinyWorld:
     def worsen(self, service: str, version: str, worse: Worse | None) -> simpy.Event:
         return self._act(f"{'mend' if worse is None else 'worsen'} {version}", 0.0, lambda: None)
 
-    def verify(self) -> simpy.Event:
-        return self._act("verify", 0.0, lambda: ["web: weights differ"] if "differ" in self.fails else [])
+    def verify(self, dark: Collection[str] = ()) -> simpy.Event:
+        return self._act(
+            " ".join(["verify", *dark]), 0.0, lambda: ["web: weights differ"] if "differ" in self.fails else []
+        )
 
     def record(self, kind: str, subject: str, /, **detail: object) -> None:
         self.events.append((self.env.now, kind, subject, detail))
