@@ -94,11 +94,11 @@ def _fleets(scenario: Scenario) -> Iterator[str]:
 
 
 _MECHANICS_OF_SERVICE = ("balancing", "ejection", "shedding", "quota")
-_MECHANICS_OF_CALL = ("retry_budget", "breaker", "cancel")
+_MECHANICS_OF_CALL = ("retry_budget", "breaker", "cancel", "parallel")
 
 
 def _mechanics(scenario: Scenario) -> Iterator[str]:
-    """The shop's services take turns, try again without a budget and let abandoned work go on."""
+    """The shop's services take turns, call one at a time, try again without a budget and let abandoned work go on."""
     for name, service in scenario.system.services.items():
         for field in _MECHANICS_OF_SERVICE:
             if field in service.model_fields_set:

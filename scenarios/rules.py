@@ -16,6 +16,7 @@ from scenarios.rules_clock import clock_rules
 from scenarios.rules_data import store_rules
 from scenarios.rules_fleets import fleet_rules
 from scenarios.rules_guardrails import guardrail_names
+from scenarios.rules_mechanics import mechanics_rules
 from scenarios.rules_people import people_rules
 from scenarios.rules_rollback import rollback_rules
 from scenarios.rules_strategies import strategy_rules
@@ -292,6 +293,7 @@ _RULES: tuple[Callable[[Data], Iterator[Violation]], ...] = (
     _currencies,
     _size,
     store_rules,
+    mechanics_rules,
     fleet_rules,
     strategy_rules,
     clock_rules,

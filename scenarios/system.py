@@ -55,6 +55,7 @@ class Call(Part):
     retry_budget: RetryBudget | None = Field(None, description="without it, every failed attempt may be retried")
     breaker: Breaker | None = Field(None, description="without it, every call is made")
     cancel: bool = Field(False, description="an attempt that timed out is cancelled, and the calls below it")
+    parallel: bool = Field(False, description="it starts together with the caller's call before it")
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:

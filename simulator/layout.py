@@ -24,8 +24,9 @@ RESET, UNSENT = 4, 5
 The last two are counted as refused."""
 FIRST_BIN = 4
 
-FREE, QUEUED, WORKING, WAITING, ANSWERING = 0, 1, 2, 3, 4
-"""What a job is doing; WAITING for a call that it makes, ANSWERING while its answer travels."""
+FREE, QUEUED, WORKING, WAITING, ANSWERING, BRANCH = 0, 1, 2, 3, 4, 5
+"""What a job is doing; WAITING for a call that it makes, ANSWERING while its answer travels. A BRANCH is no job:
+it stands in for its parent in one of the calls that the parent makes at the same time."""
 
 FROM_CLIENT, ABANDONED, ORPHAN, COPY = -1, -2, -3, -4
 """Values of a job's `parent` when it is no job: the client; nobody: gave up, was killed, never was."""
@@ -35,7 +36,7 @@ FAULTY, CONTRACT, MIRRORED, BALANCED, EJECTING, SHEDDING, QUOTA = 1, 2, 4, 8, 16
 TRACKED = BALANCED | EJECTING
 """Features that follow a replica's jobs until they leave."""
 
-CUT, BREAKER, BUDGET, CANCEL = 1, 2, 4, 8
+CUT, BREAKER, BUDGET, CANCEL, GROUPED = 1, 2, 4, 8, 16
 """Bits of a call's `features`."""
 
 CLOSED, OPEN, HALF_OPEN = 0, 1, 2
@@ -66,6 +67,7 @@ CLOCK = _record(
     free_n="i8",
     log_n="i8",
     ring_full="i8",
+    slots_min="i8",  # that one event may need
     next_function="i8",  # whose request comes next
     next_arrival="f8",
     stale="i8",  # 1 when a rate changed, so that the next arrival must be found again
@@ -81,8 +83,8 @@ JOB = _record(
     request="i8",  # running number within the function
     sent_s="f8",
     parent="i4",
-    child="i4",  # slot of the call that it awaits, -1 when none
-    next="i4",  # in the replica's queue, or the next free slot
+    child="i4",  # slot of the call that it awaits or of the first branch, -1 when none
+    next="i4",  # in the replica's queue, among the branches of a job, or the next free slot
     node="i4",
     version_row="i4",  # its station and version
     caller_row="i4",  # its caller's station and version, -1 for the client
@@ -95,6 +97,8 @@ JOB = _record(
     outcome="i4",  # carried by ANSWER
     counted="i4",  # 1 when its service row has it already
     stored="i4",  # 1 when it wrote
+    open="i4",  # branches that it awaits
+    broken="i4",  # 1 when one of them failed
     mirrored="i4",  # 1 when it is a copy of a request, or works for one
 )
 FUNCTION = _record(
@@ -152,7 +156,18 @@ REPLICA = _record(
     failed="i8",  # failures in a row
     ejected_until="f8",
 )
-NODE = _record(station="i8", call="i8", function="i8", child="i8", sibling="i8", ring="i8", row="i8", writes="i8")
+NODE = _record(
+    station="i8",
+    call="i8",
+    function="i8",
+    child="i8",
+    sibling="i8",
+    ring="i8",
+    row="i8",
+    writes="i8",
+    width="i8",  # calls that start together with this one, itself included
+    after="i8",  # the call that follows those that started together
+)
 CALL = _record(retries="i8", backoff_s="f8", jitter="i8", latency_s="f8", latency_jitter_s="f8", features="i8")
 LINK = _record(  # what the callers of a call remember, all of them together
     budget_share="f8",

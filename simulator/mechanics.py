@@ -30,4 +30,5 @@ def of_call(call: Call) -> dict[str, Any]:
         "breaker": breaker
         and plain.Breaker(breaker.errors, breaker.window_s, breaker.minimum, breaker.open_s, breaker.probes),
         "cancel": call.cancel,
+        "parallel": call.parallel,
     }

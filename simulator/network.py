@@ -140,7 +140,8 @@ class Call:
     counts: the client's timeout belongs to the function, and the client does not retry.
 
     With `cancel` an attempt that timed out is cancelled: out of queues, workers free, calls below cancelled too.
-    `budget` and `breaker` are shared by all that make the call.
+    `budget` and `breaker` are shared by all that make the call. A call that is `parallel` starts together with the one
+    before it; the caller goes on when all that started together are over, and has failed when one of them has.
     """
 
     caller: int
@@ -153,6 +154,7 @@ class Call:
     budget: RetryBudget | None = None
     breaker: Breaker | None = None
     cancel: bool = False
+    parallel: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,14 @@
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.draws import stream_keys
 from simulator.kernel import mechanics
-from simulator.layout import BUCKETS, FIRST_BIN, RECORDS, State
+from simulator.layout import BUCKETS, FIRST_BIN, FREE, RECORDS, State
 from simulator.network import CLIENT, Network, Node
 
 PARTS_BITS = 6
@@ -34,6 +35,8 @@ def build(network: Network, seed: int, replication: int, slots: int, log_rows: i
     nodes, rings = _nodes(network)
     functions, until, rate = _functions(network, nodes)
     cohorts, width = network.cohorts, FIRST_BIN + len(network.edges_s) + 1
+    calls = _calls(network)
+    clock["slots_min"] = 3 * mechanics.mark_grouped(calls, nodes)  # branch, call, and copy for a mirror
     scale = np.array([1.0 / network.resolution_s, 0.0])
     jobs = np.zeros(0, RECORDS["jobs"])
     effects = np.zeros((len(versions), cohorts), RECORDS["effects"])
@@ -56,7 +59,7 @@ def build(network: Network, seed: int, replication: int, slots: int, log_rows: i
         ready=np.zeros(len(replicas), np.int64),
         replicas=replicas,
         nodes=nodes,
-        calls=_calls(network),
+        calls=calls,
         links=mechanics.links(network),
         outcomes=np.zeros((len(network.calls), BUCKETS, 2), np.int64),
         keys=stream_keys(seed, replication),
@@ -106,6 +109,14 @@ def add_event(state: State, t: float, seq: int, what: int) -> None:
         heap[hole] = heap[above]
         hole = above
     heap[hole] = (t, seq, what)
+
+
+def free_slot(state: State, slot: int) -> None:
+    """Give a job's slot back."""
+    clock, job = state.clock[0], state.jobs[slot]
+    job["state"], job["event_seq"], job["next"] = FREE, 0, clock["free_head"]
+    clock["free_head"] = slot
+    clock["free_n"] += 1
 
 
 def with_timers(state: State) -> State:
@@ -167,7 +178,8 @@ def _nodes(network: Network) -> tuple[NDArray[np.void], NDArray[np.void]]:
     """All functions' call trees in preorder, and one timer ring for each timeout that is not infinite."""
     total = sum(1 for function in network.functions for _ in function.root.walk())
     nodes = np.zeros(total, RECORDS["nodes"])
-    nodes["child"] = nodes["sibling"] = nodes["ring"] = -1
+    nodes["child"] = nodes["sibling"] = nodes["ring"] = nodes["after"] = -1
+    nodes["width"] = 1
     first_row, row = {}, 0
     for station, index in _pairs(network):
         first_row[station, index] = row
@@ -185,11 +197,16 @@ def _nodes(network: Network) -> tuple[NDArray[np.void], NDArray[np.void]]:
         if timeout_s < math.inf:
             timeouts[name] = timeout_s
             record["ring"] = list(timeouts).index(name)
-        following, previous = position + 1, -1
+        following = position + 1
+        places: list[int] = []
         for child in node.children:
-            nodes[position if previous < 0 else previous]["child" if previous < 0 else "sibling"] = following
-            previous = following
+            nodes[places[-1] if places else position]["sibling" if places else "child"] = following
+            places.append(following)
             following = place(function, child, following)
+        starts = [i for i, child in enumerate(node.children) if i == 0 or not network.calls[child.call].parallel]
+        for begin, end in pairwise([*starts, len(places)]):
+            if end - begin > 1:
+                mechanics.group(nodes, places[begin:end], places[end] if end < len(places) else -1)
         return following
 
     position = 0

@@ -1,10 +1,13 @@
 """How a job ends: out of its station, out of its slot, or cancelled with all that works for it."""
 
+from typing import Any
+
 from simulator.kernel.balance import blame, depart
+from simulator.kernel.calling import free_branch
 from simulator.kernel.count import count_service, log_write
 from simulator.kernel.inline import inlined, outlined, u
 from simulator.kernel.jobs import release
-from simulator.layout import ABANDONED, CANCEL, FREE, QUEUED, RESET, TIMEOUT, TRACKED, WORKING, State
+from simulator.layout import ABANDONED, BRANCH, CANCEL, FREE, QUEUED, RESET, TIMEOUT, TRACKED, WORKING, State
 
 
 @inlined
@@ -56,14 +59,33 @@ def unqueue(s: State, slot: int) -> None:
         replica["last"] = before
 
 
+@inlined
+def add_below(s: State, job: Any, todo: int) -> int:
+    """Put the calls that a job awaits before those to cancel, linked by `parent`; its branches end here."""
+    below = job["child"]
+    job["child"] = -1
+    while below >= 0:
+        call, following = below, -1
+        if s.jobs[u(below)]["state"] == BRANCH:
+            call, following = s.jobs[u(below)]["child"], s.jobs[u(below)]["next"]
+            free_branch(s, below)
+        if call >= 0:
+            s.jobs[u(call)]["parent"] = todo
+            todo = call
+        below = following
+    return todo
+
+
 @outlined
-def cancel(s: State, slot: int, now: float) -> None:
+def cancel(s: State, first: int, now: float) -> None:
     """End a job that its caller gave up, and the calls below it; each that reached its service was given up there."""
-    while slot >= 0:
+    s.jobs[u(first)]["parent"] = -1
+    todo = first
+    while todo >= 0:
+        slot = todo
         job = s.jobs[u(slot)]
-        below = job["child"]
+        todo = add_below(s, job, job["parent"])
         job["parent"] = ABANDONED
-        job["child"] = -1
         if job["replica"] >= 0:
             station = s.stations[u(s.nodes[u(job["node"])]["station"])]
             station["left"] += 1
@@ -78,7 +100,6 @@ def cancel(s: State, slot: int, now: float) -> None:
         if job["counted"] == 0:
             count_service(s, job, TIMEOUT, now)
         vacate(s, slot, RESET, now)
-        slot = below
 
 
 @outlined

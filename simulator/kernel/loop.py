@@ -19,7 +19,8 @@ from numba import float64, int64, njit, typeof, types
 
 from simulator import draws, layout
 from simulator.draws import Stream, mix, nth, unit
-from simulator.kernel import balance, build, count, ending, entry, guarded, heap, jobs, links, mechanics, place
+from simulator.kernel import balance, build, calling, count, ending, entry, guarded, heap, jobs, links, mechanics, place
+from simulator.kernel.calling import fork, join, prepare_call
 from simulator.kernel.count import cell_of, column, count_client, count_service
 from simulator.kernel.ending import abandon, leave, vacate
 from simulator.kernel.entry import send
@@ -37,6 +38,7 @@ from simulator.kernel.links import hear, may_retry
 from simulator.layout import (
     ANSWER,
     ARRIVED,
+    BRANCH,
     BREAKER,
     BUDGET,
     CUT_OFF,
@@ -45,6 +47,7 @@ from simulator.layout import (
     EVENT_BITS,
     EVENT_MASK,
     FROM_CLIENT,
+    GROUPED,
     OK,
     REFUSED,
     RESUME,
@@ -174,26 +177,6 @@ def arrive(s: State, now: float) -> int:
 
 
 @inlined
-def prepare_call(s: State, caller: int) -> int:
-    """Returns the slot of the call that the job in `caller` is to make, filled in for `send`."""
-    slot = take_slot(s)
-    job = s.jobs[u(slot)]
-    parent = s.jobs[u(caller)]
-    node_index = parent["call_node"]
-    attempt = parent["call_attempt"]
-    parent["child"] = slot
-    job["key"] = call_key(parent, node_index, attempt)
-    job["parent"] = caller
-    job["caller_row"] = parent["version_row"]
-    job["cohort"] = parent["cohort"]
-    job["request"] = parent["request"]
-    job["node"] = node_index
-    job["attempt"] = attempt
-    job["mirrored"] = parent["mirrored"]
-    return slot
-
-
-@inlined
 def finish_work(s: State, slot: int, now: float) -> tuple[int, int]:
     """The job's own work is done. Returns what then, and the outcome."""
     job = s.jobs[u(slot)]
@@ -269,21 +252,26 @@ def settle(s: State, then: int, slot: int, outcome: int, now: float) -> int:
         s.jobs[u(caller)]["child"] = -1
         slot = caller
         then = CONCLUDE
-        if outcome == OK:
-            following = s.nodes[u(node_index)]["sibling"]
-            if following >= 0:
-                s.jobs[u(slot)]["call_node"] = following
-                s.jobs[u(slot)]["call_attempt"] = 0
+        if outcome != OK:
+            if attempt < s.calls[u(call_index)]["retries"] and (
+                features & (BREAKER | BUDGET) == 0 or may_retry(s, call_index, outcome, now)
+            ):
+                s.jobs[u(slot)]["call_attempt"] = attempt + 1
+                if resume_later(s, slot, now):
+                    break
                 return slot
-        elif attempt < s.calls[u(call_index)]["retries"] and (
-            features & (BREAKER | BUDGET) == 0 or may_retry(s, call_index, outcome, now)
-        ):
-            s.jobs[u(slot)]["call_attempt"] = attempt + 1
-            if resume_later(s, slot, now):
-                break
-            return slot
-        else:
             outcome = ERROR
+        following = s.nodes[u(node_index)]["sibling"]
+        if features & GROUPED and s.jobs[u(slot)]["state"] == BRANCH:
+            slot = join(s, slot, outcome)
+            if slot < 0:
+                break
+            outcome = ERROR if s.jobs[u(slot)]["broken"] != 0 else OK
+            following = s.nodes[u(node_index)]["after"]
+        if outcome == OK and following >= 0:
+            s.jobs[u(slot)]["call_node"] = following
+            s.jobs[u(slot)]["call_attempt"] = 0
+            return slot
     return -1
 
 
@@ -315,11 +303,11 @@ def react(s: State, what: int, seq: int, now: float) -> tuple[int, int, int]:
 def check_room(s: State) -> int:
     """ROOM when one more event surely fits, else what is full."""
     clock = s.clock[0]
-    if clock["free_n"] < 2:
+    if clock["free_n"] < clock["slots_min"]:
         return _SLOTS
     if clock["ring_full"] != 0:
         return _RING
-    if clock["heap_n"] + 2 * len(s.nodes) + 8 > len(s.heap):
+    if clock["heap_n"] + 4 * len(s.nodes) + 8 > len(s.heap):
         return _HEAP
     if clock["log_n"] + len(s.nodes) + 2 > len(s.log):
         return _LOG
@@ -359,14 +347,36 @@ def _loop(s: State, until_s: float, budget: int) -> tuple[int, int]:
                 caller = settle(s, then, caller, outcome, now)
             if caller < 0:
                 continue
+            job = s.jobs[u(caller)]
+            if s.nodes[u(job["call_node"])]["width"] > 1 and job["state"] != BRANCH:
+                fork(s, caller, now)
+                continue
             slot = prepare_call(s, caller)
         send(s, slot, now)
+
+
+_SOURCES = (
+    draws,
+    layout,
+    build,
+    mechanics,
+    heap,
+    count,
+    jobs,
+    place,
+    balance,
+    guarded,
+    links,
+    calling,
+    ending,
+    entry,
+)
 
 
 def _source_number() -> int:
     """A number that changes with any source that goes into the kernel."""
     digest = hashlib.sha256()
-    for module in (draws, layout, build, mechanics, heap, count, jobs, place, balance, guarded, links, ending, entry):
+    for module in _SOURCES:
         digest.update(Path(str(module.__file__)).read_bytes())
     return int.from_bytes(digest.digest()[:7], "big")
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.layout import BALANCED, BREAKER, BUCKETS, BUDGET, CANCEL, EJECTING, QUOTA, RECORDS, SHEDDING
+from simulator.layout import BALANCED, BREAKER, BUCKETS, BUDGET, CANCEL, EJECTING, GROUPED, QUOTA, RECORDS, SHEDDING
 from simulator.network import Balancing, Call, Network, Station
 
 BUDGET_MEMORY_S = 10.0
@@ -30,9 +30,25 @@ def equip(row: Any, station: Station) -> None:
 
 
 def call_features(call: Call) -> int:
-    """The bits of what a call has."""
+    """The bits of what a call has by itself."""
     breaker, budget = BREAKER if call.breaker else 0, BUDGET if call.budget else 0
     return breaker | budget | (CANCEL if call.cancel else 0)
+
+
+def group(nodes: NDArray[np.void], members: list[int], after: int) -> None:
+    """Nodes of calls that start together, more than one; `after` is the node that follows them, -1 when none does."""
+    nodes["width"][members[0]] = len(members)
+    nodes["after"][members] = after
+
+
+def mark_grouped(calls: NDArray[np.void], nodes: NDArray[np.void]) -> int:
+    """Give the calls of groups their bit; returns how many calls start together at most."""
+    for index in np.flatnonzero(nodes["width"] > 1):
+        member = int(index)
+        for _ in range(nodes["width"][index]):
+            calls["features"][nodes["call"][member]] |= GROUPED
+            member = int(nodes["sibling"][member])
+    return int(nodes["width"].max())
 
 
 def links(network: Network) -> NDArray[np.void]:

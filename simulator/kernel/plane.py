@@ -231,7 +231,7 @@ class DataPlane:
         if not cut:
             return
         jobs = state.jobs
-        waited_for = (jobs["state"] != layout.FREE) & (jobs["parent"] >= layout.FROM_CLIENT)
+        waited_for = self._living(jobs) & (jobs["parent"] >= layout.FROM_CLIENT)
         over = waited_for & (state.nodes["call"][jobs["node"]] == call)
         for slot in self._by_age(over):
             self._state.jobs[slot]["timer_seq"] = self._push(slot, layout.CUT_OFF)
@@ -257,14 +257,29 @@ class DataPlane:
 
     def _reset(self, slot: int, station: int) -> None:
         job, record = self._state.jobs[slot], self._state.stations[station]
-        if job["child"] >= 0:
-            child = self._state.jobs[job["child"]]
-            child["parent"], child["timer_seq"] = layout.ORPHAN, 0
-            job["child"] = -1
+        self._orphan(int(job["child"]))
+        job["child"] = -1
         job["state"], job["outcome"], job["replica"] = layout.ANSWERING, layout.RESET, -1
         job["event_seq"] = self._push(slot, layout.ANSWER)
         record["left"] += 1
         record["balance_s"] += self.now_s
+
+    def _orphan(self, slot: int) -> None:
+        """Leave a call, or all that the branches from this one on have made, with nobody to hear the answer."""
+        while slot >= 0:
+            call, following = self._state.jobs[slot], -1
+            if call["state"] == layout.BRANCH:
+                following = int(call["next"])
+                self._orphan(int(call["child"]))
+                build.free_slot(self._state, slot)
+            else:
+                call["parent"], call["timer_seq"] = layout.ORPHAN, 0
+            slot = following
+
+    @staticmethod
+    def _living(jobs: NDArray[np.void]) -> NDArray[np.bool_]:
+        living: NDArray[np.bool_] = (jobs["state"] != layout.FREE) & (jobs["state"] != layout.BRANCH)
+        return living
 
     def _by_age(self, chosen: NDArray[np.bool_]) -> list[int]:
         slots = np.flatnonzero(chosen)
@@ -336,7 +351,7 @@ class DataPlane:
 
     def _writing(self, jobs: NDArray[np.void]) -> NDArray[np.bool_]:
         writes: NDArray[np.bool_] = self._state.nodes["writes"][jobs["node"]] == 1
-        return writes & (jobs["state"] != layout.FREE) & (jobs["mirrored"] == 0)
+        return writes & self._living(jobs) & (jobs["mirrored"] == 0)
 
     def _open_writes(self) -> NDArray[np.void]:
         jobs = self._state.jobs

@@ -8,6 +8,7 @@ that order is not part of the meaning.
 import heapq
 import math
 from collections import Counter
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -91,8 +92,16 @@ class Naive(Control, Mechanics, Books):
             step = Step(count, node, function)
             count += 1
             step.children = [grow(child, function) for child in node.children]
-            for one, following in zip(step.children, step.children[1:], strict=False):
-                one.following = following
+            groups: list[list[Step]] = []
+            for child in step.children:
+                if groups and self.network.calls[child.node.call].parallel:
+                    groups[-1].append(child)
+                else:
+                    groups.append([child])
+            for group, after in zip_longest(groups, [group[0] for group in groups[1:]]):
+                group[0].group = group
+                for each in group:
+                    each.following = after
             return step
 
         return [grow(f.root, index) for index, f in enumerate(self.network.functions)]
@@ -201,6 +210,14 @@ class Naive(Control, Mechanics, Books):
     # A job's life.
 
     def call(self, caller: Job, step: Step, attempt: int) -> None:
+        if len(step.group) > 1 and caller.branch_of is None:
+            caller.broken = False
+            for each in step.group:
+                branch = Job(caller.key, caller.step, caller.request, caller.cohort, 0, "nobody", caller.sent, 0)
+                branch.version, branch.copy, branch.branch_of = caller.version, caller.copy, caller
+                caller.branches.append(branch)
+                self.call(branch, each, 0)
+            return
         key = nth(caller.key, step.number * 65536 + attempt)
         self.send(key, step, caller.request, caller.cohort, attempt, caller)
 
@@ -364,10 +381,7 @@ class Naive(Control, Mechanics, Books):
         self.learn(job.step.node.call, job.sent, outcome)
         call = self.network.calls[job.step.node.call]
         if outcome == "ok":
-            if job.step.following:
-                self.call(caller, job.step.following, 0)
-            else:
-                self.conclude(caller, "ok")
+            self.go_on(caller, job.step, "ok")
         elif job.attempt < call.retries and self.may_retry(job.step.node.call, outcome):
             wait = call.backoff_s * 2.0 ** min(job.attempt, 62)
             if wait == 0:
@@ -379,4 +393,18 @@ class Naive(Control, Mechanics, Books):
             caller.next_call = (job.step, job.attempt + 1)
             caller.event = self.schedule(self.now + wait, ("resume", caller))
         else:
-            self.conclude(caller, ERROR)
+            self.go_on(caller, job.step, ERROR)
+
+    def go_on(self, caller: Job, step: Step, outcome: str) -> None:
+        """A call of the caller is over for good: the next, unless others that started with it are not over."""
+        if caller.branch_of is not None:
+            branch, caller = caller, caller.branch_of
+            caller.branches.remove(branch)
+            caller.broken = caller.broken or outcome != "ok"
+            if caller.branches:
+                return
+            outcome = ERROR if caller.broken else "ok"
+        if outcome == "ok" and step.following:
+            self.call(caller, step.following, 0)
+        else:
+            self.conclude(caller, outcome)

@@ -67,8 +67,11 @@ class Control:
         replica = self.replicas[s, v, number]
         for job in list(self.alive.values()):
             if job.replica is replica:
-                if job.child is not None:
-                    job.child.caller, job.child.timer, job.child = "killed", None, None
+                for caller in [job, *job.branches]:
+                    caller.event = None
+                    if caller.child is not None:
+                        caller.child.caller, caller.child.timer, caller.child = "killed", None, None
+                job.branches = []
                 job.replica, job.answer, job.holding = None, "reset", False
                 job.event = self.schedule(self.now, ("answer", job))
         replica.busy = replica.failed = 0

@@ -134,9 +134,15 @@ class Mechanics:
         if len(breaker.seen) >= rule.minimum and failures >= rule.errors * len(breaker.seen):
             self.breakers[c] = Breaker("open", self.now)
 
-    def cancel(self, job: Job | None) -> None:
+    def cancel(self, job: Job) -> None:
         """End a job and all below it."""
-        while job is not None:
+        todo = [job]
+        while todo:
+            job = todo.pop()
+            todo += [caller.child for caller in [job, *job.branches] if caller.child is not None]
+            for caller in [job, *job.branches]:
+                caller.child = caller.event = None
+            job.branches = []
             job.caller, job.timer, job.event, job.over = "gave up", None, None, True
             if job.holding:
                 self.free_worker(job)
@@ -147,5 +153,3 @@ class Mechanics:
             if self.network.calls[job.step.node.call].writes:
                 self.log(job, "reset")
             del self.alive[job.serial]
-            below, job.child = job.child, None
-            job = below

@@ -17,7 +17,8 @@ class Step:
     node: Node
     function: int
     children: list["Step"] = field(default_factory=list)
-    following: "Step | None" = None
+    following: "Step | None" = None  # the whole group
+    group: list["Step"] = field(default_factory=list)  # those that start with this one, which is the first
 
 
 @dataclass(eq=False)
@@ -53,4 +54,7 @@ class Job:
     over: bool = False
     holding: bool = False
     caller_version: tuple[int, int] | None = None
+    branches: "list[Job]" = field(default_factory=list)
+    branch_of: "Job | None" = None
+    broken: bool = False
     copy: bool = False  # of a request, or at work for one

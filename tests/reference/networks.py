@@ -96,6 +96,7 @@ def networks(draw: st.DrawFn) -> Network:
                     budget=draw(st.sampled_from([None, None, RetryBudget(0.2), RetryBudget(0.5, 0.1)])),
                     breaker=draw(st.sampled_from([None, None, *BREAKERS])),
                     cancel=draw(st.booleans()),
+                    parallel=draw(st.booleans()),
                 )
             )
 

@@ -201,6 +201,56 @@ def test_least_request_avoids_the_replica_that_is_stuck():
     assert answers(plane)[FIRST_BIN:].sum() > 950
 
 
+def fan_out(parallel: bool, retries: int = 0, timeout_s: float = math.inf) -> DataPlane:
+    """A front that calls three backs of 0.1, 0.2 and 0.3 s, and a last one of 0.05 s after them."""
+    times_s = (0.1, 0.2, 0.3, 0.05)
+    backs = tuple(Station(f"b{i}", 1000, Distribution(Kind.CONSTANT, t)) for i, t in enumerate(times_s))
+    calls = tuple(
+        Call(0, 1 + i, timeout_s if i == 1 else math.inf, retries, parallel=parallel and i in (1, 2)) for i in range(4)
+    )
+    network = Network(
+        (Station("front", 10**6, Distribution(Kind.CONSTANT, 0.0)), *backs),
+        (Call(CLIENT, 0), *calls),
+        (Function("f", ((0.0, 10.0), (100.0, 0.0)), Node(0, tuple(Node(1 + i) for i in range(4)))),),
+        1.0,
+        200,
+        EDGES_S,
+    )
+    plane = DataPlane(network, 1, slots=2)
+    for station in range(5):
+        plane.set_ready(station, 0, [0])
+    return plane
+
+
+@pytest.mark.parametrize(("parallel", "latency_s"), [(True, 0.35), (False, 0.65)])
+def test_parallel_calls_take_as_long_as_the_longest(parallel, latency_s):
+    plane = fan_out(parallel)
+    plane.run(HORIZON_S)
+    seen = client(plane).sum(axis=0)
+    assert seen[FIRST_BIN + math.floor(latency_s * 10)] == seen[ARRIVED] > 900
+    assert plane.jobs_n == 0
+
+
+def test_each_parallel_call_has_its_own_retries_and_one_failure_fails_the_caller():
+    plane = fan_out(True, retries=2, timeout_s=0.15)
+    plane.run(HORIZON_S)
+    seen = client(plane).sum(axis=0)
+    assert seen[ERROR] == seen[ARRIVED]
+    assert plane.service_sum(2, 0, 0, 200)[TIMEOUT] == 3 * seen[ARRIVED]
+    assert plane.service_sum(1, 0, 0, 200).sum() == plane.service_sum(3, 0, 0, 200).sum() == seen[ARRIVED]
+    assert plane.service_sum(4, 0, 0, 200).sum() == 0
+    assert plane.jobs_n == 0
+
+
+def test_a_killed_caller_leaves_its_parallel_calls_without_a_listener():
+    plane = fan_out(True)
+    plane.run(50.0)
+    plane.kill(0, 0, 0)
+    plane.run(51.0)
+    assert plane.jobs_n == 0
+    assert plane.recording().unfinished.sum() == 0
+
+
 @pytest.mark.parametrize(
     ("station", "call", "message"),
     [

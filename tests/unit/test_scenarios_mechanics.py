@@ -56,6 +56,7 @@ def test_without_them_services_and_calls_are_plain():
         (CALL, f"{CALL} breaker: {{errors: 0%}},", "breaker.errors: '0%': must be above 0%"),
         (CALL, f"{CALL} breaker: {{minimum: 0}},", "breaker.minimum: 0"),
         (CALL, f"{CALL} retry_budget: {{share: 2}},", "retry_budget.share: 2: must be a percentage"),
+        ("to: web, timeout: 1s", "to: web, timeout: 1s, parallel: true", "must have a call of edge before it"),
         (SERVICE, f"{SERVICE} quota: {{rate: 9/s}},", "quota.burst"),
         (SERVICE, f"{SERVICE} shedding: {{}},", "shedding.queue_wait"),
         (SERVICE, f"{SERVICE} balancing: random,", "must be one of 'round-robin', 'least-request' or 'random-of-two'"),
