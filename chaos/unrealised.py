@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from scenarios.clock import worked
 from scenarios.models import Defect, Scenario, Store, Strategy
+from scenarios.warmup import AUTO
 
 __all__ = ["unrealised"]
 
@@ -39,6 +40,12 @@ def _steps(strategy: Strategy) -> Iterator[str]:
 # What a store of the embedded staging has; the rest of a store's keys is for the simulator.
 _STORE_KEYS = {"engine", "connections", "service_time"}
 _DATA_STEPS = ("revert-migration", "reconcile", "restore", "fail-over")
+
+
+def _measure(scenario: Scenario) -> Iterator[str]:
+    """A drill is one run of one system: there is nothing to find a warm-up from."""
+    if scenario.measure.warmup == AUTO:
+        yield "measure.warmup: auto is found by simulation; a drill needs a duration"
 
 
 def _data(scenario: Scenario) -> Iterator[str]:
@@ -126,4 +133,4 @@ def _process(scenario: Scenario) -> Iterator[str]:
             yield f"operations.approvals.{name}.hours: nobody signs off before the drill ends"
 
 
-_TOPICS: tuple[Callable[[Scenario], Iterator[str]], ...] = (_data, _fleets, _way_back, _mechanics, _process)
+_TOPICS: tuple[Callable[[Scenario], Iterator[str]], ...] = (_measure, _data, _fleets, _way_back, _mechanics, _process)

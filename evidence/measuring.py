@@ -59,10 +59,17 @@ class MeasurePlan:
     consecutive: int
     usual: dict[str, tuple[str, int]]
     surge_end_s: float
+    warmup_cells: int = 0
 
     @classmethod
     def of(cls, scenario: Scenario, edges: Sequence[float] | None = None) -> MeasurePlan:
-        """For histograms with these edges in seconds, by default the scenario's own."""
+        """For histograms with these edges in seconds, by default the scenario's own.
+
+        Raises JudgeError where a warm-up has yet to be found.
+        """
+        warmup = scenario.measure.warmup
+        if isinstance(warmup, str):
+            raise JudgeError(f"measure.warmup(={warmup}) must be a duration here; simulate and compare find it")
         grid = edges_s(scenario) if edges is None else np.asarray(edges, dtype=np.float64)
         stores = tuple(scenario.system.stores)
         functions = tuple(
@@ -90,6 +97,7 @@ class MeasurePlan:
             surge_end_s=max(
                 surge_end_s(function, scenario.clock, scenario.duration_s) for function in scenario.functions.values()
             ),
+            warmup_cells=cells_until(warmup, scenario.measure.resolution_s),
         )
 
     @property
@@ -130,15 +138,17 @@ def measure(
 
 
 def function_health(plan: MeasurePlan, place: int, cells: ClientCells, end_s: float) -> NDArray[np.bool_]:
-    """Good or not for every whole cell before end_s, of the function at `place`."""
-    count = cells_until(end_s, plan.resolution_s)
-    return good_windows(
+    """Good or not for every whole cell before end_s, of the function at `place`; good during the warm-up."""
+    skipped = plan.warmup_cells
+    count = max(0, cells_until(end_s, plan.resolution_s) - skipped)
+    good = good_windows(
         plan.functions[place].criteria,
         plan.window_cells,
-        fit(np.einsum("tc->t", cells.requests[:, place]), count),
-        fit(np.einsum("tck->t", cells.failed[:, place]), count),
-        fit(cells.latency[:, place], count),
+        fit(np.einsum("tc->t", cells.requests[skipped:, place]), count),
+        fit(np.einsum("tck->t", cells.failed[skipped:, place]), count),
+        fit(cells.latency[skipped:, place], count),
     )
+    return good if not skipped else np.concatenate([np.ones(skipped, dtype=np.bool_), good])
 
 
 def _measure_function(
@@ -161,15 +171,16 @@ def _measure_function(
     parts = Parts() if worst is None else timeline.parts(worst, plan.window_cells * plan.resolution_s)
     rto_s = 0.0 if worst is None else worst.length_s
     censored = any(episode.censored for episode in episodes)
-    requests = int(cells.requests[:, place].sum())
-    by_kind = [int(count) for count in np.einsum("tck->k", cells.failed[:, place])]
+    sent_cells, failed_cells = cells.requests[plan.warmup_cells :, place], cells.failed[plan.warmup_cells :, place]
+    requests = int(sent_cells.sum())
+    by_kind = [int(count) for count in np.einsum("tck->k", failed_cells)]
     failed = sum(by_kind)
     met, met_failed = (0, 0) if worst is None else _within(worst, plan, place, cells)
     # In the scenario's order: tables of the simulator and of a record have orders of their own.
     cohorts = [cohort for cohort in function.cohort_shares if cohort in cells.cohorts]
     order = [cells.cohorts.index(cohort) for cohort in cohorts]
-    cohort_requests = cells.requests[:, place].sum(axis=0)[order]
-    cohort_failed = np.einsum("tck->c", cells.failed[:, place])[order]
+    cohort_requests = sent_cells.sum(axis=0)[order]
+    cohort_failed = np.einsum("tck->c", failed_cells)[order]
     sent = cohort_requests > 0
     ends_s = timeline.exposure_ends_s()
     mine = writes.function == place

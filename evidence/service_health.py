@@ -55,8 +55,8 @@ class ServiceCells:
 
 def unhealthy_services(plan: MeasurePlan, cells: ServiceCells) -> tuple[str, ...]:
     """Names of the unhealthy services, in the order of the cells."""
-    requests = sliding_sum(cells.requests, plan.window_cells)
-    failed = sliding_sum(cells.failed, plan.window_cells)
+    requests = sliding_sum(cells.requests[plan.warmup_cells :], plan.window_cells)
+    failed = sliding_sum(cells.failed[plan.warmup_cells :], plan.window_cells)
     found = []
     for place, name in enumerate(cells.services):
         floors = [one.criteria for one in plan.functions if name in one.services]

@@ -20,6 +20,7 @@ from scenarios.rules_mechanics import mechanics_rules
 from scenarios.rules_people import people_rules
 from scenarios.rules_rollback import rollback_rules
 from scenarios.rules_strategies import strategy_rules
+from scenarios.warmup import warmup_rules
 from scenarios.yaml_text import Path
 
 __all__ = ["Violation", "violations"]
@@ -287,6 +288,7 @@ _RULES: tuple[Callable[[Data], Iterator[Violation]], ...] = (
     _guardrails,
     guardrail_names,
     _faults,
+    warmup_rules,
     _overlaps,
     _expectations,
     _published,

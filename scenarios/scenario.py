@@ -18,6 +18,7 @@ from scenarios.published import Published
 from scenarios.quantities import DurationS, PositiveCount, PositiveDurationS, RatioBound, RatioFloor
 from scenarios.release import Release
 from scenarios.system import System
+from scenarios.warmup import Warmup
 
 __all__ = [
     "Expect",
@@ -35,6 +36,7 @@ class Measure(Part):
     resolution_s: PositiveDurationS = Field(0.25, alias="resolution")
     window_s: PositiveDurationS = Field(5.0, alias="window")
     consecutive: PositiveCount = 20
+    warmup: Warmup = Field(0.0, description="measures start after it; auto: found by MSER-5")
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -108,7 +110,7 @@ class Scenario(Part):
     sources: list[Text] = Field(min_length=1, description="where the numbers come from")
     duration_s: PositiveDurationS = Field(alias="duration", description="of the load; everything ends with it")
     start: Moment | None = Field(None, description="what the wall clock says when the load begins")
-    measure: Measure = Measure.model_construct(resolution_s=0.25, window_s=5.0, consecutive=20)
+    measure: Measure = Measure.model_construct(resolution_s=0.25, window_s=5.0, consecutive=20, warmup=0.0)
     system: System
     functions: dict[Name, Function] = Field(min_length=1)
     release: Release

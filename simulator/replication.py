@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from evidence.events import Event
 from evidence.measures import FunctionMeasure
 from evidence.measuring import MeasurePlan, measure
@@ -61,6 +64,13 @@ class Player:
             replication=replication,
             services=traffic.services(),
         )
+
+    def latency_s(self, replication: int) -> NDArray[np.float64]:
+        """Play; the mean latency of the successful answers by cell, of all functions: the upper edges of their bins."""
+        _, traffic = self._play(replication)
+        counts = np.einsum("tfcb->tb", traffic.clients().latency)
+        edges = np.append(self._plan.edges, self._plan.edges[-1])
+        return np.asarray(counts @ edges / np.maximum(1, counts.sum(axis=1)), dtype=np.float64)
 
     def timeline(self, replication: int) -> Timeline:
         """Play, and keep everything."""

@@ -13,9 +13,12 @@ from evidence.header import ScenarioText as RecordedText
 from evidence.header import Variant
 from evidence.record import RunRecord
 from evidence.verdicts import Verdict
-from scenarios.loading import ScenarioText
+from scenarios.editing import edited
+from scenarios.loading import ScenarioText, load_text
 from scenarios.models import Scenario
+from scenarios.warmup import AUTO
 from simulator.replications import Simulation, SimulationResult, check_request
+from simulator.warmup import warmup_s
 from windtunnel import sequential
 from windtunnel.errors import UsageError
 from windtunnel.sequential import Stop, stop_of
@@ -70,6 +73,7 @@ def simulate(
     the fewest, `max_replications` (10,000) the most. Other arguments as of simulator.replications.simulate. Raises
     UsageError, RequestError and EvidenceError.
     """
+    scenario, source = _settled(scenario, source, seed)
     [outcome] = _play(
         [Contender("", strategy, scenario, source, {})],
         replications=replications,
@@ -108,6 +112,7 @@ def compare(
     `defects` None draws them by their probabilities; otherwise the release has those named, in every replication.
     Raises UsageError, RequestError, ScenarioError and EvidenceError.
     """
+    scenario, source = _settled(scenario, source, seed)
     found = contenders(scenario, source, strategies, vary)
     outcomes = _play(
         found,
@@ -187,6 +192,15 @@ def _stop(
             f"max-replications(={most}) must come with until: without, replications are as many as asked for"
         )
     return None
+
+
+def _settled(scenario: Scenario, source: ScenarioText, seed: int) -> tuple[Scenario, ScenarioText]:
+    """With the warm-up found where the scenario leaves it to us; the text then says so. Raises RequestError."""
+    if scenario.measure.warmup != AUTO:
+        return scenario, source
+    value = f"{warmup_s(scenario, seed) * 1e3:g}ms"
+    found = ScenarioText(f"{source.source} (measure.warmup={value})", edited(source.text, "measure.warmup", value))
+    return load_text(found.text, found.source), found
 
 
 def _variant(contender: Contender, base: ScenarioText) -> Variant | None:

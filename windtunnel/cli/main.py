@@ -13,6 +13,7 @@ import typer
 from windtunnel import __version__
 from windtunnel.cli import (
     assess,
+    attainable,
     check,
     demo,
     doctor,
@@ -45,6 +46,7 @@ for group in (
     demo,
     scenario,
     simulate,
+    attainable,
     sensitivity,
     reach,
     rare,

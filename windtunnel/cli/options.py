@@ -17,7 +17,9 @@ __all__ = [
     "ScenarioArgument",
     "SeedOption",
     "StateOption",
+    "StrategiesOption",
     "UntilOption",
+    "VaryOption",
 ]
 
 ScenarioArgument = Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario file, or a name in the library.")]
@@ -25,6 +27,22 @@ RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run record: 
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 ReplicationsOption = Annotated[
     int, typer.Option("--replications", "-n", min=1, help="How often the release is played.")
+]
+StrategiesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--strategies",
+        help="Kinds, with commas between; else the scenario's; beside a single one, defaults.",
+    ),
+]
+VaryOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--vary",
+        metavar="PATH=V1,V2",
+        help="Values of the scenario's text, side by side (repeatable: every one with every other): "
+        "release.strategy.canary.bake=1m,5m,15m. Without --strategies, of the main strategy.",
+    ),
 ]
 FewestOption = Annotated[
     int | None,

@@ -14,7 +14,9 @@ from windtunnel.cli.options import (
     OutOption,
     ScenarioArgument,
     SeedOption,
+    StrategiesOption,
     UntilOption,
+    VaryOption,
 )
 from windtunnel.cli.output import emit_json, emit_text
 from windtunnel.cli.progress import counted
@@ -85,22 +87,8 @@ def simulate(
 
 def compare(
     scenario: ScenarioArgument,
-    strategies: Annotated[
-        str | None,
-        typer.Option(
-            "--strategies",
-            help="Kinds, with commas between; else the scenario's; beside a single one, defaults.",
-        ),
-    ] = None,
-    vary: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--vary",
-            metavar="PATH=V1,V2",
-            help="Values of the scenario's text, side by side (repeatable: every one with every other): "
-            "release.strategy.canary.bake=1m,5m,15m. Without --strategies, of the main strategy.",
-        ),
-    ] = None,
+    strategies: StrategiesOption = None,
+    vary: VaryOption = None,
     replications: FewestOption = None,
     until: UntilOption = None,
     max_replications: MostOption = None,

@@ -1,0 +1,72 @@
+"""The RTO and RPO that hold: quantiles with what can be promised, tiers by their worst function, and costs."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evidence.attainable import attainable
+from evidence.report.attainable import attainable_tables
+from tests.unit import evidence_made as made
+
+Run = Callable[..., Any]
+
+
+def graded(replications: int, *, tier: int = 2):
+    """buy takes r seconds in replication r, browse twice that; browse is of the tier given."""
+    rows = made.measures(replications=replications)
+    return [
+        replace(row, rto_s=float(row.replication) * (1 if row.function == "buy" else 2),
+                tier=1 if row.function == "buy" else tier)
+        for row in rows
+    ]  # fmt: skip
+
+
+def test_a_quantile_is_an_estimate_and_its_upper_end_can_be_promised() -> None:
+    found = attainable("tiny", {"canary": graded(400)})
+    buy, browse = found.rows
+    assert [(row.tier, row.function) for row in found.rows] == [(1, "buy"), (2, "browse")]
+    assert (buy.rto_s[0.95].value, buy.rto_s[0.99].value) == (379.0, 395.0)
+    assert 380.0 < buy.rto_s[0.95].high < 395.0
+    assert buy.rto_s[0.99].high == 399.0
+    assert browse.rpo_s is None
+    assert attainable("tiny", {"canary": graded(367)}).rows[0].rto_s[0.99].high == math.inf
+
+
+def test_a_tier_holds_when_all_of_its_functions_do() -> None:
+    whole, buy, browse = attainable("tiny", {"canary": graded(100, tier=1)}).rows
+    assert (whole.function, whole.rto_s[0.95].value) == ("", browse.rto_s[0.95].value)
+    assert whole.rto_s[0.95].value == 2 * buy.rto_s[0.95].value
+    assert whole.rto_objective_s is None
+
+
+def test_what_was_not_recovered_holds_nowhere() -> None:
+    rows = [replace(row, rto_censored=row.replication >= 90) for row in graded(100)]
+    buy = attainable("tiny", {"canary": rows}).rows[0]
+    assert (buy.rto_s[0.95].value, buy.rto_s[0.99].value) == (math.inf, math.inf)
+    json.dumps(attainable("tiny", {"canary": rows}).to_json(), allow_nan=False)
+
+
+def test_tables_show_estimate_promise_and_cost() -> None:
+    holding, costs = attainable_tables(attainable("tiny", {"canary": graded(100), "again": graded(100)}))
+    assert holding.rows[0][:4] == ("1", "buy", "canary", "94 s [99 s]")
+    assert holding.rows[0][4] == "98 s [-]"
+    assert holding.marks[0] == "fail"  # 5 s are promised nowhere
+    assert costs.rows[0][1] == "21.0 s [21.0, 21.0]"
+    assert costs.rows[0][0] == "canary"
+
+
+def test_command_prints_every_strategy(windtunnel: Run, tmp_path: Path) -> None:
+    arguments = ("attainable", "shop-release", "-n", "2", "--strategies", "canary,recreate", "--out", str(tmp_path))
+    result = windtunnel(*arguments, "--json")
+    assert result.code == 0, result.err
+    document = json.loads(result.out)
+    assert list(document["costs"]) == ["canary", "recreate"] == list(document["records"])
+    assert set(document["rows"][0]["rto_s"]) == {"0.95", "0.99"}
+    assert document["costs"]["recreate"]["extra_replica_s"]["value"] == pytest.approx(0.0, abs=1.0)

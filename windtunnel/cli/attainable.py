@@ -1,0 +1,77 @@
+"""``windtunnel attainable``: the RTO and RPO that hold, by tier and strategy, and what they cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from windtunnel.cli.options import (
+    FewestOption,
+    JsonOption,
+    MostOption,
+    OutOption,
+    ScenarioArgument,
+    SeedOption,
+    StrategiesOption,
+    UntilOption,
+    VaryOption,
+)
+from windtunnel.cli.output import emit_json, emit_text
+from windtunnel.cli.progress import counted
+
+__all__ = ["add_to"]
+
+_REPLICATIONS = 400
+"""At 99 % no fewer than 368 have an upper end."""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this group's commands to the root."""
+    app.command("attainable")(attainable)
+
+
+def attainable(
+    scenario: ScenarioArgument,
+    strategies: StrategiesOption = None,
+    vary: VaryOption = None,
+    replications: FewestOption = None,
+    until: UntilOption = None,
+    max_replications: MostOption = None,
+    seed: SeedOption = 1,
+    processes: Annotated[int | None, typer.Option("--processes", min=1, help="Else as many as pay.")] = None,
+    executor: Annotated[str, typer.Option("--executor", help="local, or dask=ADDRESS.")] = "local",
+    out: OutOption = Path("runs"),
+    as_json: JsonOption = False,
+) -> None:
+    """Find the RTO and RPO that hold at 95 % and 99 % of the releases, by tier and strategy (400 replications)."""
+    from evidence.attainable import attainable as found_in
+    from evidence.report.attainable import attainable_tables
+    from scenarios.loading import load
+    from windtunnel import simulating
+
+    loaded, source = load(scenario)
+    with counted("replications") as progress:
+        outcome = simulating.compare(
+            loaded,
+            source,
+            strategies=None if strategies is None else strategies.split(","),
+            vary=vary or (),
+            replications=_REPLICATIONS if replications is None and until is None else replications,
+            until=until,
+            max_replications=max_replications,
+            seed=seed,
+            processes=processes,
+            executor=executor,
+            out=out,
+            progress=lambda _, done, total: progress(done, total),
+        )
+    found = found_in(loaded.name, {label: each.result.measures for label, each in outcome.by_label.items()})
+    records = {label: str(each.record.folder) for label, each in outcome.by_label.items()}
+    if as_json:
+        played = {"replications": outcome.simulations[0].record.header.replications, "seed": seed}
+        emit_json({**found.to_json(), **played, "records": records})
+    else:
+        emit_text("\n\n".join(table.text() for table in attainable_tables(found)))
+        emit_text("\n".join(f"record of {label}: {folder}" for label, folder in records.items()))
