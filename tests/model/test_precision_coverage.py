@@ -1,0 +1,81 @@
+"""Does a 95 % interval still cover when the data decide how many replications there are? Played with known answers.
+
+The bounds are 95 % less 2.9 standard errors of the number of repetitions, the house's rule for coverage.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from evidence.measures import FunctionMeasure
+from evidence.precision import FEWEST, Precision, looks, precision_of
+from evidence.statistics import Estimate, mean_with_interval, share_with_interval
+from tests.unit import evidence_made as made
+
+REPETITIONS = 300
+LOWEST = 0.95 - 2.9 * math.sqrt(0.95 * 0.05 / REPETITIONS)
+MOST = 3000
+
+MET = replace(made.measures(replications=1)[0], defects=(), met_rto=True, failed_share=0.0)
+MISSED = replace(MET, met_rto=False)
+
+
+def stopped(precision: Precision, rows: list[FunctionMeasure], defects: tuple[str, ...] = ()) -> int:
+    """The number of replications at which a simulation that would leave these rows stops."""
+    return next(n for n in looks(FEWEST, MOST) if n == MOST or precision.reached({"run": rows[:n]}, defects))
+
+
+def covers(estimate: Estimate, truth: float) -> bool:
+    return estimate.low <= truth <= estimate.high
+
+
+@pytest.mark.parametrize(("share", "width"), [(0.5, "4%"), (0.9, "2.5%"), (0.99, "1%")])
+def test_a_share_is_covered_and_as_precise_as_asked_for(share: float, width: str) -> None:
+    rng = np.random.default_rng(11)
+    precision = precision_of(f"rto_attainment +-{width}", ("buy",))
+    found = []
+    for _ in range(REPETITIONS):
+        rows = [MET if hit else MISSED for hit in rng.random(MOST) < share]
+        n = stopped(precision, rows)
+        estimate = share_with_interval(sum(row.met_rto is True for row in rows[:n]), n)
+        assert n == MOST or (estimate.high - estimate.low) / 2 <= precision.half_width
+        found.append(covers(estimate, share))
+    assert np.mean(found) >= LOWEST
+
+
+def failing(rng: np.random.Generator, spread: float) -> NDArray[np.float64]:
+    """Failed shares: three releases in ten are bad, and lose 2 % on average."""
+    return (rng.random(MOST) < 0.3) * rng.lognormal(math.log(0.02) - spread**2 / 2, spread, MOST)
+
+
+def test_a_mean_that_few_bad_releases_make_is_covered() -> None:
+    rng = np.random.default_rng(12)
+    precision = precision_of("failed_share of buy +-0.08%", ("buy",))
+    found = []
+    for _ in range(100):
+        values = failing(rng, 0.5)
+        rows = [replace(MET, failed_share=value, defects=("crash",) if value else ()) for value in values.tolist()]
+        n = stopped(precision, rows, ("crash",))
+        found.append(covers(mean_with_interval(values[:n]), 0.3 * 0.02))
+    assert np.mean(found) >= 0.95 - 2.9 * math.sqrt(0.95 * 0.05 / 100)
+
+
+def test_a_mean_waits_for_the_rare_bad_release_and_for_its_skewness() -> None:
+    precision = precision_of("failed_share of buy +-1%", ("buy",))
+    rows = [replace(MET, failed_share=0.0) for _ in range(400)]
+    assert precision.reached({"run": rows})
+    assert not precision.reached({"run": rows}, ("crash",))
+    one = replace(MET, failed_share=0.9, defects=("crash",))
+    assert not precision.reached({"run": [one, *rows]})  # one value in 400 makes the mean
+    often = [replace(MET, failed_share=0.01 * (k % 2), defects=("crash",) if k % 2 else ()) for k in range(400)]
+    assert precision.reached({"run": often}, ("crash",))
+
+
+def test_looks_grow_by_a_fifth_and_end() -> None:
+    assert list(looks(200, 300)) == [200, 240, 288, 300]
+    assert list(looks(200, 200)) == [200]
