@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from scenarios.fidelity import Fidelity
+
 __all__ = ["SCHEMA", "Header", "LoadFacts", "Phase", "ScenarioText", "Variant", "World"]
 
 SCHEMA = "windtunnel-record/v1"
@@ -76,7 +78,8 @@ class Header(_Part):
 
     `defects` are those that the release has in every replication; None when they are drawn. `digests` are those of
     the tables and of this header, as they were when the run was recorded: what was changed since proves nothing.
-    `until` is the precision that was asked for, `precise` whether it was reached with `replications`.
+    `until` is the precision that was asked for, `precise` whether it was reached with `replications`. `fidelity` is
+    that of a simulation's data plane; a staging is real.
     """
 
     schema_: Literal["windtunnel-record/v1"] = Field(default="windtunnel-record/v1", alias="schema")
@@ -105,6 +108,7 @@ class Header(_Part):
     variant: Variant | None = None
     until: str | None = None
     precise: bool | None = None
+    fidelity: Fidelity | None = None
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True, validate_by_alias=True)
 
@@ -120,6 +124,6 @@ class Header(_Part):
     def digest(self) -> str:
         """SHA-256 of all facts that stay as they are once the run is recorded."""
         # Facts that came later do not count where they are absent: records of before keep their digest.
-        absent = {name for name in ("variant", "until", "precise") if getattr(self, name) is None}
+        absent = {name for name in ("variant", "until", "precise", "fidelity") if getattr(self, name) is None}
         text = self.model_dump_json(by_alias=True, exclude={"phase", "digests", *absent})
         return "sha256:" + hashlib.sha256(text.encode()).hexdigest()

@@ -70,6 +70,9 @@ def loss_of(
 
     before_load_s = max((failed_s - kept_s for kept_s, failed_s in failures_s if kept_s < 0.0), default=0.0)
 
+    def number(chosen: NDArray[np.bool_]) -> int:
+        return int(chosen.sum() if writes.counts is None else writes.counts[rows][chosen].sum())
+
     def reaching_back(missing: NDArray[np.bool_]) -> float:
         if not missing.any():
             return before_load_s
@@ -93,9 +96,9 @@ def loss_of(
         rpo_s=rpo_s,
         rpo_unchecked_s=rpo_unchecked_s,
         rpo_high_s=max(rpo_unchecked_s, reaching_back(unknown)),
-        acknowledged=int(promised.sum()),
-        lost=int(lost.sum()),
-        indeterminate=int(indeterminate.sum()),
+        acknowledged=number(promised),
+        lost=number(lost),
+        indeterminate=number(indeterminate),
     )
 
 

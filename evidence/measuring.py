@@ -270,7 +270,7 @@ def measure_record(
     measures: list[FunctionMeasure] = []
     for replication in header.timelines:
         rows = samples.of_replication(replication)
-        writes = ledger.of_replication(replication).writes(plan.stores, names)
+        writes = ledger.of_replication(replication).writes(plan.stores, names, spans=header.fidelity == "fluid")
         cells = ClientCells.of(rows, names, plan.resolution_s, len(plan.edges) + 1)
         measures += measure(
             plan,

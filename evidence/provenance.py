@@ -74,6 +74,7 @@ def header_for(
         defects=None if defects is None else tuple(defects),
         variant=variant,
         until=until,
+        fidelity=scenario.fidelity if world is World.SIMULATION else None,
     )
 
 

@@ -151,9 +151,10 @@ class Ledger(_Columns):
         """The rows of one replication."""
         return self.where(self.replication == replication)
 
-    def writes(self, stores: Sequence[str], functions: Sequence[str]) -> Writes:
+    def writes(self, stores: Sequence[str], functions: Sequence[str], *, spans: bool = False) -> Writes:
         """The same as codes; stores and functions give the code of a name by its place.
 
+        With `spans` ids are those of a fluid data plane, whose rows stand for the writes from a number to another.
         Raises TableError for a name or outcome that is not known.
         """
         return Writes(
@@ -163,12 +164,16 @@ class Ledger(_Columns):
             acknowledged_s=self.acknowledged_s,
             outcome=_codes(self.outcome, WRITE_OUTCOMES, "outcome"),
             found=self.found,
+            counts=_counts(self.write_id) if spans else None,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Writes:
-    """The ledger of one replication as codes, all columns [writes]; otherwise as Ledger."""
+    """The ledger of one replication as codes, all columns [rows]; otherwise as Ledger.
+
+    `counts` says for how many writes each row stands, None for one: a fluid data plane knows no single write.
+    """
 
     store: NDArray[np.integer[Any]]
     function: NDArray[np.integer[Any]]
@@ -176,15 +181,17 @@ class Writes:
     acknowledged_s: NDArray[np.float64]
     outcome: NDArray[np.integer[Any]]
     found: NDArray[np.integer[Any]]
+    counts: NDArray[np.int64] | None = None
 
     def ledger(self, stores: Sequence[str], functions: Sequence[str], *, replication: int = 0) -> Ledger:
-        """Rows for the record; a write's id is its number."""
+        """Rows for the record; a write's id is its number, that of a row that stands for several `first-last`."""
         count = len(self.store)
+        ids = np.arange(count).astype("U") if self.counts is None else _spans(self.counts)
         return Ledger(
             replication=np.full(count, replication, dtype=np.int32),
             store=_names(self.store, stores),
             function=_names(self.function, functions),
-            write_id=np.arange(count).astype("U"),
+            write_id=ids,
             invoked_s=np.asarray(self.invoked_s, dtype=np.float64),
             acknowledged_s=np.asarray(self.acknowledged_s, dtype=np.float64),
             outcome=_names(self.outcome, WRITE_OUTCOMES),
@@ -258,6 +265,20 @@ class ClientCells:
             failed_unfinished=failed[:, 3],
             latency=self.latency[cell, function, cohort].astype(np.int32),
         )
+
+
+def _spans(counts: NDArray[np.int64]) -> NDArray[np.str_]:
+    """Numbers of the writes that each row stands for: `7`, or `8-31`."""
+    ends = np.cumsum(counts)
+    return np.array(
+        [str(end - 1) if n == 1 else f"{end - n}-{end - 1}" for n, end in zip(counts, ends, strict=True)], np.str_
+    )
+
+
+def _counts(ids: NDArray[np.str_]) -> NDArray[np.int64]:
+    """The reverse of `_spans`."""
+    ends = [(first, last or first) for first, _, last in (text.partition("-") for text in ids.tolist())]
+    return np.array([int(last) - int(first) + 1 for first, last in ends], np.int64)
 
 
 def _codes(column: NDArray[np.str_], names: Sequence[str], what: str) -> NDArray[np.int64]:

@@ -5,6 +5,7 @@ from scenarios.clock import Hours
 from scenarios.defects import Defect, LatencyChange, Peer
 from scenarios.distributions import Distribution, Exponential, Lognormal, Uniform
 from scenarios.faults import CLIENT, Cut, Error, Fault, Kill, Latency, Link, Zone
+from scenarios.fidelity import Fidelity
 from scenarios.fleets import Autoscaling, Availability, Probe
 from scenarios.functions import DEFAULT_COHORT, Function, Good
 from scenarios.guardrails import Guardrail, guardrail_labels
@@ -72,6 +73,7 @@ __all__ = [
     "Exponential",
     "Failover",
     "Fault",
+    "Fidelity",
     "Freeze",
     "Function",
     "FunctionExpectation",

@@ -12,6 +12,7 @@ from scenarios.calendar import Calendar
 from scenarios.clock import Moment
 from scenarios.distributions import Distribution
 from scenarios.faults import Fault
+from scenarios.fidelity import Fidelity
 from scenarios.functions import Function
 from scenarios.people import Approval, Notice, OnCall, Person, Suppression, Tickets
 from scenarios.published import Published
@@ -109,6 +110,7 @@ class Scenario(Part):
     description: str = ""
     sources: list[Text] = Field(min_length=1, description="where the numbers come from")
     duration_s: PositiveDurationS = Field(alias="duration", description="of the load; everything ends with it")
+    fidelity: Fidelity = Field("requests", description="of the simulator's data plane; a drill is real")
     start: Moment | None = Field(None, description="what the wall clock says when the load begins")
     measure: Measure = Measure.model_construct(resolution_s=0.25, window_s=5.0, consecutive=20, warmup=0.0)
     system: System

@@ -53,6 +53,7 @@ class Traffic:
             acknowledged_s=log["acknowledged_s"],
             outcome=log["outcome"],
             found=self.found,
+            counts=self.recording.write_counts,
         )
 
     def samples(self, replication: int) -> Samples:

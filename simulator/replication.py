@@ -17,7 +17,7 @@ from scenarios.models import Defect, Scenario, Strategy
 from simulator.compile import Compiled, compile_scenario
 from simulator.environment import SimulationEnvironment
 from simulator.errors import RequestError
-from simulator.kernel.plane import DataPlane
+from simulator.fidelity import plane_of, require_modelled
 from simulator.recorded import Traffic
 from simulator.streams import defects_drawn, people, risks_drawn, tools
 from simulator.world import SimulatedWorld
@@ -41,16 +41,24 @@ class Player:
     """Plays replications of one scenario under one strategy; each depends on the seed and its own number alone.
 
     `defects` None: drawn in each replication by their probabilities; else the names of those that the new version has
-    in all of them. Raises RequestError for a name that the scenario does not have.
+    in all of them. Raises RequestError for a name that the scenario does not have, and for what its fidelity
+    does not model.
     """
 
-    def __init__(self, scenario: Scenario, strategy: Strategy, seed: int, defects: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        strategy: Strategy,
+        seed: int,
+        defects: Sequence[str] | None = None,
+    ) -> None:
         self._scenario = scenario
         self._strategy = strategy
         self._seed = seed
         self._forced = None if defects is None else named_defects(scenario, defects)
         self._compiled: Compiled = compile_scenario(scenario, toggled=strategy.toggle is not None)
         self._plan = MeasurePlan.of(scenario)
+        require_modelled(scenario, strategy)
 
     def measures(self, replication: int, watch: Watch | None = None) -> list[FunctionMeasure]:
         """Play, and measure each function; `watch` may start processes of its own before the first moment."""
@@ -88,7 +96,7 @@ class Player:
         defects = self._forced
         if defects is None:
             defects = defects_drawn(scenario.release.defects, self._seed, replication)
-        plane = DataPlane(self._compiled.network, self._seed, replication)
+        plane = plane_of(scenario.fidelity, self._compiled.network, self._seed, replication)
         world = SimulatedWorld(
             scenario, self._compiled, plane, defects, tools(self._seed, replication), replication, self._seed
         )

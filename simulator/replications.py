@@ -12,6 +12,7 @@ from scenarios.models import Scenario, Strategy
 from scenarios.uncertain import uncertain
 from simulator.errors import RequestError
 from simulator.executors import DaskCluster, Executor, executor_of
+from simulator.fidelity import require_modelled
 from simulator.pool import cores, measures_of
 from simulator.replication import Player, Timeline, named_defects
 from simulator.strategies import strategy_named
@@ -157,7 +158,7 @@ def check_request(
     """Refuse what a simulation would refuse, before anything is written; raises RequestError."""
     _check(replications, seed)
     executor_of(executor, processes)
-    strategy_named(scenario, strategy)
+    require_modelled(scenario, strategy_named(scenario, strategy))
     if defects is not None:
         named_defects(scenario, defects)
 

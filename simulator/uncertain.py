@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evidence.measures import FunctionMeasure
+from scenarios.fidelity import at_fidelity
 from scenarios.models import Scenario, Strategy
 from scenarios.uncertain import Uncertain
+from simulator.fidelity import require_modelled
 from simulator.replication import Player, Timeline, Watch
 from simulator.strategies import same_strategy
 from simulator.streams import inputs_drawn
@@ -38,6 +40,7 @@ class UncertainPlayer:
         self._strategy = strategy
         self._seed = seed
         self._defects = defects
+        require_modelled(scenario, strategy)
 
     def measures(self, replication: int, watch: Watch | None = None) -> list[FunctionMeasure]:
         """Draw, play, and measure each function."""
@@ -49,5 +52,6 @@ class UncertainPlayer:
 
     def _player(self, replication: int) -> Player:
         drawn = self._inputs.scenario(shares_drawn(self._inputs, self._seed, replication))
+        drawn = at_fidelity(drawn, self._scenario.fidelity)
         strategy = same_strategy(self._scenario, self._strategy, drawn)
         return Player(drawn, strategy, self._seed, self._defects)

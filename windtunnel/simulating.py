@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evidence.assess import assess
@@ -14,6 +14,7 @@ from evidence.header import Variant
 from evidence.record import RunRecord
 from evidence.verdicts import Verdict
 from scenarios.editing import edited
+from scenarios.fidelity import Fidelity, at_fidelity
 from scenarios.loading import ScenarioText, load_text
 from scenarios.models import Scenario
 from scenarios.warmup import AUTO
@@ -66,16 +67,17 @@ def simulate(
     defects: Sequence[str] | None = None,
     out: Path = Path("runs"),
     progress: Callable[[int, int], None] | None = None,
+    fidelity: Fidelity | None = None,
 ) -> SimulationOutcome:
     """Play a release in the simulator `replications` times (200), record and judge it.
 
     With `until`, such as 'rto_attainment +-1%', it is played until that precision is reached: `replications` are then
-    the fewest, `max_replications` (10,000) the most. Other arguments as of simulator.replications.simulate. Raises
-    UsageError, RequestError and EvidenceError.
+    the fewest, `max_replications` (10,000) the most. `fidelity` None: the scenario's. Other arguments as of
+    simulator.replications.simulate. Raises UsageError, RequestError and EvidenceError.
     """
-    scenario, source = _settled(scenario, source, seed)
+    scenario, source = _settled(at_fidelity(scenario, fidelity), source, seed)
     [outcome] = _play(
-        [Contender("", strategy, scenario, source, {})],
+        [Contender("", strategy, at_fidelity(scenario, fidelity), source, {})],
         replications=replications,
         stop=_stop(scenario, until, replications, max_replications, compared=False),
         base=source,
@@ -104,6 +106,7 @@ def compare(
     defects: Sequence[str] | None = None,
     out: Path = Path("runs"),
     progress: Callable[[str, int, int], None] | None = None,
+    fidelity: Fidelity | None = None,
 ) -> ComparisonOutcome:
     """Simulate several strategies, or variants of the scenario, on the same random draws.
 
@@ -112,8 +115,11 @@ def compare(
     `defects` None draws them by their probabilities; otherwise the release has those named, in every replication.
     Raises UsageError, RequestError, ScenarioError and EvidenceError.
     """
-    scenario, source = _settled(scenario, source, seed)
-    found = contenders(scenario, source, strategies, vary)
+    scenario, source = _settled(at_fidelity(scenario, fidelity), source, seed)
+    found = [
+        replace(each, scenario=at_fidelity(each.scenario, fidelity))
+        for each in contenders(scenario, source, strategies, vary)
+    ]
     outcomes = _play(
         found,
         replications=replications,

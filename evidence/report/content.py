@@ -408,6 +408,8 @@ def facts_table(header: Header) -> Table:
         ("command", " ".join(header.argv)),
         ("versions", ", ".join(f"{name} {version}" for name, version in header.versions.items())),
     ]
+    if header.fidelity is not None:
+        rows.insert(2, ("fidelity", header.fidelity))
     if header.load is not None:
         validity = "valid" if header.load.valid else "invalid"
         late_s = header.load.lateness_p99_s

@@ -49,7 +49,8 @@ class Recording:
     """The tables at the end (`layout` explains rows and columns).
 
     client: int32 [cells, functions, cohorts, columns]; service: int32 [cells, service rows, columns];
-    unfinished: int64 [cells, functions, cohorts], requests without an answer; writes: layout.WRITE records in order.
+    unfinished: int64 [cells, functions, cohorts], requests without an answer; writes: layout.WRITE records in order,
+    each standing for as many writes as `write_counts` says (None: for one).
     """
 
     client: NDArray[np.int32]
@@ -57,6 +58,7 @@ class Recording:
     service: NDArray[np.int32]
     rows: build.Rows
     writes: NDArray[np.void]
+    write_counts: NDArray[np.int64] | None = None
 
 
 class DataPlane:

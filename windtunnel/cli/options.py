@@ -7,8 +7,11 @@ from typing import Annotated
 
 import typer
 
+from scenarios.fidelity import Fidelity
+
 __all__ = [
     "FewestOption",
+    "FidelityOption",
     "JsonOption",
     "MostOption",
     "OutOption",
@@ -57,6 +60,10 @@ MostOption = Annotated[
     typer.Option("--max-replications", min=1, help="With --until the most (10,000)."),
 ]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random stream.")]
+FidelityOption = Annotated[
+    Fidelity | None,
+    typer.Option("--fidelity", help="Data plane: requests, or fluid for long and heavy loads; else the scenario's."),
+]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder under which the run record is written.")]
 StateOption = Annotated[
     Path | None,

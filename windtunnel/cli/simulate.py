@@ -9,6 +9,7 @@ import typer
 
 from windtunnel.cli.options import (
     FewestOption,
+    FidelityOption,
     JsonOption,
     MostOption,
     OutOption,
@@ -54,6 +55,7 @@ def simulate(
     seed: SeedOption = 1,
     processes: ProcessesOption = None,
     executor: ExecutorOption = "local",
+    fidelity: FidelityOption = None,
     out: OutOption = Path("runs"),
     as_json: JsonOption = False,
 ) -> None:
@@ -75,6 +77,7 @@ def simulate(
             seed=seed,
             processes=processes,
             executor=executor,
+            fidelity=fidelity,
             defects=defect,
             out=out,
             progress=progress,
@@ -95,6 +98,7 @@ def compare(
     seed: SeedOption = 1,
     processes: ProcessesOption = None,
     executor: ExecutorOption = "local",
+    fidelity: FidelityOption = None,
     out: OutOption = Path("runs"),
     as_json: JsonOption = False,
 ) -> None:
@@ -115,6 +119,7 @@ def compare(
             seed=seed,
             processes=processes,
             executor=executor,
+            fidelity=fidelity,
             out=out,
             progress=lambda _, done, total: progress(done, total),
         )

@@ -1,0 +1,32 @@
+"""Which data plane plays a scenario: one that follows every request, or one of flows (docs/fluid.md)."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from scenarios.models import Fidelity, Scenario, Strategy
+from simulator.kernel.plane import DataPlane
+from simulator.network import Network
+
+__all__ = ["plane_of", "require_modelled"]
+
+
+def plane_of(fidelity: Fidelity, network: Network, seed: int, replication: int) -> DataPlane:
+    """A data plane at time zero.
+
+    A fluid one has the verbs of DataPlane, and of its state what is read under a scenario that `require_modelled` lets
+    pass.
+    """
+    if fidelity == "fluid":
+        from simulator.fluid.plane import FluidPlane  # it compiles what others do not need
+
+        return cast("DataPlane", FluidPlane(network, seed, replication))
+    return DataPlane(network, seed, replication)
+
+
+def require_modelled(scenario: Scenario, strategy: Strategy) -> None:
+    """Raise RequestError, naming the key, for what the scenario's fidelity does not model."""
+    if scenario.fidelity == "fluid":
+        from simulator.fluid.support import require_fluid
+
+        require_fluid(scenario, strategy)

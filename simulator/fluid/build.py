@@ -1,0 +1,132 @@
+"""From a `Network` to the arrays of the fluid plane at time zero: nothing ready, no traffic yet."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.draws import stream_keys
+from simulator.fluid.lattice import pool
+from simulator.fluid.layout import RECORDS, SCRATCH, State
+from simulator.kernel.build import service_rows
+from simulator.layout import FIRST_BIN
+from simulator.network import CLIENT, Network, Node
+
+
+def build(network: Network, seed: int, replication: int, log_rows: int) -> State:
+    """All arrays, sized for `network`."""
+    clock = np.zeros(1, RECORDS["clock"])
+    clock["resolution"], clock["drawn_cell"], clock["stale"] = network.resolution_s, -1, 2
+    stations, versions = _stations(network)
+    nodes = _nodes(network)
+    functions, until, rate = _functions(network, nodes)
+    cohorts, width = network.cohorts, FIRST_BIN + len(network.edges_s) + 1
+    most = max(len(station.replicas) for station in network.stations)
+    effects = np.zeros((len(versions), cohorts), RECORDS["effects"])
+    effects["factor"] = 1.0
+    calls = np.zeros(len(network.calls), RECORDS["calls"])
+    for row, call in zip(calls, network.calls, strict=True):
+        row["retries"], row["backoff_s"], row["jitter"] = call.retries, call.backoff_s, call.jitter
+    everything = (1.0,) + (0.0,) * (cohorts - 1)
+    edges = np.ascontiguousarray(network.edges_s, np.float64)
+    return State(
+        clock=clock,
+        keys=stream_keys(seed, replication),
+        stations=stations,
+        versions=versions,
+        weights=_weights(stations, len(versions), cohorts),
+        effects=effects,
+        calls=calls,
+        nodes=nodes,
+        functions=functions,
+        rate_until=until,
+        rate=rate,
+        shares=np.array([function.cohort_shares or everything for function in network.functions]),
+        alike=np.zeros((len(nodes), cohorts), np.int64),
+        replies=np.zeros((len(nodes), cohorts), RECORDS["replies"]),
+        flows=np.zeros((len(nodes), cohorts), RECORDS["flows"]),
+        writers=np.zeros((len(nodes), cohorts, most)),
+        held=np.zeros((len(nodes), cohorts, most), RECORDS["held"]),
+        answers=np.zeros((len(nodes), cohorts, most, width)),
+        seen=np.zeros((len(functions), cohorts, width)),
+        answers_order=np.full((len(nodes), cohorts, most, width), -1, np.int16),
+        seen_order=np.full((len(functions), cohorts, width), -1, np.int16),
+        arrivals=np.zeros((len(functions), cohorts), np.int64),
+        written=np.zeros((len(nodes), cohorts, most, 4), np.int64),
+        pool=pool(len(versions) * (cohorts + 1) + 2 * len(nodes) * cohorts + SCRATCH),
+        edges=edges,
+        middles=np.concatenate(([0.5 * edges[0]], np.sqrt(edges[:-1] * edges[1:]), [1.1 * edges[-1]])),
+        client=np.zeros((network.cells, len(functions) * cohorts, width), np.int32),
+        service=np.zeros((network.cells, len(service_rows(network).station), width), np.int32),
+        log=np.zeros(log_rows, RECORDS["log"]),
+        log_count=np.zeros(log_rows, np.int64),
+    )
+
+
+def _stations(network: Network) -> tuple[NDArray[np.void], NDArray[np.void]]:
+    stations = np.zeros(len(network.stations), RECORDS["stations"])
+    versions = np.zeros(sum(len(station.replicas) for station in network.stations), RECORDS["versions"])
+    first = 0
+    for index, (row, station) in enumerate(zip(stations, network.stations, strict=True)):
+        row["workers"], row["queue"] = station.workers, station.queue
+        row["kind"], row["p0"], row["p1"] = station.service.kind, station.service.p0, station.service.p1
+        row["holds_worker"], row["versions"], row["first_version"] = (
+            station.holds_worker, len(station.replicas), first,
+        )  # fmt: skip
+        versions["station"][first : first + len(station.replicas)] = index
+        versions["home"][first : first + len(station.replicas)] = first + np.array(
+            station.shares or range(len(station.replicas))
+        )
+        first += len(station.replicas)
+    return stations, versions
+
+
+def _weights(stations: NDArray[np.void], versions: int, cohorts: int) -> NDArray[np.float64]:
+    """Each station's first version takes everything."""
+    weights = np.zeros((versions, cohorts))
+    weights[stations["first_version"]] = 1.0
+    return weights
+
+
+def _nodes(network: Network) -> NDArray[np.void]:
+    """All functions' call trees in preorder."""
+    nodes = np.zeros(sum(1 for function in network.functions for _ in function.root.walk()), RECORDS["nodes"])
+    nodes["child"] = nodes["sibling"] = nodes["parent"] = -1
+    rows = service_rows(network)
+    position = 0
+
+    def place(function: int, node: Node, parent: int) -> int:
+        nonlocal position
+        here, call = position, network.calls[node.call]
+        position += 1
+        record = nodes[here]
+        first = np.flatnonzero((rows.station == call.callee) & (rows.function == function))[0]
+        record["station"], record["call"], record["function"] = call.callee, node.call, function
+        record["parent"], record["row"], record["writes"] = parent, first, call.writes
+        outside = call.caller == CLIENT
+        record["timeout_s"] = network.functions[function].timeout_s if outside else call.timeout_s
+        previous = -1
+        for child in node.children:
+            placed = place(function, child, here)
+            nodes[here if previous < 0 else previous]["child" if previous < 0 else "sibling"] = placed
+            previous = placed
+        return here
+
+    for index, function in enumerate(network.functions):
+        place(index, function.root, -1)
+    return nodes
+
+
+def _functions(
+    network: Network, nodes: NDArray[np.void]
+) -> tuple[NDArray[np.void], NDArray[np.float64], NDArray[np.float64]]:
+    functions = np.zeros(len(network.functions), RECORDS["functions"])
+    segments = max(len(function.rates) for function in network.functions)
+    until = np.full((len(functions), segments), math.inf)
+    rate = np.zeros((len(functions), segments))
+    for index, function in enumerate(network.functions):
+        functions[index]["root"] = np.flatnonzero(nodes["function"] == index)[0]
+        until[index, : len(function.rates) - 1] = [start for start, _ in function.rates[1:]]
+        rate[index, : len(function.rates)] = [value for _, value in function.rates]
+    functions["rate"] = -1.0
+    return functions, until, rate

@@ -1,0 +1,132 @@
+"""The arrays of the fluid plane: what it knows of the network, what is in force, and what flows."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.fluid.lattice import Pool
+from simulator.fluid.lattice import pool as empty_pool
+from simulator.layout import WRITE
+
+
+def _record(**fields: str) -> np.dtype[np.void]:
+    return np.dtype(list(fields.items()), align=True)
+
+
+CLOCK = _record(
+    now="f8",
+    resolution="f8",
+    draw="u8",  # position in the running sequence of draws
+    drawn_cell="i8",  # whose arrivals are drawn, -1 before the first
+    stale="i8",  # 1 when the flows must be found anew, 2 when own work has changed too
+    log_n="i8",
+)
+STATION = _record(
+    workers="i8", queue="i8", kind="i8", p0="f8", p1="f8", holds_worker="i8", versions="i8", first_version="i8",
+    error_share="f8",
+    entered="f8",  # requests accepted so far
+)  # fmt: skip
+VERSION = _record(
+    station="i8",
+    home="i8",  # the version whose replicas serve it; load, waits and refusals are the home's
+    ready="i8",  # replicas that take work
+    running="i8",  # replicas that work off what is inside: the ready ones, or the last that were
+    inside="f8",  # requests in its workers and queues
+    solved_inside="f8",  # when the flows were found
+    lost="f8",  # of those inside, reset by a kill and not yet told to their callers
+    offered="f8",  # per second, those refused included
+    hold_s="f8",  # mean time that a request keeps a worker
+    hold_var="f8",
+    offered_before="f8",  # of the round before, while flows are found
+    hold_before_s="f8",
+    refused="f8",  # share of the offered
+    waits="f8",  # share of the accepted that waits for an exponential time
+    wait_s="f8",  # mean of that
+    behind_s="f8",  # wait behind a backlog
+    spread_s="f8",  # its deviation
+    limit="f8",  # requests that can be inside; infinite when queues have no bound
+    full="i8",  # 1 while its queues are full
+    drive="f8",  # requests started for each one accepted: below 1 while a backlog grows, above while it falls
+)
+EFFECT = _record(error="f8", factor="f8", add_s="f8", lost="f8")
+CALL = _record(
+    retries="i8", backoff_s="f8", jitter="i8", latency_s="f8", latency_jitter_s="f8", cut="i8",
+    lost="f8",  # answers under way when it was cut, not yet told to their callers
+)  # fmt: skip
+NODE = _record(
+    station="i8", call="i8", function="i8", child="i8", sibling="i8", parent="i8", row="i8", writes="i8",
+    timeout_s="f8",
+)  # fmt: skip
+REPLY = _record(  # what a caller gets, all attempts together
+    ok="f8",
+    fail="f8",
+    attempts="f8",
+    lasts_s="f8",
+    lasts_var="f8",
+)
+FLOW = _record(
+    calls="f8",  # attempts per second
+    begins_s="f8",  # mean time from the client's request to the call
+)
+HELD = _record(mean_s="f8", var="f8")
+FUNCTION = _record(segment="i8", root="i8", rate="f8", arrivals_left="i8", mass_left="f8")
+
+
+class State(NamedTuple):
+    """All that the compiled part touches. Shapes in brackets."""
+
+    clock: NDArray[np.void]  # [1]
+    keys: NDArray[np.uint64]  # [streams]
+    stations: NDArray[np.void]  # [stations]
+    versions: NDArray[np.void]  # [station and version]
+    weights: NDArray[np.float64]  # [station and version, cohorts] routing shares
+    effects: NDArray[np.void]  # [station and version, cohorts]
+    calls: NDArray[np.void]  # [calls]
+    nodes: NDArray[np.void]  # [nodes] in preorder
+    functions: NDArray[np.void]  # [functions]
+    rate_until: NDArray[np.float64]  # [functions, segments]
+    rate: NDArray[np.float64]  # [functions, segments]
+    shares: NDArray[np.float64]  # [functions, cohorts]
+    alike: NDArray[np.int64]  # [nodes, cohorts] the cohort whose replies are the same
+    replies: NDArray[np.void]  # [nodes, cohorts]
+    flows: NDArray[np.void]  # [nodes, cohorts]
+    writers: NDArray[np.float64]  # [nodes, cohorts, versions] of the caller: who makes the calls, per second
+    held: NDArray[np.void]  # [nodes, cohorts, versions]
+    answers: NDArray[np.float64]  # [nodes, cohorts, versions, columns] shares of a version's calls
+    seen: NDArray[np.float64]  # [functions, cohorts, columns] shares of the clients' requests
+    answers_order: NDArray[np.int16]  # [nodes, cohorts, versions, columns] of `answers`, the largest first, then -1
+    seen_order: NDArray[np.int16]  # [functions, cohorts, columns] of `seen`, likewise
+    arrivals: NDArray[np.int64]  # [functions, cohorts] of the running cell, still to come
+    written: NDArray[np.int64]  # [nodes, cohorts, versions, 4] of the running cell: stored, lost, failed, unknown
+    pool: Pool
+    edges: NDArray[np.float64]  # [bins - 1]
+    middles: NDArray[np.float64]  # [bins] seconds that stand for a bin
+    client: NDArray[np.int32]  # [cells, functions * cohorts, columns] as simulator.layout
+    service: NDArray[np.int32]  # [cells, service rows, columns]
+    log: NDArray[np.void]  # [capacity] WRITE
+    log_count: NDArray[np.int64]  # [capacity] writes that the row stands for
+
+
+RECORDS: dict[str, np.dtype[np.void]] = {
+    "clock": CLOCK, "stations": STATION, "versions": VERSION, "effects": EFFECT, "calls": CALL, "nodes": NODE,
+    "functions": FUNCTION, "replies": REPLY, "flows": FLOW, "held": HELD, "log": WRITE,
+}  # fmt: skip
+
+SCRATCH = 14
+"""Lattices beside those of waits, own work and replies."""
+
+
+def empty_state() -> State:
+    """A state without anything in it, to tell the compiler the types."""
+    axes = dict.fromkeys(("weights", "effects", "rate_until", "rate", "shares", "alike", "replies", "flows"), 2)
+    axes |= dict.fromkeys(("writers", "held", "seen", "seen_order", "client", "service"), 3)
+    axes |= {"arrivals": 2, "answers": 4, "answers_order": 4, "written": 4}
+    codes = {
+        "keys": "u8", "weights": "f8", "rate_until": "f8", "rate": "f8", "shares": "f8", "alike": "i8", "writers": "f8",
+        "answers": "f8", "seen": "f8", "answers_order": "i2", "seen_order": "i2", "arrivals": "i8", "written": "i8",
+        "edges": "f8", "middles": "f8", "client": "i4", "service": "i4", "log_count": "i8",
+    }  # fmt: skip
+    kinds: dict[str, np.dtype[Any]] = {**RECORDS, **{name: np.dtype(code) for name, code in codes.items()}}
+    arrays: dict[str, Any] = {name: np.zeros((0,) * axes.get(name, 1), kind) for name, kind in kinds.items()}
+    return State(pool=empty_pool(0), **arrays)

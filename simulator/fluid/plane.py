@@ -1,0 +1,196 @@
+"""The fluid plane as the control plane sees it: `simulator.kernel.plane.DataPlane` with flows inside."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.errors import NetworkError, RequestError
+from simulator.fluid import advance
+from simulator.fluid.build import build
+from simulator.fluid.layout import State
+from simulator.kernel.build import service_rows
+from simulator.kernel.loop import ExitReason
+from simulator.kernel.plane import NEVER, Defect, Recording
+from simulator.layout import ARRIVED
+from simulator.network import Network
+
+_FLOWS, _WORK = 1, 2
+"""What a control input makes stale: the flows, or own work and cohorts besides."""
+
+
+class FluidPlane:
+    """Owns one replication's flows. Not ready at first: give every station ready replicas before time goes on.
+
+    Verbs are those of DataPlane, with the same meaning and the same NetworkErrors; what it does not model raises
+    RequestError.
+    """
+
+    def __init__(self, network: Network, seed: int, replication: int = 0) -> None:
+        self.network = network
+        self.rows = service_rows(network)
+        most = max(len(station.replicas) for station in network.stations)
+        nodes = sum(1 for function in network.functions for _ in function.root.walk())
+        self._state = build(network, seed, replication, 16 * nodes * network.cohorts * most + 1024)
+        self._writes: list[NDArray[np.void]] = []
+        self._counts: list[NDArray[np.int64]] = []
+
+    @property
+    def state(self) -> State:
+        """The arrays themselves, to read."""
+        return self._state
+
+    @property
+    def now_s(self) -> float:
+        """Simulated time."""
+        return float(self._state.clock[0]["now"])
+
+    def run(self, until_s: float, event_budget: int = NEVER) -> ExitReason:  # noqa: ARG002  # there are no events
+        """Advance to `until_s`. Raises NetworkError when that lies in the past or beyond the horizon."""
+        if not self.now_s <= until_s <= self.network.horizon_s * (1 + 1e-12):
+            raise NetworkError(f"until_s(={until_s}) must be between now ({self.now_s}) and {self.network.horizon_s}.")
+        while advance.advance(self._state, until_s) == advance.LOG_FULL:
+            self._drain()
+        return ExitReason.UNTIL
+
+    def _drain(self) -> None:
+        clock = self._state.clock[0]
+        self._writes.append(self._state.log[: clock["log_n"]].copy())
+        self._counts.append(self._state.log_count[: clock["log_n"]].copy())
+        clock["log_n"] = 0
+
+    # Control inputs: in force from now on.
+
+    def set_ready(self, station: int, version: int, replicas: Iterable[int]) -> None:
+        """Let exactly these replicas (numbers within the version) take new work; others finish what they have."""
+        row = self._version_row(station, version)
+        chosen = sorted(set(replicas))
+        limit = self.network.stations[station].replicas[version]
+        if chosen and not 0 <= chosen[0] <= chosen[-1] < limit:
+            raise NetworkError(f"replicas(={chosen}) must be numbers below {limit}.")
+        record = self._state.versions[row]
+        record["ready"] = len(chosen)
+        if chosen:
+            record["running"] = len(chosen)
+        self._stale(_FLOWS)
+
+    def set_weights(self, station: int, weights: Sequence[float], cohort: int | None = None) -> None:
+        """Share new work (of one cohort, or of all) among the versions: one weight each, >= 0, sum 1."""
+        record = self._state.stations[station]
+        if len(weights) != record["versions"] or min(weights) < 0 or not math.isclose(sum(weights), 1, abs_tol=1e-9):
+            raise NetworkError(f"weights(={list(weights)}) must be {record['versions']} shares >= 0, sum 1.")
+        if cohort is not None and not 0 <= cohort < self.network.cohorts:
+            raise NetworkError(f"cohort(={cohort}) must be below {self.network.cohorts}.")
+        first = int(record["first_version"])
+        chosen = slice(None) if cohort is None else slice(cohort, cohort + 1)
+        self._state.weights[first : first + len(weights), chosen] = np.array(weights)[:, None]
+        self._stale(_WORK)
+
+    def set_rate_factor(self, function: int, factor: float) -> None:
+        """Multiply the function's rates by `factor` from now on (from the next cell for what this one has drawn)."""
+        if not 0 <= factor < math.inf:
+            raise NetworkError(f"factor(={factor}) must be finite and >= 0.")
+        rates = self.network.functions[function].rates
+        self._state.rate[function, : len(rates)] = [rate * factor for _, rate in rates]
+        self._stale(_FLOWS)
+
+    def set_contract(
+        self,
+        caller_station: int,  # noqa: ARG002
+        caller_version: int,  # noqa: ARG002
+        callee_station: int,
+        callee_version: int,  # noqa: ARG002
+        error_ratio: float,
+    ) -> None:
+        """Versions that misunderstand each other are not modelled: flows do not know who called."""
+        if error_ratio > 0:
+            raise self._unmodelled(callee_station, "incompatible versions side by side")
+
+    def set_mirror(self, station: int, version: int, share: float) -> None:  # noqa: ARG002
+        """Mirrored requests are not modelled."""
+        if share > 0:
+            raise self._unmodelled(station, "mirrored requests")
+
+    def set_defects(self, station: int, version: int, defects: Iterable[Defect]) -> None:
+        """Make these the defects of a version, all active; they combine as in DataPlane."""
+        effects = self._state.effects[self._version_row(station, version)]
+        effects["error"], effects["factor"], effects["add_s"], effects["lost"] = 0.0, 1.0, 0.0, 0.0
+        for defect in defects:
+            chosen = effects if defect.cohort < 0 else effects[defect.cohort : defect.cohort + 1]
+            chosen["error"] = 1 - (1 - chosen["error"]) * (1 - defect.error_ratio)
+            chosen["factor"] *= defect.latency_factor
+            chosen["add_s"] += defect.latency_add_s
+            chosen["lost"] = 1 - (1 - chosen["lost"]) * (1 - defect.lost_write_ratio)
+        self._stale(_WORK)
+
+    def set_latency(self, call: int, latency_s: float, jitter_s: float = 0.0) -> None:
+        """Delay each answer over a call by `latency_s` and a uniform share of `jitter_s`; (0, 0) ends it."""
+        if not (0 <= latency_s < math.inf and 0 <= jitter_s < math.inf):
+            raise NetworkError(f"latency_s, jitter_s(={latency_s}, {jitter_s}) must be >= 0.")
+        record = self._state.calls[call]
+        record["latency_s"], record["latency_jitter_s"] = latency_s, jitter_s
+        self._stale(_FLOWS)
+
+    def set_error_share(self, station: int, share: float) -> None:
+        """Answer this share of a station's calls with an error at once, without work; 0 ends it."""
+        if not 0 <= share <= 1:
+            raise NetworkError(f"share(={share}) must be in 0..1.")
+        self._state.stations[station]["error_share"] = share
+        self._stale(_FLOWS)
+
+    def set_cut(self, call: int, cut: bool) -> None:
+        """Cut or restore a call. Answers under way at the cut arrive here: they are a fraction of a second's."""
+        self._state.calls[call]["cut"] = cut
+        self._stale(_FLOWS)
+
+    def kill(self, station: int, version: int, replica: int) -> None:
+        """Kill one ready replica; its share of what is inside is refused, in the next moments' answers."""
+        row = self._version_row(station, version)
+        limit = self.network.stations[station].replicas[version]
+        if not 0 <= replica < limit:
+            raise NetworkError(f"replica(={replica}) must be below {limit}.")
+        record = self._state.versions[row]
+        ready = int(record["ready"])
+        if ready == 0:
+            return
+        lost = record["inside"] / ready
+        record["inside"] -= lost
+        record["ready"] = ready - 1
+        if ready > 1:
+            record["running"] = ready - 1
+            record["lost"] += lost
+        self._stale(_FLOWS)
+
+    def _stale(self, how: int) -> None:
+        clock = self._state.clock[0]
+        clock["stale"] = max(how, int(clock["stale"]))
+
+    def _version_row(self, station: int, version: int) -> int:
+        record = self._state.stations[station]
+        if not 0 <= version < record["versions"]:
+            raise NetworkError(f"version(={version}) must be below {record['versions']}.")
+        return int(record["first_version"]) + version
+
+    def _unmodelled(self, station: int, what: str) -> RequestError:
+        return RequestError(f"fidelity fluid: {what} (at {self.network.stations[station].name}) are not modelled")
+
+    # Reading.
+
+    def cell(self, time_s: float) -> int:
+        """The index of the cell that holds `time_s`."""
+        return min(int(time_s / self.network.resolution_s), self.network.cells - 1)
+
+    def recording(self) -> Recording:
+        """Everything recorded so far, each row of the writes standing for `write_counts` of them."""
+        clock = self._state.clock[0]
+        if clock["drawn_cell"] >= 0:
+            advance.advance(self._state, advance.FLUSH)
+        self._drain()
+        network, state = self.network, self._state
+        shape = (network.cells, len(network.functions), network.cohorts, state.client.shape[2])
+        client = state.client.reshape(shape)
+        unfinished = client[..., ARRIVED].astype(np.int64) - client[..., 1:].sum(axis=-1)
+        writes, counts = np.concatenate(self._writes), np.concatenate(self._counts)
+        self._writes, self._counts = [writes], [counts]
+        return Recording(client, unfinished, state.service, self.rows, writes, counts)

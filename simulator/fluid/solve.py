@@ -1,0 +1,349 @@
+"""The flows that fit what is in force: replies from the leaves up, calls from the clients down, until both agree."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.fluid import lattice
+from simulator.fluid.layout import SCRATCH, State
+from simulator.fluid.queueing import find_wait
+from simulator.kernel.inline import outlined
+from simulator.layout import ERROR, FIRST_BIN, REFUSED, TIMEOUT
+
+_ROUNDS_MAX = 8
+_AGREED = 2e-3
+_RARE = 1e-7
+_NEVER = 1e-9
+"""Shares below this are left out of lattices: they would only make them coarser."""
+
+
+@outlined
+def own_work(s: State, row: int, cohort: int) -> int:
+    """The lattice of a version's own work for a cohort."""
+    return row * s.shares.shape[1] + cohort
+
+
+@outlined
+def wait_of(s: State, row: int) -> int:
+    """The lattice of a version's wait."""
+    return len(s.versions) * s.shares.shape[1] + row
+
+
+@outlined
+def reply_of(s: State, node: int, cohort: int) -> int:
+    """The lattice of a call's success, all attempts together; that of its failure is the next."""
+    cohorts = s.shares.shape[1]
+    return len(s.versions) * (cohorts + 1) + 2 * (node * cohorts + s.alike[node, cohort])
+
+
+@outlined
+def find_work(s: State) -> None:
+    """Own work of every version, with the defects that it has."""
+    for row in range(len(s.versions)):
+        station = s.stations[s.versions[row]["station"]]
+        for cohort in range(s.shares.shape[1]):
+            effect = s.effects[row, cohort]
+            lattice.service(s.pool, own_work(s, row, cohort), station["kind"], station["p0"], station["p1"])
+            lattice.stretch(s.pool, own_work(s, row, cohort), effect["factor"], effect["add_s"])
+
+
+@outlined
+def find_alike(s: State) -> None:
+    """Cohorts that no defect below a node tells apart get the same replies: they are found once."""
+    for node in range(len(s.nodes) - 1, -1, -1):
+        function = s.nodes[node]["function"]
+        for cohort in range(s.shares.shape[1]):
+            s.alike[node, cohort] = cohort
+            if s.shares[function, cohort] <= 0.0:
+                continue
+            for other in range(cohort):
+                if s.shares[function, other] > 0.0 and s.alike[node, other] == other and _same(s, node, cohort, other):
+                    s.alike[node, cohort] = other
+                    break
+
+
+@outlined
+def _same(s: State, node: int, one: int, other: int) -> bool:
+    station = s.stations[s.nodes[node]["station"]]
+    for version in range(station["versions"]):
+        row = station["first_version"] + version
+        a, b = s.effects[row, one], s.effects[row, other]
+        if s.weights[row, one] != s.weights[row, other]:
+            return False
+        if a["error"] != b["error"] or a["factor"] != b["factor"] or a["add_s"] != b["add_s"]:
+            return False
+    child = s.nodes[node]["child"]
+    while child >= 0:
+        if s.alike[child, one] != s.alike[child, other]:
+            return False
+        child = s.nodes[child]["sibling"]
+    return True
+
+
+@outlined
+def _work_through(s: State, node: int, cohort: int, version: int, base: int) -> None:
+    """What becomes of a request that a version has accepted: success in lattice `base`, failure in the next."""
+    p = s.pool
+    ok, bad, spare, spare2, spare3 = base, base + 1, base + 2, base + 3, base + 4
+    station = s.stations[s.nodes[node]["station"]]
+    row = station["first_version"] + version
+    error = s.effects[row, cohort]["error"]
+    own = own_work(s, row, cohort)
+    lattice.convolve(p, wait_of(s, s.versions[row]["home"]), own, ok, spare, spare2)
+    lattice.clear(p, bad)
+    lattice.mix(p, bad, error, ok, spare)
+    lattice.copy(p, ok, spare, 1.0 - error)
+    lattice.copy(p, spare, ok, 1.0)
+    first, second = lattice.moments(p, own)
+    mean_s, var, reach = first, max(0.0, second - first * first), 1.0 - error
+    child = s.nodes[node]["child"]
+    while child >= 0:
+        reply = s.replies[child, s.alike[child, cohort]]
+        if station["holds_worker"] != 0:
+            mean_s += reach * reply["lasts_s"]
+            var += reach * reply["lasts_var"] + reach * (1.0 - reach) * reply["lasts_s"] ** 2
+        if reply["fail"] > _RARE:
+            lattice.convolve(p, ok, reply_of(s, child, cohort) + 1, spare, spare2, spare3)
+            lattice.mix(p, bad, 1.0, spare, spare2)
+        lattice.convolve(p, ok, reply_of(s, child, cohort), spare, spare2, spare3)
+        lattice.copy(p, spare, ok, 1.0)
+        reach *= reply["ok"]
+        child = s.nodes[child]["sibling"]
+    held = s.held[node, cohort, version]
+    held["mean_s"], held["var"] = mean_s, var
+
+
+@outlined
+def _tell_rows(s: State, node: int, cohort: int, version: int, base: int) -> None:
+    """The shares of a version's service row."""
+    p = s.pool
+    station = s.stations[s.nodes[node]["station"]]
+    row = s.versions[s.versions[station["first_version"] + version]["home"]]
+    limit_s = s.nodes[node]["timeout_s"]
+    enters = (1.0 - station["error_share"]) * (1.0 - row["refused"])
+    shares = s.answers[node, cohort, version]
+    shares[:] = 0.0
+    lattice.copy(p, base, base + 2, 1.0)
+    lattice.copy(p, base + 1, base + 3, 1.0)
+    late = lattice.cut_at(p, base + 2, limit_s) + lattice.cut_at(p, base + 3, limit_s)
+    lattice.add_to_bins(p, base + 2, enters, s.edges, shares[FIRST_BIN:])
+    shares[ERROR] = station["error_share"] + enters * lattice.mass(p, base + 3)
+    shares[TIMEOUT] = enters * late
+    shares[REFUSED] = (1.0 - station["error_share"]) * row["refused"]
+    _order(shares, s.answers_order[node, cohort, version])
+
+
+@outlined
+def _order(shares: NDArray[np.float64], order: NDArray[np.int16]) -> None:
+    """The columns by falling share: who draws them in this order soon has drawn all."""
+    used = 0
+    for column in range(len(shares)):
+        share = shares[column]
+        if share <= _NEVER:
+            continue
+        place = used
+        while place > 0 and shares[order[place - 1]] < share:
+            order[place] = order[place - 1]
+            place -= 1
+        order[place] = column
+        used += 1
+    if used < len(order):
+        order[used] = -1
+
+
+@outlined
+def _find_reply(s: State, node: int, cohort: int, final: bool) -> None:
+    """What a caller gets from a call: versions mixed, injected latency, timeout, retries."""
+    p = s.pool
+    scratch = len(p.n) - SCRATCH
+    good, bad, work, spare, spare2, spare3 = scratch, scratch + 1, scratch + 2, scratch + 10, scratch + 11, scratch + 12
+    call = s.calls[s.nodes[node]["call"]]
+    station = s.stations[s.nodes[node]["station"]]
+    limit_s = s.nodes[node]["timeout_s"]
+    lattice.clear(p, good)
+    lattice.clear(p, bad)
+    refused, erred = 0.0, 0.0
+    if call["cut"] != 0:
+        refused = 1.0
+    else:
+        for version in range(station["versions"]):
+            weight = s.weights[station["first_version"] + version, cohort]
+            if weight <= 0.0:
+                continue
+            row = s.versions[s.versions[station["first_version"] + version]["home"]]
+            passes = weight * (1.0 - station["error_share"])
+            refused += passes * row["refused"]
+            erred += weight * station["error_share"]
+            _work_through(s, node, cohort, version, work)
+            lattice.mix(p, good, passes * (1.0 - row["refused"]), work, spare)
+            lattice.mix(p, bad, passes * (1.0 - row["refused"]), work + 1, spare)
+            if final:
+                _tell_rows(s, node, cohort, version, work)
+    if refused + erred > _RARE:
+        lattice.point(p, work, 0.0, refused + erred)
+        lattice.mix(p, bad, 1.0, work, spare)
+    if call["latency_s"] + call["latency_jitter_s"] > 0.0:
+        lattice.uniform(p, work, call["latency_s"], call["latency_s"] + call["latency_jitter_s"])
+        lattice.convolve(p, good, work, work + 1, spare, spare2)
+        lattice.copy(p, work + 1, good, 1.0)
+        lattice.convolve(p, bad, work, work + 1, spare, spare2)
+        lattice.copy(p, work + 1, bad, 1.0)
+    late = lattice.cut_at(p, good, limit_s) + lattice.cut_at(p, bad, limit_s)
+    failed = lattice.mass(p, bad)
+    if final and s.nodes[node]["parent"] < 0:
+        seen = s.seen[s.nodes[node]["function"], cohort]
+        seen[:] = 0.0
+        lattice.add_to_bins(p, good, 1.0, s.edges, seen[FIRST_BIN:])
+        seen[REFUSED] = min(refused, failed)
+        seen[ERROR], seen[TIMEOUT] = failed - seen[REFUSED], late
+        _order(seen, s.seen_order[s.nodes[node]["function"], cohort])
+    if late > _RARE:
+        lattice.point(p, work, limit_s, late)
+        lattice.mix(p, bad, 1.0, work, spare)
+    attempts = _retry(s, node, cohort, good, bad, work, spare, spare2, spare3)
+    reply = s.replies[node, cohort]
+    ok = reply_of(s, node, cohort)
+    (ok_s, ok_s2), (bad_s, bad_s2) = lattice.moments(p, ok), lattice.moments(p, ok + 1)
+    reply["ok"], reply["fail"], reply["attempts"] = lattice.mass(p, ok), lattice.mass(p, ok + 1), attempts
+    reply["lasts_s"] = ok_s + bad_s
+    reply["lasts_var"] = max(0.0, ok_s2 + bad_s2 - (ok_s + bad_s) ** 2)
+
+
+@outlined
+def _retry(
+    s: State, node: int, cohort: int, good: int, bad: int, work: int, spare: int, spare2: int, spare3: int
+) -> float:
+    """From one attempt (`good`, `bad`) to all of a call, in the node's own lattices; returns their mean number."""
+    p = s.pool
+    call = s.calls[s.nodes[node]["call"]]
+    ok = reply_of(s, node, cohort)
+    lattice.copy(p, good, ok, 1.0)
+    lattice.copy(p, bad, ok + 1, 1.0)
+    attempts = 1.0
+    before, trial, wait = work, work + 1, work + 2
+    lattice.point(p, before, 0.0, 1.0)
+    for retry in range(call["retries"]):
+        lattice.convolve(p, before, bad, trial, spare, spare2)
+        again = lattice.mass(p, trial)
+        if again < _RARE:
+            lattice.clear(p, ok + 1)
+            return attempts
+        attempts += again
+        wait_s = call["backoff_s"] * 2.0 ** min(retry, 62)
+        if wait_s > 0.0 and call["jitter"] != 0:
+            lattice.uniform(p, wait, 0.0, wait_s)
+        else:
+            lattice.point(p, wait, wait_s, 1.0)
+        lattice.convolve(p, trial, wait, before, spare, spare2)
+        lattice.convolve(p, before, good, trial, spare, spare2)
+        lattice.mix(p, ok, 1.0, trial, spare3)
+        lattice.convolve(p, before, bad, ok + 1, spare, spare2)
+    return attempts
+
+
+@outlined
+def _find_flows(s: State) -> float:
+    """Calls per second from the clients down; returns by how much any version's load changed."""
+    cohorts = s.shares.shape[1]
+    most = s.writers.shape[2]
+    for row in range(len(s.versions)):
+        version = s.versions[row]
+        version["offered_before"], version["hold_before_s"] = version["offered"], version["hold_s"]
+        version["offered"], version["hold_s"], version["hold_var"] = 0.0, 0.0, 0.0
+    for node in range(len(s.nodes)):
+        for cohort in range(cohorts):
+            s.flows[node, cohort]["calls"], s.flows[node, cohort]["begins_s"] = 0.0, 0.0
+            for version in range(most):
+                s.writers[node, cohort, version] = 0.0
+    for node in range(len(s.nodes)):
+        function = s.nodes[node]["function"]
+        station = s.stations[s.nodes[node]["station"]]
+        for cohort in range(cohorts):
+            share = s.shares[function, cohort]
+            if share <= 0.0:
+                continue
+            flow = s.flows[node, cohort]
+            if s.nodes[node]["parent"] < 0:
+                flow["calls"] = s.functions[function]["rate"] * share
+            if flow["calls"] <= 0.0:
+                continue
+            if s.nodes[node]["parent"] >= 0:
+                flow["begins_s"] /= flow["calls"]
+            if s.calls[s.nodes[node]["call"]]["cut"] != 0:
+                continue
+            for version in range(station["versions"]):
+                _enter(s, node, cohort, version)
+    change = 0.0
+    for row in range(len(s.versions)):
+        version = s.versions[row]
+        if version["offered"] > 0.0:
+            version["hold_s"] /= version["offered"]
+            version["hold_var"] /= version["offered"]
+        else:
+            version["hold_s"] = version["hold_before_s"]
+        change = max(change, _change(version["offered"], version["offered_before"]))
+        change = max(change, _change(version["hold_s"], version["hold_before_s"]))
+    return change
+
+
+@outlined
+def _change(now: float, before: float) -> float:
+    """Relative to the larger of the two."""
+    return abs(now - before) / max(1e-9, max(now, before))
+
+
+@outlined
+def _enter(s: State, node: int, cohort: int, version: int) -> None:
+    """Calls of one node and cohort meet one version: its load, and the calls that it makes in turn."""
+    station = s.stations[s.nodes[node]["station"]]
+    row = station["first_version"] + version
+    record = s.versions[s.versions[row]["home"]]
+    flow = s.flows[node, cohort]
+    alike = s.alike[node, cohort]
+    enter = flow["calls"] * s.weights[row, cohort] * (1.0 - station["error_share"])
+    if enter <= 0.0:
+        return
+    held = s.held[node, alike, version]
+    record["offered"] += enter
+    record["hold_s"] += enter * held["mean_s"]
+    record["hold_var"] += enter * held["var"]
+    own_s = lattice.moments(s.pool, own_work(s, row, cohort))[0]
+    begins_s = flow["begins_s"] + record["waits"] * record["wait_s"] + record["behind_s"] + own_s
+    reach = enter * (1.0 - record["refused"]) * record["drive"] * (1.0 - s.effects[row, cohort]["error"])
+    child = s.nodes[node]["child"]
+    while child >= 0:
+        reply = s.replies[child, s.alike[child, cohort]]
+        calls = reach * reply["attempts"]
+        s.flows[child, cohort]["calls"] += calls
+        s.flows[child, cohort]["begins_s"] += calls * begins_s
+        s.writers[child, cohort, version] += calls
+        begins_s += reply["lasts_s"]
+        reach *= reply["ok"]
+        child = s.nodes[child]["sibling"]
+
+
+@outlined
+def solve(s: State, spell_s: float) -> None:
+    """Find replies and flows for what is in force now; a kill's refusals are told within `spell_s`."""
+    if s.clock[0]["stale"] == 2:
+        find_work(s)
+        find_alike(s)
+    final = False
+    for turn in range(_ROUNDS_MAX + 1):
+        for row in range(len(s.versions)):
+            version = s.versions[row]
+            find_wait(s, row, spell_s)
+            if version["behind_s"] > 0.0:
+                lattice.normal_wait(s.pool, wait_of(s, row), version["behind_s"], version["spread_s"])
+            else:
+                lattice.exponential_wait(s.pool, wait_of(s, row), version["waits"], version["wait_s"])
+        for node in range(len(s.nodes) - 1, -1, -1):
+            for cohort in range(s.shares.shape[1]):
+                if s.shares[s.nodes[node]["function"], cohort] > 0.0 and s.alike[node, cohort] == cohort:
+                    _find_reply(s, node, cohort, final)
+        changed = _find_flows(s)
+        if final:
+            break
+        final = changed < _AGREED or turn == _ROUNDS_MAX - 1
+    s.clock[0]["stale"] = 0
+    for row in range(len(s.versions)):
+        s.versions[row]["solved_inside"] = s.versions[row]["inside"]

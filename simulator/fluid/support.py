@@ -1,0 +1,72 @@
+"""What a scenario may use under `fidelity: fluid`; whatever is not listed here is refused by its key.
+
+A list of what is modelled, and not of what is not: so a key that the language gains later is refused until somebody
+has decided what it means for flows, and never silently ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel
+
+from scenarios.models import Scenario, Strategy
+from simulator.errors import RequestError
+
+__all__ = ["require_fluid"]
+
+_MODELLED = {
+    "System": {"services", "stores", "calls", "zones"},
+    "Service": {"replicas", "workers", "queue", "startup", "service_time", "external", "holds_worker",
+                "availability"},
+    "Store": {"engine", "connections", "service_time"},
+    "Call": {"caller", "callee", "timeout_s", "retries", "backoff", "writes"},
+    "Defect": {"name", "of", "probability", "errors", "latency", "lost_writes", "cohort", "after_s", "ramp_s",
+               "above_rate_per_s", "crash", "crash_after_s", "flag"},
+    "Fault": {"at_s", "for_s", "latency", "cut", "error", "kill", "zone"},
+}  # fmt: skip
+"""Keys of the parts that the data plane plays; parts that are not listed belong to the control plane alone."""
+
+
+def require_fluid(scenario: Scenario, strategy: Strategy) -> None:
+    """Raise RequestError for the first key that flows do not model."""
+    for path in (*_unmodelled(scenario.system, "system"), *_of_lists(scenario), *_of_strategy(strategy)):
+        raise RequestError(f"fidelity fluid does not model {path}: play it with fidelity requests")
+
+
+def _of_lists(scenario: Scenario) -> Iterator[str]:
+    for place, defect in enumerate(scenario.release.defects):
+        yield from _unmodelled(defect, f"release.defects[{place}]")
+    for place, fault in enumerate(scenario.faults):
+        yield from _unmodelled(fault, f"faults[{place}]")
+    if getattr(scenario.release, "migration", None) is not None:
+        yield "release.migration"
+
+
+def _of_strategy(strategy: Strategy) -> Iterator[str]:
+    kind = getattr(strategy, strategy.kind.replace("-", "_"))
+    for place, step in enumerate(getattr(kind, "steps", ())):
+        if getattr(step, "mirror", None) is not None:
+            yield f"release.strategy.{strategy.kind}.steps[{place}].mirror"
+
+
+def _unmodelled(part: BaseModel, path: str) -> Iterator[str]:
+    """Paths of keys, below and in `part`, that are set to something and not modelled."""
+    modelled = _MODELLED.get(type(part).__name__)
+    for name, field in type(part).model_fields.items():
+        value = getattr(part, name)
+        where = f"{path}.{field.alias or name}"
+        if modelled is not None and name not in modelled and value != field.get_default(call_default_factory=True):
+            yield where
+        for inner, place in _parts(value, where):
+            yield from _unmodelled(inner, place)
+
+
+def _parts(value: Any, where: str) -> Iterator[tuple[BaseModel, str]]:
+    if isinstance(value, BaseModel):
+        yield value, where
+    elif isinstance(value, dict):
+        yield from ((each, f"{where}.{name}") for name, each in value.items() if isinstance(each, BaseModel))
+    elif isinstance(value, list):
+        yield from ((each, f"{where}[{place}]") for place, each in enumerate(value) if isinstance(each, BaseModel))

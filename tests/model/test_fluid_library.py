@@ -1,0 +1,70 @@
+"""Scenarios of the library at both fidelities: `benchmarks/fluid.py` does it for all of them."""
+
+import math
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from evidence.assess import assess
+from evidence.measures import FunctionMeasure
+from evidence.record import RunRecord
+from scenarios.fidelity import Fidelity, at_fidelity
+from scenarios.loading import load
+from simulator.errors import RequestError
+from simulator.replication import Player
+from simulator.replications import simulate
+from simulator.strategies import strategy_named
+
+REPLICATIONS = 60
+TOLERANCE = 0.05
+
+
+def played(name: str, strategy: str | None, fidelity: Fidelity, replications: int) -> list[list[FunctionMeasure]]:
+    scenario = at_fidelity(load(name)[0], fidelity)
+    player = Player(scenario, strategy_named(scenario, strategy), 1)
+    return [player.measures(replication) for replication in range(replications)]
+
+
+def agree(requests: list[float], flows: list[float]) -> None:
+    """The means, within the tolerance or what chance makes of their difference."""
+    one, other = np.array(requests), np.array(flows)
+    chance = 2.6 * float((other - one).std(ddof=1)) / math.sqrt(len(one))
+    assert other.mean() == pytest.approx(one.mean(), rel=TOLERANCE, abs=max(chance, 1e-9))
+
+
+@pytest.mark.parametrize(
+    ("name", "strategy", "replications"),
+    [
+        ("shop-release", "canary", REPLICATIONS),
+        ("shop-release", "recreate", REPLICATIONS),
+        ("shop-release", "blue-green", REPLICATIONS),
+        ("uncertain-inputs", None, 15),
+        ("night-release", None, 15),
+    ],
+)
+def test_rto_and_failed_share_agree(name: str, strategy: str | None, replications: int) -> None:
+    requests, flows = (played(name, strategy, fidelity, replications) for fidelity in get_args(Fidelity))
+    for place in range(len(requests[0])):
+        for measure in ("rto_s", "failed_share", "downtime_s"):
+            agree(*([getattr(rows[place], measure) for rows in table] for table in (requests, flows)))
+    assert [rows[0].defects for rows in requests] == [rows[0].defects for rows in flows]
+
+
+def test_a_record_tells_its_fidelity_and_is_judged_again(tmp_path: Path) -> None:
+    scenario, source = load("shop-release")
+    scenario = at_fidelity(scenario, "fluid")
+    result = simulate(scenario, source.text, replications=5, out=tmp_path, processes=1)
+    assert result.record is not None
+    record = RunRecord.open(result.record)
+    assert record.header.fidelity == "fluid"
+    assert assess(result.record).status.value != "error"
+    again = simulate(scenario, source.text, replications=5, processes=2)
+    assert again.measures == result.measures
+
+
+def test_what_flows_do_not_model_is_refused_by_its_key() -> None:
+    scenario, source = load("slow-leak")
+    with pytest.raises(RequestError, match=r"system\.services\.web\.readiness"):
+        simulate(at_fidelity(scenario, "fluid"), source.text, replications=1)

@@ -1,0 +1,126 @@
+"""The fluid plane beside closed forms and beside the request-level plane on small systems."""
+
+import math
+
+import numpy as np
+import pytest
+
+from simulator.errors import NetworkError, RequestError
+from simulator.fluid.plane import FluidPlane
+from simulator.fluid.queueing import steady
+from simulator.kernel.plane import DataPlane, Defect
+from simulator.network import CLIENT, Call, Distribution, Function, Kind, Network, Node, Station
+from simulator.verification.closed_forms import erlang_c_wait_s, mm1k_refused
+
+EDGES_S = np.geomspace(1e-3, 10.0, 65)
+
+
+def network(rate: float, *stations: Station, timeouts_s: tuple[float, ...] = (), **call: object) -> Network:
+    """A chain of stations, each calling the next."""
+    calls = [Call(CLIENT, 0), *(Call(below - 1, below, **call) for below in range(1, len(stations)))]  # type: ignore[arg-type]
+    node = Node(len(stations) - 1)
+    for index in range(len(stations) - 2, -1, -1):
+        node = Node(index, (node,))
+    limit_s = timeouts_s[0] if timeouts_s else math.inf
+    return Network(stations, tuple(calls), (Function("f", ((0.0, rate),), node, limit_s),), 0.5, 240, EDGES_S)
+
+
+def station(mean_s: float, workers: int = 8, **more: object) -> Station:
+    return Station("s", workers, Distribution(Kind.EXPONENTIAL, mean_s), **more)  # type: ignore[arg-type]
+
+
+def played(plane: DataPlane | FluidPlane, until_s: float = 110.0) -> np.ndarray:
+    """The clients' columns in all."""
+    for index, each in enumerate(plane.network.stations):
+        plane.set_ready(index, 0, range(each.replicas[0]))
+    plane.run(until_s)
+    return plane.recording().client[:, 0, 0, :].sum(axis=0)
+
+
+def test_the_wait_is_erlangs() -> None:
+    for workers, busy in ((1, 0.5), (4, 0.8), (16, 0.9)):
+        refused, waits, wait_s = steady(workers, -1, workers * busy, 0.1, 1.0)
+        assert refused == 0.0
+        assert waits * wait_s == pytest.approx(erlang_c_wait_s(workers, busy, 0.1), rel=1e-9)
+
+
+def test_a_bounded_queue_refuses_as_m_m_1_k() -> None:
+    busy, places = 0.9, 4  # K = 5 in the system
+    refused, waits, _ = steady(1, places, busy, 0.1, 1.0)
+    assert refused == pytest.approx(mm1k_refused(busy, places + 1), rel=1e-9)
+    chances = busy ** np.arange(places + 2)
+    chances /= chances.sum()
+    assert waits == pytest.approx(chances[1:-1].sum() / (1 - chances[-1]), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: network(200.0, station(0.02)),
+        lambda: network(300.0, station(0.005), station(0.02, replicas=(2,)), timeout_s=0.1, retries=2, backoff_s=0.01),
+        lambda: network(100.0, station(0.1, queue=8), timeouts_s=(2.0,)),  # more than it can work off
+        lambda: network(  # likewise, and the caller's workers wait for it
+            100.0, station(0.005, 40), station(0.2, 16, queue=200), timeouts_s=(2.0,), timeout_s=0.5, retries=1
+        ),
+    ],
+    ids=["quiet", "retries", "refused", "slow callee"],
+)
+def test_both_planes_count_alike(make) -> None:
+    made = make()
+    requests, flows = played(DataPlane(made, 1)), played(FluidPlane(made, 1))
+    assert flows[0] == pytest.approx(requests[0], rel=4 / math.sqrt(requests[0]))
+    total = requests[0]
+    # Failures of each kind: within a twentieth, and what chance and the lattice make of small shares.
+    assert flows[1:4] == pytest.approx(requests[1:4], rel=0.05, abs=0.004 * total)
+    if flows[1:4].sum() > 0.5 * total:
+        return  # a collapse leaves few successes, and of its beginning only
+    ok = [np.cumsum(each[4:]) / max(1, each[4:].sum()) for each in (requests, flows)]
+    assert np.max(np.abs(ok[0] - ok[1])) < 0.06
+
+
+def test_draws_are_keyed_by_cell_and_seed() -> None:
+    made = network(200.0, station(0.02), timeout_s=0.5)
+    one, other = FluidPlane(made, 1), FluidPlane(made, 1)
+    for plane in (one, other):
+        plane.set_ready(0, 0, [0])
+    one.run(60.0)
+    for until_s in (10.0, 20.25, 33.0, 60.0):
+        other.run(until_s)
+    same = one.state.client[:40] == other.state.client[:40]
+    assert same[:, :, 0].all()
+    assert not np.array_equal(one.state.client, played_state(made, 2))
+
+
+def played_state(made: Network, seed: int) -> np.ndarray:
+    plane = FluidPlane(made, seed)
+    played(plane, 60.0)
+    return plane.state.client
+
+
+def test_defects_lose_writes_and_the_oldest_has_a_row() -> None:
+    stations = (station(0.005), station(0.002))
+    node = Node(0, (Node(1),))
+    calls = (Call(CLIENT, 0), Call(0, 1, writes=True))
+    made = Network(stations, calls, (Function("f", ((0.0, 500.0),), node),), 1.0, 30, EDGES_S)
+    plane = FluidPlane(made, 1)
+    plane.set_ready(0, 0, [0])
+    plane.set_ready(1, 0, [0])
+    plane.set_defects(0, 0, [Defect(lost_write_ratio=0.02)])
+    plane.run(20.0)
+    recording = plane.recording()
+    assert recording.write_counts is not None
+    stored = recording.writes["stored"] == 1
+    assert recording.write_counts.sum() == pytest.approx(10_000, rel=0.05)
+    assert recording.write_counts[~stored].sum() == pytest.approx(200, rel=0.25)
+    lost_s = recording.writes["acknowledged_s"][~stored]
+    assert lost_s.min() < 0.5
+
+
+def test_what_flows_do_not_know_is_refused() -> None:
+    plane = FluidPlane(network(10.0, station(0.01, replicas=(1, 1))), 1)
+    with pytest.raises(RequestError, match="mirrored requests"):
+        plane.set_mirror(0, 1, 0.1)
+    with pytest.raises(NetworkError, match="weights"):
+        plane.set_weights(0, [0.5, 0.6])
+    with pytest.raises(NetworkError, match="until_s"):
+        plane.run(-1.0)
