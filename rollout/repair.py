@@ -7,7 +7,7 @@ from typing import Any
 
 import simpy
 
-from rollout.errors import WorldError
+from rollout.errors import Foreseen, WorldError
 from rollout.people import draw_s
 from rollout.play import Play
 from rollout.rollback_steps import STEPS
@@ -45,6 +45,7 @@ def _answer(play: Play, plan: Repair) -> Generator[simpy.Event, Any, None]:
             try:
                 yield from STEPS[step](play)
             except WorldError as error:
-                world.record("error", step, during="repair", message=str(error))
+                kind = "step-failed" if isinstance(error, Foreseen) else "error"
+                world.record(kind, step, during="repair", message=str(error))
                 complete = False
     world.record("response-end", "data", what="repair", complete=complete)

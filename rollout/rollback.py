@@ -7,7 +7,7 @@ from typing import Any
 
 import simpy
 
-from rollout.errors import Foreseen, WorldError
+from rollout.errors import Foreseen, NoWayBack, WorldError
 from rollout.play import Play
 from rollout.rollback_risks import mend, under_risks
 from rollout.rollback_steps import STEPS, look
@@ -33,23 +33,35 @@ def roll_back(play: Play, cause: str) -> Generator[simpy.Event, Any, bool]:
 
 
 def _step(play: Play, name: str) -> Generator[simpy.Event, Any, bool]:
-    """One step; when it fails as foreseen and people can mend it, it is tried once more."""
+    """One step; a failure that was foreseen is part of the play, any other is an error of the world."""
     world = play.world
     world.record("rollback-step", name, phase="start")
     try:
-        try:
-            differences = yield from under_risks(play, name)
-        except Foreseen as failure:
-            world.record("rollback-step", name, phase="failed", message=str(failure))
-            if play.scenario.operations.repair is None:
-                return False
-            yield from mend(play, name)
-            differences = yield from STEPS[name](play)
+        differences = yield from _tried(play, name)
+    except Foreseen as failure:
+        _record_failed(play, name, failure)
+        return False
     except WorldError as error:
         world.record("error", name, during="rollback", message=str(error))
         return False
     world.record("rollback-step", name, phase="end")
     return not differences
+
+
+def _tried(play: Play, name: str) -> Generator[simpy.Event, Any, list[str]]:
+    """When it fails and people can mend it, it is tried once more."""
+    try:
+        return (yield from under_risks(play, name))
+    except Foreseen as failure:
+        if isinstance(failure, NoWayBack) or play.scenario.operations.repair is None:
+            raise
+        _record_failed(play, name, failure)
+        yield from mend(play, name)
+        return (yield from STEPS[name](play))
+
+
+def _record_failed(play: Play, name: str, failure: Foreseen) -> None:
+    play.world.record("rollback-step", name, phase="failed", message=str(failure))
 
 
 def _final_look(play: Play) -> Generator[simpy.Event, Any, bool]:

@@ -2,17 +2,19 @@
 
 A step is a generator over the play: it returns the differences from the baseline that it found (none, as a rule), and
 raises WorldError when it cannot be carried out or confirmed. Steps on services go through the begun changes backwards:
-what was released last is taken back first.
+what was released last is taken back first. A service that fails keeps none of the others from being taken back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from typing import Any
 
 import simpy
 
+from rollout.errors import WorldError
 from rollout.play import Play
+from scenarios.models import Change
 
 __all__ = ["STEPS", "RollbackStep", "look"]
 
@@ -21,34 +23,36 @@ RollbackStep = Callable[[Play], Generator[simpy.Event, Any, list[str]]]
 
 def redeploy(play: Play) -> Generator[simpy.Event, Any, list[str]]:
     """The old version back to its replicas."""
-    for change in reversed(play.begun):
+
+    def again(change: Change) -> Iterator[simpy.Event]:
         yield play.world.deploy(change.service, change.old, play.replicas(change))
-    return []
+
+    return (yield from _each(play, again))
 
 
 def route_back(play: Play) -> Generator[simpy.Event, Any, list[str]]:
     """All traffic to the old version."""
-    for change in reversed(play.begun):
+
+    def back(change: Change) -> Iterator[simpy.Event]:
         yield play.world.route(change.service, {change.old: 1.0, change.new: 0.0})
         if change.service in play.mirrored:
             yield play.world.mirror(change.service, change.new, 0.0)
-    return []
+
+    return (yield from _each(play, back))
 
 
 def kill_switch(play: Play) -> Generator[simpy.Event, Any, list[str]]:
     """The flag off; where there is none, nothing."""
     toggle = play.strategy.toggle
-    if toggle is not None:
-        for change in reversed(play.begun):
-            yield play.world.flag(change.service, 0.0, (), toggle.propagation_s)
-    return []
+    if toggle is None:
+        return []
+    within_s = toggle.propagation_s
+    return (yield from _each(play, lambda change: [play.world.flag(change.service, 0.0, (), within_s)]))
 
 
 def retire(play: Play) -> Generator[simpy.Event, Any, list[str]]:
     """Stop the new version."""
-    for change in reversed(play.begun):
-        yield play.world.deploy(change.service, change.new, 0)
-    return []
+    return (yield from _each(play, lambda change: [play.world.deploy(change.service, change.new, 0)]))
 
 
 def look(play: Play) -> Generator[simpy.Event, Any, list[str]]:
@@ -79,6 +83,19 @@ def restore(play: Play) -> Generator[simpy.Event, Any, list[str]]:
 def fail_over(play: Play) -> Generator[simpy.Event, Any, list[str]]:
     """To the standbys."""
     yield play.world.data.fail_over()
+    return []
+
+
+def _each(play: Play, actions: Callable[[Change], Iterable[simpy.Event]]) -> Generator[simpy.Event, Any, list[str]]:
+    """One begun change after the other, the last first; raises the first WorldError of any when all have been tried."""
+    errors = []
+    for change in reversed(play.begun):
+        try:
+            yield from actions(change)
+        except WorldError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
     return []
 
 

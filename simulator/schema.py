@@ -7,7 +7,7 @@ from typing import Any
 
 import simpy
 
-from rollout.errors import WorldError
+from rollout.errors import NoWayBack
 from scenarios.models import Distribution, Migration
 from simulator.effects import Effects
 from simulator.environment import SimulationEnvironment
@@ -41,7 +41,7 @@ class Schema:
         self.contracted = False
 
     def phase(self, name: str) -> simpy.Process:
-        """Play a phase; interrupted, it is as if it had not begun. WorldError when there is no way back any more."""
+        """Play a phase; interrupted, it is as if it had not begun. NoWayBack after the contract."""
         return self._env.process(getattr(self, f"_{name}")())
 
     def restored(self) -> None:
@@ -91,7 +91,7 @@ class Schema:
 
     def _revert(self) -> Generator[simpy.Event, Any, None]:
         if self.contracted:
-            raise WorldError(f"revert of {self.store.name}: the schema is contracted, nothing of the old one is left")
+            raise NoWayBack(f"revert of {self.store.name}: the schema is contracted, nothing of the old one is left")
         yield self._env.timeout(self._drawn_s(self._migration.revert))
         self._fit("new")
 

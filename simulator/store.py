@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import simpy
 
-from rollout.errors import WorldError
+from rollout.errors import Foreseen, NoWayBack
 from rollout.people import draw_s
 from scenarios.models import Distribution, Store
 from simulator.backups import Backups
@@ -132,7 +132,7 @@ class SimulatedStore:
     # -- what the control plane asks for
 
     def fail_over(self) -> simpy.Process:
-        """To a standby now, without loss while the primary lives; WorldError without a standby."""
+        """To a standby now, without loss while the primary lives; Foreseen without a standby."""
         return self._env.process(self._fail_over())
 
     def restore(self, wanted_s: float) -> simpy.Process:
@@ -213,9 +213,9 @@ class SimulatedStore:
 
     def _fail_over(self) -> Generator[simpy.Event, Any, None]:
         if self._taking_over:
-            raise WorldError(f"fail-over of {self.name}: a recovery is under way")
+            raise Foreseen(f"fail-over of {self.name}: a recovery is under way")
         if self._standbys == 0:
-            raise WorldError(f"fail-over of {self.name}: no standby is there to take over")
+            raise Foreseen(f"fail-over of {self.name}: no standby is there to take over")
         if self._failed_s is None:
             # The standby catches up while the primary still serves.
             yield self._env.timeout(self._drawn_s(self._store.lag) + self._lag_added_s)
@@ -232,9 +232,9 @@ class SimulatedStore:
 
     def _restore(self, wanted_s: float) -> Generator[simpy.Event, Any, None]:
         if self._backups is None:
-            raise WorldError(f"restore of {self.name}: there is no backup")
+            raise NoWayBack(f"restore of {self.name}: there is no backup")
         if self._taking_over:
-            raise WorldError(f"restore of {self.name}: a recovery is under way")
+            raise Foreseen(f"restore of {self.name}: a recovery is under way")
         if self._failed_s is None:
             self._stop("taken out of service for a restore")
         self._taking_over = True

@@ -121,7 +121,7 @@ class Stores:
         return self._env.process(self._restore())
 
     def fail_over(self) -> simpy.Process:
-        """The stores that the released services call, to a standby; WorldError when one has none left."""
+        """The stores that the released services call, to a standby; Foreseen when one has none left."""
         return self._env.process(self._fail_over())
 
     def reconcile(self) -> simpy.Process:

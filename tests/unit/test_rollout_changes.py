@@ -72,3 +72,19 @@ def test_only_what_has_begun_is_taken_back_and_the_last_first(bad_s: float, take
         call for time_s, call in world.log if time_s > begun and call not in ("deploy v2 4", "deploy s2 2")
     ] == taken_back
     assert world.detail("release-end") == [{"outcome": "rolled-back"}]
+
+
+def test_a_service_that_cannot_be_taken_back_keeps_none_of_the_others() -> None:
+    world = TinyWorld()
+    world.fails = {"deploy s1 2"}
+    play(world, scenario("sequential"), abort_at_s=30.0)
+    assert world.log[6:] == [
+        (32.0, "deploy s1 2 failed"),
+        (34.0, "deploy v1 4"),
+        (35.0, "route 0"),
+        (36.0, "route 0"),
+        (38.0, "deploy s2 0"),
+        (40.0, "deploy v2 0"),
+        (40.0, "verify"),
+    ]
+    assert world.detail("release-end")[-1]["outcome"] == "failed"
