@@ -60,7 +60,7 @@ class JudgeRow:
 
 
 def detection(scenario: Scenario, measures: Sequence[FunctionMeasure]) -> list[JudgeRow]:
-    """A row for each guardrail of the scenario, in order, then for support tickets where they page.
+    """A row for each guardrail of the scenario, each check of the strategy's analyses, and tickets that page, in order.
 
     Releases that the calendar never let start are left out. Empty without guardrails, and for measures of before trips
     were kept.
@@ -71,14 +71,22 @@ def detection(scenario: Scenario, measures: Sequence[FunctionMeasure]) -> list[J
     if not runs or any(run.tripped and not run.trips for run in runs):
         return []
     after_s = {defect.name: _shows_after_s(defect) for defect in scenario.release.defects}
-    return [_row(*watcher, runs, after_s) for watcher in _watchers(scenario)]
+    return [_row(*watcher, runs, after_s) for watcher in _watchers(scenario, runs[0].strategy)]
 
 
-def _watchers(scenario: Scenario) -> Iterator[tuple[str, str, str]]:
+def _watchers(scenario: Scenario, kind: str) -> Iterator[tuple[str, str, str]]:
     """Name, judge and action of everything that can trip; customers who call for support, at the end."""
+    strategy = scenario.release.strategy_of(kind)
     guardrails = scenario.release.guardrails
     for name, guardrail in zip(guardrail_labels(guardrails), guardrails, strict=True):
         yield name, guardrail.judge, guardrail.action
+    checks = {
+        name: check
+        for analysis in (strategy.analyses if strategy is not None else ())
+        for name, check in zip(analysis.names, analysis.checks, strict=True)
+    }
+    for name, check in checks.items():
+        yield name, check.judge, "rollback"
     tickets = scenario.operations.tickets
     if tickets is not None and tickets.page is not None:
         for function in scenario.functions:

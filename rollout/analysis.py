@@ -12,7 +12,7 @@ from rollout.errors import Rejected, WorldError
 from rollout.judges.base import Finding, Judge, look
 from rollout.judges.making import judge_of
 from rollout.play import Play
-from scenarios.models import Analysis, Change, Guardrail, guardrail_labels
+from scenarios.models import Analysis, Change, Guardrail
 
 __all__ = ["analyse"]
 
@@ -30,12 +30,12 @@ class _Check:
     enough: bool = False
 
 
-def analyse(play: Play, change: Change, analysis: Analysis, subject: str) -> Generator[simpy.Event, Any, None]:
+def analyse(play: Play, change: Change, analysis: Analysis) -> Generator[simpy.Event, Any, None]:
     """Look until the time is over; raises Rejected as soon as a check finds the release bad.
 
     An observation that fails is no evidence: the check goes on, and is inconclusive should it be the last.
     """
-    world = play.world
+    world, subject = play.world, analysis.title
     checks, until_s = list(_checks(play, change, analysis)), world.env.now + analysis.for_s
     while True:
         due_s = min(check.due_s for check in checks)
@@ -54,14 +54,14 @@ def analyse(play: Play, change: Change, analysis: Analysis, subject: str) -> Gen
     names = ", ".join(check.name for check in open_)
     world.record("analysis", subject, result="inconclusive", checks=names, then=analysis.inconclusive)
     if analysis.inconclusive == "rollback":
-        raise Rejected(f"{subject} inconclusive: {names}")
+        raise Rejected(f"inconclusive: {names}")
     if analysis.inconclusive == "pause":
         yield from play.people.page(f"{subject} inconclusive", change.service)
 
 
 def _checks(play: Play, change: Change, analysis: Analysis) -> Iterator[_Check]:
     release, resolution_s = play.scenario.release, play.scenario.measure.resolution_s
-    for guardrail, name in zip(analysis.checks, guardrail_labels(analysis.checks), strict=True):
+    for guardrail, name in zip(analysis.checks, analysis.names, strict=True):
         of = release.change_of(guardrail.of) or change
         interval_s = guardrail.interval_s(resolution_s)
         for watched in play.watched(of, guardrail):
@@ -82,6 +82,6 @@ def _look(play: Play, check: _Check, subject: str) -> Generator[simpy.Event, Any
         return
     # A check that finds it bad is a guardrail that trips: what is measured of those holds for it too.
     detail = {"value": finding.value, "above": finding.limit, "requests": finding.requests, "action": "rollback"}
-    play.world.record("guardrail-trip", f"{subject}: {check.name}", **detail)
+    play.world.record("guardrail-trip", check.name, **detail)
     play.world.record("analysis", subject, result="failed", checks=check.name)
-    raise Rejected(f"{subject} failed: {check.name}")
+    raise Rejected(check.name)

@@ -70,8 +70,8 @@ class Analyse:
     analysis: Analysis
 
     def __str__(self) -> str:
-        return f"analysis {self.analysis.for_s:g} s"
+        return self.analysis.title
 
     def perform(self, play: Play, change: Change) -> simpy.Event:
         """Start the analysis; it fails with Rejected."""
-        return Work(play.world.env, analyse(play, change, self.analysis, str(self)))
+        return Work(play.world.env, analyse(play, change, self.analysis))

@@ -160,3 +160,10 @@ class Strategy(Part):
         """Those of the one that it is."""
         each = (self.recreate, self.rolling, self.blue_green, self.canary, self.toggle, self.waves)
         return next(one for one in each if one is not None)
+
+    @property
+    def analyses(self) -> list[Analysis]:
+        """Its analyses, in order."""
+        one = self.parameters
+        held = one.steps if isinstance(one, Canary | Toggle) else [one] if isinstance(one, BlueGreen | Waves) else []
+        return [each.analysis for each in held if each.analysis is not None]

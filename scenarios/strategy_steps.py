@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from scenarios.base import Name, Part
 from scenarios.distributions import Distribution
-from scenarios.guardrails import Guardrail
+from scenarios.guardrails import Guardrail, guardrail_labels
 from scenarios.quantities import PositiveDurationS, PositiveRatio, Ratio
 
 __all__ = ["Analysis", "CanaryStep", "Gates", "Share", "ToggleStep"]
@@ -70,6 +70,16 @@ class Analysis(Part):
             if "action" in check.model_fields_set:
                 raise ValueError(f"checks[{place}] must have no action: a failed analysis takes the release back")
         return self
+
+    @property
+    def title(self) -> str:
+        """What the timeline calls it."""
+        return f"analysis {self.for_s:g} s"
+
+    @property
+    def names(self) -> list[str]:
+        """What the timeline calls each check that trips, in their order."""
+        return [f"{self.title}: {label}" for label in guardrail_labels(self.checks)]
 
 
 class Gates(Part):

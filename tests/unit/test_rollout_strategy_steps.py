@@ -151,7 +151,7 @@ def test_an_analysis_takes_a_bad_release_back_at_its_first_bad_look(errors_from_
     play(world, gated({"analysis": {"for": "30s", "checks": [CHECK]}}))
     (trip,) = [(time_s, subject) for time_s, kind, subject, _ in world.events if kind == "guardrail-trip"]
     assert trip == (rejected_s, "analysis 30 s: error-ratio of web (new)")
-    assert world.detail("decision")[0]["cause"] == "analysis 30 s failed: error-ratio of web (new)"
+    assert world.detail("decision")[0]["cause"] == "analysis 30 s: error-ratio of web (new)"
     assert world.detail("release-end") == [{"outcome": "rolled-back"}]
 
 
@@ -172,7 +172,7 @@ def test_what_an_inconclusive_analysis_does(then: str, outcome: str, goes_on_s: 
     world.sees = lambda _now: observation(3)
     play(world, gated({"analysis": {"for": "30s", "checks": [CHECK], "inconclusive": then}}))
     assert world.detail("analysis")[0] == {
-        "result": "inconclusive", "checks": "error-ratio of web (new)", "then": then
+        "result": "inconclusive", "checks": "analysis 30 s: error-ratio of web (new)", "then": then
     }  # fmt: skip
     assert world.detail("release-end") == [{"outcome": outcome}]
     if goes_on_s is not None:

@@ -1,0 +1,38 @@
+"""Steps that the embedded staging has no verbs for: refused before a drill, and by the world all the same."""
+
+from typing import Any
+
+import pytest
+
+from chaos.realise import NotRealisable, require_realisable
+from chaos.unrealised import unrealised
+from scenarios.loading import load
+from scenarios.models import Scenario, Strategy
+
+CANARY = {"canary": {"steps": [{"cohort": "coupon"}, {"mirror": "5%"}, {"pause": "1s"}, {"weight": "5%"}]}}
+WAVES = {"waves": {"by": "cohorts", "waves": [["coupon"]]}}
+
+
+def shop() -> Scenario:
+    return load("shop-release")[0]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "refused"),
+    [
+        (CANARY, ["canary.steps[0].cohort", "canary.steps[1].mirror"]),
+        (WAVES, ["waves"]),
+        ({"toggle": {"steps": [{"on": "5%"}]}}, ["toggle"]),
+        ({"canary": {"steps": [{"scale": 1}, {"weight": "5%"}, {"pause": "1s"}]}}, []),
+    ],
+)
+def test_what_a_drill_cannot_play_is_refused(strategy: dict[str, Any], refused: list[str]) -> None:
+    lines = unrealised(shop(), Strategy.model_validate(strategy))
+    assert [line.split(":")[0] for line in lines] == refused
+
+
+def test_only_the_strategy_that_is_to_be_played_counts() -> None:
+    scenario = shop()
+    require_realisable(scenario)
+    with pytest.raises(NotRealisable, match="toggle: the shop's versions have no flag"):
+        require_realisable(scenario, Strategy.model_validate({"toggle": {"steps": [{"on": "5%"}]}}))
