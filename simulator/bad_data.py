@@ -1,12 +1,13 @@
 """Bad data: rows that a defect wrote wrong, the errors that they cause later, and who puts them right.
 
 Reverting the code ends the writing, not the errors: these last until the rows are reconciled or the store is restored.
+Rows that a store loses, in a failover or a restore for another reason, are wrong no more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import simpy
@@ -16,8 +17,19 @@ from simulator.effects import Effects
 from simulator.environment import SimulationEnvironment
 from simulator.kernel import plane as kernel
 from simulator.rows import Rows, ended_s
+from simulator.store import LostSpan
 
 __all__ = ["BadRows"]
+
+
+class _Row(NamedTuple):
+    station: int
+    invoked_s: float
+    ended_s: float
+
+    def is_in(self, span: LostSpan) -> bool:
+        """As `simulator.rows.lost_in` of one row."""
+        return self.station == span.station and self.invoked_s < span.failed_s and self.ended_s > span.kept_until_s
 
 
 class BadRows:
@@ -44,7 +56,7 @@ class BadRows:
         self._cohort = cohort
         self._record = record
         self._parts = 0
-        self._ended_s: list[float] = []
+        self._there: list[_Row] = []
         self._clean_until_s = -np.inf
         self._cleaned = env.event()
         self.symptom = env.event()
@@ -52,11 +64,20 @@ class BadRows:
     def dirty(self) -> int:
         """How many wrong rows there are now."""
         self._look()
-        return sum(time_s > self._clean_until_s for time_s in self._ended_s)
+        return sum(row.ended_s > self._clean_until_s for row in self._there)
 
     def clean(self, until_s: float) -> None:
         """What ended by `until_s` has been put right, or is gone."""
         self._clean_until_s = max(self._clean_until_s, until_s)
+        self._tell_cleaned()
+
+    def lose(self, span: LostSpan) -> None:
+        """A store is back without some rows, of which some may have been wrong."""
+        self._look()
+        self._there = [row for row in self._there if not row.is_in(span)]
+        self._tell_cleaned()
+
+    def _tell_cleaned(self) -> None:
         cleaned, self._cleaned = self._cleaned, self._env.event()
         cleaned.succeed()
 
@@ -94,10 +115,12 @@ class BadRows:
 
     def _first_s(self) -> float | None:
         self._look()
-        return min((time_s for time_s in self._ended_s if time_s > self._clean_until_s), default=None)
+        return min((row.ended_s for row in self._there if row.ended_s > self._clean_until_s), default=None)
 
     def _look(self) -> None:
         parts = self._env.plane.writes_after(self._parts)
         self._parts += len(parts)
         for log in parts:
-            self._ended_s += [float(time_s) for time_s in ended_s(log)[self._rows.bad(self.defect, log)]]
+            bad = self._rows.bad(self.defect, log)
+            columns = (self._rows.stations(log)[bad], log["invoked_s"][bad], ended_s(log)[bad])
+            self._there += [_Row(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]

@@ -43,8 +43,8 @@ class LostSpan:
 class SimulatedStore:
     """One store: a station of one replica, which is its primary.
 
-    `page` waits for the decision of a person, `stream` makes what the store draws from. `lost` says which rows did not
-    survive what happened so far.
+    `page` waits for the decision of a person, `stream` makes what the store draws from; `tell_lost` is called when rows
+    did not survive. `lost` says which did not so far.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class SimulatedStore:
         record: Record,
         page: Page,
         stream: Callable[[], np.random.Generator],
+        tell_lost: Callable[[LostSpan], None],
     ) -> None:
         self._env = env
         self.station = station
@@ -66,6 +67,7 @@ class SimulatedStore:
         self._record = record
         self._page = page
         self._stream = stream
+        self._tell_lost = tell_lost
         self._backups = None if store.backup is None else Backups(store, store.backup, self._rng)
         self._standbys = store.standbys
         self._lag_added_s = 0.0
@@ -171,6 +173,7 @@ class SimulatedStore:
         assert self._failed_s is not None
         if kept_until_s is not None:
             self.lost.append(LostSpan(self.station, kept_until_s, self._failed_s))
+            self._tell_lost(self.lost[-1])
         self._failed_s, self._destroyed = None, False
         self._standbys = min(self._store.standbys, self._standbys + self._joining)
         self._joining = 0

@@ -20,7 +20,7 @@ from simulator.effects import Effects
 from simulator.environment import SimulationEnvironment
 from simulator.rows import Rows, drawn, ended_s, lost_in
 from simulator.schema import Schema
-from simulator.store import Page, Record, SimulatedStore
+from simulator.store import LostSpan, Page, Record, SimulatedStore
 
 __all__ = ["Stores"]
 
@@ -50,7 +50,7 @@ class Stores:
         self._reconciled_until_s = -math.inf
         self._stores = {
             name: SimulatedStore(
-                env, compiled.station(name), name, store, effects, record, page, partial(streams, name)
+                env, compiled.station(name), name, store, effects, record, page, partial(streams, name), self._tell_lost
             )
             for name, store in scenario.system.stores.items()
         }
@@ -80,6 +80,10 @@ class Stores:
         hit = self._versions([self._scenario.release.defective(defect)])
         cohort = -1 if defect.cohort is None else self._compiled.cohorts.index(defect.cohort)
         return BadRows(self._env, defect, self._rows, self._effects, hit, cohort, self._record)
+
+    def _tell_lost(self, span: LostSpan) -> None:
+        for bad in self._bad:
+            bad.lose(span)
 
     def begun(self) -> None:
         """The release has begun to change things: a restore goes back to before this moment."""

@@ -161,3 +161,15 @@ def test_a_planned_fail_over_loses_nothing() -> None:
     (began, _, _), (ended, _, _) = story(events, "rollback-start", "fail-over")
     assert ended - began == pytest.approx(5.0)
     assert (measure.outcome, measure.lost_writes) == ("rolled-back", 0)
+
+
+def test_wrong_rows_that_a_store_loses_cause_no_errors_any_more() -> None:
+    store = {"size": "1GB", "backup": {"every": "1h", "age": "0s", "restore": "200MB/s"}}
+    release = {"defects": [BAD], "strategy": {"canary": {"steps": [{"weight": "50%"}, {"bake": "5s"}]}}}
+    release |= {"guardrails": [GUARDRAIL], "rollback": ["redeploy", "route-back", "retire", "verify"]}
+    lost = [{"at": "70s", "for": "10s", "primary": {"of": "orders", "destroyed": True}}]
+    measure, events = played(scenario(store, release, lost))
+    # The guardrail sees the errors that begin 20 s after the first wrong row; by 70 s only old rows are wrong.
+    assert [time_s for time_s, *_ in story(events, "bad-data")] == pytest.approx([30.0, 75.0], abs=0.3)
+    assert measure.rto_s == pytest.approx(45.0, abs=1.0)
+    assert measure.rpo_s == pytest.approx(70.0, abs=0.2)
