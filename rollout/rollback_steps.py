@@ -91,7 +91,8 @@ def _each(play: Play, actions: Callable[[Change], Iterable[simpy.Event]]) -> Gen
     errors = []
     for change in reversed(play.begun):
         try:
-            yield from actions(change)
+            for action in actions(change):  # noqa: UP028 - what an action answers must not be sent to a list
+                yield action
         except WorldError as error:
             errors.append(error)
     if errors:
