@@ -21,7 +21,8 @@ class Play:
 
     `rng` draws what people do. `begun` are the changes whose steps have started, in the order in which they did: those
     are what a rollback takes back. `ordered` holds the replicas that a step asked for last, by service and version;
-    `risks` are those that this run's rollback has, `mirrored` the services whose requests have been copied.
+    `risks` are those that this run's rollback has, `mirrored` and `flagged` the services whose requests have been
+    copied, and whose flag has been turned on.
     """
 
     world: World
@@ -32,6 +33,7 @@ class Play:
     ordered: dict[tuple[str, str], int] = field(default_factory=dict)
     risks: Sequence[RollbackRisk] = ()
     mirrored: set[str] = field(default_factory=set)
+    flagged: set[str] = field(default_factory=set)
     people: People = field(init=False)
 
     def __post_init__(self) -> None:

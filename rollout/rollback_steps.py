@@ -42,12 +42,14 @@ def route_back(play: Play) -> Generator[simpy.Event, Any, list[str]]:
 
 
 def kill_switch(play: Play) -> Generator[simpy.Event, Any, list[str]]:
-    """The flag off; where there is none, nothing."""
+    """The flag off, where it was turned on."""
     toggle = play.strategy.toggle
-    if toggle is None:
-        return []
-    within_s = toggle.propagation_s
-    return (yield from _each(play, lambda change: [play.world.flag(change.service, 0.0, (), within_s)]))
+
+    def off(change: Change) -> Iterator[simpy.Event]:
+        if toggle is not None and change.service in play.flagged:
+            yield play.world.flag(change.service, 0.0, (), toggle.propagation_s)
+
+    return (yield from _each(play, off))
 
 
 def retire(play: Play) -> Generator[simpy.Event, Any, list[str]]:

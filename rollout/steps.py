@@ -99,6 +99,7 @@ class Flag:
 
     def perform(self, play: Play, change: Change) -> simpy.Event:
         """Order it; each replica follows within the propagation."""
+        play.flagged.add(change.service)
         return play.world.flag(change.service, self.share, self.cohorts, self.propagation_s)
 
 

@@ -192,6 +192,9 @@ def test_a_rollback_turns_the_flag_off_and_copies_too() -> None:
     world = TinyWorld()
     play(world, scenario_of(data(strategy=toggle, rollback=["kill-switch", "verify"])), abort_at_s=40.0)
     assert world.log[-2:] == [(43.0, "flag 0"), (43.0, "verify web")]
+    world = TinyWorld()
+    play(world, scenario_of(data(strategy=toggle, rollback=["kill-switch", "verify"])), abort_at_s=11.0)
+    assert not [call for _, call in world.log if call.startswith("flag")]  # nobody waits for a flag that was never on
     canary = {"canary": {"steps": [{"mirror": "10%"}, {"bake": "60s"}]}}
     world = TinyWorld()
     play(world, scenario_of(data(strategy=canary)), abort_at_s=40.0)
