@@ -31,7 +31,7 @@ it stands in for its parent in one of the calls that the parent makes at the sam
 FROM_CLIENT, ABANDONED, ORPHAN, COPY = -1, -2, -3, -4
 """Values of a job's `parent` when it is no job: the client; nobody: gave up, was killed, never was."""
 
-FAULTY, CONTRACT, MIRRORED, BALANCED, EJECTING, SHEDDING, QUOTA = 1, 2, 4, 8, 16, 32, 64
+FAULTY, CONTRACT, MIRRORED, BALANCED, EJECTING, SHEDDING, QUOTA, SHARING = 1, 2, 4, 8, 16, 32, 64, 128
 """Bits of a station's `features`: what it has beyond a plain one. Without any, a call takes the short way in."""
 TRACKED = BALANCED | EJECTING
 """Features that follow a replica's jobs until they leave."""
@@ -121,6 +121,12 @@ STATION = _record(
     first_version="i8",  # its first row in `versions`
     only_version="i8",  # the row with all the weight, -1 when shared
     features="i8",
+    started="i8",  # jobs whose own work began
+    waited_s="f8",  # sum of their waits in queue
+    entered="i8",
+    left="i8",
+    balance_s="f8",  # sum of leaving times minus sum of entering times
+    # Only stations with features use what follows.
     error_share="f8",  # injected
     mirror_share="f8",
     mirror_row="i8",  # the version that takes the copies
@@ -133,11 +139,6 @@ STATION = _record(
     eject_after="i8",  # failures in a row
     eject_s="f8",
     eject_most="f8",  # share of the ready replicas
-    started="i8",  # jobs whose own work began
-    waited_s="f8",  # sum of their waits in queue
-    entered="i8",
-    left="i8",
-    balance_s="f8",  # sum of leaving times minus sum of entering times
 )
 VERSION = _record(
     fleet="i8",  # the row whose replicas serve it: its own, or that of the version with which it shares them
@@ -162,11 +163,11 @@ NODE = _record(
     function="i8",
     child="i8",
     sibling="i8",
-    ring="i8",
     row="i8",
-    writes="i8",
-    width="i8",  # calls that start together with this one, itself included
-    after="i8",  # the call that follows those that started together
+    ring="i4",
+    writes="i4",
+    width="i4",  # calls that start together with this one, itself included
+    after="i4",  # the call that follows those that started together
 )
 CALL = _record(retries="i8", backoff_s="f8", jitter="i8", latency_s="f8", latency_jitter_s="f8", features="i8")
 LINK = _record(  # what the callers of a call remember, all of them together

@@ -31,7 +31,7 @@ def choose_version(s: State, station: Any, key: np.uint64, cohort: int) -> int:
 @inlined
 def enter(s: State, slot: int, station: Any, now: float) -> int:
     """The job reaches a station without features: into a worker, into the queue, or away. The outcome, 0 when in."""
-    fleet = s.versions[u(s.versions[u(s.jobs[u(slot)]["version_row"])]["fleet"])]
+    fleet = s.versions[u(s.jobs[u(slot)]["version_row"])]  # its own: stations whose versions share have a feature
     if fleet["ready_n"] == 0:
         return REFUSED
     return take_place(s, slot, station, next_in_turn(s, fleet), now)

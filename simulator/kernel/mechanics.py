@@ -5,7 +5,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.layout import BALANCED, BREAKER, BUCKETS, BUDGET, CANCEL, EJECTING, GROUPED, QUOTA, RECORDS, SHEDDING
+from simulator.layout import (
+    BALANCED,
+    BREAKER,
+    BUCKETS,
+    BUDGET,
+    CANCEL,
+    EJECTING,
+    GROUPED,
+    QUOTA,
+    RECORDS,
+    SHARING,
+    SHEDDING,
+)
 from simulator.network import Balancing, Call, Network, Station
 
 BUDGET_MEMORY_S = 10.0
@@ -16,6 +28,8 @@ def equip(row: Any, station: Station) -> None:
     """Fill in a station's mechanics, and the bits that say that it has them."""
     row["shed_s"], row["balancing"] = station.shed_s, station.balancing
     bits = BALANCED if station.balancing is not Balancing.ROUND_ROBIN else 0
+    if station.shares:
+        bits |= SHARING
     if station.shed_s < np.inf:
         bits |= SHEDDING
     if station.quota is not None:

@@ -1,0 +1,99 @@
+"""What the features of the data plane cost: the chain of `benchmarks.peers` plain, and with each of them in use.
+
+Run: python -m benchmarks.features [--requests 200000] [--rounds 5]
+
+A feature that nobody uses must cost nothing: the plain chain is the same system as before there were any. Each figure
+is the least processor time of the rounds, taken in turn, so that what else the machine does weighs on all alike. A
+feature in use changes the system too (retries that are not made cost nothing), so ratios below 1 are no mistake.
+"""
+
+import argparse
+import json
+import time
+from dataclasses import replace
+from typing import Any
+
+from benchmarks.queues_kernel import exponential, network
+from simulator.kernel.plane import DataPlane
+from simulator.network import (
+    CLIENT,
+    Balancing,
+    Breaker,
+    Call,
+    Ejection,
+    Network,
+    Quota,
+    RetryBudget,
+    Station,
+)
+
+RATE = 100.0
+STATIONS = (
+    Station("gateway", 4, exponential(0.020), holds_worker=False),
+    Station("api", 10, exponential(0.250), holds_worker=False, replicas=(4, 4)),
+    Station("db", 16, exponential(0.100), holds_worker=False),
+)
+CALLS = (Call(CLIENT, 0), Call(0, 1, timeout_s=1.0, retries=2), Call(1, 2))
+
+
+def chain(requests: int, station: dict[str, Any] | None = None, call: dict[str, Any] | None = None) -> Network:
+    """Gateway, api of four replicas, db; `station` is said of the api besides, `call` of the call to it."""
+    stations = (STATIONS[0], replace(STATIONS[1], **(station or {})), STATIONS[2])
+    calls = (CALLS[0], replace(CALLS[1], **(call or {})), CALLS[2])
+    return network(stations, calls, RATE, requests)
+
+
+def systems(requests: int) -> dict[str, Network]:
+    """The plain chain first."""
+    return {
+        "plain": chain(requests),
+        "least-request": chain(requests, {"balancing": Balancing.LEAST_REQUEST}),
+        "random-of-two": chain(requests, {"balancing": Balancing.RANDOM_OF_TWO}),
+        "ejection": chain(requests, {"ejection": Ejection(5, 30.0, 0.5)}),
+        "shedding": chain(requests, {"shed_s": 0.5}),
+        "quota": chain(requests, {"quota": Quota(200.0, 100.0)}),
+        "retry budget": chain(requests, call={"budget": RetryBudget(0.2, 10.0)}),
+        "breaker": chain(requests, call={"breaker": Breaker(0.5, 10.0, 20, 30.0, 3)}),
+        "cancel": chain(requests, call={"cancel": True}),
+        "mirror 10 %": chain(requests),
+    }
+
+
+def seconds(name: str, net: Network, seed: int) -> float:
+    """Processor time of one run, the building of its tables included."""
+    begun = time.process_time()
+    plane = DataPlane(net, seed)
+    for index, station in enumerate(net.stations):
+        for version, replicas in enumerate(station.replicas):
+            plane.set_ready(index, version, range(replicas))
+    if name.startswith("mirror"):
+        plane.set_mirror(1, 1, 0.1)
+    plane.run(net.horizon_s)
+    return time.process_time() - begun
+
+
+def measure(requests: int, rounds: int) -> dict[str, dict[str, float]]:
+    """Of each system the least time, and how many times that of the plain chain it is."""
+    nets = systems(requests)
+    seconds("plain", chain(1000), 0)
+    least = dict.fromkeys(nets, float("inf"))
+    for _ in range(rounds):
+        for name, net in nets.items():
+            least[name] = min(least[name], seconds(name, net, 1))
+    return {
+        name: {"requests_per_s": round(requests / value), "times_plain": round(value / least["plain"], 2)}
+        for name, value in least.items()
+    }
+
+
+def main() -> None:
+    """Measure all and print one JSON document."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--requests", type=int, default=200_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    print(json.dumps(measure(options.requests, options.rounds), indent=2))
+
+
+if __name__ == "__main__":
+    main()
