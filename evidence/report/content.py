@@ -19,8 +19,10 @@ from evidence.process import ProcessRow, process
 from evidence.published import PublishedRow, published_beside_predicted
 from evidence.reach import reach_of
 from evidence.record import RunRecord
+from evidence.recovery import recoveries
 from evidence.release_summary import summarise
 from evidence.report.comparing import pareto_table
+from evidence.report.recovery import recovery_table
 from evidence.report.release_tables import cohorts_table, release_table
 from evidence.report.table import Table, money, percent, seconds, share, with_range
 from evidence.statistics import Estimate
@@ -74,11 +76,11 @@ class RunContent:
         return detection(self.scenario, self.measures) if self.header.world is World.SIMULATION else []
 
     def release_tables(self) -> tuple[Table, ...]:
-        """Of a simulation, what the release meant as a whole, and for which cohorts."""
+        """Of a simulation, how functions recover, and what the release meant as a whole, and for which cohorts."""
         if self.header.world is not World.SIMULATION or not self.measures:
             return ()
         summaries = {self.header.label: summarise(self.measures)}
-        return release_table(summaries), cohorts_table(summaries)
+        return recovery_table(recoveries(self.measures)), release_table(summaries), cohorts_table(summaries)
 
     def process(self) -> list[ProcessRow]:
         """What calendars and people did, over the replications of a simulation; a drill's timeline tells it."""

@@ -9,6 +9,7 @@ from evidence.beside import Beside
 from evidence.comparison import Comparison
 from evidence.header import World
 from evidence.plain import finite
+from evidence.recovery import recoveries
 from evidence.release_summary import summarise
 from evidence.report.content import RunContent
 
@@ -33,6 +34,7 @@ def run_json(run: RunContent) -> dict[str, Any]:
     if header.world is World.STAGING:
         found["measures"] = [finite(asdict(row)) for row in run.measures]
     elif run.measures:
+        found["recovery"] = [each.to_json() for each in recoveries(run.measures)]
         found["summary"] = run.comparison().to_json()["rows"]
         found["release"] = summarise(run.measures).to_json()
         found["published"] = [row.to_json() for row in run.published()]

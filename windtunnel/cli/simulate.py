@@ -60,8 +60,6 @@ def simulate(
     as_json: JsonOption = False,
 ) -> None:
     """Play the release in the simulator many times, and judge what is expected of it."""
-    from evidence.detection import detection
-    from evidence.process import process
     from scenarios.loading import load
     from windtunnel import simulating
 
@@ -82,9 +80,7 @@ def simulate(
             out=out,
             progress=progress,
         )
-    judges = [row.to_json() for row in detection(loaded, outcome.result.measures)]
-    people = [row.to_json() for row in process(outcome.result.measures)]
-    emit_judged(outcome.record, outcome.verdict, as_json=as_json, seed=seed, judges=judges, process=people)
+    emit_judged(outcome.record, outcome.verdict, as_json=as_json)
     raise typer.Exit(outcome.verdict.exit_code)
 
 

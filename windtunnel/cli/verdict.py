@@ -27,12 +27,15 @@ def precision_text(header: Header) -> str:
 
 
 def emit_judged(record: RunRecord, verdict: Verdict, *, as_json: bool, **extra: Any) -> None:
-    """Print the verdict of a run and where its record is; `extra` is for the JSON document alone."""
+    """Print what a run found, its verdict and where its record is; `extra` is for the JSON document alone."""
+    from evidence.report.content import gather
+
     if as_json:
-        document = {"record": str(record.folder), "verdict": verdict.to_json()}
-        emit_json({**document, "exit_code": verdict.exit_code, **extra})
+        from evidence.report.json_report import run_json
+
+        found = run_json(gather(record.folder))
+        emit_json({"record": str(record.folder), **found, "exit_code": verdict.exit_code, **extra})
     else:
-        from evidence.report.content import gather
         from evidence.report.text import run_text
 
         emit_text(run_text(gather(record.folder)))
