@@ -18,6 +18,8 @@ _CAUSES = (
     EventKind.STEP_START,
 )
 _RESPONSES = {EventKind.ROLLBACK_START: EventKind.ROLLBACK_END, EventKind.RESPONSE_START: EventKind.RESPONSE_END}
+# Who takes a release back without a guardrail has noticed by then: a step failed, an analysis was not conclusive.
+_NOTICES = (EventKind.GUARDRAIL_TRIP, EventKind.NOTICED, EventKind.DECISION)
 _EXPOSURE_ENDS = (
     EventKind.STORE_FAILURE,
     EventKind.ROLLBACK_STEP,
@@ -30,8 +32,8 @@ _EXPOSURE_ENDS = (
 class Parts:
     """The RTO of one episode taken apart, in seconds; None where the event did not happen.
 
-    detect: impact to guardrail trip (or until a failed store, or bad data, is noticed); decide: from there to the start
-    of the rollback (or of that store's or data's recovery); act: from there to its end;
+    detect: impact to guardrail trip (or until a failed store, or bad data, is noticed, or a step fails); decide: from
+    there to the start of the rollback (or of that store's or data's recovery); act: from there to its end;
     stabilise: the rest. Whatever goes on after the recovery ends with it, so that all four add up to the RTO.
     """
 
@@ -111,7 +113,7 @@ class Timeline:
         seen_s = end_s + window_s
         trip_s = self._noticed_s(start_s)
         if trip_s is None:
-            trip_s = self._first_of((EventKind.GUARDRAIL_TRIP, EventKind.NOTICED), start_s, seen_s)
+            trip_s = self._first_of(_NOTICES, start_s, seen_s)
         began = self._response(start_s if trip_s is None else trip_s, seen_s)
         begun_s = None if began is None else began.time_s
         detected_s = None if trip_s is None else min(trip_s, end_s)

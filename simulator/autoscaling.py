@@ -55,6 +55,9 @@ def recommended(utilisations: Sequence[float], not_ready: int, target: float) ->
 class Autoscaler:
     """Looks once a period at the average utilisation over the period that ended `lag` ago, and orders replicas.
 
+    Replicas that were not there then have no metrics yet: they count as idle when it is about more of them, and as at
+    the target when about less. Else each look within the lag would order anew what had been ordered for the same load.
+
     `utilisations` reads the share of busy workers of each ready replica, `not_ready` counts the others, `order` takes
     the wanted number when it changes.
     """
@@ -74,10 +77,10 @@ class Autoscaler:
         self._not_ready = not_ready
         self._order = order
         self.wanted = replicas
-        # Mean utilisation at each sample, the newest last: the lag and one period.
+        # Utilisations at each sample, the newest last: the lag and one period.
         self._sample_s = scaling.period_s / _SAMPLES_PER_PERIOD
         self._lagging = math.ceil(scaling.lag_s / self._sample_s - 1e-9)
-        self._means: deque[float | None] = deque(maxlen=self._lagging + _SAMPLES_PER_PERIOD)
+        self._samples: deque[list[float]] = deque(maxlen=self._lagging + _SAMPLES_PER_PERIOD)
         self._recommendations: list[tuple[float, int]] = []
         self._past: list[tuple[float, int]] = [(0.0, replicas)]
         env.process(self._watch())
@@ -85,18 +88,18 @@ class Autoscaler:
     def _watch(self) -> Generator[simpy.Event, Any, None]:
         for sample in count(1):
             yield self._env.timeout(sample * self._sample_s - self._env.now)
-            seen = self._utilisations()
-            self._means.append(math.fsum(seen) / len(seen) if seen else None)
+            self._samples.append(self._utilisations())
             if sample % _SAMPLES_PER_PERIOD == 0:
                 self._look()
 
     def _look(self) -> None:
-        seen = [mean for mean in list(self._means)[:_SAMPLES_PER_PERIOD] if mean is not None]
-        ready = len(self._utilisations())
-        if not seen or len(self._means) < self._lagging + _SAMPLES_PER_PERIOD:
+        seen = [sample for sample in list(self._samples)[:_SAMPLES_PER_PERIOD] if sample]
+        ready, not_ready = len(self._utilisations()), self._not_ready()
+        if not seen or len(self._samples) < self._lagging + _SAMPLES_PER_PERIOD:
             return
-        mean, not_ready = math.fsum(seen) / len(seen), self._not_ready()
-        there = recommended([mean] * ready, not_ready, self._scaling.target)
+        known = round(sum(map(len, seen)) / len(seen))
+        mean = math.fsum(map(math.fsum, seen)) / len(seen) / known
+        there = self._recommended(mean, min(ready, known), ready, not_ready)
         # During a release there may be more or fewer than wanted: two versions, or one that is being replaced.
         share = there / (ready + not_ready) if ready + not_ready else 1.0
         wanted = self._stabilised(math.ceil(self.wanted * share - 1e-9))
@@ -104,6 +107,13 @@ class Autoscaler:
             self.wanted = wanted
             self._past.append((self._env.now, wanted))
             self._order(wanted)
+
+    def _recommended(self, mean: float, known: int, ready: int, not_ready: int) -> int:
+        """From the mean utilisation of the replicas with metrics, `known` of those that are ready."""
+        target, unknown = self._scaling.target, ready - known
+        if mean < target:
+            return recommended([mean] * known + [target] * unknown, not_ready, target)
+        return recommended([mean] * known, not_ready + unknown, target)
 
     def _stabilised(self, recommendation: int) -> int:
         """Within the bounds; up no faster than the policy, down only to the highest of the last while."""

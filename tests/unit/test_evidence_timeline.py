@@ -36,3 +36,17 @@ def test_a_note_is_kept_and_detects_nothing_for_nobody_hears_it() -> None:
     assert parts == Parts(detect_s=4.0, decide_s=0.0, act_s=2.0, stabilise_s=3.0)
     assert timeline.trip_after_s() == 10.0
     assert [trip.subject for trip in timeline.trips()] == ["noted", "heard"]
+
+
+def test_a_step_that_fails_is_noticed_without_a_guardrail() -> None:
+    timeline = Timeline.of(
+        [
+            Event(20.0, "release-start", "web", {"new": "2"}),
+            Event(50.0, "step-failed", "deploy 2 x4", {"during": "release"}),
+            Event(50.0, "decision", "web", {"decision": "rollback"}),
+            Event(50.0, "rollback-start", "web", {}),
+            Event(52.0, "rollback-end", "web", {}),
+        ]
+    )
+    parts = timeline.parts(Episode(20.0, 52.0, censored=False), window_s=5.0)
+    assert parts == Parts(detect_s=30.0, decide_s=0.0, act_s=2.0, stabilise_s=0.0)

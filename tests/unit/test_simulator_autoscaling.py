@@ -81,7 +81,24 @@ def test_down_only_after_the_stabilisation() -> None:
 
 
 def test_the_lag_delays_what_it_sees() -> None:
-    assert played(100.0, 2, lag="30s")[0] == (45.0, 4)
+    # A look each 15 s sees what two replicas did until 75 s, and asks for no more than four for it.
+    assert played(100.0, 2, lag="30s") == [(45.0, 4), (90.0, 8)]
+
+
+def test_the_lag_orders_nothing_twice() -> None:
+    env = simpy.Environment()
+    orders: list[tuple[float, int]] = []
+    there = [2]
+
+    def order(wanted: int) -> None:
+        there[0] = wanted
+        orders.append((env.now, wanted))
+
+    # 0.8 of a replica are busy whatever their number: 4 at 20 %.
+    scaling = Autoscaling.model_validate({"target": "20%", "maximum": 50, "lag": "40s"})
+    Autoscaler(env, scaling, 2, lambda: [0.8 / there[0]] * there[0], lambda: 0, order)  # type: ignore[arg-type]
+    env.run(until=900)
+    assert orders == [(60.0, 4)]
 
 
 def test_two_versions_side_by_side_are_scaled_by_the_same_share() -> None:
