@@ -120,7 +120,8 @@ class Timeline:
         detect_s = None if detected_s is None else detected_s - start_s
         if began is None or begun_s is None:
             return Parts(detect_s=detect_s)
-        ended_s = self.first_s(_RESPONSES[EventKind(began.kind)], begun_s, end_s)
+        ends = (event for event in self.all(_RESPONSES[EventKind(began.kind)]) if event.subject == began.subject)
+        ended_s = next((event.time_s for event in ends if begun_s <= event.time_s <= end_s), None)
         if ended_s is None and not episode.censored:
             ended_s = end_s  # recovered while the rollback was still at work
         begun_s = min(begun_s, end_s)

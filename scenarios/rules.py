@@ -125,17 +125,19 @@ def _release(view: Data) -> Iterator[Violation]:
 
 def _defects(view: Data) -> Iterator[Violation]:
     seen: set[str | None] = set()
+    changes = items(view.release.get("changes"))
+    first = changes[0][1].get("service") if changes else None
     writers = {text_of(call.get("from")) for _, call in view.calls if call.get("writes") not in (None, 0)}
     for index, defect in items(view.release.get("defects")):
         name, cohort = text_of(defect.get("name")), defect.get("cohort")
         if name is not None and name in seen:
             yield Violation(("release", "defects", index, "name"), name, "must be there once")
         seen.add(name)
-        of = defect.get("of")
+        of = defect.get("of", first)
         if isinstance(of, str) and of not in view.changed:
             rule = f"must be a service that the release changes: {known(sorted(filter(None, view.changed)))}"
             yield Violation(("release", "defects", index, "of"), of, rule)
-        if "lost_writes" in defect and not view.changed & writers:
+        elif "lost_writes" in defect and isinstance(of, str) and of not in writers:
             at = ("release", "defects", index, "lost_writes")
             yield Violation(at, defect["lost_writes"], "must be of a service that writes: it has no call with writes")
         if isinstance(cohort, str) and cohort not in view.cohorts:

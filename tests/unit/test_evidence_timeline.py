@@ -50,3 +50,17 @@ def test_a_step_that_fails_is_noticed_without_a_guardrail() -> None:
     )
     parts = timeline.parts(Episode(20.0, 52.0, censored=False), window_s=5.0)
     assert parts == Parts(detect_s=30.0, decide_s=0.0, act_s=2.0, stabilise_s=0.0)
+
+
+def test_the_end_of_another_response_ends_nothing() -> None:
+    timeline = Timeline.of(
+        [
+            Event(10.0, "noticed", "b", {}),
+            Event(10.0, "response-start", "b", {}),
+            Event(20.0, "response-start", "a", {}),
+            Event(25.0, "response-end", "a", {}),
+            Event(30.0, "response-end", "b", {}),
+        ]
+    )
+    parts = timeline.parts(Episode(10.0, 30.0, censored=False), window_s=5.0)
+    assert parts == Parts(detect_s=0.0, decide_s=0.0, act_s=20.0, stabilise_s=0.0)
