@@ -32,6 +32,7 @@ def build(network: Network, seed: int, replication: int, log_rows: int) -> State
     return State(
         clock=clock,
         keys=stream_keys(seed, replication),
+        draw=np.zeros(1, np.uint64),
         stations=stations,
         versions=versions,
         weights=_weights(stations, len(versions), cohorts),

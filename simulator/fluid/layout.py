@@ -17,7 +17,6 @@ def _record(**fields: str) -> np.dtype[np.void]:
 CLOCK = _record(
     now="f8",
     resolution="f8",
-    draw="u8",  # position in the running sequence of draws
     drawn_cell="i8",  # whose arrivals are drawn, -1 before the first
     stale="i8",  # 1 when the flows must be found anew, 2 when own work has changed too
     log_n="i8",
@@ -78,6 +77,7 @@ class State(NamedTuple):
 
     clock: NDArray[np.void]  # [1]
     keys: NDArray[np.uint64]  # [streams]
+    draw: NDArray[np.uint64]  # [1] position in the running sequence of draws; hot, so functions take it alone
     stations: NDArray[np.void]  # [stations]
     versions: NDArray[np.void]  # [station and version]
     weights: NDArray[np.float64]  # [station and version, cohorts] routing shares
@@ -123,9 +123,9 @@ def empty_state() -> State:
     axes |= dict.fromkeys(("writers", "held", "seen", "seen_order", "client", "service"), 3)
     axes |= {"arrivals": 2, "answers": 4, "answers_order": 4, "written": 4}
     codes = {
-        "keys": "u8", "weights": "f8", "rate_until": "f8", "rate": "f8", "shares": "f8", "alike": "i8", "writers": "f8",
-        "answers": "f8", "seen": "f8", "answers_order": "i2", "seen_order": "i2", "arrivals": "i8", "written": "i8",
-        "edges": "f8", "middles": "f8", "client": "i4", "service": "i4", "log_count": "i8",
+        "keys": "u8", "draw": "u8", "weights": "f8", "rate_until": "f8", "rate": "f8", "shares": "f8", "alike": "i8",
+        "writers": "f8", "answers": "f8", "seen": "f8", "answers_order": "i2", "seen_order": "i2", "arrivals": "i8",
+        "written": "i8", "edges": "f8", "middles": "f8", "client": "i4", "service": "i4", "log_count": "i8",
     }  # fmt: skip
     kinds: dict[str, np.dtype[Any]] = {**RECORDS, **{name: np.dtype(code) for name, code in codes.items()}}
     arrays: dict[str, Any] = {name: np.zeros((0,) * axes.get(name, 1), kind) for name, kind in kinds.items()}

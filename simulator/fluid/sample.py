@@ -7,9 +7,12 @@ agree in a cell draw the same counts there.
 
 import math
 
+import numpy as np
+from numpy.typing import NDArray
+
 from simulator.draws import GOLDEN, Stream, mix, normal_quantile, nth, unit
 from simulator.fluid.layout import State
-from simulator.kernel.inline import outlined
+from simulator.kernel.inline import inlined, outlined
 from simulator.layout import ARRIVED, ERROR, FIRST_BIN, REFUSED, TIMEOUT
 
 _ARRIVAL, _SERVICE, _WRITE, _ROUTE = int(Stream.ARRIVAL), int(Stream.SERVICE), int(Stream.WRITE), int(Stream.ROUTE)
@@ -21,21 +24,21 @@ STORED, LOST, FAILED, UNKNOWN = 0, 1, 2, 3
 @outlined
 def begin_draws(s: State, stream: int, row: int, cell: int) -> None:
     """Draw from the beginning of a row's sequence for a cell."""
-    s.clock[0]["draw"] = nth(nth(s.keys[stream], row), cell)
+    s.draw[0] = nth(nth(s.keys[stream], row), cell)
+
+
+@inlined
+def _unit(draw: NDArray[np.uint64]) -> float:
+    draw[0] += GOLDEN
+    return unit(mix(draw[0]))
 
 
 @outlined
-def _unit(s: State) -> float:
-    s.clock[0]["draw"] += GOLDEN
-    return unit(mix(s.clock[0]["draw"]))
-
-
-@outlined
-def poisson(s: State, mean: float) -> int:
+def poisson(draw: NDArray[np.uint64], mean: float) -> int:
     """A Poisson count."""
     if mean <= 0.0:
         return 0
-    u = _unit(s)
+    u = _unit(draw)
     if mean > _EXACT_MAX:
         return _near_normal(u, mean, math.sqrt(mean), 1.0 / math.sqrt(mean))
     term = math.exp(-mean)
@@ -54,21 +57,21 @@ def _near_normal(u: float, mean: float, deviation: float, skewness: float) -> in
 
 
 @outlined
-def binomial(s: State, n: int, p: float) -> int:
+def binomial(draw: NDArray[np.uint64], n: int, p: float) -> int:
     """Successes among n."""
     if n <= 0 or p <= 0.0:
         return 0
     if p >= 1.0:
         return n
     if p > 0.5:
-        return n - binomial_low(s, n, 1.0 - p)
-    return binomial_low(s, n, p)
+        return n - binomial_low(draw, n, 1.0 - p)
+    return binomial_low(draw, n, p)
 
 
 @outlined
-def binomial_low(s: State, n: int, p: float) -> int:
+def binomial_low(draw: NDArray[np.uint64], n: int, p: float) -> int:
     """Successes among n for p up to one half."""
-    u = _unit(s)
+    u = _unit(draw)
     mean = n * p
     if mean > _EXACT_MAX:
         deviation = math.sqrt(mean * (1.0 - p))
@@ -90,7 +93,7 @@ def draw_arrivals(s: State, cell: int, begins_s: float, ends_s: float) -> None:
         s.functions[index]["mass_left"] = due
         for cohort in range(s.shares.shape[1]):
             begin_draws(s, _ARRIVAL, index * s.shares.shape[1] + cohort, cell)
-            s.arrivals[index, cohort] = poisson(s, due * s.shares[index, cohort])
+            s.arrivals[index, cohort] = poisson(s.draw, due * s.shares[index, cohort])
 
 
 @outlined
@@ -119,7 +122,7 @@ def sample(s: State, cell: int, begins_s: float, ends_s: float) -> None:
         s.functions[index]["mass_left"] = left - due
         for cohort in range(cohorts):
             begin_draws(s, _COHORT, index * cohorts + cohort, cell * 1024 + int(begins_s * 1024) % 1024)
-            came = binomial(s, s.arrivals[index, cohort], share)
+            came = binomial(s.draw, s.arrivals[index, cohort], share)
             s.arrivals[index, cohort] -= came
             expected = due * s.shares[index, cohort]
             if came > 0:
@@ -145,7 +148,7 @@ def _sample_request(s: State, index: int, cohort: int, came: int, cell: int, beg
         if left == 0 or column < 0 or mass <= 1e-12:
             break
         share = shares[column]
-        found = binomial(s, left, min(1.0, share / mass))
+        found = binomial(s.draw, left, min(1.0, share / mass))
         left -= found
         mass -= share
         if sent_s + _answered_after(s, column, s.nodes[root]["timeout_s"], lasts_s) < end_s:
@@ -180,13 +183,13 @@ def _sample_calls(s: State, index: int, cohort: int, luck: float, cell: int, beg
         station = s.stations[record["station"]]
         begin_draws(s, _ROUTE, node * cohorts + cohort, cell * 1024 + int(begins_s * 1024) % 1024)
         expected = flow["calls"] * (ends_s - begins_s) * luck
-        calls = poisson(s, expected) if record["parent"] >= 0 else int(expected + 0.5)
+        calls = poisson(s.draw, expected) if record["parent"] >= 0 else int(expected + 0.5)
         unrouted = 1.0
         for version in range(station["versions"]):
             weight = s.weights[station["first_version"] + version, cohort]
             if weight <= 0.0:
                 continue
-            taken = binomial(s, calls, min(1.0, weight / unrouted))
+            taken = binomial(s.draw, calls, min(1.0, weight / unrouted))
             unrouted = max(1e-12, unrouted - weight)
             calls -= taken
             _sample_row(s, node, cohort, version, taken, 0.5 * (begins_s + ends_s) + flow["begins_s"])
@@ -207,7 +210,7 @@ def _sample_row(s: State, node: int, cohort: int, version: int, calls: int, sent
         if left == 0 or column < 0 or mass <= 1e-12:
             break
         share = shares[column]
-        found = binomial(s, left, min(1.0, share / mass))
+        found = binomial(s.draw, left, min(1.0, share / mass))
         left -= found
         mass -= share
         if column >= FIRST_BIN:
@@ -236,12 +239,12 @@ def _note_writes(s: State, node: int, cohort: int, writes: int, fate: int) -> No
     for version in range(len(writers)):
         if left == 0 or total <= 0.0 or writers[version] <= 0.0:
             continue
-        made = binomial(s, left, min(1.0, writers[version] / total))
+        made = binomial(s.draw, left, min(1.0, writers[version] / total))
         total -= writers[version]
         left -= made
         lost = 0
         if fate == STORED:
-            lost = binomial(s, made, s.effects[first + version, cohort]["lost"])
+            lost = binomial(s.draw, made, s.effects[first + version, cohort]["lost"])
             s.written[node, cohort, version, LOST] += lost
         s.written[node, cohort, version, fate] += made - lost
 
@@ -268,12 +271,12 @@ def _log(s: State, node: int, cohort: int, version: int, fate: int, count: int, 
     if count == 0:
         return
     if fate == LOST and count > 1:
-        first = 1.0 - _unit(s) ** (1.0 / count)
+        first = 1.0 - _unit(s.draw) ** (1.0 / count)
         _log_row(s, node, cohort, version, fate, 1, begins_s + first * (ends_s - begins_s))
-        last = first + (1.0 - first) * _unit(s) ** (1.0 / (count - 1))
+        last = first + (1.0 - first) * _unit(s.draw) ** (1.0 / (count - 1))
         _log_row(s, node, cohort, version, fate, count - 1, begins_s + last * (ends_s - begins_s))
         return
-    at = _unit(s) if fate == LOST else 0.5
+    at = _unit(s.draw) if fate == LOST else 0.5
     _log_row(s, node, cohort, version, fate, count, begins_s + at * (ends_s - begins_s))
 
 

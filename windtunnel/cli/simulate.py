@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from windtunnel.cli.controlled import ControlVariateOption, emit_controlled
 from windtunnel.cli.options import (
     FewestOption,
     FidelityOption,
@@ -95,10 +96,29 @@ def compare(
     processes: ProcessesOption = None,
     executor: ExecutorOption = "local",
     fidelity: FidelityOption = None,
+    control_variate: ControlVariateOption = None,
     out: OutOption = Path("runs"),
     as_json: JsonOption = False,
 ) -> None:
     """Play the release by several strategies, or with several values, each against the same random draws."""
+    if control_variate is not None:
+        emit_controlled(
+            scenario,
+            control_variate,
+            strategies=strategies,
+            replications=replications,
+            seed=seed,
+            processes=processes,
+            as_json=as_json,
+            others={
+                "vary": vary,
+                "until": until,
+                "max-replications": max_replications,
+                "executor": None if executor == "local" else executor,
+                "fidelity": fidelity,
+            },
+        )
+        return
     from scenarios.loading import load
     from windtunnel import simulating
 

@@ -1,0 +1,120 @@
+"""Replications as flows, a few of them request by request too: what evidence.control_variate makes estimates from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from evidence.measures import FunctionMeasure
+from scenarios.fidelity import Fidelity, at_fidelity
+from scenarios.models import Scenario, Strategy
+from simulator.errors import RequestError
+from simulator.fidelity import require_modelled
+from simulator.pool import cores, measures_of
+from simulator.replication import Player
+from simulator.streams import defects_drawn
+
+__all__ = ["PAIRED_MIN", "play_controlled"]
+
+PAIRED_MIN = 4
+"""Replications to be played at both fidelities at the least: two releases with a defect, two without."""
+
+
+_Job = tuple[int, int, Fidelity]
+
+
+@dataclass(frozen=True)
+class _Jobs:
+    """What is played, by number: the strategy, the replication, the fidelity."""
+
+    scenario: Scenario
+    strategies: tuple[Strategy, ...]
+    seed: int
+    jobs: tuple[_Job, ...]
+
+    def player(self) -> _Player:
+        return _Player(self)
+
+
+class _Player:
+    """Plays jobs; a strategy's own player is made when its first job comes."""
+
+    def __init__(self, work: _Jobs) -> None:
+        self._work = work
+        self._players: dict[tuple[int, Fidelity], Player] = {}
+
+    def measures(self, number: int) -> list[FunctionMeasure]:
+        strategy, replication, fidelity = self._work.jobs[number]
+        key = strategy, fidelity
+        if key not in self._players:
+            scenario = at_fidelity(self._work.scenario, fidelity)
+            self._players[key] = Player(scenario, self._work.strategies[strategy], self._work.seed)
+        return self._players[key].measures(replication)
+
+
+def paired_replications(scenario: Scenario, seed: int, replications: int, paired: int) -> list[int]:
+    """The first releases with a defect and the first without: three with for two without, two of each at the least.
+
+    Replications are drawn by their number alone, so the first of a kind are as good as any. Where all releases are of
+    one kind, all pairs are.
+    """
+    bad = {number for number in range(replications) if defects_drawn(scenario.release.defects, seed, number)}
+    kinds = [sorted(bad), [number for number in range(replications) if number not in bad]]
+    if not all(kinds):
+        return [number for kind in kinds for number in kind][:paired]
+    with_defect = min(max(2, round(0.6 * paired)), paired - 2)
+    return sorted([*kinds[0][:with_defect], *kinds[1][: paired - with_defect]])
+
+
+def play_controlled(
+    scenario: Scenario,
+    strategies: Mapping[str, Strategy],
+    *,
+    replications: int,
+    paired: int,
+    seed: int,
+    processes: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[dict[str, list[FunctionMeasure]], dict[str, list[FunctionMeasure]]]:
+    """Measures by strategy: of all replications as flows, and of the paired ones request by request.
+
+    Raises RequestError for numbers that make no estimate and for what flows do not model, WorkerDied.
+    """
+    if not PAIRED_MIN <= paired <= replications:
+        raise RequestError(f"paired(={paired}) must be {PAIRED_MIN} to the replications(={replications})")
+    for strategy in strategies.values():
+        require_modelled(at_fidelity(scenario, "fluid"), strategy)
+    chosen = paired_replications(scenario, seed, replications, paired)
+    flows: list[_Job] = [(place, number, "fluid") for number in range(replications) for place in range(len(strategies))]
+    costly: list[_Job] = [(place, number, "requests") for number in chosen for place in range(len(strategies))]
+    work = _Jobs(scenario, tuple(strategies.values()), seed, tuple(_spread(costly, flows)))
+    names = list(strategies)
+    found: dict[Fidelity, dict[str, list[FunctionMeasure]]] = {
+        "fluid": {name: [] for name in names},
+        "requests": {name: [] for name in names},
+    }
+    answers = _played(work, cores() if processes is None else processes)
+    for done, ((place, _, fidelity), measured) in enumerate(zip(work.jobs, answers, strict=True), start=1):
+        found[fidelity][names[place]] += measured
+        if progress is not None:
+            progress(done, len(work.jobs))
+    return found["fluid"], found["requests"]
+
+
+def _spread(few: Sequence[_Job], many: Sequence[_Job]) -> list[_Job]:
+    """The few long jobs evenly among the many short ones, so that chunks of jobs take equally long."""
+    every = max(1, len(many) // max(1, len(few)))
+    spread: list[_Job] = []
+    for place, job in enumerate(few):
+        spread += [job, *many[place * every : (place + 1) * every]]
+    return [*spread, *many[len(few) * every :]]
+
+
+def _played(work: _Jobs, processes: int) -> Iterator[list[FunctionMeasure]]:
+    numbers = range(len(work.jobs))
+    if processes == 1:
+        player = work.player()
+        return (player.measures(number) for number in numbers)
+    import simulator.fluid.plane  # noqa: F401  # compiled here, so that forked workers have it
+
+    return (measured for chunk in measures_of(work, numbers, processes) for measured in chunk)

@@ -1,0 +1,54 @@
+"""Flows corrected by requests: on a small scenario the corrected mean is that of many request-level replications."""
+
+import pytest
+
+from evidence.control_variate import controlled
+from scenarios.loading import load
+from simulator.controlled import paired_replications, play_controlled
+from simulator.errors import RequestError
+from simulator.replications import simulate
+from simulator.strategies import strategy_named
+from windtunnel.controlled import compare_controlled
+
+KINDS = ("canary", "recreate")
+
+
+def test_the_corrected_mean_holds_the_request_level_one() -> None:
+    scenario, source = load("shop-release")
+    found = compare_controlled(scenario, strategies=KINDS, replications=60, paired=16, processes=1)
+    assert (found.replications, found.paired) == (60, 16)
+    for row in found.rows:
+        if (row.function, row.measure) != ("checkout", "failed_share"):
+            continue
+        played = simulate(scenario, source.text, strategy=row.strategy, replications=60, processes=1).measures
+        values = [each.failed_share or 0.0 for each in played if each.function == "checkout"]
+        assert row.estimate.low <= sum(values) / len(values) <= row.estimate.high
+    told = {each.measure: each.statement for each in found.differences if each.function == "checkout"}
+    assert told["failed_share"] == "better"
+
+
+def test_processes_change_nothing() -> None:
+    scenario, _ = load("shop-release")
+    strategies = {kind: strategy_named(scenario, kind) for kind in KINDS}
+    one, two = (
+        play_controlled(scenario, strategies, replications=12, paired=4, seed=2, processes=count) for count in (1, 2)
+    )
+    assert one == two
+    assert controlled(scenario.name, *one) == controlled(scenario.name, *two)
+
+
+def test_pairs_are_of_both_kinds() -> None:
+    scenario, _ = load("shop-release")
+    chosen = paired_replications(scenario, 1, 100, 5)
+    assert len(chosen) == 5
+    assert chosen == sorted(set(chosen))
+
+
+def test_numbers_that_make_no_estimate_are_refused() -> None:
+    scenario, _ = load("shop-release")
+    strategies = {"canary": strategy_named(scenario, "canary")}
+    with pytest.raises(RequestError, match=r"paired\(=3\) must be 4 to the replications\(=10\)"):
+        play_controlled(scenario, strategies, replications=10, paired=3, seed=1)
+    slow_leak, _ = load("slow-leak")
+    with pytest.raises(RequestError, match="does not model"):
+        play_controlled(slow_leak, {"main": slow_leak.release.strategy}, replications=10, paired=4, seed=1)

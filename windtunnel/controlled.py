@@ -1,0 +1,43 @@
+"""Strategies compared by flows, with a few replications request by request to correct them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from evidence.control_variate import Controlled, controlled
+from scenarios.models import Scenario
+from simulator.controlled import play_controlled
+from simulator.strategies import strategy_named
+from windtunnel.choices import compared_kinds
+
+__all__ = ["REPLICATIONS", "compare_controlled"]
+
+REPLICATIONS = 100
+"""As flows, where nothing else is said."""
+
+
+def compare_controlled(
+    scenario: Scenario,
+    *,
+    strategies: Sequence[str] | None = None,
+    replications: int | None = None,
+    paired: int = 5,
+    seed: int = 1,
+    processes: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Controlled:
+    """Means of each strategy and their differences; strategies None: as `windtunnel.choices.compared_kinds` chooses.
+
+    Raises RequestError and JudgeError.
+    """
+    kinds = compared_kinds(scenario) if strategies is None else strategies
+    flows, requests = play_controlled(
+        scenario,
+        {kind: strategy_named(scenario, kind) for kind in kinds},
+        replications=REPLICATIONS if replications is None else replications,
+        paired=paired,
+        seed=seed,
+        processes=processes,
+        progress=progress,
+    )
+    return controlled(scenario.name, flows, requests)
