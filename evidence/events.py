@@ -19,7 +19,7 @@ class EventKind(StrEnum):
     LOAD_START = "load-start"
     LOAD_END = "load-end"
     CALENDAR_CLOSED = "calendar-closed"  # detail: reason, when_closed, opens, held_s, defects
-    RELEASE_START = "release-start"  # detail: defects (names active), strategy
+    RELEASE_START = "release-start"  # detail: defects (names active), strategy; of several services: defective
     STEP_START = "step-start"
     STEP_END = "step-end"
     STEP_FAILED = "step-failed"  # as the scenario foresaw; what it did not foresee is an error

@@ -136,8 +136,11 @@ def looks(fewest: int, most: int) -> Iterator[int]:
     yield most
 
 
-def precision_of(text: str, functions: Sequence[str]) -> Precision:
-    """`[difference] MEASURE [of FUNCTION] +-WIDTH`; raises JudgeError for anything else."""
+def precision_of(text: str, functions: Sequence[str], currency: str | None = None) -> Precision:
+    """`[difference] MEASURE [of FUNCTION] +-WIDTH`; raises JudgeError for anything else.
+
+    `currency` is that of the functions' revenue; without one no revenue can be lost.
+    """
     match = _PATTERN.fullmatch(text.strip())
     if match is None:
         raise JudgeError(f"until(={text}) must be MEASURE [of FUNCTION] +-WIDTH, such as 'rto_attainment +-1%'")
@@ -150,6 +153,9 @@ def precision_of(text: str, functions: Sequence[str]) -> Precision:
     if match["function"] is not None and not of_function:
         raise JudgeError(f"until(={text}): {match['measure']} is of the whole release, and must have no function")
     width = _width(text, measured, float(match["number"]), match["unit"])
+    if measured.name == "revenue_lost" and match["unit"] != currency:
+        rule = "no function has a revenue" if currency is None else f"the width must be in {currency}"
+        raise JudgeError(f"until(={text}): {rule}")
     return Precision(text.strip(), measured, of_function, match["function"], width, match["difference"] is not None)
 
 

@@ -169,17 +169,22 @@ class Timeline:
         return self.all(EventKind.GUARDRAIL_TRIP, EventKind.GUARDRAIL_NOTE)
 
     def exposed_s(self) -> float | None:
-        """When the new version first was sent requests: what is wrong with it can be seen from then on."""
+        """When the new version first was sent requests: what is wrong with it can be seen from then on.
+
+        Of several services, the first with a defect, where any has one.
+        """
         starts = self.all(EventKind.RELEASE_START)
         # A release of several services names them, and their versions, in the same order.
         new = {
             pair
             for event in starts
             for pair in zip(event.subject.split(", "), str(event.detail.get("new")).split(", "), strict=False)
+            if pair[0] in event.detail.get("defective", (pair[0],))
         }
         if any(event.detail.get("behind_flag") for event in starts):
-            flags = (event for event in self.all(EventKind.FLAG) if event.detail["share"] or event.detail["cohorts"])
-            return next((event.time_s for event in flags), None)
+            on = (event for event in self.all(EventKind.FLAG) if event.detail["share"] or event.detail["cohorts"])
+            released = {service for service, _ in new}
+            return next((event.time_s for event in on if event.subject in released), None)
         for event in self.all(EventKind.ROUTE, EventKind.MIRROR):
             if any((event.subject, version) in new for version in _sent_to(event)):
                 return event.time_s

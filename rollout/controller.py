@@ -123,7 +123,14 @@ class Controller:
             new=", ".join(change.new for change in changes),
             defects=self._defects,
             **({"behind_flag": True} if self._is_behind_flag() else {}),
+            **({"defective": self._defective()} if len(changes) > 1 and self._defects else {}),
         )
+
+    def _defective(self) -> list[str]:
+        """The services whose new version has a defect, in the order of the release."""
+        release = self._scenario.release
+        found = {release.defective(defect) for defect in release.defects if defect.name in self._defects}
+        return [change.service for change in release.changes if change.service in found]
 
     def _is_behind_flag(self) -> bool:
         """Whether all that is wrong with the release shows only where its flag is on."""

@@ -27,7 +27,9 @@ class Stop:
 
 def stop_of(scenario: Scenario, until: str, fewest: int | None, most: int | None, *, compared: bool) -> Stop:
     """From what the user asked for. Raises UsageError, and JudgeError for a precision that says nothing."""
-    precision = precision_of(until, tuple(scenario.functions))
+    revenues = (function.revenue for function in scenario.functions.values())
+    currency = next((revenue.currency for revenue in revenues if revenue is not None), None)
+    precision = precision_of(until, tuple(scenario.functions), currency)
     if precision.difference and not compared:
         raise UsageError(f"until(={until}): a difference must be of several strategies or variants, compared")
     first, last = FEWEST if fewest is None else fewest, MOST if most is None else most

@@ -46,7 +46,7 @@ def release_table(summaries: Mapping[str, ReleaseSummary]) -> Table:
 
 
 def _cells(summary: ReleaseSummary) -> tuple[str, ...]:
-    mttr = _range(summary.mttr_s, "s")
+    mttr = _range(summary.mttr_s)
     return (
         _share(summary.change_failed),
         percent(summary.rolled_back.value),
@@ -54,7 +54,7 @@ def _cells(summary: ReleaseSummary) -> tuple[str, ...]:
         percent(summary.not_recovered.value),
         _share(summary.collapse),
         "-" if summary.revenue_lost is None else money(summary.revenue_lost.value, summary.currency),
-        _range(summary.duration_s, "s"),
+        _range(summary.duration_s),
         "-" if summary.duration_p95_s is None else seconds(summary.duration_p95_s.value),
         "-" if summary.promoted_s is None else seconds(summary.promoted_s.value),
         f"{summary.extra_replica_s.value:,.0f}",
@@ -94,5 +94,10 @@ def _share(estimate: Estimate) -> str:
     return share(estimate.value, estimate.low, estimate.high)
 
 
-def _range(estimate: Estimate | None, unit: str) -> str:
-    return "-" if estimate is None else with_range(estimate.value, estimate.low, estimate.high, unit)
+def _range(estimate: Estimate | None) -> str:
+    """Of times: an interval by Student's t knows no zero, and one value alone has none."""
+    if estimate is None:
+        return "-"
+    if estimate.n == 1:
+        return seconds(estimate.value)
+    return with_range(estimate.value, max(0.0, estimate.low), estimate.high, "s")

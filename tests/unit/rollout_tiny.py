@@ -147,9 +147,15 @@ class TinyWorld:
         return [detail for _, each, _, detail in self.events if each == kind]
 
 
-def play(world: TinyWorld, scenario: Scenario, until_s: float = 200.0, abort_at_s: float | None = None) -> Controller:
+def play(
+    world: TinyWorld,
+    scenario: Scenario,
+    until_s: float = 200.0,
+    abort_at_s: float | None = None,
+    defects: Sequence[str] = (),
+) -> Controller:
     """Run the scenario's release in the world; abort it at a time, if one is given."""
-    controller = Controller(world, scenario, scenario.release.strategy, [], np.random.default_rng(1))
+    controller = Controller(world, scenario, scenario.release.strategy, defects, np.random.default_rng(1))
     controller.start()
     if abort_at_s is not None:
         world.env.timeout(abort_at_s).callbacks.append(lambda _: controller.abort("operator"))

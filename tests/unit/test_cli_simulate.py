@@ -58,6 +58,13 @@ def test_check_ends_in_the_worst_verdict(windtunnel: Run, tmp_path: Path) -> Non
         ["compare", "shop-release", "--strategies", "canary,canary"],
         ["compare", "shop-release", "--strategies", ""],
         ["check", "shop-release", "no-such-scenario"],
+        ["simulate", "shop-release", "--until", "rto_attainment"],
+        ["simulate", "shop-release", "--until", "rto_attainment +-1s"],
+        ["simulate", "shop-release", "--until", "rto_attainment of nobody +-1%"],
+        ["simulate", "shop-release", "--until", "revenue_lost +-1 XYZ"],
+        ["simulate", "shop-release", "--until", "difference failed_share +-1%"],
+        ["compare", "shop-release", "--vary", "system.services.nobody.replicas=1,2"],
+        ["compare", "shop-release", "--vary", "release.at"],
     ],
 )
 def test_bad_input_is_2_and_writes_no_record(arguments: list[str], windtunnel: Run, tmp_path: Path) -> None:

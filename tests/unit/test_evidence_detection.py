@@ -165,7 +165,10 @@ def test_exposure_is_the_first_request_to_a_new_version() -> None:
     quiet = [start, route(6.0, "shop", **{"1": 1.0, "2": 0.0}), route(7.0, "edge", **{"2": 1.0})]
     assert Timeline.of(quiet).exposed_s() is None
     assert Timeline.of([*quiet, route(9.0, "ads", **{"7": 0.9, "8": 0.1})]).exposed_s() == 9.0
-    assert Timeline.of([*quiet, route(8.0, "shop", **{"2": 0.1})]).exposed_s() == 8.0
+    both = [*quiet, route(8.0, "shop", **{"2": 0.1}), route(9.0, "ads", **{"7": 0.9, "8": 0.1})]
+    assert Timeline.of(both).exposed_s() == 8.0
+    bad = Event(5.0, "release-start", "shop, ads", {**start.detail, "defective": ["ads"]})
+    assert Timeline.of([bad, *both[1:]]).exposed_s() == 9.0
 
 
 def test_measures_keep_trips_through_a_record_and_records_of_before_read_on(tmp_path: Path) -> None:

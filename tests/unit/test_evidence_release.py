@@ -118,3 +118,10 @@ def test_tables_say_what_is_a_lower_bound() -> None:
     assert [row[:3] for row in cohorts.rows[:2]] == [("buy", "coupon", "canary"), ("buy", "coupon", "again")]
     with pytest.raises(JudgeError, match="at least 1 replication"):
         summarise([])
+
+
+def test_a_mean_of_one_has_no_interval_to_show() -> None:
+    summary = summarise([buy(made.rolled_back(), (10.0, 40.0))])
+    assert summary.mttr_s is not None
+    assert summary.mttr_s.n == 1
+    assert "inf" not in release_table({"canary": summary}).text()

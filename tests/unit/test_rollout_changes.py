@@ -88,3 +88,13 @@ def test_a_service_that_cannot_be_taken_back_keeps_none_of_the_others() -> None:
         (40.0, "verify"),
     ]
     assert world.detail("release-end")[-1]["outcome"] == "failed"
+
+
+def test_the_timeline_says_which_services_have_a_defect() -> None:
+    defects = [{"name": "wrong", "of": "shop", "probability": "100%", "errors": "50%"}]
+    world = TinyWorld()
+    play(world, scenario("sequential", defects=defects), defects=("wrong",))
+    assert world.detail("release-start")[0]["defective"] == ["shop"]
+    well = TinyWorld()
+    play(well, scenario("sequential", defects=defects))
+    assert "defective" not in well.detail("release-start")[0]
