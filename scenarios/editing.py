@@ -159,8 +159,9 @@ def _places(target: _Target, value: str) -> list[_Place]:
     if target.key is None:
         if not _is_block(node):
             return [_Place(start, end, value)]
-        # A block ends where the next one begins: its last line's end is where its last value ends.
-        return [_Place(start, _last(node).end_mark.index, value)]
+        # A block ends where the next one begins: its last line's end is where its last value ends. A list may begin
+        # below the first letter of its key, where no other value may.
+        return [_Place(start, _last(node).end_mark.index, f" {value}" if isinstance(node, SequenceNode) else value)]
     added = f"{target.key}: {value}"
     for key in reversed(target.within):
         added = f"{key}: {{{added}}}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from ruamel.yaml import YAML
 
 from scenarios.catalogue import library_file
 from scenarios.editing import edited
@@ -59,6 +60,14 @@ def test_comments_and_blocks_stay() -> None:
     assert changed(BLOCK, "release.strategy.rolling.pause", "2s") == [("pause: 1s", "pause: 2s")]
     whole = edited(BLOCK, "release.strategy", "{recreate: {}}")
     assert "  strategy:\n    {recreate: {}}\n  alternatives:\n" in whole
+
+
+def test_a_list_that_begins_below_its_key_makes_room_for_one_line() -> None:
+    text = "path:\n- edge\n- shop  # gone\nwaves:\n- - a\n- - b\n  - c\nbake: 1s\n"
+    one = edited(text, "path", "[edge]")
+    assert YAML(typ="safe").load(one) == {"path": ["edge"], "waves": [["a"], ["b", "c"]], "bake": "1s"}
+    assert YAML(typ="safe").load(edited(text, "waves", "[[a, b, c]]"))["waves"] == [["a", "b", "c"]]
+    assert YAML(typ="safe").load(edited(text, "waves.1", "[c]"))["waves"] == [["a"], ["c"]]
 
 
 def test_a_key_that_is_not_there_is_added() -> None:
