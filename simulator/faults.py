@@ -22,7 +22,7 @@ __all__ = ["Faults"]
 
 
 class Faults:
-    """Puts faults in force and takes them back. `fleets` are those of each service by version, old before new."""
+    """Puts faults in force and takes them back. `fleets` are those of our services by version, old before new."""
 
     def __init__(
         self,

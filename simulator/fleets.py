@@ -106,11 +106,11 @@ class Replicas:
 
 def _care(scenario: Scenario, service: Service, defects: Sequence[Defect]) -> Care | None:
     """What the replicas of a version go through; None when a plain fleet tells as much."""
-    zones = 1 if service.external else max(1, len(scenario.system.zones))
+    zones = 0 if service.external else len(scenario.system.zones)
     lasts = [defect.crash_after_s for defect in defects if defect.crash_after_s is not None]
     starts = math.prod(1.0 - defect.crash for defect in defects)
     drawn = service.startup is not None and service.startup.kind != "constant"
-    if not (zones > 1 or drawn or lasts or starts < 1 or service.readiness or service.liveness or service.autoscaling):
+    if not (zones or drawn or lasts or starts < 1 or service.readiness or service.liveness or service.autoscaling):
         return None
     return Care(
         startup=service.startup,
@@ -118,5 +118,5 @@ def _care(scenario: Scenario, service: Service, defects: Sequence[Defect]) -> Ca
         liveness=service.liveness,
         crash_ratio=1.0 - starts,
         crash_after_s=min(lasts, default=None),
-        zones=zones,
+        zones=max(1, zones),
     )

@@ -88,7 +88,8 @@ class SimulatedWorld:
         self.data = Stores(
             self._clock, scenario, compiled, self._effects, active, self.record, self._page, partial(own_stream, tools)
         )
-        self._faults = Faults(self._clock, compiled, self._fleets, self.data, scenario.system.zones)
+        ours = {name: fleets for name, fleets in self._fleets.items() if not self._services[name].external}
+        self._faults = Faults(self._clock, compiled, ours, self.data, scenario.system.zones)
         # Defects behind a flag show where it is on; where the release is no toggle, the new version is all that is on.
         self._defects: dict[tuple[str, bool], DefectSwitch] = {
             (service, flagged): DefectSwitch(
