@@ -74,18 +74,23 @@ class People:
         on_call = self._scenario.operations.on_call
         assert on_call is not None, "the rules of the language ask for operations.on_call"
         self._world.record("page", subject)
-        name = yield from self._acknowledged(subject, on_call)
+        rings = [self._ring(_ON_CALL)]
+        name = yield from self._acknowledged(subject, on_call, rings)
         if service is not None and not self._person(name).knows(service):
             name = next(each for each in self._list(on_call) if self._person(each).knows(service))
             self._world.record("page", subject, person=name, why=f"knows {service}")
-            yield self._ring(name)
+            # Who has been paged already is on the way to it: a second page makes nobody later.
+            paged = [ring for ring in rings if ring.value == name]
+            yield simpy.AnyOf(self._world.env, paged or [self._ring(name)])
             self._acknowledge(subject, name)
         yield self._world.env.timeout(draw_s(self._times(name).decide, self._rng_of(name)))
 
-    def _acknowledged(self, subject: str, on_call: OnCall) -> Generator[simpy.Event, Any, str]:
-        """Ring one after the other until one acknowledges; their name."""
+    def _acknowledged(
+        self, subject: str, on_call: OnCall, rings: list[simpy.Timeout]
+    ) -> Generator[simpy.Event, Any, str]:
+        """Ring one after the other, into `rings`, until one acknowledges; their name."""
         env = self._world.env
-        since_s, rings = env.now, [self._ring(_ON_CALL)]
+        since_s = env.now
         for step in on_call.escalation:
             yield simpy.AnyOf(env, [*rings, env.timeout(since_s + step.after_s - env.now)])
             if any(ring.processed for ring in rings):

@@ -131,6 +131,19 @@ def test_a_page_is_handed_over_to_who_knows_the_service() -> None:
     assert paged(about="web", on_call=on_call, people=staff)[-1] == (90.0, "decision", "")
 
 
+def test_who_was_paged_before_the_handover_is_not_paged_anew() -> None:
+    staff = {"second": {"acknowledge": "4m", "decide": "60s", "skills": ["web"]}}
+    on_call = {"acknowledge": "10m", "decide": "30s", "skills": ["bank"], "escalation": LADDER[:1]}
+    assert paged(about="bank", on_call=on_call, people=staff) == [
+        (0.0, "page", ""),
+        (300.0, "page", "second"),
+        (540.0, "acknowledge", "second"),
+        (540.0, "page", "on-call"),
+        (600.0, "acknowledge", "on-call"),
+        (630.0, "decision", ""),
+    ]
+
+
 def test_escalation_shifts_no_draw_of_the_person_on_call() -> None:
     skewed = {"acknowledge": SKEWED, "decide": SKEWED}
     alone = paged(on_call=skewed)
