@@ -30,6 +30,7 @@ from evidence.verdicts import Verdict
 from scenarios.models import Scenario
 
 __all__ = [
+    "NOTHING_EXPECTED",
     "RunContent",
     "beside_table",
     "checks_table",
@@ -44,6 +45,9 @@ __all__ = [
     "reach_text",
     "replays_table",
 ]
+
+NOTHING_EXPECTED = "the scenario expects nothing (expect), so there is nothing to judge"
+"""Why a verdict without checks is inconclusive."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from evidence.beside import Beside
 from evidence.comparison import Comparison
 from evidence.report.comparing import statement_lines
 from evidence.report.content import (
+    NOTHING_EXPECTED,
     RunContent,
     beside_table,
     checks_table,
@@ -23,6 +24,8 @@ __all__ = ["beside_text", "comparison_text", "run_text"]
 def run_text(run: RunContent) -> str:
     """One run: verdict, measures, checks."""
     parts = [f"{run.header.scenario.name}, {run.header.strategy}, {run.header.world.value}: {run.verdict.status.value}"]
+    if not run.verdict.checks:
+        parts[0] += f" ({NOTHING_EXPECTED})"
     if run.measures:
         parts.append(run.result_table().text())
     parts += [table.text() for table in run.release_tables()]

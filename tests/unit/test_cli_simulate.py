@@ -49,6 +49,15 @@ def test_check_ends_in_the_worst_verdict(windtunnel: Run, tmp_path: Path) -> Non
     assert result.code == CODES[document["status"]] == document["exit_code"]
 
 
+def test_a_verdict_on_nothing_says_why(windtunnel: Run, tmp_path: Path) -> None:
+    plain = tmp_path / "plain.yaml"
+    plain.write_text(VALID[: VALID.index("expect:")])
+    for command in ("simulate", "check"):
+        result = windtunnel(command, str(plain), "-n", "2", "--out", str(tmp_path / "runs"))
+        assert result.code == CODES["inconclusive"], result.err
+        assert "the scenario expects nothing (expect)" in result.out
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
