@@ -161,7 +161,7 @@ def _unknown_key(path: Path) -> str:
     allowed = allowed_keys(path[:-1])
     near = difflib.get_close_matches(str(path[-1]), allowed, n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
-    return f"unknown key, allowed are {', '.join(allowed)}{hint}"
+    return f"unknown key, allowed are {', '.join(allowed) or '(none)'}{hint}"
 
 
 def _line(path: Path, lines: dict[Path, int]) -> int | None:

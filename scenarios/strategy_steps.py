@@ -69,6 +69,9 @@ class Analysis(Part):
         for place, check in enumerate(self.checks):
             if "action" in check.model_fields_set:
                 raise ValueError(f"checks[{place}] must have no action: a failed analysis takes the release back")
+            interval_s = check.interval_s(0.0)
+            if interval_s > self.for_s:
+                raise ValueError(f"for must be at least {interval_s:g}s, or checks[{place}] never looks")
         return self
 
     @property

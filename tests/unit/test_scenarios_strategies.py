@@ -51,6 +51,8 @@ def test_what_is_right_is_taken(release: str) -> None:
         (analysed("of: bank"), "checks[0].version: 'new': must be any: bank has one version"),
         (analysed("of: web"), "there is no operations.on_call"),
         (analysed("of: web, action: note"), "checks[0] must have no action"),
+        (analysed("of: web, every: 1h"), "for must be at least 3600s, or checks[0] never looks"),
+        ("strategy: {recreate: {pause: 5s}}", "unknown key, allowed are (none)"),
         (f"{CANARY}\n  rollback: [kill-switch]", "rollback[0]: 'kill-switch': must go with a toggle"),
         (defect("errors: 1%"), "defects[0].flag: True: must go with a toggle"),
         (defect("errors: 1%, crash: 1%"), "flag must stand without"),
