@@ -23,7 +23,8 @@ _MEASURES = (
     ("RPO", "rpo_s", "rpo_s", "s"),
     ("failed share during impact", "failed_share", "impact_failed_share", "%"),
 )
-# Shares are published in whole percents.
+# Times are published in whole minutes, shares in whole percents.
+_HALF_A_MINUTE_S = 30.0
 _HALF_A_PERCENT = 0.005
 
 
@@ -66,7 +67,7 @@ def published_beside_predicted(
                 if getattr(row, ours) is not None
             ]
             low, middle, high = (quantile(values, q) for q in (0.05, 0.50, 0.95))
-            slack = resolution_s if unit == "s" else _HALF_A_PERCENT
+            slack = max(resolution_s, _HALF_A_MINUTE_S) if unit == "s" else _HALF_A_PERCENT
             inside = is_inside(low, high, told, censored=False, slack=slack)
             rows.append(
                 PublishedRow(

@@ -70,7 +70,7 @@ def _wait_for(play: Play, name: str, needed: str) -> Generator[simpy.Event, Any,
     around_s = math.inf
     if repair is not None:
         around_s = world.env.now + _repair_s(play, repair, name)
-    while not (yield from _healthy(play, needed)):
+    while not (yield from _healthy(play, needed, unasked=False)):
         if world.env.now >= around_s:
             world.record("repair", name, person="drawn from the scenario")
             return
@@ -81,10 +81,16 @@ def _repair_s(play: Play, repair: Distribution, name: str) -> float:
     return draw_s(repair, play.people.stream(f"repair {name}"))
 
 
-def _healthy(play: Play, name: str) -> Generator[simpy.Event, Any, bool]:
-    """Nothing asked of it counts as healthy: nobody knows better; not being able to look does not."""
+def _healthy(play: Play, name: str, *, unasked: bool = True) -> Generator[simpy.Event, Any, bool]:
+    """Whether most of its answers are good; `unasked` is what it counts as while nothing is asked of it.
+
+    Healthy at first, since nobody knows better; but what was unhealthy is not well again because nobody asked. Not
+    being able to look is not healthy.
+    """
     try:
         seen = yield play.world.observe(name, None, _WINDOW_S)
     except WorldError:
         return False
+    if seen.requests == 0:
+        return unasked
     return bool(seen.errors <= _UNHEALTHY_RATIO * seen.requests)
