@@ -27,9 +27,9 @@ def main() -> None:
     parser.add_argument("--replications", type=int, default=80)
     parser.add_argument("--paired", type=int, default=4)
     options = parser.parse_args()
-    scenario, _ = load(SCENARIO)
+    scenario, source = load(SCENARIO)
     begun = time.perf_counter()
-    found = compare_controlled(scenario, replications=options.replications, paired=options.paired)
+    found = compare_controlled(scenario, source, replications=options.replications, paired=options.paired)
     took_s = time.perf_counter() - begun
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     first = next(iter(scenario.functions))

@@ -93,15 +93,13 @@ class Replicas:
 
     def _utilisations(self) -> list[float]:
         """Share of busy workers of each ready replica that gets traffic."""
-        state = self._env.plane.state
-        first_row = int(state.stations[self._station]["first_version"])
-        busy = []
-        for place, (version, fleet) in enumerate(self.by_version.items()):
-            if version not in self._serving:
-                continue
-            first = int(state.versions[first_row + place]["first_replica"])
-            busy += [float(state.replicas[first + number]["busy"]) for number in sorted(fleet.ready)]
-        return [each / self._service.workers for each in busy]
+        plane = self._env.plane
+        return [
+            plane.busy(self._station, place, number) / self._service.workers
+            for place, (version, fleet) in enumerate(self.by_version.items())
+            if version in self._serving
+            for number in sorted(fleet.ready)
+        ]
 
 
 def _care(scenario: Scenario, service: Service, defects: Sequence[Defect]) -> Care | None:

@@ -15,13 +15,9 @@ def answers(plane: DataPlane, station: int, version: int, replica: int, timeout_
     at the head has waited longer than the timeout, everything sent before that is still behind it. A replica without a
     free worker or a free place in its queue refuses the probe. Not modelled: a health check that depends on others.
     """
-    state = plane.state
-    row = int(state.stations[station]["first_version"]) + version
-    record = state.replicas[int(state.versions[row]["first_replica"]) + replica]
-    if record["waiting"] > 0 and plane.now_s - float(state.jobs[record["first"]]["sent_s"]) > timeout_s:
+    if plane.waited_s(station, version, replica) > timeout_s:
         return False
-    limit = plane.network.stations[station]
-    return bool(record["busy"] < limit.workers or limit.queue < 0 or record["waiting"] < limit.queue)
+    return plane.has_room(station, version, replica)
 
 
 class ProbeWatch:

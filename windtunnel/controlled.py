@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from evidence.control_variate import Controlled, controlled
+from scenarios.loading import ScenarioText
 from scenarios.models import Scenario
+from scenarios.uncertain import uncertain
 from simulator.controlled import play_controlled
 from simulator.strategies import strategy_named
 from windtunnel.choices import compared_kinds
+from windtunnel.errors import UsageError
+from windtunnel.simulating import settled
 
 __all__ = ["REPLICATIONS", "compare_controlled"]
 
@@ -18,6 +22,7 @@ REPLICATIONS = 100
 
 def compare_controlled(
     scenario: Scenario,
+    source: ScenarioText,
     *,
     strategies: Sequence[str] | None = None,
     replications: int | None = None,
@@ -28,8 +33,11 @@ def compare_controlled(
 ) -> Controlled:
     """Means of each strategy and their differences; strategies None: as `windtunnel.choices.compared_kinds` chooses.
 
-    Raises RequestError and JudgeError.
+    Raises UsageError for inputs that are ranges, RequestError and JudgeError.
     """
+    if uncertain(source.text, source.source) is not None:
+        raise UsageError("--control-variate takes a scenario without ranges: its pairs are of one system")
+    scenario, _ = settled(scenario, source, seed)
     kinds = compared_kinds(scenario) if strategies is None else strategies
     flows, requests = play_controlled(
         scenario,

@@ -25,7 +25,7 @@ from windtunnel.errors import UsageError
 from windtunnel.sequential import Stop, stop_of
 from windtunnel.variants import Contender, contenders
 
-__all__ = ["ComparisonOutcome", "SimulationOutcome", "compare", "simulate"]
+__all__ = ["ComparisonOutcome", "SimulationOutcome", "compare", "settled", "simulate"]
 
 REPLICATIONS = 200
 """Where nothing else is said."""
@@ -75,7 +75,7 @@ def simulate(
     the fewest, `max_replications` (10,000) the most. `fidelity` None: the scenario's. Other arguments as of
     simulator.replications.simulate. Raises UsageError, RequestError and EvidenceError.
     """
-    scenario, source = _settled(at_fidelity(scenario, fidelity), source, seed)
+    scenario, source = settled(at_fidelity(scenario, fidelity), source, seed)
     [outcome] = _play(
         [Contender("", strategy, at_fidelity(scenario, fidelity), source, {})],
         replications=replications,
@@ -115,7 +115,7 @@ def compare(
     `defects` None draws them by their probabilities; otherwise the release has those named, in every replication.
     Raises UsageError, RequestError, ScenarioError and EvidenceError.
     """
-    scenario, source = _settled(at_fidelity(scenario, fidelity), source, seed)
+    scenario, source = settled(at_fidelity(scenario, fidelity), source, seed)
     found = [
         replace(each, scenario=at_fidelity(each.scenario, fidelity))
         for each in contenders(scenario, source, strategies, vary)
@@ -200,7 +200,7 @@ def _stop(
     return None
 
 
-def _settled(scenario: Scenario, source: ScenarioText, seed: int) -> tuple[Scenario, ScenarioText]:
+def settled(scenario: Scenario, source: ScenarioText, seed: int) -> tuple[Scenario, ScenarioText]:
     """With the warm-up found where the scenario leaves it to us; the text then says so. Raises RequestError."""
     if scenario.measure.warmup != AUTO:
         return scenario, source

@@ -177,6 +177,19 @@ class FluidPlane:
 
     # Reading.
 
+    def busy(self, station: int, version: int, replica: int) -> float:  # noqa: ARG002  # all replicas are alike
+        """Workers of a replica that are at work, on the mean."""
+        record = self._state.versions[self._version_row(station, version)]
+        return min(float(record["inside"]) / max(1, int(record["running"])), self.network.stations[station].workers)
+
+    def waited_s(self, station: int, version: int, replica: int) -> float:  # noqa: ARG002
+        """How long the first in a queue has waited, 0 without a backlog."""
+        return float(self._state.versions[self._version_row(station, version)]["behind_s"])
+
+    def has_room(self, station: int, version: int, replica: int) -> bool:  # noqa: ARG002
+        """Whether queues have places left."""
+        return int(self._state.versions[self._version_row(station, version)]["full"]) == 0
+
     def cell(self, time_s: float) -> int:
         """The index of the cell that holds `time_s`."""
         return min(int(time_s / self.network.resolution_s), self.network.cells - 1)

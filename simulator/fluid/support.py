@@ -19,7 +19,7 @@ __all__ = ["require_fluid"]
 _MODELLED = {
     "System": {"services", "stores", "calls", "zones"},
     "Service": {"replicas", "workers", "queue", "startup", "service_time", "external", "holds_worker",
-                "availability"},
+                "availability", "readiness", "liveness", "autoscaling"},
     "Store": {"engine", "connections", "service_time"},
     "Call": {"caller", "callee", "timeout_s", "retries", "backoff", "writes"},
     "Defect": {"name", "of", "probability", "errors", "latency", "lost_writes", "cohort", "after_s", "ramp_s",

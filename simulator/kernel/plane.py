@@ -320,6 +320,26 @@ class DataPlane:
         """Jobs in the system now: waiting, in work, or at work for somebody who no longer waits."""
         return len(self._state.jobs) - int(self._state.clock[0]["free_n"])
 
+    def busy(self, station: int, version: int, replica: int) -> float:
+        """Workers of a replica that are at work."""
+        return float(self._replica(station, version, replica)["busy"])
+
+    def waited_s(self, station: int, version: int, replica: int) -> float:
+        """How long the first in a replica's queue has waited, 0 when nobody has."""
+        record = self._replica(station, version, replica)
+        return self.now_s - float(self._state.jobs[record["first"]]["sent_s"]) if record["waiting"] > 0 else 0.0
+
+    def has_room(self, station: int, version: int, replica: int) -> bool:
+        """Whether a replica has a free worker or a free place in its queue."""
+        record, limit = self._replica(station, version, replica), self.network.stations[station]
+        return bool(record["busy"] < limit.workers or limit.queue < 0 or record["waiting"] < limit.queue)
+
+    def _replica(self, station: int, version: int, replica: int) -> np.void:
+        record: np.void = self._state.replicas[
+            int(self._state.versions[self._version_row(station, version)]["first_replica"]) + replica
+        ]
+        return record
+
     def cell(self, time_s: float) -> int:
         """The index of the cell that holds `time_s`."""
         return min(int(time_s * self._state.scale[0]), self.network.cells - 1)

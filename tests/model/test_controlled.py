@@ -15,7 +15,7 @@ KINDS = ("canary", "recreate")
 
 def test_the_corrected_mean_holds_the_request_level_one() -> None:
     scenario, source = load("shop-release")
-    found = compare_controlled(scenario, strategies=KINDS, replications=60, paired=16, processes=1)
+    found = compare_controlled(scenario, source, strategies=KINDS, replications=60, paired=16, processes=1)
     assert (found.replications, found.paired) == (60, 16)
     for row in found.rows:
         if (row.function, row.measure) != ("checkout", "failed_share"):
@@ -49,6 +49,6 @@ def test_numbers_that_make_no_estimate_are_refused() -> None:
     strategies = {"canary": strategy_named(scenario, "canary")}
     with pytest.raises(RequestError, match=r"paired\(=3\) must be 4 to the replications\(=10\)"):
         play_controlled(scenario, strategies, replications=10, paired=3, seed=1)
-    slow_leak, _ = load("slow-leak")
+    storm, _ = load("retry-storm")
     with pytest.raises(RequestError, match="does not model"):
-        play_controlled(slow_leak, {"main": slow_leak.release.strategy}, replications=10, paired=4, seed=1)
+        play_controlled(storm, {"main": storm.release.strategy}, replications=10, paired=4, seed=1)

@@ -65,6 +65,6 @@ def test_a_record_tells_its_fidelity_and_is_judged_again(tmp_path: Path) -> None
 
 
 def test_what_flows_do_not_model_is_refused_by_its_key() -> None:
-    scenario, source = load("slow-leak")
-    with pytest.raises(RequestError, match=r"system\.services\.web\.readiness"):
+    scenario, source = load("retry-storm")
+    with pytest.raises(RequestError, match=r"system\.calls\[0\]\.retry_budget"):
         simulate(at_fidelity(scenario, "fluid"), source.text, replications=1)

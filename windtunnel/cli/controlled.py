@@ -40,10 +40,11 @@ def emit_controlled(
     for name, value in others.items():
         if value:
             raise UsageError(f"--{name}(={value}) must not be given beside --control-variate")
-    loaded, _ = load(reference)
+    loaded, source = load(reference)
     with counted("replications") as progress:
         found = compare_controlled(
             loaded,
+            source,
             strategies=None if strategies is None else strategies.split(","),
             replications=replications,
             paired=pairs,
