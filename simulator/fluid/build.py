@@ -18,6 +18,8 @@ def build(network: Network, seed: int, replication: int, log_rows: int) -> State
     clock = np.zeros(1, RECORDS["clock"])
     clock["resolution"], clock["drawn_cell"], clock["stale"] = network.resolution_s, -1, 2
     stations, versions = _stations(network)
+    replicas = np.zeros(int(versions["replicas"].sum()), RECORDS["replicas"])
+    replicas["limit"] = math.inf
     nodes = _nodes(network)
     functions, until, rate = _functions(network, nodes)
     cohorts, width = network.cohorts, FIRST_BIN + len(network.edges_s) + 1
@@ -35,6 +37,7 @@ def build(network: Network, seed: int, replication: int, log_rows: int) -> State
         draw=np.zeros(1, np.uint64),
         stations=stations,
         versions=versions,
+        replicas=replicas,
         weights=_weights(stations, len(versions), cohorts),
         effects=effects,
         calls=calls,
@@ -67,6 +70,8 @@ def build(network: Network, seed: int, replication: int, log_rows: int) -> State
 def _stations(network: Network) -> tuple[NDArray[np.void], NDArray[np.void]]:
     stations = np.zeros(len(network.stations), RECORDS["stations"])
     versions = np.zeros(sum(len(station.replicas) for station in network.stations), RECORDS["versions"])
+    counts = [count for station in network.stations for count in station.replicas]
+    versions["replicas"], versions["first_replica"] = counts, np.concatenate(([0], np.cumsum(counts)[:-1]))
     first = 0
     for index, (row, station) in enumerate(zip(stations, network.stations, strict=True)):
         row["workers"], row["queue"] = station.workers, station.queue

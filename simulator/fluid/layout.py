@@ -29,24 +29,27 @@ STATION = _record(
 VERSION = _record(
     station="i8",
     home="i8",  # the version whose replicas serve it; load, waits and refusals are the home's
-    ready="i8",  # replicas that take work
-    running="i8",  # replicas that work off what is inside: the ready ones, or the last that were
-    inside="f8",  # requests in its workers and queues
-    solved_inside="f8",  # when the flows were found
-    lost="f8",  # of those inside, reset by a kill and not yet told to their callers
+    first_replica="i8",
+    replicas="i8",
+    ready="i8",  # of them
+    lost="f8",  # requests reset by a kill and not yet told to their callers
     offered="f8",  # per second, those refused included
     hold_s="f8",  # mean time that a request keeps a worker
     hold_var="f8",
     offered_before="f8",  # of the round before, while flows are found
     hold_before_s="f8",
     refused="f8",  # share of the offered
-    waits="f8",  # share of the accepted that waits for an exponential time
-    wait_s="f8",  # mean of that
-    behind_s="f8",  # wait behind a backlog
-    spread_s="f8",  # its deviation
-    limit="f8",  # requests that can be inside; infinite when queues have no bound
-    full="i8",  # 1 while its queues are full
+    waits_s="f8",  # mean of the accepted
     drive="f8",  # requests started for each one accepted: below 1 while a backlog grows, above while it falls
+)
+REPLICA = _record(
+    ready="i8",  # 1 when it takes work; it works off what is inside in any case
+    full="i8",  # 1 while its queue is
+    inside="f8",  # requests in its workers and queue
+    solved_inside="f8",  # when the flows were found
+    limit="f8",  # requests that can be inside; infinite when its queue has no bound
+    refused="f8",  # share of what comes
+    behind_s="f8",  # wait behind a backlog
 )
 EFFECT = _record(error="f8", factor="f8", add_s="f8", lost="f8")
 CALL = _record(
@@ -80,6 +83,7 @@ class State(NamedTuple):
     draw: NDArray[np.uint64]  # [1] position in the running sequence of draws; hot, so functions take it alone
     stations: NDArray[np.void]  # [stations]
     versions: NDArray[np.void]  # [station and version]
+    replicas: NDArray[np.void]  # [replicas] per version, from its first_replica on
     weights: NDArray[np.float64]  # [station and version, cohorts] routing shares
     effects: NDArray[np.void]  # [station and version, cohorts]
     calls: NDArray[np.void]  # [calls]
@@ -109,8 +113,8 @@ class State(NamedTuple):
 
 
 RECORDS: dict[str, np.dtype[np.void]] = {
-    "clock": CLOCK, "stations": STATION, "versions": VERSION, "effects": EFFECT, "calls": CALL, "nodes": NODE,
-    "functions": FUNCTION, "replies": REPLY, "flows": FLOW, "held": HELD, "log": WRITE,
+    "clock": CLOCK, "stations": STATION, "versions": VERSION, "replicas": REPLICA, "effects": EFFECT,
+    "calls": CALL, "nodes": NODE, "functions": FUNCTION, "replies": REPLY, "flows": FLOW, "held": HELD, "log": WRITE,
 }  # fmt: skip
 
 SCRATCH = 14

@@ -69,10 +69,8 @@ class FluidPlane:
         limit = self.network.stations[station].replicas[version]
         if chosen and not 0 <= chosen[0] <= chosen[-1] < limit:
             raise NetworkError(f"replicas(={chosen}) must be numbers below {limit}.")
-        record = self._state.versions[row]
-        record["ready"] = len(chosen)
-        if chosen:
-            record["running"] = len(chosen)
+        self._replicas(row)["ready"] = np.isin(np.arange(limit), chosen)
+        self._state.versions[row]["ready"] = len(chosen)
         self._stale(_FLOWS)
 
     def set_weights(self, station: int, weights: Sequence[float], cohort: int | None = None) -> None:
@@ -145,22 +143,22 @@ class FluidPlane:
         self._stale(_FLOWS)
 
     def kill(self, station: int, version: int, replica: int) -> None:
-        """Kill one ready replica; its share of what is inside is refused, in the next moments' answers."""
+        """Kill one replica; what is inside is refused, in the next moments' answers."""
         row = self._version_row(station, version)
         limit = self.network.stations[station].replicas[version]
         if not 0 <= replica < limit:
             raise NetworkError(f"replica(={replica}) must be below {limit}.")
-        record = self._state.versions[row]
-        ready = int(record["ready"])
-        if ready == 0:
-            return
-        lost = record["inside"] / ready
-        record["inside"] -= lost
-        record["ready"] = ready - 1
-        if ready > 1:
-            record["running"] = ready - 1
-            record["lost"] += lost
+        record, killed = self._state.versions[row], self._replicas(row)[replica]
+        record["ready"] -= killed["ready"]
+        # With nobody left all are refused in any case.
+        record["lost"] = record["lost"] + killed["inside"] if record["ready"] else 0.0
+        killed["ready"], killed["inside"] = 0, 0.0
         self._stale(_FLOWS)
+
+    def _replicas(self, row: int) -> NDArray[np.void]:
+        record = self._state.versions[row]
+        first = int(record["first_replica"])
+        return self._state.replicas[first : first + int(record["replicas"])]
 
     def _stale(self, how: int) -> None:
         clock = self._state.clock[0]
@@ -177,18 +175,23 @@ class FluidPlane:
 
     # Reading.
 
-    def busy(self, station: int, version: int, replica: int) -> float:  # noqa: ARG002  # all replicas are alike
+    def busy(self, station: int, version: int, replica: int) -> float:
         """Workers of a replica that are at work, on the mean."""
-        record = self._state.versions[self._version_row(station, version)]
-        return min(float(record["inside"]) / max(1, int(record["running"])), self.network.stations[station].workers)
+        inside = float(self._replicas(self._version_row(station, version))[replica]["inside"])
+        return min(inside, float(self.network.stations[station].workers))
 
-    def waited_s(self, station: int, version: int, replica: int) -> float:  # noqa: ARG002
-        """How long the first in a queue has waited, 0 without a backlog."""
-        return float(self._state.versions[self._version_row(station, version)]["behind_s"])
+    def waited_s(self, station: int, version: int, replica: int) -> float:
+        """How long the first in a replica's queue has waited, 0 without a backlog."""
+        return float(self._replicas(self._version_row(station, version))[replica]["behind_s"])
 
-    def has_room(self, station: int, version: int, replica: int) -> bool:  # noqa: ARG002
-        """Whether queues have places left."""
-        return int(self._state.versions[self._version_row(station, version)]["full"]) == 0
+    def has_room(self, station: int, version: int, replica: int) -> bool:
+        """Whether a replica's queue has places left now: drawn, by the share of the time in which it has none."""
+        row = self._version_row(station, version)
+        refused = float(self._replicas(row)[replica]["refused"])
+        if refused == 0.0:
+            return True
+        generator = np.random.SeedSequence(int(self._state.keys[0]), spawn_key=(row, replica, round(self.now_s * 1e6)))
+        return float(generator.generate_state(1, np.uint64)[0]) / 2.0**64 >= refused
 
     def cell(self, time_s: float) -> int:
         """The index of the cell that holds `time_s`."""

@@ -8,6 +8,7 @@ who comes now waits until what is before it has been worked off, and a full queu
 
 import math
 
+from simulator.fluid import lattice
 from simulator.fluid.layout import State
 from simulator.kernel.inline import outlined
 
@@ -30,6 +31,9 @@ def steady(workers: int, queue: int, load: float, hold_s: float, variability: fl
         busy = min(busy, BUSY_MAX)
         waits = blocked / (1.0 - busy * (1.0 - blocked))
         return 0.0, min(1.0, waits), variability * hold_s / (workers * (1.0 - busy))
+    # Less varying traffic overflows a queue as rarely as Poisson traffic a longer one (diffusion scaling).
+    if queue > 0:
+        queue = max(1, round(queue / variability))
     term, total, waiting, waited = blocked, 1.0, blocked, 0.0
     for j in range(1, queue + 1):
         if j == queue:
@@ -46,76 +50,128 @@ def steady(workers: int, queue: int, load: float, hold_s: float, variability: fl
 
 
 @outlined
-def find_wait(s: State, row: int, spell_s: float) -> None:
-    """Waits and refusals of a version at what is offered to it now. A kill's refusals are told within `spell_s`."""
+def find_wait(s: State, row: int, spell_s: float, wait: int, spare: int, spare2: int) -> None:
+    """Waits and refusals of a version at what is offered to it now; `wait` becomes the lattice of the waits.
+
+    Each ready replica gets the same share, whatever it has inside: one that has just started answers at once beside
+    others with a backlog. A kill's refusals are told within `spell_s`. The spares are overwritten.
+    """
     version = s.versions[row]
-    station = s.stations[version["station"]]
-    version["refused"], version["waits"], version["wait_s"] = 0.0, 0.0, 0.0
-    version["behind_s"], version["spread_s"], version["drive"] = 0.0, 0.0, 1.0
-    version["full"], version["limit"] = 0, math.inf
-    if version["ready"] == 0:
+    version["refused"], version["waits_s"], version["drive"] = 0.0, 0.0, 1.0
+    lattice.point(s.pool, wait, 0.0, 1.0)
+    ready = version["ready"]
+    if ready == 0:
         version["refused"] = 1.0
         return
-    ready, workers = version["ready"], station["workers"] * version["ready"]
-    if station["queue"] >= 0:
-        version["limit"] = float(workers + station["queue"] * ready)
     if version["hold_s"] > 0.0 and version["offered"] > 0.0:
-        load = version["offered"] * version["hold_s"]
-        variation = version["hold_var"] / version["hold_s"] ** 2
-        if load < workers and version["inside"] - workers < BACKLOG_MIN:
-            version["refused"], version["waits"], version["wait_s"] = steady(
-                station["workers"], station["queue"], load / ready, version["hold_s"], 0.5 * (1.0 / ready + variation)
-            )
-        else:
-            _find_wait_behind(s, row, load, variation)
+        _find_waits(s, row, wait, spare, spare2)
     if version["lost"] > 0.0 and version["offered"] > 0.0:
         told = min(1.0, version["lost"] / (version["offered"] * spell_s))
         version["refused"] = 1.0 - (1.0 - version["refused"]) * (1.0 - told)
 
 
 @outlined
-def _find_wait_behind(s: State, row: int, load: float, variation: float) -> None:
-    """There is a backlog, or more comes than can be worked off. A full queue is as M/M/c/K has it above capacity."""
+def _find_waits(s: State, row: int, wait: int, spare: int, spare2: int) -> None:
     version = s.versions[row]
     station = s.stations[version["station"]]
-    workers, hold_s = station["workers"] * version["ready"], version["hold_s"]
-    if load > workers and station["queue"] >= 0:
-        refused, waits, wait_s = steady(station["workers"], station["queue"], load / version["ready"], hold_s, 1.0)
-        version["limit"] = workers + waits * wait_s * version["offered"] * (1.0 - refused)
-        if version["inside"] >= FULL * version["limit"]:
-            version["full"], version["refused"] = 1, refused
-    backlog = version["inside"] - workers
-    if backlog >= BACKLOG_MIN:
-        version["behind_s"] = backlog * hold_s / workers
-        ahead = backlog / version["ready"]
-        version["spread_s"] = math.sqrt(ahead * max(variation, 0.1)) * hold_s / station["workers"]
-        if version["full"] == 0:
-            version["drive"] = workers / load
+    workers, hold_s, ready = station["workers"], version["hold_s"], version["ready"]
+    load = version["offered"] * hold_s / ready
+    variation = version["hold_var"] / hold_s**2
+    variability = 0.5 * (1.0 / ready + variation)
+    refused, waits, wait_s = steady(workers, station["queue"], load, hold_s, variability)
+    limit = math.inf
+    if station["queue"] >= 0:
+        # Above capacity a queue is full, but for what its steady state leaves free of it on the mean.
+        limit = workers + (station["queue"] if load <= workers else waits * wait_s * load / hold_s * (1.0 - refused))
+    accepted = started = 0.0
+    lattice.clear(s.pool, wait)
+    for index in range(version["first_replica"], version["first_replica"] + version["replicas"]):
+        replica = s.replicas[index]
+        replica["full"], replica["refused"], replica["limit"], replica["behind_s"] = 0, 0.0, limit, 0.0
+        if replica["ready"] == 0:
+            continue
+        backlog = replica["inside"] - workers
+        starts = load
+        if backlog < BACKLOG_MIN and load < workers:
+            replica["refused"] = refused
+            starts = load * (1.0 - refused)
+            lattice.exponential_wait(s.pool, spare, waits, wait_s)
+            version["waits_s"] += (1.0 - refused) * waits * wait_s
+        else:
+            if load > workers and replica["inside"] >= FULL * limit:
+                replica["full"], replica["refused"] = 1, refused
+                starts = load * (1.0 - refused)
+            elif backlog >= BACKLOG_MIN:
+                starts = float(workers)
+            replica["behind_s"] = max(0.0, backlog) * hold_s / workers
+            spread_s = math.sqrt(max(0.0, backlog) * max(variation, 0.1)) * hold_s / workers
+            lattice.normal_wait(s.pool, spare, replica["behind_s"], spread_s)
+            version["waits_s"] += (1.0 - replica["refused"]) * replica["behind_s"]
+        lattice.mix(s.pool, wait, 1.0 - replica["refused"], spare, spare2)
+        accepted += load * (1.0 - replica["refused"])
+        started += starts
+    if accepted <= 0.0:
+        lattice.point(s.pool, wait, 0.0, 1.0)
+        version["refused"] = 1.0
+        return
+    version["refused"] = 1.0 - accepted / (load * ready)
+    version["drive"] = started / accepted
+    version["waits_s"] *= load / accepted
+    lattice.copy(s.pool, wait, spare, 1.0 / lattice.mass(s.pool, wait))
+    lattice.copy(s.pool, spare, wait, 1.0)
 
 
 @outlined
-def growth_per_s(s: State, row: int) -> float:
-    """How fast the number inside grows now."""
+def moves(s: State, row: int, step_s: float) -> bool:
+    """Whether what is inside a replica, or on the way to a backlog, changes much within a step."""
     version = s.versions[row]
-    workers = s.stations[version["station"]]["workers"] * max(version["ready"], version["running"])
-    hold_s = max(version["hold_s"], 1e-9)
-    if version["full"] == 1:
-        return 0.0
-    growth: float = version["offered"] * (1.0 - version["refused"]) - min(version["inside"], workers) / hold_s
-    return growth
+    if version["lost"] > 0.0:
+        return True
+    workers, hold_s = s.stations[version["station"]]["workers"], max(version["hold_s"], 1e-9)
+    for index in range(version["first_replica"], version["first_replica"] + version["replicas"]):
+        replica = s.replicas[index]
+        offered = version["offered"] / version["ready"] if replica["ready"] == 1 else 0.0
+        if replica["full"] == 1 or (offered * hold_s <= workers and replica["inside"] <= workers):
+            continue
+        growth = offered * (1.0 - replica["refused"]) - min(replica["inside"], workers) / hold_s
+        if abs(growth) * step_s > 0.02 * max(replica["inside"], 1.0):
+            return True
+    return False
 
 
 @outlined
 def go_on(s: State, row: int, step_s: float) -> bool:
-    """Let the number inside change for a while; whether its regime changed, so that flows must be found anew."""
+    """Let what is inside change for a while; whether a regime changed, so that flows must be found anew."""
     version = s.versions[row]
-    workers = float(s.stations[version["station"]]["workers"] * max(version["ready"], version["running"]))
-    accepted, hold_s = version["offered"] * (1.0 - version["refused"]), max(version["hold_s"], 1e-9)
-    s.stations[version["station"]]["entered"] += accepted * step_s
-    if version["full"] == 1:
-        version["inside"] = version["limit"]
-        return False
-    inside, before, left_s = version["inside"], version["inside"], step_s
+    station = s.stations[version["station"]]
+    workers, hold_s = float(station["workers"]), max(version["hold_s"], 1e-9)
+    changed = False
+    for index in range(version["first_replica"], version["first_replica"] + version["replicas"]):
+        replica = s.replicas[index]
+        accepted = 0.0
+        if replica["ready"] == 1:
+            accepted = version["offered"] / version["ready"] * (1.0 - replica["refused"])
+            station["entered"] += accepted * step_s
+            if replica["full"] == 1:
+                replica["inside"] = replica["limit"]
+                continue
+        elif replica["inside"] <= 0.0:
+            continue
+        before, solved = replica["inside"], replica["solved_inside"]
+        inside = _after(before, accepted, hold_s, workers, step_s)
+        if replica["ready"] == 1:
+            inside = min(inside, max(replica["limit"], workers))
+        replica["inside"] = inside
+        crossed = (before - workers >= BACKLOG_MIN) != (inside - workers >= BACKLOG_MIN)
+        filled = inside >= FULL * replica["limit"] and accepted * hold_s > workers
+        moved = max(inside, solved) > workers and abs(inside - solved) > 0.02 * max(solved, 1.0)
+        changed |= replica["ready"] == 1 and (crossed or filled or moved)
+    return changed
+
+
+@outlined
+def _after(inside: float, accepted: float, hold_s: float, workers: float, left_s: float) -> float:
+    """What is inside a replica after a while: straight up or down with a backlog, exponentially to its level else."""
     for _ in range(3):
         if left_s <= 0.0:
             break
@@ -135,11 +191,4 @@ def go_on(s: State, row: int, step_s: float) -> bool:
             left_s -= until_s
             if goal > workers and left_s > 0.0:
                 inside = workers
-    if version["ready"] > 0:
-        inside = min(inside, max(version["limit"], workers))
-    version["inside"] = inside
-    solved = version["solved_inside"]
-    crossed = (before - workers >= BACKLOG_MIN) != (inside - workers >= BACKLOG_MIN)
-    filled = inside >= FULL * version["limit"] and accepted * hold_s > workers
-    backlogged = max(inside, solved) > workers
-    return crossed or filled or (backlogged and abs(inside - solved) > 0.02 * max(solved, 1.0))
+    return inside

@@ -203,7 +203,7 @@ def _sample_row(s: State, node: int, cohort: int, version: int, calls: int, sent
     alike = s.alike[node, cohort]
     shares, order = s.answers[node, alike, version], s.answers_order[node, alike, version]
     home = s.versions[s.versions[s.stations[record["station"]]["first_version"] + version]["home"]]
-    lasts_s = home["behind_s"] + s.held[node, alike, version]["mean_s"]
+    lasts_s = home["waits_s"] + s.held[node, alike, version]["mean_s"]
     per_s, cells = 1.0 / s.clock[0]["resolution"], len(s.service)
     left, mass, ok = calls, 1.0, 0
     for column in order:

@@ -1,5 +1,7 @@
 """The flows that fit what is in force: replies from the leaves up, calls from the clients down, until both agree."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -161,7 +163,7 @@ def _find_reply(s: State, node: int, cohort: int, final: bool) -> None:
     limit_s = s.nodes[node]["timeout_s"]
     lattice.clear(p, good)
     lattice.clear(p, bad)
-    refused, erred = 0.0, 0.0
+    refused, erred, met_again, clears_s = 0.0, 0.0, 0.0, 0.0
     if call["cut"] != 0:
         refused = 1.0
     else:
@@ -172,6 +174,9 @@ def _find_reply(s: State, node: int, cohort: int, final: bool) -> None:
             row = s.versions[s.versions[station["first_version"] + version]["home"]]
             passes = weight * (1.0 - station["error_share"])
             refused += passes * row["refused"]
+            if row["ready"] > 0:
+                met_again += passes * row["refused"] * weight / row["ready"]
+                clears_s += passes * row["refused"] * row["hold_s"] / station["workers"]
             erred += weight * station["error_share"]
             _work_through(s, node, cohort, version, work)
             lattice.mix(p, good, passes * (1.0 - row["refused"]), work, spare)
@@ -199,7 +204,12 @@ def _find_reply(s: State, node: int, cohort: int, final: bool) -> None:
     if late > _RARE:
         lattice.point(p, work, limit_s, late)
         lattice.mix(p, bad, 1.0, work, spare)
-    attempts = _retry(s, node, cohort, good, bad, work, spare, spare2, spare3)
+    sticks = 0.0
+    if refused > _RARE and failed > _RARE:
+        # A queue that was full still is when the retry comes at once; it comes to the same one that often.
+        wait_s = call["backoff_s"] * (0.5 if call["jitter"] != 0 else 1.0)
+        sticks = met_again / max(refused, failed) * math.exp(-wait_s / max(1e-9, clears_s / refused))
+    attempts = _retry(s, node, cohort, good, bad, work, spare, spare2, spare3, sticks)
     reply = s.replies[node, cohort]
     ok = reply_of(s, node, cohort)
     (ok_s, ok_s2), (bad_s, bad_s2) = lattice.moments(p, ok), lattice.moments(p, ok + 1)
@@ -210,9 +220,21 @@ def _find_reply(s: State, node: int, cohort: int, final: bool) -> None:
 
 @outlined
 def _retry(
-    s: State, node: int, cohort: int, good: int, bad: int, work: int, spare: int, spare2: int, spare3: int
+    s: State,
+    node: int,
+    cohort: int,
+    good: int,
+    bad: int,
+    work: int,
+    spare: int,
+    spare2: int,
+    spare3: int,
+    sticks: float,
 ) -> float:
-    """From one attempt (`good`, `bad`) to all of a call, in the node's own lattices; returns their mean number."""
+    """From one attempt (`good`, `bad`) to all of a call, in the node's own lattices; returns their mean number.
+
+    A retry is refused at once with probability `sticks`, and else as the first attempt.
+    """
     p = s.pool
     call = s.calls[s.nodes[node]["call"]]
     ok = reply_of(s, node, cohort)
@@ -221,8 +243,16 @@ def _retry(
     attempts = 1.0
     before, trial, wait = work, work + 1, work + 2
     lattice.point(p, before, 0.0, 1.0)
+    if sticks > 0.0 and call["retries"] > 0:
+        lattice.copy(p, good, spare, 1.0 - sticks)
+        lattice.copy(p, spare, good, 1.0)
+        lattice.copy(p, bad, spare3, 1.0 - sticks)
+        lattice.point(p, trial, 0.0, sticks)
+        lattice.mix(p, spare3, 1.0, trial, spare2)
     for retry in range(call["retries"]):
         lattice.convolve(p, before, bad, trial, spare, spare2)
+        if sticks > 0.0 and retry == 0:
+            lattice.copy(p, spare3, bad, 1.0)
         again = lattice.mass(p, trial)
         if again < _RARE:
             lattice.clear(p, ok + 1)
@@ -235,7 +265,7 @@ def _retry(
             lattice.point(p, wait, wait_s, 1.0)
         lattice.convolve(p, trial, wait, before, spare, spare2)
         lattice.convolve(p, before, good, trial, spare, spare2)
-        lattice.mix(p, ok, 1.0, trial, spare3)
+        lattice.mix(p, ok, 1.0, trial, spare)
         lattice.convolve(p, before, bad, ok + 1, spare, spare2)
     return attempts
 
@@ -307,7 +337,7 @@ def _enter(s: State, node: int, cohort: int, version: int) -> None:
     record["hold_s"] += enter * held["mean_s"]
     record["hold_var"] += enter * held["var"]
     own_s = lattice.moments(s.pool, own_work(s, row, cohort))[0]
-    begins_s = flow["begins_s"] + record["waits"] * record["wait_s"] + record["behind_s"] + own_s
+    begins_s = flow["begins_s"] + record["waits_s"] + own_s
     reach = enter * (1.0 - record["refused"]) * record["drive"] * (1.0 - s.effects[row, cohort]["error"])
     child = s.nodes[node]["child"]
     while child >= 0:
@@ -328,14 +358,10 @@ def solve(s: State, spell_s: float) -> None:
         find_work(s)
         find_alike(s)
     final = False
+    scratch = len(s.pool.n) - SCRATCH
     for turn in range(_ROUNDS_MAX + 1):
         for row in range(len(s.versions)):
-            version = s.versions[row]
-            find_wait(s, row, spell_s)
-            if version["behind_s"] > 0.0:
-                lattice.normal_wait(s.pool, wait_of(s, row), version["behind_s"], version["spread_s"])
-            else:
-                lattice.exponential_wait(s.pool, wait_of(s, row), version["waits"], version["wait_s"])
+            find_wait(s, row, spell_s, wait_of(s, row), scratch, scratch + 1)
         for node in range(len(s.nodes) - 1, -1, -1):
             for cohort in range(s.shares.shape[1]):
                 if s.shares[s.nodes[node]["function"], cohort] > 0.0 and s.alike[node, cohort] == cohort:
@@ -345,5 +371,5 @@ def solve(s: State, spell_s: float) -> None:
             break
         final = changed < _AGREED or turn == _ROUNDS_MAX - 1
     s.clock[0]["stale"] = 0
-    for row in range(len(s.versions)):
-        s.versions[row]["solved_inside"] = s.versions[row]["inside"]
+    for index in range(len(s.replicas)):
+        s.replicas[index]["solved_inside"] = s.replicas[index]["inside"]
