@@ -34,6 +34,7 @@ def build(network: Network, seed: int, replication: int, log_rows: int) -> State
     return State(
         clock=clock,
         keys=stream_keys(seed, replication),
+        luck=np.zeros(1),
         draw=np.zeros(1, np.uint64),
         stations=stations,
         versions=versions,

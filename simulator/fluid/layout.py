@@ -80,6 +80,7 @@ class State(NamedTuple):
 
     clock: NDArray[np.void]  # [1]
     keys: NDArray[np.uint64]  # [streams]
+    luck: NDArray[np.float64]  # [1] quantile of the failures of a step
     draw: NDArray[np.uint64]  # [1] position in the running sequence of draws; hot, so functions take it alone
     stations: NDArray[np.void]  # [stations]
     versions: NDArray[np.void]  # [station and version]
@@ -99,8 +100,8 @@ class State(NamedTuple):
     held: NDArray[np.void]  # [nodes, cohorts, versions]
     answers: NDArray[np.float64]  # [nodes, cohorts, versions, columns] shares of a version's calls
     seen: NDArray[np.float64]  # [functions, cohorts, columns] shares of the clients' requests
-    answers_order: NDArray[np.int16]  # [nodes, cohorts, versions, columns] of `answers`, the largest first, then -1
-    seen_order: NDArray[np.int16]  # [functions, cohorts, columns] of `seen`, likewise
+    answers_order: NDArray[np.int16]  # [nodes, cohorts, versions, columns] bins of `answers`, largest first, then -1
+    seen_order: NDArray[np.int16]  # [functions, cohorts, columns] bins of `seen`, likewise
     arrivals: NDArray[np.int64]  # [functions, cohorts] of the running cell, still to come
     written: NDArray[np.int64]  # [nodes, cohorts, versions, 4] of the running cell: stored, lost, failed, unknown
     pool: Pool
@@ -127,9 +128,10 @@ def empty_state() -> State:
     axes |= dict.fromkeys(("writers", "held", "seen", "seen_order", "client", "service"), 3)
     axes |= {"arrivals": 2, "answers": 4, "answers_order": 4, "written": 4}
     codes = {
-        "keys": "u8", "draw": "u8", "weights": "f8", "rate_until": "f8", "rate": "f8", "shares": "f8", "alike": "i8",
-        "writers": "f8", "answers": "f8", "seen": "f8", "answers_order": "i2", "seen_order": "i2", "arrivals": "i8",
-        "written": "i8", "edges": "f8", "middles": "f8", "client": "i4", "service": "i4", "log_count": "i8",
+        "keys": "u8", "luck": "f8", "draw": "u8", "weights": "f8", "rate_until": "f8", "rate": "f8", "shares": "f8",
+        "alike": "i8", "writers": "f8", "answers": "f8", "seen": "f8", "answers_order": "i2", "seen_order": "i2",
+        "arrivals": "i8", "written": "i8", "edges": "f8", "middles": "f8", "client": "i4", "service": "i4",
+        "log_count": "i8",
     }  # fmt: skip
     kinds: dict[str, np.dtype[Any]] = {**RECORDS, **{name: np.dtype(code) for name, code in codes.items()}}
     arrays: dict[str, Any] = {name: np.zeros((0,) * axes.get(name, 1), kind) for name, kind in kinds.items()}

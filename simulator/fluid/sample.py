@@ -63,15 +63,20 @@ def binomial(draw: NDArray[np.uint64], n: int, p: float) -> int:
         return 0
     if p >= 1.0:
         return n
-    if p > 0.5:
-        return n - binomial_low(draw, n, 1.0 - p)
-    return binomial_low(draw, n, p)
+    return binomial_at(_unit(draw), n, p)
 
 
 @outlined
-def binomial_low(draw: NDArray[np.uint64], n: int, p: float) -> int:
-    """Successes among n for p up to one half."""
-    u = _unit(draw)
+def binomial_at(u: float, n: int, p: float) -> int:
+    """The u-quantile of the successes among n, for p strictly inside (0, 1)."""
+    if p > 0.5:
+        return n - _binomial_low(1.0 - u, n, 1.0 - p)
+    return _binomial_low(u, n, p)
+
+
+@outlined
+def _binomial_low(u: float, n: int, p: float) -> int:
+    """For p up to one half."""
     mean = n * p
     if mean > _EXACT_MAX:
         deviation = math.sqrt(mean * (1.0 - p))
@@ -121,7 +126,8 @@ def sample(s: State, cell: int, begins_s: float, ends_s: float) -> None:
         share = 1.0 if left <= due * (1.0 + 1e-9) else due / left
         s.functions[index]["mass_left"] = left - due
         for cohort in range(cohorts):
-            begin_draws(s, _COHORT, index * cohorts + cohort, cell * 1024 + int(begins_s * 1024) % 1024)
+            begin_draws(s, _COHORT, index * cohorts + cohort, _moment(cell, begins_s))
+            s.luck[0] = _unit(s.draw)
             came = binomial(s.draw, s.arrivals[index, cohort], share)
             s.arrivals[index, cohort] -= came
             expected = due * s.shares[index, cohort]
@@ -129,6 +135,25 @@ def sample(s: State, cell: int, begins_s: float, ends_s: float) -> None:
                 _sample_request(s, index, cohort, came, cell, begins_s, ends_s)
             if expected > 0.0:
                 _sample_calls(s, index, cohort, came / expected, cell, begins_s, ends_s)
+
+
+@outlined
+def _moment(cell: int, begins_s: float) -> int:
+    """A number for a step: the same for all strategies that have a step there."""
+    return cell * 1024 + int(begins_s * 1024) % 1024
+
+
+@outlined
+def _fail(s: State, shares: NDArray[np.float64], calls: int) -> int:
+    """How many of the calls fail.
+
+    All rows of a step take the same quantile: it is mostly one cause that makes calls fail all the way up, so a burst
+    of failures that clients see is the burst that a guardrail sees.
+    """
+    share = shares[ERROR] + shares[TIMEOUT] + shares[REFUSED]
+    if calls == 0 or share <= 1e-12:
+        return 0
+    return calls if share >= 1.0 - 1e-12 else binomial_at(s.luck[0], calls, share)
 
 
 @outlined
@@ -140,13 +165,19 @@ def _sample_request(s: State, index: int, cohort: int, came: int, cell: int, beg
     alike = s.alike[root, cohort]
     shares, order = s.seen[index, alike], s.seen_order[index, alike]
     lasts_s = s.replies[root, alike]["lasts_s"]
-    begin_draws(s, _SERVICE, root * s.shares.shape[1] + cohort, cell)
+    begin_draws(s, _SERVICE, root * s.shares.shape[1] + cohort, _moment(cell, begins_s))
     sent_s = 0.5 * (begins_s + ends_s)
     end_s = len(s.client) * s.clock[0]["resolution"]
-    left, mass = came, 1.0
-    for column in order:
-        if left == 0 or column < 0 or mass <= 1e-12:
+    left, mass = _fail(s, shares, came), shares[ERROR] + shares[TIMEOUT] + shares[REFUSED]
+    ok, ok_mass = came - left, 1.0 - mass
+    for place in range(-3, len(order)):
+        if place == 0:
+            left, mass = ok, ok_mass
+        column = REFUSED + 1 + place if place < 0 else np.int64(order[max(place, 0)])
+        if column < 0 or (left == 0 and place >= 0):
             break
+        if left == 0 or mass <= 1e-12:
+            continue
         share = shares[column]
         found = binomial(s.draw, left, min(1.0, share / mass))
         left -= found
@@ -181,7 +212,7 @@ def _sample_calls(s: State, index: int, cohort: int, luck: float, cell: int, beg
         if flow["calls"] <= 0.0 or s.calls[record["call"]]["cut"] != 0:
             continue
         station = s.stations[record["station"]]
-        begin_draws(s, _ROUTE, node * cohorts + cohort, cell * 1024 + int(begins_s * 1024) % 1024)
+        begin_draws(s, _ROUTE, node * cohorts + cohort, _moment(cell, begins_s))
         expected = flow["calls"] * (ends_s - begins_s) * luck
         calls = poisson(s.draw, expected) if record["parent"] >= 0 else int(expected + 0.5)
         unrouted = 1.0
@@ -205,16 +236,20 @@ def _sample_row(s: State, node: int, cohort: int, version: int, calls: int, sent
     home = s.versions[s.versions[s.stations[record["station"]]["first_version"] + version]["home"]]
     lasts_s = home["waits_s"] + s.held[node, alike, version]["mean_s"]
     per_s, cells = 1.0 / s.clock[0]["resolution"], len(s.service)
-    left, mass, ok = calls, 1.0, 0
-    for column in order:
-        if left == 0 or column < 0 or mass <= 1e-12:
+    left, mass = _fail(s, shares, calls), shares[ERROR] + shares[TIMEOUT] + shares[REFUSED]
+    ok, ok_mass = calls - left, 1.0 - mass
+    for place in range(-3, len(order)):
+        if place == 0:
+            left, mass = ok, ok_mass
+        column = REFUSED + 1 + place if place < 0 else np.int64(order[max(place, 0)])
+        if column < 0 or (left == 0 and place >= 0):
             break
+        if left == 0 or mass <= 1e-12:
+            continue
         share = shares[column]
         found = binomial(s.draw, left, min(1.0, share / mass))
         left -= found
         mass -= share
-        if column >= FIRST_BIN:
-            ok += found
         cell = int((sent_s + _answered_after(s, column, record["timeout_s"], lasts_s)) * per_s)
         if cell < cells:
             s.service[cell, row, column] += found

@@ -136,9 +136,9 @@ def _tell_rows(s: State, node: int, cohort: int, version: int, base: int) -> Non
 
 @outlined
 def _order(shares: NDArray[np.float64], order: NDArray[np.int16]) -> None:
-    """The columns by falling share: who draws them in this order soon has drawn all."""
+    """The latency bins by falling share: who draws them in this order soon has drawn all."""
     used = 0
-    for column in range(len(shares)):
+    for column in range(FIRST_BIN, len(shares)):
         share = shares[column]
         if share <= _NEVER:
             continue
