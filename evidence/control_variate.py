@@ -27,7 +27,15 @@ from evidence.errors import JudgeError
 from evidence.measures import FunctionMeasure
 from evidence.statistics import CONFIDENCE, Estimate
 
-__all__ = ["MEASURES", "Controlled", "ControlledDifference", "ControlledRow", "controlled", "corrected_mean"]
+__all__ = [
+    "MEASURES",
+    "Controlled",
+    "ControlledDifference",
+    "ControlledRow",
+    "controlled",
+    "corrected_mean",
+    "statement_of",
+]
 
 REGRESSION_MIN = 12
 """Pairs from which the coefficient is estimated."""
@@ -50,13 +58,18 @@ class ControlledRow:
 
 @dataclass(frozen=True, slots=True)
 class ControlledDifference:
-    """One strategy minus another, replication by replication; the statement says no more than the interval."""
+    """One strategy minus another, replication by replication.
+
+    `estimate` has the 95 % interval of this pair alone. `joint` has that of 1 - 5 % / k, where k pairs are compared, so
+    that all statements about one measure hold together at 95 %; the statement says no more than it.
+    """
 
     function: str
     strategy: str
     other: str
     measure: str
     estimate: Estimate
+    joint: Estimate
     statement: str
 
 
@@ -162,11 +175,12 @@ def controlled(
                 estimate, b = corrected_mean(x, y, strata)
                 rows.append(ControlledRow(function, name, measure, estimate, float(x.mean()), b))
             names = list(known)
+            confidence = 1.0 - (1.0 - CONFIDENCE) / max(1, len(names) * (len(names) - 1) // 2)
             for place, name in enumerate(names):
                 for other in names[place + 1 :]:
-                    estimate = _difference(known[name], known[other], strata)
-                    statement = _statement(estimate)
-                    differences.append(ControlledDifference(function, name, other, measure, estimate, statement))
+                    alone, joint = (_difference(known[name], known[other], strata, c) for c in (CONFIDENCE, confidence))
+                    statement = statement_of(joint)
+                    differences.append(ControlledDifference(function, name, other, measure, alone, joint, statement))
     paired = len({number for _, number in first_costly})
     return Controlled(scenario, len(replications), paired, tuple(rows), tuple(differences))
 
@@ -189,14 +203,17 @@ def _values(pair: tuple[_Table, _Table], function: str, measure: str) -> _Values
     return np.array([cheap[number] for number in sorted(cheap)], np.float64), costly
 
 
-def _difference(ours: _Values, theirs: _Values, strata: Sequence[int]) -> Estimate:
+def _difference(ours: _Values, theirs: _Values, strata: Sequence[int], confidence: float) -> Estimate:
     estimate, _ = corrected_mean(
-        ours[0] - theirs[0], {number: value - theirs[1][number] for number, value in ours[1].items()}, strata
+        ours[0] - theirs[0],
+        {number: value - theirs[1][number] for number, value in ours[1].items()},
+        strata,
+        confidence,
     )
     return estimate
 
 
-def _statement(estimate: Estimate) -> str:
+def statement_of(estimate: Estimate) -> str:
     """Of all these measures, less is better."""
     if estimate.high < 0.0:
         return "better"

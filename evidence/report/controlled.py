@@ -34,7 +34,8 @@ def controlled_tables(found: Controlled, currency: str | None) -> tuple[Table, T
         headers=("function", "strategy", "than", *(_NAMES[each] for each in shown)),
         rows=tuple((*key, *(told.get(each, "-") for each in shown)) for key, told in pairs.items()),
         align="lll" + "l" * len(shown),
-        note="By the 95 % interval of the paired difference, corrected likewise. Less is better.",
+        note="By the interval of the paired difference, corrected likewise; all that is said of one measure "
+        "holds together at 95 %. Less is better.",
         grouped=True,
     )
     return means, differences

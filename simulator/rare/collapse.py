@@ -10,6 +10,7 @@ from evidence.measures import FunctionMeasure
 from evidence.statistics import Estimate
 from scenarios.models import Scenario
 from scenarios.uncertain import uncertain
+from simulator.errors import RequestError
 from simulator.pool import cores, measures_of
 from simulator.rare.levels import pilot_levels
 from simulator.rare.paths import Outcome, Path
@@ -67,6 +68,8 @@ def collapse_probability(
     with more and more jobs in the system.
     """
     chosen = strategy_named(scenario, strategy)
+    if scenario.fidelity == "fluid":
+        raise RequestError("fidelity(=fluid) must be requests: flows have no bursts that could tip a system over")
     work = Work(scenario, chosen, seed, None if defects is None else tuple(defects), uncertain(text, scenario.name))
     workers = cores() if processes is None else processes
     piloted = 0
