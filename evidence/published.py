@@ -23,9 +23,9 @@ _MEASURES = (
     ("RPO", "rpo_s", "rpo_s", "s"),
     ("failed share during impact", "failed_share", "impact_failed_share", "%"),
 )
-# Times are published in whole minutes, shares in whole percents.
-_HALF_A_MINUTE_S = 30.0
-_HALF_A_PERCENT = 0.005
+_MINUTE_S = 60.0
+_PERCENT = 0.01
+_ALMOST = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,7 @@ def published_beside_predicted(
                 if getattr(row, ours) is not None
             ]
             low, middle, high = (quantile(values, q) for q in (0.05, 0.50, 0.95))
-            slack = max(resolution_s, _HALF_A_MINUTE_S) if unit == "s" else _HALF_A_PERCENT
-            inside = is_inside(low, high, told, censored=False, slack=slack)
+            inside = is_inside(low, high, told, censored=False, slack=_slack(told, unit, resolution_s))
             rows.append(
                 PublishedRow(
                     function,
@@ -85,3 +84,13 @@ def published_beside_predicted(
                 )
             )
     return rows
+
+
+def _slack(told: float, unit: str, resolution_s: float) -> float:
+    """How far from the prediction a figure may be for its rounding alone: half of the last place that it is given to.
+
+    Whole minutes and whole percents are taken for rounded; nothing lost, and everything else, for exact.
+    """
+    place, least = (_MINUTE_S, resolution_s) if unit == "s" else (_PERCENT, 0.0)
+    places = told / place
+    return max(least, place / 2) if told > 0 and abs(places - round(places)) < _ALMOST else least

@@ -16,9 +16,11 @@ from scenarios.models import Change, Distribution
 
 __all__ = ["mend", "under_risks"]
 
-# A service or store is unhealthy while more than half of its answers of the last 5 s were failures.
+# A service or store is unhealthy while more than half of its answers of the last 5 s were failures; at a resolution
+# coarser than that, of the last whole cell and the one that runs, which begins empty.
 _UNHEALTHY_RATIO = 0.5
 _WINDOW_S = 5.0
+_WINDOW_CELLS = 2
 _LOOK_EVERY_S = 1.0
 
 
@@ -88,7 +90,8 @@ def _healthy(play: Play, name: str, *, unasked: bool = True) -> Generator[simpy.
     being able to look is not healthy.
     """
     try:
-        seen = yield play.world.observe(name, None, _WINDOW_S)
+        window_s = max(_WINDOW_S, _WINDOW_CELLS * play.scenario.measure.resolution_s)
+        seen = yield play.world.observe(name, None, window_s)
     except WorldError:
         return False
     if seen.requests == 0:

@@ -36,6 +36,31 @@ def test_replications_that_did_not_recover_count_as_never() -> None:
     assert rto.to_json()["predicted"] is None
 
 
+@pytest.mark.parametrize(
+    ("rto", "predicted_s", "inside"),
+    [
+        ("2m", 149.0, True),  # to the minute: half of one is rounding
+        ("2m", 151.0, False),
+        ("125s", 126.5, False),  # to the second: the record's resolution of 1 s alone
+        ("125s", 126.0, True),
+        ("0s", 20.0, False),  # nothing is nothing
+    ],
+)
+def test_a_figure_may_be_off_by_its_rounding_and_no_more(rto: str, predicted_s: float, inside: bool) -> None:
+    told = Published.model_validate({"rto": rto, "source": "a post-mortem"})
+    rows = [replace(row, rto_s=predicted_s) for row in made.measures(bad_every=1)]
+    assert published_beside_predicted({"buy": told}, rows, 1.0)[0].inside is inside
+
+
+@pytest.mark.parametrize(
+    ("share", "failed", "inside"), [("28%", 0.284, True), ("28%", 0.286, False), ("0%", 0.004, False)]
+)
+def test_a_share_likewise(share: str, failed: float, inside: bool) -> None:
+    told = Published.model_validate({"failed_share": share, "source": "a post-mortem"})
+    rows = [replace(row, impact_failed_share=failed) for row in made.measures(bad_every=1)]
+    assert published_beside_predicted({"buy": told}, rows, 1.0)[0].inside is inside
+
+
 def test_nothing_predicted_is_neither_inside_nor_outside() -> None:
     (rto, share) = published_beside_predicted({"buy": OUTCOME}, [], 0.25)
     assert (rto.predicted, rto.inside, share.inside) == (None, None, None)

@@ -110,6 +110,21 @@ def test_what_nobody_asks_anything_holds_nothing_up() -> None:
     assert back(world)[0] == (22, "deploy v1 4")
 
 
+def test_what_failed_is_not_well_again_because_nobody_asks() -> None:
+    world = TinyWorld()
+    # Failing, then unasked for ten seconds, then failing again until 60 s.
+    world.sees = lambda now: observation(0) if 30 <= now < 40 else observation(10, 10 if now < 60 else 0)
+    taken_back(scenario(risk(depends_on="bank")), world)
+    assert back(world)[0] == (62, "deploy v1 4")
+
+
+def test_a_look_holds_a_whole_cell_at_a_coarse_resolution() -> None:
+    plain = data(rollback_risks=[risk(depends_on="bank")])
+    plain["measure"] = {"resolution": "20s", "window": "20s"}
+    world = taken_back(scenario_of(plain), broken(50.0))
+    assert world.observed[0] == (20, "bank", None, 40)
+
+
 def test_it_waits_for_ever_unless_people_get_around_it() -> None:
     assert back(taken_back(scenario(risk(depends_on="bank")), broken(1e9))) == []
     world = taken_back(scenario(risk(depends_on="bank"), repair="90.5s"), broken(1e9))
