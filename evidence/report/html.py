@@ -45,12 +45,13 @@ __all__ = ["comparison_html", "run_html", "side_by_side_html"]
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    """A part of the page: a table, a figure, or both; `folded` parts open on demand."""
+    """A part of the page: a table, a figure, or both, and `points` below; `folded` parts open on demand."""
 
     title: str
     lead: str = ""
     figure: Markup | None = None
     table: Table | None = None
+    points: Sequence[str] = ()
     folded: bool = False
 
 
@@ -84,7 +85,7 @@ def comparison_html(runs: Sequence[RunContent]) -> str:
     measures = {run.header.label: run.measures for run in runs}
     verdicts = {run.header.label: run.verdict for run in runs}
     table = comparison_table(comparison)
-    sections = [_Section(table.title, lead=" ".join(statement_lines(comparison)), table=table)]
+    sections = [_Section(table.title, table=table, points=statement_lines(comparison))]
     sections += _pareto_sections(comparison)
     sections.append(_rto_section(measures))
     sections += [_Section(f"Checks of {run.header.label}", table=checks_table(run.verdict)) for run in runs]
