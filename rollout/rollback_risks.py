@@ -86,12 +86,16 @@ def _repair_s(play: Play, repair: Distribution, name: str) -> float:
 def _healthy(play: Play, name: str, *, unasked: bool = True) -> Generator[simpy.Event, Any, bool]:
     """Whether most of its answers are good; `unasked` is what it counts as while nothing is asked of it.
 
-    Healthy at first, since nobody knows better; but what was unhealthy is not well again because nobody asked. Not
-    being able to look is not healthy.
+    Nothing was asked of it lately when those who ask have given it up, behind an open breaker for one: then its last
+    answers count, however old. Healthy before the first answer, since nobody knows better; but what was unhealthy is
+    not well again because nobody asked. Not being able to look is not healthy.
     """
     try:
         window_s = max(_WINDOW_S, _WINDOW_CELLS * play.scenario.measure.resolution_s)
         seen = yield play.world.observe(name, None, window_s)
+        while unasked and seen.requests == 0 and window_s < play.world.env.now:
+            window_s *= 2.0
+            seen = yield play.world.observe(name, None, window_s)
     except WorldError:
         return False
     if seen.requests == 0:

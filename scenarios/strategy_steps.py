@@ -72,6 +72,9 @@ class Analysis(Part):
             interval_s = check.interval_s(0.0)
             if interval_s > self.for_s:
                 raise ValueError(f"for must be at least {interval_s:g}s, or checks[{place}] never looks")
+            if check.mann_whitney is not None and self.for_s < check.mann_whitney.points * interval_s:
+                needed = f"{check.mann_whitney.points} points, one each {interval_s:g}s"
+                raise ValueError(f"for must be at least as long as checks[{place}] takes to see enough: {needed}")
         return self
 
     @property

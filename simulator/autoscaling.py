@@ -81,7 +81,8 @@ class Autoscaler:
         self._sample_s = scaling.period_s / _SAMPLES_PER_PERIOD
         self._lagging = math.ceil(scaling.lag_s / self._sample_s - 1e-9)
         self._samples: deque[list[float]] = deque(maxlen=self._lagging + _SAMPLES_PER_PERIOD)
-        self._recommendations: list[tuple[float, int]] = []
+        # As Kubernetes does: what is there when it starts counts as recommended then, so that nothing shrinks at once.
+        self._recommendations: list[tuple[float, int]] = [(0.0, replicas)]
         self._past: list[tuple[float, int]] = [(0.0, replicas)]
         env.process(self._watch())
 

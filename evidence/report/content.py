@@ -8,6 +8,7 @@ from pathlib import Path
 
 from evidence.assess import scenario_of
 from evidence.beside import Beside, BesideRow
+from evidence.caveats import caveats
 from evidence.comparison import Comparison, StrategyRow, compare
 from evidence.detection import JudgeRow, detection
 from evidence.errors import JudgeError
@@ -85,6 +86,10 @@ class RunContent:
             return ()
         summaries = {self.header.label: summarise(self.measures)}
         return recovery_table(recoveries(self.measures)), release_table(summaries), cohorts_table(summaries)
+
+    def caveats(self) -> list[str]:
+        """What to know before the figures of a simulation are believed; of a drill they are what happened."""
+        return caveats(self.scenario) if self.header.world is World.SIMULATION else []
 
     def process(self) -> list[ProcessRow]:
         """What calendars and people did, over the replications of a simulation; a drill's timeline tells it."""

@@ -62,6 +62,7 @@ def run_html(run: RunContent) -> str:
         table = run.result_table()
         sections.append(_Section(table.title, table=table))
     sections += [_Section(table.title, table=table) for table in run.release_tables()]
+    sections += _caveats(run)
     if published := run.published():
         table = published_table(published)
         sections.append(_Section(table.title, table=table))
@@ -86,6 +87,7 @@ def comparison_html(runs: Sequence[RunContent]) -> str:
     verdicts = {run.header.label: run.verdict for run in runs}
     table = comparison_table(comparison)
     sections = [_Section(table.title, table=table, points=statement_lines(comparison))]
+    sections += _caveats(runs[0])
     sections += _pareto_sections(comparison)
     sections.append(_rto_section(measures))
     sections += [_Section(f"Checks of {run.header.label}", table=checks_table(run.verdict)) for run in runs]
@@ -93,6 +95,11 @@ def comparison_html(runs: Sequence[RunContent]) -> str:
         sections += _timelines(run, folded=True)
     sections += [_facts(run) for run in runs]
     return _page(runs, comparison_tiles(comparison, verdicts), sections)
+
+
+def _caveats(run: RunContent) -> list[_Section]:
+    found = run.caveats()
+    return [_Section("Before these figures are believed", points=found)] if found else []
 
 
 def _pareto_sections(comparison: Comparison) -> list[_Section]:

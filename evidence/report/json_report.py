@@ -39,6 +39,7 @@ def run_json(run: RunContent) -> dict[str, Any]:
         found["release"] = summarise(run.measures).to_json()
         found["published"] = [row.to_json() for row in run.published()]
         found["judges"] = [row.to_json() for row in run.judges()]
+        found["caveats"] = run.caveats()
         found["process"] = [row.to_json() for row in run.process()]
     return found
 

@@ -35,6 +35,8 @@ def run_markdown(run: RunContent) -> str:
     if process := run.process():
         parts.append(process_table(process).markdown())
     parts.append(checks_table(run.verdict).markdown())
+    if caveats := run.caveats():
+        parts.append("\n".join(f"- Caveat: {line}" for line in caveats))
     if run.header.timelines and run.events:
         parts.append(events_table(run.events, run.header.timelines[0]).markdown())
     return "\n\n".join([*parts, facts_table(run.header).markdown()]) + "\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from evidence.beside import Beside
 from evidence.comparison import Comparison
 from evidence.report.comparing import statement_lines
@@ -37,13 +39,14 @@ def run_text(run: RunContent) -> str:
         parts.append(process_table(process).text())
     if run.verdict.checks:
         parts.append(checks_table(run.verdict).text())
+    parts += [f"Caveat: {line}" for line in run.caveats()]
     return "\n\n".join([*parts, reach_text(run.scenario)]) + "\n"
 
 
-def comparison_text(comparison: Comparison) -> str:
+def comparison_text(comparison: Comparison, caveats: Sequence[str] = ()) -> str:
     """Strategies or variants side by side, and what that allows to say."""
     tables = [comparison_table(comparison), *comparison_tables(comparison)]
-    lines = "\n".join(statement_lines(comparison))
+    lines = "\n".join([*statement_lines(comparison), *(f"Caveat: {line}" for line in caveats)])
     return "\n\n".join([*(table.text() for table in tables), lines]).rstrip() + "\n"
 
 

@@ -118,6 +118,16 @@ def test_what_failed_is_not_well_again_because_nobody_asks() -> None:
     assert back(world)[0] == (62, "deploy v1 4")
 
 
+def test_what_nobody_asks_any_more_is_as_it_was_last_seen() -> None:
+    """Callers have given it up, behind an open breaker for one; asked again it fails until 60 s."""
+    world = TinyWorld()
+    # At 20 s the last answers are older than 10 s; later there is nothing that the first look does not see.
+    world.sees = lambda now: observation(0) if len(world.observed) < 3 else observation(10, 10 if now < 60 else 0)
+    taken_back(scenario(risk(depends_on="bank")), world)
+    assert [window_s for _, _, _, window_s in world.observed[:3]] == [5, 10, 20]
+    assert back(world)[0] == (62, "deploy v1 4")
+
+
 def test_a_look_holds_a_whole_cell_at_a_coarse_resolution() -> None:
     plain = data(rollback_risks=[risk(depends_on="bank")])
     plain["measure"] = {"resolution": "20s", "window": "20s"}

@@ -52,6 +52,10 @@ def test_what_is_right_is_taken(release: str) -> None:
         (analysed("of: web"), "there is no operations.on_call"),
         (analysed("of: web, action: note"), "checks[0] must have no action"),
         (analysed("of: web, every: 1h"), "for must be at least 3600s, or checks[0] never looks"),
+        (
+            analysed("of: web, every: 1s, mann_whitney: {}").replace(" above: 9ms,", ""),
+            "for must be at least as long as checks[0] takes to see enough: 50 points, one each 1s",
+        ),
         ("strategy: {recreate: {pause: 5s}}", "unknown key, allowed are (none)"),
         (f"{CANARY}\n  rollback: [kill-switch]", "rollback[0]: 'kill-switch': must go with a toggle"),
         (defect("errors: 1%"), "defects[0].flag: True: must go with a toggle"),

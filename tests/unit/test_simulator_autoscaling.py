@@ -109,3 +109,8 @@ def test_two_versions_side_by_side_are_scaled_by_the_same_share() -> None:
     Autoscaler(env, scaling, 4, lambda: [0.75] * 6, lambda: 0, orders.append)  # type: ignore[arg-type]
     env.run(until=16)
     assert orders == [6]
+
+
+def test_a_fleet_above_its_target_does_not_shrink_at_once() -> None:
+    """What is there at the start counts as recommended then."""
+    assert played(99.0, 60, scale_down_after="60s") == [(75.0, 40)]

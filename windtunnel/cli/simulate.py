@@ -119,6 +119,7 @@ def compare(
             },
         )
         return
+    from evidence.caveats import caveats
     from scenarios.loading import load
     from windtunnel import simulating
 
@@ -145,11 +146,12 @@ def compare(
         variants = {label: header.variant.changes for label, header in headers.items() if header.variant is not None}
         played = {"replications": headers[next(iter(headers))].replications, "seed": seed}
         stopped = {} if until is None else {"until": until, "precise": headers[next(iter(headers))].precise}
-        emit_json({**outcome.comparison.to_json(), **played, **stopped, "variants": variants, "records": records})
+        said = {"caveats": caveats(loaded), "variants": variants, "records": records}
+        emit_json({**outcome.comparison.to_json(), **played, **stopped, **said})
     else:
         from evidence.report.text import comparison_text
 
-        emit_text(comparison_text(outcome.comparison))
+        emit_text(comparison_text(outcome.comparison, caveats(loaded)))
         if until is not None:
             emit_text(precision_text(outcome.simulations[0].record.header))
         emit_text("\n".join(f"record of {label}: {folder}" for label, folder in records.items()))

@@ -1,0 +1,41 @@
+"""What is said beside figures that mean less than they seem to."""
+
+import math
+
+from evidence.caveats import caveats
+from scenarios.loading import load_text
+from tests.unit.evidence_made import TEXT
+
+
+def said(*changes: tuple[str, str]) -> list[str]:
+    text = TEXT
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new)
+    return caveats(load_text(text, "tiny.yaml"))
+
+
+def test_most_scenarios_have_none() -> None:
+    assert said() == []
+
+
+def test_a_function_that_is_asked_too_seldom_for_its_window() -> None:
+    assert said(("rate: 20/s", "rate: 3.5/s")) == []
+    (line,) = said(("rate: 20/s", "rate: 3.4/s"))
+    assert line.startswith("functions.browse: at 3.4/s a window of 2 s holds no request with a probability of 0.1%")
+    (line,) = said(("rate: 20/s", "rate: 0.5/s"))
+    assert f"{math.exp(-1):.1%}" in line
+    assert "at least 14 s" in line
+
+
+def test_the_quietest_part_of_a_profile_counts() -> None:
+    (line,) = said(("rate: 20/s", "rate: 20/s\n    profile: {steps: [{at: 30s, factor: 0.05}]}"))
+    assert "at 1/s a window of 2 s" in line
+
+
+def test_a_kill_switch_alone_takes_back_toggles_alone() -> None:
+    toggle = "alternatives: [{toggle: {steps: [{on: 50%}]}}]\n  strategy:"
+    only = [("  strategy:", f"  rollback: [kill-switch, verify]\n  {toggle}")]
+    (line,) = said(*only)
+    assert line.startswith("release.rollback: has neither route-back nor retire: after one of canary ")
+    assert said(("  strategy:", f"  rollback: [kill-switch, route-back, verify]\n  {toggle}")) == []
