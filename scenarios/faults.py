@@ -8,12 +8,13 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from scenarios.base import Name, Part, exactly_one
+from scenarios.experiments import Experiment
 from scenarios.quantities import DurationS, PositiveCount, PositiveDurationS, PositiveRatio
 from scenarios.store_faults import Lag, Primary, Standby
 
 __all__ = ["CLIENT", "Cut", "Error", "Fault", "FaultKind", "Kill", "Latency", "Link", "Zone"]
 
-FaultKind = Literal["latency", "cut", "error", "kill", "primary", "standby", "lag", "zone"]
+FaultKind = Literal["latency", "cut", "error", "kill", "primary", "standby", "lag", "zone", "experiment"]
 
 # The caller of every path's first service.
 CLIENT = "client"
@@ -98,6 +99,7 @@ class Fault(Part):
     standby: Standby | None = None
     lag: Lag | None = None
     zone: Zone | None = None
+    experiment: Experiment | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -110,13 +112,15 @@ class Fault(Part):
         return next(kind for kind in get_args(FaultKind) if getattr(self, kind) is not None)
 
     @property
-    def effect(self) -> Latency | Cut | Error | Kill | Primary | Standby | Lag | Zone:
+    def effect(self) -> Latency | Cut | Error | Kill | Primary | Standby | Lag | Zone | Experiment:
         """The parameters of the fault."""
-        effect: Latency | Cut | Error | Kill | Primary | Standby | Lag | Zone = getattr(self, self.kind)
+        effect: Latency | Cut | Error | Kill | Primary | Standby | Lag | Zone | Experiment = getattr(self, self.kind)
         return effect
 
     @property
     def target(self) -> str:
-        """The link, service, store or zone that it is on."""
+        """The link, service, store or zone that it is on, or the file that says so."""
         effect = self.effect
+        if isinstance(effect, Experiment):
+            return effect.file
         return str(effect.on) if isinstance(effect, Latency | Cut | Error) else effect.of

@@ -4,6 +4,7 @@ from scenarios.calendar import Blackout, Calendar, Freeze
 from scenarios.clock import Hours
 from scenarios.defects import Defect, LatencyChange, Peer
 from scenarios.distributions import Distribution, Exponential, Lognormal, Uniform
+from scenarios.experiments import Experiment
 from scenarios.faults import CLIENT, Cut, Error, Fault, Kill, Latency, Link, Zone
 from scenarios.fidelity import Fidelity
 from scenarios.fleets import Autoscaling, Availability, Probe
@@ -70,6 +71,7 @@ __all__ = [
     "Error",
     "Escalation",
     "Expect",
+    "Experiment",
     "Exponential",
     "Failover",
     "Fault",

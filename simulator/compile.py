@@ -19,6 +19,7 @@ from scenarios.models import Distribution as ScenarioDistribution
 from simulator import mechanics
 from simulator import network as plain
 from simulator.errors import RequestError
+from simulator.unmodelled import require_modelled
 
 __all__ = ["Compiled", "capacity_of", "compile_scenario"]
 
@@ -77,8 +78,9 @@ class Compiled:
 def compile_scenario(scenario: Scenario, *, toggled: bool = False) -> Compiled:
     """The network of a scenario; its own rules (scenarios.rules) are taken to hold. `toggled`: played by a toggle.
 
-    Raises RequestError when its tables would be too large.
+    Raises RequestError for what is not modelled, and when its tables would be too large.
     """
+    require_modelled(scenario)
     services, stores = tuple(scenario.system.services), tuple(scenario.system.stores)
     cohorts = _cohorts(scenario)
     calls = dict(_calls(scenario, (*services, *stores)))

@@ -53,7 +53,7 @@ class Faults:
         elif isinstance(effect, Kill):
             self._victims[effect.of] = self._kill(effect)
         else:
-            self._stores.inject(fault)
+            self._stores.inject(fault)  # simulator.unmodelled has refused every other kind
 
     def heal(self, fault: Fault) -> simpy.Event:
         """Fires when it is gone: at once, or when what was killed, and is still ordered, serves again."""
@@ -69,7 +69,7 @@ class Faults:
         elif isinstance(effect, Primary | Standby | Lag):
             self._stores.heal(fault)
         else:
-            hit = dict.fromkeys(self._victims.pop(effect.of))
+            hit = dict.fromkeys(self._victims.pop(fault.target))
             return simpy.AllOf(self._env, [fleet.restore() for fleet in hit])
         return self._env.event().succeed()
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from chaos.faults.base import FaultKind
 from chaos.faults.cut import CUT
 from chaos.faults.error import ERROR
+from chaos.faults.experiment import EXPERIMENT
 from chaos.faults.kill import KILL
 from chaos.faults.latency import LATENCY
 
-FAULTS: dict[str, FaultKind] = {kind.kind: kind for kind in (LATENCY, CUT, ERROR, KILL)}
+FAULTS: dict[str, FaultKind] = {kind.kind: kind for kind in (LATENCY, CUT, ERROR, KILL, EXPERIMENT)}
 
 __all__ = ["FAULTS"]

@@ -37,7 +37,7 @@ def apply(surface: MemorySurface, **effect: Any) -> JournalEntry:
 
 
 def test_the_table_has_every_kind_of_the_language() -> None:
-    assert set(FAULTS) == {"latency", "cut", "error", "kill"}
+    assert set(FAULTS) == {"latency", "cut", "error", "kill", "experiment"}
     assert all(name == kind.kind for name, kind in FAULTS.items())
 
 

@@ -1,7 +1,9 @@
-"""``windtunnel scenario validate|show|list`` and ``windtunnel schema``."""
+"""``windtunnel scenario validate|show|list|export`` and ``windtunnel schema``."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -62,6 +64,34 @@ def show(reference: ScenarioArgument, as_json: JsonOption = False) -> None:
         emit_json(scenario.model_dump(mode="json", exclude_none=True))
     else:
         emit_text(source.text)
+
+
+@_group.command()
+def export(
+    reference: ScenarioArgument,
+    to: Annotated[str, typer.Option("--to", help="chaostoolkit: an experiment whose method is the drill.")],
+    out: Annotated[Path | None, typer.Option("--out", help="File to write; else it is printed.")] = None,
+    strategy: Annotated[str | None, typer.Option("--strategy", help="A kind; else the scenario's main one.")] = None,
+) -> None:
+    """Write a scenario in the form of another tool."""
+    from chaos.experiments.exporting import exported
+    from chaos.realise import require_realisable
+    from scenarios.loading import load
+    from simulator.strategies import strategy_named
+    from windtunnel.errors import UsageError
+
+    if to != "chaostoolkit":
+        raise UsageError(f"--to {to}: must be chaostoolkit")
+    scenario, source = load(reference)
+    require_realisable(scenario, strategy_named(scenario, strategy))
+    text = json.dumps(exported(scenario, source.source, strategy), indent=2)
+    if out is None:
+        emit_text(text)
+        return
+    try:
+        out.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--out {out}: cannot be written: {error.strerror}") from error
 
 
 @_group.command("list")

@@ -1,0 +1,134 @@
+"""Experiments of the Chaos Toolkit as faults, played by the real library in real processes, on files for a system."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from chaos.experiments.playing import ExperimentFailed, ExperimentRefused, play, read
+from chaos.faults.base import PlanContext
+from chaos.faults.errors import FaultNotConfirmed, FaultRefused
+from chaos.faults.experiment import ExperimentFault
+from chaos.safety.undo import undo_entry
+from scenarios.models import Fault
+from tests.faults_memory_surface import MemorySurface
+
+CONTEXT = PlanContext("drill")
+
+
+def process(kind: str, name: str, path: str, arguments: list[str], **more: Any) -> dict[str, Any]:
+    provider = {"type": "process", "path": path, "arguments": arguments, "timeout": 5}
+    return {"type": kind, "name": name, "provider": provider, **more}
+
+
+def experiment(broken: Path, **changes: Any) -> dict[str, Any]:
+    """The system is broken while the file is there."""
+    probe = process("probe", "healthy", "test", ["!", "-e", str(broken)], tolerance=0)
+    seen = process("probe", "broken", "test", ["-e", str(broken)], tolerance=0)
+    return {
+        "title": "A file",
+        "description": "is there",
+        "steady-state-hypothesis": {"title": "No file", "probes": [probe]},
+        "method": [process("action", "break", "touch", [str(broken)]), seen],
+        "rollbacks": [process("action", "mend", "rm", ["-f", str(broken)])],
+        **changes,
+    }
+
+
+def fault(tmp_path: Path, document: dict[str, Any], **keys: str) -> Fault:
+    file = tmp_path / "experiment.json"
+    file.write_text(json.dumps(document), encoding="utf-8")
+    return Fault.model_validate({"at": "1s", "for": "1s", "experiment": {"file": str(file), **keys}})
+
+
+def test_applied_confirmed_and_undone_by_another_process(tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    kind, surface = ExperimentFault(), MemorySurface()
+    entry = kind.plan(surface, fault(tmp_path, experiment(broken)), CONTEXT)
+    assert not broken.exists()
+    json.dumps(entry.undo)
+    (tmp_path / "experiment.json").unlink()  # the journal has all of it
+    kind.apply(surface, entry)
+    kind.confirm(surface, entry)
+    assert broken.exists()
+    # What undoes it knows the journal alone, as the watchdog does; that the hypothesis holds by chance is not enough.
+    broken.unlink()
+    result = undo_entry(surface, entry)
+    assert result.rung == "rollbacks"
+    assert not broken.exists()
+
+
+def test_rollbacks_that_do_not_bring_the_steady_state_back_are_not_believed(tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    document = experiment(broken, rollbacks=[process("action", "mend", "true", [])])
+    kind, surface = ExperimentFault(), MemorySurface()
+    entry = kind.plan(surface, fault(tmp_path, document), CONTEXT)
+    kind.apply(surface, entry)
+    result = undo_entry(surface, entry)
+    assert result.rung is None
+    assert result.residue is not None
+    assert "no steady state: probe 'healthy' outside of its tolerance" in result.residue
+
+
+def test_what_did_not_take_is_not_confirmed(tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    document = experiment(broken)
+    document["method"][0]["provider"] = {
+        "type": "python",
+        "module": "os",
+        "func": "remove",
+        "arguments": {"path": "/nowhere"},
+    }
+    kind, surface = ExperimentFault(), MemorySurface()
+    entry = kind.plan(surface, fault(tmp_path, document), CONTEXT)
+    kind.apply(surface, entry)
+    with pytest.raises(FaultNotConfirmed, match=r"action 'break' failed(.|\n)*probe 'broken' outside of its tolerance"):
+        kind.confirm(surface, entry)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"steady-state-hypothesis": {}}, "they tell that it is undone|hypothesis"),
+        ({"method": []}, "must have a probe with a tolerance"),
+        ({"title": ""}, "InvalidExperiment: experiment requires a title"),
+        ({"method": [{"type": "action", "name": "x"}]}, "InvalidActivity"),
+    ],
+)
+def test_what_cannot_be_proven_is_refused(tmp_path: Path, change: dict[str, Any], reason: str) -> None:
+    with pytest.raises(FaultRefused, match=reason):
+        ExperimentFault().plan(MemorySurface(), fault(tmp_path, experiment(tmp_path / "b", **change)), CONTEXT)
+
+
+def test_no_steady_state_before_it_is_refused(tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.touch()
+    with pytest.raises(FaultRefused, match="no steady state before it: probe 'healthy' outside of its tolerance"):
+        ExperimentFault().plan(MemorySurface(), fault(tmp_path, experiment(broken)), CONTEXT)
+
+
+def test_a_part_that_hangs_is_killed_with_all_that_it_started(tmp_path: Path) -> None:
+    mark = "3599.25"
+    hangs = process("action", "hang", sys.executable, ["-c", f"import time; time.sleep({mark})"])
+    hangs["provider"]["timeout"] = 3600
+    began_s = time.monotonic()
+    with pytest.raises(ExperimentFailed, match="did not end within 2 s"):
+        play(experiment(tmp_path / "b", method=[hangs]), "method", 2.0)
+    assert time.monotonic() - began_s < 30
+    assert not [each for each in psutil.process_iter(["cmdline"]) if mark in " ".join(each.info["cmdline"] or ())]
+
+
+def test_what_is_no_experiment_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "experiment.yaml"
+    for text, reason in (("[1, 2]", "must be a mapping"), ("a: [", "cannot be read"), ("a: 1", "requires a title")):
+        file.write_text(text, encoding="utf-8")
+        with pytest.raises(ExperimentRefused, match=reason):
+            read(file)
+    with pytest.raises(ExperimentRefused, match="cannot be read"):
+        read(tmp_path / "none.json")
