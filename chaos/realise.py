@@ -112,6 +112,7 @@ def staging_config(scenario: Scenario, seed: int) -> StagingConfig:
         store=StoreConfig(store.connections, _service_time(store.service_time)),
         latency_edges_s=tuple(bounds_s),
         seed=seed,
+        cohorts=tuple(sorted({name for each in scenario.functions.values() for name in each.cohort_shares})),
     )
 
 

@@ -25,16 +25,11 @@ def unrealised(scenario: Scenario, strategy: Strategy | None = None) -> list[str
 
 
 def _steps(strategy: Strategy) -> Iterator[str]:
-    """The staging's router shares traffic by weights alone."""
+    """The staging is one place, and its versions have no flag."""
     if strategy.toggle is not None:
         yield "toggle: the shop's versions have no flag"
-    if strategy.waves is not None:
-        yield f"waves: by {strategy.waves.by}: the staging is one place, whose router does not tell cohorts apart"
-    for index, step in enumerate(strategy.canary.steps if strategy.canary is not None else ()):
-        if step.cohort is not None:
-            yield f"canary.steps[{index}].cohort: {step.cohort}: the staging's router does not tell cohorts apart"
-        if step.mirror is not None:
-            yield f"canary.steps[{index}].mirror: the shop's copies would write a second time"
+    if strategy.waves is not None and strategy.waves.by == "zones":
+        yield "waves: by zones: the staging is one place"
 
 
 # What a store of the embedded staging has; the rest of a store's keys is for the simulator.

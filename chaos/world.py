@@ -77,14 +77,13 @@ class StagingWorld:
     def route(
         self, service: str, weights: Mapping[str, float], cohorts: Mapping[str, Mapping[str, float]] | None = None
     ) -> simpy.Event:
-        """Set the router's weights and read them back; it does not tell cohorts apart."""
-        if cohorts:
-            return self._missing(f"route of {service}: cohorts(={list(cohorts)})")
-        return self._queued(("route", service), self._route, service, dict(weights))
+        """Set the router's weights, cohorts' own among them, and read them back."""
+        own = {cohort: dict(shares) for cohort, shares in (cohorts or {}).items()}
+        return self._queued(("route", service), self._route, service, dict(weights), own)
 
     def mirror(self, service: str, version: str, share: float) -> simpy.Event:
-        """Not on this staging: copies would write a second time."""
-        return self._missing(f"mirror of {service} to {version}: share(={share:g})")
+        """Have the router copy requests, marked so that the shop keeps nothing of what they write."""
+        return self._queued(("route", service), self._mirror, service, version, share)
 
     def flag(self, service: str, share: float, cohorts: Sequence[str], within_s: float) -> simpy.Event:
         """Not on this staging: the shop's versions have no flag."""
@@ -156,9 +155,14 @@ class StagingWorld:
             self._staging.set_defects(service, version, ())
         self._clock.call_soon(lambda: self.record("deploy", service, version=version, replicas=replicas))
 
-    def _route(self, service: str, weights: dict[str, float]) -> None:
-        self._staging.route(service, weights)
-        self._clock.call_soon(lambda: self.record("route", service, weights=weights))
+    def _route(self, service: str, weights: dict[str, float], cohorts: dict[str, dict[str, float]]) -> None:
+        self._staging.route(service, weights, cohorts)
+        own = {"cohorts": cohorts} if cohorts else {}
+        self._clock.call_soon(lambda: self.record("route", service, weights=weights, **own))
+
+    def _mirror(self, service: str, version: str, share: float) -> None:
+        self._staging.mirror(service, version, share)
+        self._clock.call_soon(lambda: self.record("mirror", service, version=version, share=share))
 
     def _inject(self, fault: Fault) -> None:
         self._entries[id(fault)] = self._guard.inject(fault, self._context)
@@ -179,4 +183,5 @@ class StagingWorld:
         shares = dict(self._guard.surface.routes(service))
         if not np.isclose(shares.get(old, 0.0), 1.0, atol=_WEIGHT_TOLERANCE):
             found.append(f"{service} routes {shares}, was {{{old!r}: 1.0}}")
+        found += [f"{service}: {line}" for line in self._guard.surface.steering(service)]
         return found

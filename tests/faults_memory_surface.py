@@ -27,6 +27,7 @@ class World:
     ready: dict[str, dict[str, int]] = field(default_factory=dict)
     routes: dict[str, dict[str, float]] = field(default_factory=dict)
     defects: dict[str, set[str]] = field(default_factory=dict)
+    steering: dict[str, set[str]] = field(default_factory=dict)
 
 
 def fresh_world() -> World:
@@ -156,6 +157,14 @@ class MemorySurface:
     def route(self, service: str, weights: Mapping[str, float]) -> None:
         self._begin("route")
         self.world.routes[service] = {name: share for name, share in weights.items() if share}
+        self._half_step()
+
+    def steering(self, service: str) -> tuple[str, ...]:
+        return tuple(sorted(self.world.steering.get(service, ())))
+
+    def clear_steering(self, service: str) -> None:
+        self._begin("clear_steering")
+        self.world.steering.pop(service, None)
         self._half_step()
 
     def defects(self, service: str) -> tuple[str, ...]:

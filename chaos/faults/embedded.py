@@ -93,6 +93,14 @@ class EmbeddedSurface:
         """Envoy's weights; versions left out get none."""
         self._staging.route(service, weights)
 
+    def steering(self, service: str) -> tuple[str, ...]:
+        """Cohorts' own routes and copies, as Envoy has them."""
+        return tuple(self._staging.steering(service))
+
+    def clear_steering(self, service: str) -> None:
+        """None of it."""
+        self._staging.clear_steering(service)
+
     def defects(self, service: str) -> tuple[str, ...]:
         """Of every version of the service."""
         return tuple(

@@ -99,6 +99,14 @@ class Surface(Protocol):
         """Set the shares."""
         ...
 
+    def steering(self, service: str) -> tuple[str, ...]:
+        """What else than shares decides who answers the service's requests: one line each, no baseline has any."""
+        ...
+
+    def clear_steering(self, service: str) -> None:
+        """Have the shares alone decide."""
+        ...
+
     def defects(self, service: str) -> tuple[str, ...]:
         """`version: name` of every defect that is switched on in a running replica of the service."""
         ...

@@ -16,7 +16,7 @@ __all__ = ["RELEASE", "plan_release"]
 def plan_release(surface: Surface, service: str, drill_id: str) -> JournalEntry:
     """The entry that brings `service` back to how it is now: replicas by version and routes.
 
-    Defects are not kept: no baseline has any, and the undo switches them off.
+    Defects and steering are not kept: no baseline has any, and the undo switches them off.
     """
     undo = {
         "service": service,
@@ -40,7 +40,7 @@ class ReleaseUndo:
         )
 
     def residue(self, surface: Surface, entry: JournalEntry) -> str | None:
-        """Replicas or routes that differ from the baseline, and defects that are on."""
+        """Replicas or routes that differ from the baseline, and steering and defects that are on."""
         service, replicas = entry.undo["service"], entry.undo["replicas"]
         left = []
         for name, found in (("ready", surface.ready(service)), ("ordered", surface.ordered(service))):
@@ -49,6 +49,7 @@ class ReleaseUndo:
         routes = dict(surface.routes(service))
         if not _same_weights(routes, entry.undo["routes"]):
             left.append(f"routes {routes}, were {entry.undo['routes']}")
+        left += surface.steering(service)
         defects = surface.defects(service)
         if defects:
             left.append(f"defects on: {', '.join(defects)}")
@@ -68,6 +69,7 @@ def _restore(surface: Surface, entry: JournalEntry) -> None:
     for version, count in replicas.items():
         surface.deploy(service, version, count)
     surface.route(service, entry.undo["routes"])
+    surface.clear_steering(service)
     for version in {*surface.ordered(service), *surface.ready(service)} - set(replicas):
         surface.deploy(service, version, 0)
     surface.clear_defects(service)

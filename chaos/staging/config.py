@@ -149,13 +149,17 @@ def _calls_default() -> dict[tuple[str, str], CallConfig]:
 
 @dataclass(frozen=True)
 class StagingConfig:
-    """The whole of it. `latency_edges_s` are the bounds that Envoy's latency histograms are to have (whole ms)."""
+    """The whole of it. `latency_edges_s` are the bounds that Envoy's latency histograms are to have (whole ms).
+
+    `cohorts`: those that can be routed by themselves.
+    """
 
     services: Mapping[str, ServiceConfig] = field(default_factory=_services_default)
     calls: Mapping[tuple[str, str], CallConfig] = field(default_factory=_calls_default)
     store: StoreConfig = field(default_factory=StoreConfig)
     latency_edges_s: tuple[float, ...] = ()
     seed: int = 1
+    cohorts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if set(self.services) != set(SERVICES):
@@ -182,6 +186,7 @@ class StagingConfig:
             "store": asdict(self.store),
             "latency_edges_s": list(self.latency_edges_s),
             "seed": self.seed,
+            "cohorts": list(self.cohorts),
         }
 
     @classmethod
@@ -205,4 +210,5 @@ class StagingConfig:
         }
         time = data["store"]["service_time"]
         store = StoreConfig(data["store"]["connections"], ServiceTime(**time) if time else None)
-        return cls(services, calls, store, tuple(data["latency_edges_s"]), data["seed"])
+        edges_s, cohorts = tuple(data["latency_edges_s"]), tuple(data["cohorts"])
+        return cls(services, calls, store, edges_s, data["seed"], cohorts)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chaos.errors import StagingAlreadyUp, StagingError, StagingNotUp, StagingUnclean
-from chaos.staging import postgres, processes
+from chaos.staging import postgres, processes, steering
 from chaos.staging.config import CLIENT, Defect, StagingConfig
 from chaos.staging.envoy import EnvoyClient, EnvoyStats
 from chaos.staging.envoy_config import STAGING_LISTENER
@@ -130,8 +130,12 @@ class Staging:
         return self._replicas.ordered(service)
 
     def routes(self, service: str) -> dict[str, float]:
-        """The share of each version, as Envoy has it."""
+        """The share of each version, as Envoy has it, of the requests that no cohort's own routes take."""
         return self.envoy.weights(service)
+
+    def steering(self, service: str) -> list[str]:
+        """What else decides who answers its requests, a line each: cohorts' own routes, copies."""
+        return list(steering.found(self.envoy, service))
 
     def envoy_stats(self, service: str) -> dict[str, EnvoyStats]:
         """Counters and latency histogram of each version since Envoy's start."""
@@ -150,9 +154,19 @@ class Staging:
         """
         self._replicas.deploy(service, version, replicas, timeout_s)
 
-    def route(self, service: str, weights: Mapping[str, float]) -> None:
-        """Put the versions' shares (sum 1) in force; returns when they read back."""
-        self.envoy.set_weights(service, weights)
+    def route(
+        self, service: str, weights: Mapping[str, float], cohorts: Mapping[str, Mapping[str, float]] | None = None
+    ) -> None:
+        """Put the versions' shares (sum 1) in force, `cohorts` with their own; returns when they read back."""
+        self.envoy.set_weights(service, weights, cohorts)
+
+    def mirror(self, service: str, version: str, share: float) -> None:
+        """Copy this share of the service's requests to a new version; returns when it reads back."""
+        self.envoy.set_mirror(service, version, share)
+
+    def clear_steering(self, service: str) -> None:
+        """Have weights alone decide who answers."""
+        steering.clear(self.envoy, service)
 
     def set_defects(self, service: str, version: str, defects: Sequence[Defect]) -> None:
         """Switch what is wrong with a version; an empty sequence heals it."""

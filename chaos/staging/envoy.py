@@ -11,7 +11,15 @@ from urllib.parse import quote, urlencode
 
 from chaos.errors import EnvoyError
 from chaos.staging.config import StagingConfig
-from chaos.staging.envoy_config import ABORT_TOTAL, ABORTED, WEIGHT_TOTAL, abort_key, cluster_name, weight_keys
+from chaos.staging.envoy_config import (
+    ABORTED,
+    FRACTION_TOTAL,
+    WEIGHT_TOTAL,
+    abort_key,
+    cluster_name,
+    mirror_key,
+    weight_keys,
+)
 from chaos.staging.loopback import call
 from chaos.staging.ports import LOOPBACK
 
@@ -73,37 +81,77 @@ class EnvoyClient:
             time.sleep(POLL_S)
 
     def weights(self, service: str) -> dict[str, float]:
-        """The share of each version, of 1."""
+        """The share of each version, of 1, for requests of cohorts without shares of their own."""
+        return self._weights(self.runtime(), service, None)
+
+    def cohort_weights(self, service: str) -> dict[str, dict[str, float]]:
+        """The shares of the cohorts that are routed otherwise than the rest."""
         now = self.runtime()
+        rest = self._weights(now, service, None)
+        own = {cohort: self._weights(now, service, cohort) for cohort in self._config.cohorts}
+        return {cohort: weights for cohort, weights in own.items() if weights != rest}
+
+    def set_weights(
+        self, service: str, weights: Mapping[str, float], cohorts: Mapping[str, Mapping[str, float]] | None = None
+    ) -> None:
+        """Put shares (sum 1; versions left out get 0) in force, all together; a cohort left out goes with the rest."""
+        own = cohorts or {}
+        unknown = sorted(set(own) - set(self._config.cohorts))
+        if unknown:
+            raise EnvoyError(f"route of {service}: cohorts(={unknown}) must be among {self._config.cohorts}")
+        values: dict[str, str] = {}
+        for cohort in (None, *self._config.cohorts):
+            parts = self._parts(service, weights if cohort is None else own.get(cohort, weights))
+            for version, part in parts.items():
+                values |= dict.fromkeys(weight_keys(service, version, cohort), str(part))
+        self.set_runtime(values)
+
+    def _weights(self, now: Mapping[str, str], service: str, cohort: str | None) -> dict[str, float]:
         versions = self._config.services[service].versions
         defaults = {version: 0 if number else WEIGHT_TOTAL for number, version in enumerate(versions)}
-        parts = {version: int(now.get(weight_keys(service, version)[0], defaults[version])) for version in versions}
-        return {version: round(part / WEIGHT_TOTAL, SHARE_DECIMALS) for version, part in parts.items()}
+        return {
+            version: round(
+                int(now.get(weight_keys(service, version, cohort)[0], defaults[version])) / WEIGHT_TOTAL, SHARE_DECIMALS
+            )
+            for version in versions
+        }
 
-    def set_weights(self, service: str, weights: Mapping[str, float]) -> None:
-        """Put shares (sum 1; versions left out get 0) in force."""
+    def _parts(self, service: str, weights: Mapping[str, float]) -> dict[str, int]:
+        """Shares in parts of WEIGHT_TOTAL, which they add up to."""
         versions = self._config.services[service].versions
         unknown = sorted(set(weights) - set(versions))
         if unknown:
             raise EnvoyError(f"route of {service}: versions(={unknown}) must be among {versions}")
-        if abs(sum(weights.values()) - 1.0) > 1e-9 or min(weights.values()) < 0:
+        if not weights or abs(sum(weights.values()) - 1.0) > 1e-9 or min(weights.values()) < 0:
             raise EnvoyError(f"route of {service}: weights(={dict(weights)}) must be >= 0 with sum 1")
         parts = {version: round(weights.get(version, 0.0) * WEIGHT_TOTAL) for version in versions}
         largest = max(parts, key=lambda version: parts[version])
         parts[largest] += WEIGHT_TOTAL - sum(parts.values())
-        self.set_runtime({key: str(part) for name, part in parts.items() for key in weight_keys(service, name)})
+        return parts
+
+    def mirrors(self, service: str) -> dict[str, float]:
+        """The share of the requests that are copied to each version; versions that get none are left out."""
+        now = self.runtime()
+        shares = {
+            version: _share(now.get(mirror_key(service, version), ""))
+            for version in self._config.services[service].versions[1:]
+        }
+        return {version: share for version, share in shares.items() if share}
+
+    def set_mirror(self, service: str, version: str, share: float) -> None:
+        """Copy a share (0..1, steps of 0.0001) of the service's requests to a new version; 0 ends it."""
+        new = self._config.services[service].versions[1:]
+        if version not in new:
+            raise EnvoyError(f"mirror of {service}: version(={version}) must be among {new}")
+        self.set_runtime({mirror_key(service, version): _fraction(f"mirror share of {service}", share)})
 
     def abort_share(self, service: str) -> float:
         """The share of the service's requests that are answered 503 in its place."""
-        value = self.runtime().get(abort_key(service), "")
-        return json.loads(value)["numerator"] / ABORT_TOTAL if value else 0.0
+        return _share(self.runtime().get(abort_key(service), ""))
 
     def set_abort_share(self, service: str, share: float) -> None:
         """Put a share (0..1, steps of 0.0001) in force; 0 removes it."""
-        if not 0.0 <= share <= 1.0:
-            raise EnvoyError(f"abort share of {service}(={share}) must be in 0..1")
-        percent = {"numerator": round(share * ABORT_TOTAL), "denominator": "TEN_THOUSAND"}
-        self.set_runtime({abort_key(service): json.dumps(percent, separators=(",", ":")) if share else ""})
+        self.set_runtime({abort_key(service): _fraction(f"abort share of {service}", share)})
 
     def healthy_ports(self, service: str, version: str) -> tuple[set[int], set[int]]:
         """Ports of the replicas that take requests, and of all that Envoy knows."""
@@ -161,6 +209,18 @@ class EnvoyClient:
         if status != 200:
             raise EnvoyError(f"{where}: status(={status}) must be 200: {text.strip()}")
         return text
+
+
+def _share(value: str) -> float:
+    return json.loads(value)["numerator"] / FRACTION_TOTAL if value else 0.0
+
+
+def _fraction(what: str, share: float) -> str:
+    """A runtime value, empty for 0: that removes the key."""
+    if not 0.0 <= share <= 1.0:
+        raise EnvoyError(f"{what}(={share}) must be in 0..1")
+    percent = {"numerator": round(share * FRACTION_TOTAL), "denominator": "TEN_THOUSAND"}
+    return json.dumps(percent, separators=(",", ":")) if share else ""
 
 
 def _stats(

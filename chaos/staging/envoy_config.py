@@ -2,7 +2,9 @@
 
 One listener a service, one cluster a (service, version). Which share of the requests goes to which version is a matter
 of runtime keys (`route.checkout.<cluster>`, of WEIGHT_TOTAL); which replicas a cluster has, of a file that is replaced
-atomically. So nothing is restarted in a release.
+atomically. So nothing is restarted in a release. Each cohort has routes of its own, by the header that its requests
+carry, with keys of its own (`cohort.checkout.coupon.<cluster>`). Copies of requests go to a new version by a mirror
+policy (`mirror.checkout.<cluster>`), marked by a header, so that the shop does not keep what they write.
 
 An error fault is a second route, taken by a share of the requests (`fault.checkout.abort`): it has the same weights
 and leads to a cluster a (service, version) that answers 503 in the version's place. So these errors stand in the
@@ -22,8 +24,9 @@ from chaos.staging.config import SERVICES, StagingConfig
 from chaos.staging.paths import write_atomically
 from chaos.staging.ports import LOOPBACK
 from chaos.staging.shop.app import MARKER_PATH
+from chaos.staging.shop.service import COHORT_HEADER, MIRRORED_HEADER
 
-ABORT_TOTAL = 10_000
+FRACTION_TOTAL = 10_000
 # Envoy takes one random number a request for both choices, abort and version, each modulo its total: only totals
 # without a common divisor make the choices independent.
 WEIGHT_TOTAL = 9_999_991
@@ -57,22 +60,33 @@ def cluster_name(service: str, version: str) -> str:
     return f"{service}--{re.sub(r'[^A-Za-z0-9_-]', '_', version)}"
 
 
-def weight_keys(service: str, version: str) -> tuple[str, str]:
-    """The runtime keys of a version's weight, of WEIGHT_TOTAL: of its requests, and of those that are aborted."""
-    name = cluster_name(service, version)
-    return f"{_weights(service)}.{name}", f"{_weights(service)}.{ABORTED}{name}"
+def weight_keys(service: str, version: str, cohort: str | None = None) -> tuple[str, str]:
+    """The runtime keys of a version's weight, of WEIGHT_TOTAL: of its requests, and of those that are aborted.
+
+    Of a cohort's requests; None: of those that are in no cohort of the configuration.
+    """
+    prefix, name = _weights(service, cohort), cluster_name(service, version)
+    return f"{prefix}.{name}", f"{prefix}.{ABORTED}{name}"
 
 
 def abort_key(service: str) -> str:
-    """The runtime key of the share of requests that are answered 503, of ABORT_TOTAL."""
+    """The runtime key of the share of requests that are answered 503, of FRACTION_TOTAL."""
     return f"fault.{service}.abort"
+
+
+def mirror_key(service: str, version: str) -> str:
+    """The runtime key of the share of requests that are copied to a new version, of FRACTION_TOTAL."""
+    return f"mirror.{service}.{cluster_name(service, version)}"
 
 
 def bootstrap(
     config: StagingConfig, folder: Path, admin_port: int, ports: Mapping[str, int], token: str
 ) -> dict[str, Any]:
     """The bootstrap document. `ports`: of the listeners, by service, and of STAGING_LISTENER."""
-    listeners = [_service_listener(name, config.services[name].versions, ports[name]) for name in SERVICES]
+    listeners = [
+        _listener(name, ports[name], _service_routes(name, config.services[name].versions, config.cohorts))
+        for name in SERVICES
+    ]
     listeners.append(_staging_listener(ports[STAGING_LISTENER], token))
     pairs = [(name, version) for name in SERVICES for version in config.services[name].versions]
     clusters = [_cluster(name, version, folder) for name, version in pairs]
@@ -103,38 +117,54 @@ def write_endpoints(folder: Path, service: str, version: str, ports: Sequence[in
     write_atomically(folder / f"{name}.json", json.dumps({"resources": [assignment]}))
 
 
-def _weights(service: str) -> str:
-    return f"route.{service}"
+def _weights(service: str, cohort: str | None = None) -> str:
+    return f"route.{service}" if cohort is None else f"cohort.{service}.{cohort}"
 
 
 def _address(port: int) -> dict[str, Any]:
     return {"socket_address": {"address": LOOPBACK, "port_value": port}}
 
 
-def _service_listener(service: str, versions: Sequence[str], port: int) -> dict[str, Any]:
-    none = {"numerator": 0, "denominator": "TEN_THOUSAND"}
-    routes = [
-        _direct("/_admin", 404, ""),
-        {
-            "match": {
-                "prefix": "/",
-                "runtime_fraction": {"default_value": none, "runtime_key": abort_key(service)},
-            },
-            "route": {**_weighted(service, versions, ABORTED), "prefix_rewrite": f"{ABORT_PATH}/"},
-        },
-        {"match": {"prefix": "/"}, "route": _weighted(service, versions, "")},
-    ]
-    return _listener(service, port, routes)
+def _service_routes(service: str, versions: Sequence[str], cohorts: Sequence[str]) -> list[dict[str, Any]]:
+    """The first that matches is taken: a cohort's before everybody's, and of each the aborting one first."""
+    routes = [_direct("/_admin", 404, "")]
+    # with one version there is nothing to choose
+    for cohort in (*(cohorts if len(versions) > 1 else ()), None):
+        match: dict[str, Any] = {"prefix": "/"}
+        if cohort is not None:
+            match["headers"] = [{"name": COHORT_HEADER, "string_match": {"exact": cohort}}]
+        aborted = {**match, "runtime_fraction": _fraction(abort_key(service))}
+        abort = {**_weighted(service, versions, cohort, ABORTED), "prefix_rewrite": f"{ABORT_PATH}/"}
+        routes.append({"match": aborted, "route": abort})
+        route = _weighted(service, versions, cohort, "")
+        if len(versions) > 1:
+            route["request_mirror_policies"] = [_copies(service, version) for version in versions[1:]]
+        routes.append({"match": match, "route": route})
+    return routes
 
 
-def _weighted(service: str, versions: Sequence[str], prefix: str) -> dict[str, Any]:
+def _fraction(key: str) -> dict[str, Any]:
+    """None, unless the runtime says otherwise."""
+    return {"default_value": {"numerator": 0, "denominator": "TEN_THOUSAND"}, "runtime_key": key}
+
+
+def _weighted(service: str, versions: Sequence[str], cohort: str | None, prefix: str) -> dict[str, Any]:
     clusters = [
         {"name": prefix + cluster_name(service, version), "weight": WEIGHT_TOTAL if number == 0 else 0}
         for number, version in enumerate(versions)
     ]
-    weighted = {"clusters": clusters, "runtime_key_prefix": _weights(service)}
+    weighted = {"clusters": clusters, "runtime_key_prefix": _weights(service, cohort)}
     # callers have the time limits; Envoy's own (15 s) would be one that nobody modelled
     return {"weighted_clusters": weighted, "timeout": "0s"}
+
+
+def _copies(service: str, version: str) -> dict[str, Any]:
+    mark = {"append": {"header": {"key": MIRRORED_HEADER, "value": "true"}}}
+    return {
+        "cluster": cluster_name(service, version),
+        "runtime_fraction": _fraction(mirror_key(service, version)),
+        "request_headers_mutations": [mark],
+    }
 
 
 def _staging_listener(port: int, token: str) -> dict[str, Any]:

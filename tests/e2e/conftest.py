@@ -15,13 +15,14 @@ from chaos.staging.config import CALLS, SERVICES, StagingConfig, proxy_name
 from chaos.staging.embedded import EmbeddedStaging, Staging
 
 LATENCY_EDGES_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+COHORTS = ("coupon", "default")
 
 
 @pytest.fixture(scope="session")
 def staging_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staging]:
     """The staging itself; whoever changes it takes `staging` instead."""
     folder = tmp_path_factory.mktemp("staging") / "state"
-    up = EmbeddedStaging.up(StagingConfig(latency_edges_s=LATENCY_EDGES_S), folder)
+    up = EmbeddedStaging.up(StagingConfig(latency_edges_s=LATENCY_EDGES_S, cohorts=COHORTS), folder)
     try:
         yield up
     finally:
@@ -59,5 +60,6 @@ def restore(staging: Staging) -> None:
             staging.set_defects(service, version, [])
         staging.deploy(service, first, config.replicas)
         staging.route(service, {first: 1.0})
+        staging.clear_steering(service)
         for version in config.versions[1:]:
             staging.deploy(service, version, 0)

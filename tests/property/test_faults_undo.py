@@ -73,6 +73,7 @@ def release(surface: MemorySurface, journal: Journal, steps: int) -> None:
         surface.deploy("checkout", "2.4", 2)
     if steps > 1:
         surface.world.defects["checkout"].add("2.4: coupon-crash")
+        surface.world.steering["checkout"] = {"cohort coupon routes {'2.4': 1.0}"}
         surface.route("checkout", {"2.3": 0.5, "2.4": 0.5})
     if steps > 2:
         surface.route("checkout", {"2.4": 1.0})

@@ -30,6 +30,7 @@ def test_proxy_names() -> None:
     [
         StagingConfig(),
         StagingConfig(store=StoreConfig(3, ServiceTime("lognormal", -5.0, 0.4)), latency_edges_s=(0.1, 1.0), seed=7),
+        StagingConfig(cohorts=("coupon", "default")),
         StagingConfig().with_service("edge", queue=0, holds_worker=False, versions=("a", "b.1")),
     ],
 )

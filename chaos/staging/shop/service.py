@@ -23,7 +23,9 @@ from chaos.staging.shop.workers import Refused, Workers
 if TYPE_CHECKING:  # only checkout pays for importing the database driver
     from chaos.staging.shop.store import OrderStore
 
-PASSED_ON = ("x-cohort", "x-function", "traceparent", "tracestate", "content-type")
+COHORT_HEADER = "x-cohort"
+MIRRORED_HEADER = "x-mirrored"
+PASSED_ON = (COHORT_HEADER, MIRRORED_HEADER, "x-function", "traceparent", "tracestate", "content-type")
 ITEMS = [{"sku": f"sku-{number:03d}", "price": 5 + number} for number in range(10)]
 
 
@@ -39,7 +41,12 @@ class Request:
     @property
     def cohort(self) -> str:
         """The caller's cohort."""
-        return self.headers.get("x-cohort", "default")
+        return self.headers.get(COHORT_HEADER, "default")
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether it is a copy, which nobody waits for: it must leave nothing behind."""
+        return MIRRORED_HEADER in self.headers
 
 
 @dataclass
@@ -138,7 +145,7 @@ class Service:
         paid = await self._call("payments", request, "POST", "/payments", payment)
         versions = paid.headers.get("x-version", "")
         if not suffered.lost_write:
-            await self._store(order)
+            await self._store(order, keep=not request.mirrored)
         return Answer(201, {"order_id": order.id}, versions)
 
     def _parse(self, request: Request) -> Order:
@@ -147,10 +154,10 @@ class Service:
         cohort = request.headers.get("x-cohort") or data.get("cohort", "default")
         return Order(str(data["order_id"]), function, cohort, float(data.get("amount", 0)), self.version)
 
-    async def _store(self, order: Order) -> None:
+    async def _store(self, order: Order, *, keep: bool) -> None:
         assert self.store is not None
         store, call = self.store
-        await calls.with_retries("orders", call, self.chance, lambda: store.write(order, call.timeout_s))
+        await calls.with_retries("orders", call, self.chance, lambda: store.write(order, call.timeout_s, keep=keep))
 
     async def _call(self, callee: str, request: Request, method: str, path: str, body: bytes) -> Response:
         pool, call = self.pools[callee]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import select
+from dataclasses import replace
 
 import psycopg
 
@@ -67,9 +68,12 @@ class OrderStore:
             except psycopg.Error:
                 return  # a database that is away; requests will say so
 
-    async def write(self, order: Order, timeout_s: float | None) -> None:
-        """Return when committed. Raises TimeoutError or CallFailed: then the outcome is unknown."""
-        task = asyncio.create_task(self._insert(order))
+    async def write(self, order: Order, timeout_s: float | None, *, keep: bool = True) -> None:
+        """Return when committed, or, not to keep it, rolled back: all of the work, and no row.
+
+        Raises TimeoutError or CallFailed: then the outcome is unknown.
+        """
+        task = asyncio.create_task(self._insert(order, keep))
         done, _ = await asyncio.wait({task}, timeout=timeout_s)
         if done:
             try:
@@ -85,20 +89,28 @@ class OrderStore:
         if not task.cancelled():
             task.exception()  # nobody waits for it any more; its caller counted the timeout
 
-    async def _insert(self, order: Order) -> None:
-        values = (order.id, order.function, order.cohort, order.amount, order.version)
+    async def _insert(self, order: Order, keep: bool) -> None:
         async with self._slots:
             connection = await self._take()
             try:
-                if self._service_time is None:
-                    await connection.execute(INSERT, values)
+                if keep:
+                    await self._execute(connection, order)
                 else:
-                    pause_s = service_time_s(self._service_time, self._chance)
-                    await connection.execute(INSERT_SLOWLY, (pause_s, *values))
+                    # an id of its own: the order that it copies must not wait for it
+                    async with connection.transaction(force_rollback=True):
+                        await self._execute(connection, replace(order, id=f"copy of {order.id}"))
             except BaseException:
                 await connection.close()
                 raise
             self._idle.append(connection)
+
+    async def _execute(self, connection: psycopg.AsyncConnection, order: Order) -> None:
+        values = (order.id, order.function, order.cohort, order.amount, order.version)
+        if self._service_time is None:
+            await connection.execute(INSERT, values)
+        else:
+            pause_s = service_time_s(self._service_time, self._chance)
+            await connection.execute(INSERT_SLOWLY, (pause_s, *values))
 
     async def _take(self) -> psycopg.AsyncConnection:
         while self._idle:

@@ -1,0 +1,100 @@
+"""Who answers, other than by weight: cohorts by their header, and copies that leave nothing behind."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from uuid import uuid4
+
+import httpx
+import psycopg
+import pytest
+
+from chaos.errors import EnvoyError
+from chaos.faults.embedded import EmbeddedSurface
+from chaos.safety.release import RELEASE, plan_release
+from chaos.staging.config import Defect
+from chaos.staging.embedded import Staging
+
+pytestmark = pytest.mark.e2e
+
+
+def until(holds: Callable[[], bool], limit_s: float = 5.0) -> None:
+    deadline = time.monotonic() + limit_s
+    while not holds():
+        assert time.monotonic() < deadline, "condition not met in time"
+        time.sleep(0.02)
+
+
+def answered(staging: Staging, count: int, cohort: str | None) -> Counter[tuple[int, str]]:
+    """Answers to orders by status and the version of checkout that gave them."""
+    headers = {} if cohort is None else {"x-cohort": cohort}
+    answers: Counter[tuple[int, str]] = Counter()
+    with httpx.Client(base_url=staging.edge_url(), timeout=10.0, trust_env=False, headers=headers) as client:
+        for _ in range(count):
+            response = client.post("/checkout", json={"order_id": str(uuid4()), "amount": 55})
+            parts = dict(part.split("=") for part in response.headers["x-version"].split(","))
+            answers[response.status_code, parts.get("checkout", "none")] += 1
+    return answers
+
+
+def orders(staging: Staging) -> int:
+    with psycopg.connect(staging.orders_dsn()) as connection:
+        row = connection.execute("SELECT count(*) FROM orders").fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+def test_cohorts_go_their_own_way_and_the_undo_brings_them_back(staging: Staging) -> None:
+    surface = EmbeddedSurface(staging)
+    entry = plan_release(surface, "checkout", "drill")
+    staging.deploy("checkout", "2.4", 1)
+    staging.route("checkout", {"2.3": 1.0, "2.4": 0.0}, {"coupon": {"2.3": 0.0, "2.4": 1.0}})
+    staging.mirror("checkout", "2.4", 0.25)
+    assert staging.routes("checkout") == {"2.3": 1.0, "2.4": 0.0}
+    assert answered(staging, 10, "coupon") == {(201, "2.4"): 10}
+    assert answered(staging, 10, "default") == answered(staging, 10, None) == {(201, "2.3"): 10}
+    assert staging.steering("checkout") == [
+        "cohort coupon routes {'2.4': 1.0}",
+        "0.25 of the requests are copied to 2.4",
+    ]
+    assert "cohort coupon routes" in (RELEASE.residue(surface, entry) or "")
+    staging.envoy.set_abort_share("checkout", 1.0)  # an error fault hits cohorts of their own too
+    assert answered(staging, 5, "coupon") == {(502, "none"): 5}
+    staging.envoy.set_abort_share("checkout", 0.0)
+    RELEASE.rungs[0].run(surface, entry)
+    assert RELEASE.residue(surface, entry) is None
+    assert answered(staging, 10, "coupon") == {(201, "2.3"): 10}
+    with pytest.raises(EnvoyError, match=r"cohorts\(=\['gold'\]\) must be among"):
+        staging.route("checkout", {"2.3": 1.0}, {"gold": {"2.4": 1.0}})
+
+
+def test_copies_reach_the_new_version_and_write_nothing(staging: Staging) -> None:
+    """Their errors count for the new version and hurt no client; half of them is half of the requests."""
+    staging.set_defects("checkout", "2.4", [Defect("broken", errors_ratio=0.5)])
+    staging.deploy("checkout", "2.4", 1)
+    staging.mirror("checkout", "2.4", 1.0)
+    before, rows = staging.envoy_stats("checkout"), orders(staging)
+    assert answered(staging, 40, "coupon") == {(201, "2.3"): 40}
+    until(lambda: staging.envoy_stats("checkout")["2.4"].requests - before["2.4"].requests == 40)
+    after = staging.envoy_stats("checkout")
+    assert after["2.3"].requests - before["2.3"].requests == 40
+    # 40 fair draws: outside of this once in a million runs
+    assert 5 <= after["2.4"].errors - before["2.4"].errors <= 35
+    assert orders(staging) - rows == 40
+    staging.mirror("checkout", "2.4", 0.5)
+    staging.route("checkout", {"2.3": 0.5, "2.4": 0.5})
+    before = staging.envoy_stats("checkout")
+    answers = answered(staging, 60, None)
+    assert sum(answers.values()) == 60
+
+    def copied() -> int:
+        after = staging.envoy_stats("checkout")
+        return sum(after[version].requests - before[version].requests for version in after) - 60
+
+    # whether a request is copied does not depend on where it is routed: 60 fair draws each
+    until(lambda: copied() >= 12)
+    assert copied() <= 48
+    with pytest.raises(EnvoyError, match=r"mirror of checkout: version\(=2.3\) must be among"):
+        staging.mirror("checkout", "2.3", 0.5)
