@@ -18,8 +18,7 @@ import numpy as np
 import simpy
 
 from chaos.errors import ChaosError, StagingUnclean
-from chaos.faults.embedded import EmbeddedSurface
-from chaos.ledger import done_against_the_odds, final_read, from_load, looked_up
+from chaos.ledger import done_against_the_odds, from_load, looked_up
 from chaos.live_health import LiveHealth
 from chaos.load.raw import RawSamples
 from chaos.load.rows import client_rows
@@ -34,9 +33,7 @@ from chaos.safety.lease import Lease
 from chaos.safety.stop import ABORT_FILE, Abort, StopConditions, abort_on_signals
 from chaos.safety.targets import preflight
 from chaos.safety.undo import EntryResult
-from chaos.staging.config import STORE
-from chaos.staging.embedded import Staging
-from chaos.staging.envoy import EnvoyStats
+from chaos.staging.adapter import StagingAdapter
 from chaos.world import StagingWorld
 from evidence.events import Event, EventKind
 from evidence.header import LoadFacts
@@ -85,7 +82,7 @@ class Drill:
         strategy: Strategy,
         defects: Sequence[str],
         seed: int,
-        staging: Staging,
+        staging: StagingAdapter,
         record: RunRecord,
         progress: Progress,
         lease: Lease | None = None,
@@ -106,21 +103,24 @@ class Drill:
     def run(self) -> DrillReport:
         """Play, undo, check, record. Raises SafetyError when the gate refuses: nothing was touched then."""
         staging = self._staging
-        preflight(staging.edge_url(), staging.token())
-        surface = EmbeddedSurface(staging)
+        preflight(staging.target_url(), staging.token(), staging.allow)
+        surface = staging.surface
         drill_id = uuid.uuid4().hex
         deadline_s = deadline_of(self._scenario)
         abort = Abort()
         with (
             abort_on_signals(abort),
-            guarded(surface, staging.state_dir, drill_id, deadline_s, lease=self._lease) as guard,
+            guarded(
+                surface, staging.state_dir, drill_id, deadline_s, lease=self._lease, faults=staging.faults
+            ) as guard,
         ):
             if self._own:
                 guard.journal.open(plan_ephemeral(surface, staging.state_dir, drill_id))
-            plan = load_plan(self._scenario, staging.edge_url(), self._seed, self._scenario.duration_s)
+            plan = load_plan(self._scenario, staging, self._seed, self._scenario.duration_s)
             with LoadRun.start(plan, self._record.folder) as load:
                 guard.lease.guard(load.pid)
-                observer = Observer(self._read_all, staging.config, self._edges_s, self._scenario.measure.resolution_s)
+                resolution_s = self._scenario.measure.resolution_s
+                observer = Observer(staging.observe, staging.watched(), self._edges_s, resolution_s)
                 try:
                     self._play(guard, load, observer, abort)
                     if self._stopped is None:
@@ -173,9 +173,6 @@ class Drill:
             results.append(result)
         return tuple(results)
 
-    def _read_all(self) -> list[EnvoyStats]:
-        return self._staging.envoy.stats_all()
-
     def _play(self, guard: Guard, load: LoadRun, observer: Observer, abort: Abort) -> None:
         observer.start(load.start_at_s)
         self._event(0.0, EventKind.LOAD_START, "load")
@@ -213,7 +210,7 @@ class Drill:
             windows = health.windows(env.wall_s())
             conditions.check(env.wall_s(), health.down_for_s(windows))
             if observer.failure is not None:
-                raise DrillStopped("observer-lost", f"Envoy can no longer be observed: {observer.failure}")
+                raise DrillStopped("observer-lost", f"the staging can no longer be observed: {observer.failure}")
             dead = self._staging.dead()
             if dead:
                 raise DrillStopped(
@@ -238,7 +235,7 @@ class Drill:
         self._progress("checking steady state after the undo")
         folder = self._record.folder / "steady"
         folder.mkdir()
-        plan = load_plan(self._scenario, self._staging.edge_url(), self._seed + 1, _STEADY_S)
+        plan = load_plan(self._scenario, self._staging, self._seed + 1, _STEADY_S)
         with LoadRun.start(plan, folder) as load:
             if guard.lease.lost() is None:  # else nothing is in force any more, and the load ends with us all the same
                 guard.lease.guard(load.pid)
@@ -270,22 +267,24 @@ class Drill:
         self._record.recorded(load=facts)
 
     def _ledger(self, raw: RawSamples) -> Ledger:
-        loads = load_plan(self._scenario, self._staging.edge_url(), self._seed, self._scenario.duration_s).functions
+        loads = load_plan(self._scenario, self._staging, self._seed, self._scenario.duration_s).functions
         return from_load(raw, {each.name: each.store for each in loads if each.store is not None})
 
     def _read_back(self, ledger: Ledger, load: LoadRun) -> Ledger:
-        """Look every write up in the database itself; rows that should not be there are differences."""
+        """Look every write up in the stores themselves; rows that should not be there are differences."""
         since = datetime.now(UTC) - timedelta(seconds=load.now_s())
-        read = final_read(self._staging.orders_dsn(), ledger.write_id.tolist(), since=since)
-        known = looked_up(ledger, STORE, read)
-        odd = {
-            "there more than once": list(read.duplicates),
-            "written by nobody": list(read.strangers),
-            "there though never sent": done_against_the_odds(known),
-        }
-        differences = [f"{len(ids)} orders {what}, such as {ids[0]}" for what, ids in odd.items() if ids]
-        self._event(load.now_s(), EventKind.VERIFY, f"duplicates and strangers in {STORE}", differences=differences)
-        return known
+        for store in self._staging.stores():
+            ids = ledger.write_id[ledger.store == store].tolist()
+            read = self._staging.final_read(store, ids, since)
+            ledger = looked_up(ledger, store, read)
+            odd = {
+                "there more than once": list(read.duplicates),
+                "written by nobody": list(read.strangers),
+                "there though never sent": done_against_the_odds(ledger.where(ledger.store == store)),
+            }
+            differences = [f"{len(ids)} {store} {what}, such as {ids[0]}" for what, ids in odd.items() if ids]
+            self._event(load.now_s(), EventKind.VERIFY, f"duplicates and strangers in {store}", differences=differences)
+        return ledger
 
     def _event(self, time_s: float, kind: EventKind, subject: str, /, **detail: object) -> None:
         self._take(Event(time_s, kind, subject, detail))

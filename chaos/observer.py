@@ -14,8 +14,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from chaos.errors import EnvoyError
-from chaos.staging.config import StagingConfig
+from chaos.errors import ChaosError
+from chaos.staging.adapter import Watched
 from chaos.staging.envoy import EnvoyStats
 from evidence.tables import Samples
 from rollout.world import Observation
@@ -28,13 +28,13 @@ Key = tuple[str, str]
 class Observer:
     """Polls in a thread of its own between `start` and `stop`.
 
-    `read` returns Envoy's counters of all services; `edges_s` are the record's histogram edges.
+    `read` returns the counters of all services, as `watched` says; `edges_s` are the record's histogram edges.
     """
 
     def __init__(
         self,
         read: Callable[[], list[EnvoyStats]],
-        config: StagingConfig,
+        watched: Watched,
         edges_s: NDArray[np.float64],
         resolution_s: float,
     ) -> None:
@@ -42,14 +42,14 @@ class Observer:
         self._resolution_s = resolution_s
         self._bins = len(edges_s) + 1
         # Envoy's bins are bounded in whole milliseconds; each one's answers go to the record's bin of its upper bound.
-        bounds = np.array([*config.latency_edges_s, np.inf])
+        bounds = np.array([*watched.bounds_s, np.inf])
         self._bin_of_bound = np.searchsorted(edges_s, bounds, side="left")
-        self._only = {name for name, service in config.services.items() if len(service.versions) == 1}
+        self._only = watched.unversioned
         self._before: dict[Key, EnvoyStats] = {}
         self._rows: list[tuple[float, Key, int, int, int, NDArray[np.int64]]] = []
         self._mutex = threading.Lock()
         self._stopped = threading.Event()
-        self._failure: EnvoyError | None = None
+        self._failure: ChaosError | None = None
         self._thread: threading.Thread | None = None
         self._start_s = 0.0
 
@@ -67,7 +67,7 @@ class Observer:
             self._thread.join(timeout=10.0)
 
     @property
-    def failure(self) -> EnvoyError | None:
+    def failure(self) -> ChaosError | None:
         """Why polling ended early, or None: without observations no guardrail watches, so the drill must stop."""
         return self._failure
 
@@ -118,7 +118,7 @@ class Observer:
             last = self._stopped.wait(max(0.0, due_s - time.monotonic()))
             try:
                 now = self._read()
-            except EnvoyError as error:
+            except ChaosError as error:
                 self._failure = error
                 return
             # A poll that came late stands for the cells that it missed as well.

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from chaos.errors import ChaosError
 from chaos.load.plan import FunctionLoad, LoadPlan, Profile
+from chaos.staging.adapter import Request, StagingAdapter
 from chaos.staging.config import (
     CALLS,
     SERVICES,
@@ -25,17 +26,12 @@ from chaos.unrealised import unrealised
 from evidence.histogram import edges_s
 from scenarios.models import Distribution, Function, Scenario, Strategy
 
-__all__ = ["NotRealisable", "defects_of", "load_plan", "require_realisable", "staging_config"]
+__all__ = ["NotRealisable", "defects_of", "load_plan", "request_of", "require_realisable", "staging_config"]
 
 # What the shop offers to its clients: the path through it, and the request that takes it.
-_REQUESTS: dict[tuple[str, ...], tuple[str, str, str | None, str | None]] = {
-    ("edge", "checkout"): (
-        "POST",
-        "/checkout",
-        '{"order_id": "$id", "amount": 55}',
-        STORE,
-    ),
-    ("edge", "catalogue"): ("GET", "/catalogue", None, None),
+_REQUESTS: dict[tuple[str, ...], Request] = {
+    ("edge", "checkout"): Request("POST", "/checkout", '{"order_id": "$id", "amount": 55}', STORE),
+    ("edge", "catalogue"): Request("GET", "/catalogue"),
 }
 
 
@@ -137,15 +133,20 @@ def defects_of(scenario: Scenario, names: Sequence[str]) -> tuple[Defect, ...]:
     )
 
 
-def load_plan(scenario: Scenario, base_url: str, seed: int, duration_s: float) -> LoadPlan:
+def request_of(function: Function) -> Request:
+    """The request that takes a business function's path through the shop."""
+    return _REQUESTS[tuple(function.path)]
+
+
+def load_plan(scenario: Scenario, staging: StagingAdapter, seed: int, duration_s: float) -> LoadPlan:
     """Every business function at its rate, open loop, for `duration_s`."""
     functions = tuple(
-        _function_load(name, function, function.rates(scenario.clock, duration_s))
+        _function_load(name, function, function.rates(scenario.clock, duration_s), staging.request(function))
         for name, function in scenario.functions.items()
     )
     patience_s = max((each.timeout_s or 0.0 for each in functions), default=0.0)
     return LoadPlan(
-        base_url=base_url,
+        base_url=staging.target_url(),
         functions=functions,
         duration_s=duration_s,
         seed=seed,
@@ -154,15 +155,14 @@ def load_plan(scenario: Scenario, base_url: str, seed: int, duration_s: float) -
     )
 
 
-def _function_load(name: str, function: Function, profile: Profile) -> FunctionLoad:
-    method, path, body, store = _REQUESTS[tuple(function.path)]
+def _function_load(name: str, function: Function, profile: Profile, request: Request) -> FunctionLoad:
     return FunctionLoad(
         name=name,
         profile=profile,
-        method=method,
-        path=path,
-        body=body,
+        method=request.method,
+        path=request.path,
+        body=request.body,
         cohorts=function.cohorts,
         timeout_s=function.timeout_s,
-        store=store,
+        store=request.store,
     )

@@ -19,8 +19,8 @@ from chaos.faults.base import PlanContext
 from chaos.observer import Observer
 from chaos.safety.guard import Guard
 from chaos.safety.journal import JournalEntry
+from chaos.staging.adapter import StagingAdapter
 from chaos.staging.config import Defect
-from chaos.staging.embedded import Staging
 from evidence.events import Event
 from evidence.histogram import edges_s
 from rollout.errors import WorldError
@@ -35,7 +35,7 @@ _DEPLOY_TIMEOUT_S = 60.0
 
 
 class StagingWorld:
-    """A `rollout.world.World` on the embedded staging.
+    """A `rollout.world.World` on a staging.
 
     `defects` are switched on in the new version's replicas as they are deployed. `on_event` receives each event of the
     timeline as it is recorded.
@@ -44,7 +44,7 @@ class StagingWorld:
     def __init__(
         self,
         env: WallClockEnvironment,
-        staging: Staging,
+        staging: StagingAdapter,
         guard: Guard,
         observer: Observer,
         scenario: Scenario,
@@ -176,7 +176,7 @@ class StagingWorld:
         release = self._scenario.release
         service, old = release.change.service, release.change.old
         replicas = self._scenario.system.services[service].replicas
-        found = []
+        found = self._staging.differences()
         running = dict(self._guard.surface.ready(service))
         if running != {old: replicas}:
             found.append(f"{service} runs {running}, was {{{old!r}: {replicas}}}")

@@ -18,6 +18,7 @@ from chaos.safety.undo import end_orphan
 from chaos.staging import processes
 from chaos.staging.config import StagingConfig
 from chaos.staging.embedded import EmbeddedStaging, Staging
+from chaos.staging.embedded_adapter import EmbeddedAdapter
 from chaos.staging.paths import state_dir_default
 from evidence.assess import assess
 from evidence.header import World
@@ -135,7 +136,7 @@ def drill(
     with staging_for(staging_config(scenario, seed), folder, deadline_s, say) as (staging, lease):
         header = _header(scenario, source, chosen, names, seed)
         record = RunRecord.create_in(out, header)
-        report = Drill(scenario, chosen, names, seed, staging, record, say, lease).run()
+        report = Drill(scenario, chosen, names, seed, EmbeddedAdapter(staging), record, say, lease).run()
     verdict = assess(record.folder)
     return DrillOutcome(RunRecord.open(record.folder), report, verdict)
 

@@ -14,13 +14,13 @@ up is `watched` before that starts, so that the watchdog ends it if the harness 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from chaos.errors import StagingUnclean
-from chaos.faults.base import PlanContext
+from chaos.faults.base import FaultKind, PlanContext
 from chaos.faults.registry import FAULTS
 from chaos.faults.surface import Surface
 from chaos.safety.errors import JournalCorrupt
@@ -49,6 +49,7 @@ class Guard:
     drill_id: str
     journal: Journal
     lease: Lease
+    faults: Mapping[str, FaultKind]
     report: HealReport | None = None
 
     def protect_release(self, service: str) -> JournalEntry:
@@ -64,7 +65,7 @@ class Guard:
         A fault that fails to apply or to be confirmed is undone before its error is raised again.
         """
         self.lease.require()
-        kind = FAULTS[fault.kind]
+        kind = self.faults[fault.kind]
         entry = kind.plan(self.surface, fault, context)
         self.journal.open(entry)
         try:
@@ -111,8 +112,11 @@ def guarded(
     deadline_s: float,
     lease_s: float = LEASE_S,
     lease: Lease | None = None,
+    faults: Mapping[str, FaultKind] = FAULTS,
 ) -> Iterator[Guard]:
     """Guard a drill on the staging in `state_dir`, under a `lease` that is held already or one of its own.
+
+    `faults` are those that the staging can have, by the scenario language's kind.
 
     Raises StagingBusy, StagingUnclean (an earlier run's entries are open), JournalCorrupt, WatchdogError.
     """
@@ -123,7 +127,7 @@ def guarded(
         with journal:
             _refuse_leftovers(surface, state_dir, journal)
             (state_dir / ABORT_FILE).unlink(missing_ok=True)  # meant for an earlier drill
-            guard = Guard(surface, state_dir, drill_id, journal, held)
+            guard = Guard(surface, state_dir, drill_id, journal, held, faults)
             try:
                 yield guard
             finally:

@@ -23,6 +23,7 @@ from chaos.safety.errors import JournalError
 from chaos.safety.journal import Journal, JournalEntry
 from chaos.safety.locks import DRILL_LOCK, HEAL_LOCK, hold
 from chaos.safety.release import RELEASE
+from chaos.staging.adapters import attach
 from chaos.staging.embedded import EmbeddedStaging, Staging
 from chaos.staging.state import StateFile
 
@@ -144,7 +145,7 @@ def _heal(state_dir: Path, journal: Journal, surface: Surface | None) -> HealRep
 def _find(state_dir: Path, surface: Surface | None) -> tuple[Surface | None, str, bool]:
     """The staging in `state_dir`, its token, and whether it is up; remains of one can still be taken down."""
     try:
-        found = surface or EmbeddedSurface.attach(state_dir)
+        found = surface or attach(state_dir).surface
         return found, found.token(), True
     except StagingNotUp:
         if not StateFile(state_dir).exists():

@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from chaos.observer import Observer
-from chaos.staging.config import StagingConfig
+from chaos.staging.adapter import Watched
 from chaos.staging.envoy import EnvoyStats
 from rollout.judges.base import EVER_S
 from rollout.judges.making import judge_of
@@ -27,7 +27,7 @@ def test_a_sequential_judge_counts_every_answer_of_a_staging_once() -> None:
             EnvoyStats("checkout", "2.4", 10 * polls, 5 * polls, 0, (), ()),
         ]
 
-    observer = Observer(read, StagingConfig(), np.array([0.1, 0.2]), 0.02)
+    observer = Observer(read, Watched((0.1,), frozenset()), np.array([0.1, 0.2]), 0.02)
     rule = {"metric": "error-ratio", "of": "checkout", "minimum": 1, "sequential": {"against": "old"}}
     judge = judge_of(Guardrail.model_validate(rule), CHANGE, np.array([0.1, 0.2]))
     found = [judge.judge([observer.observe("checkout", query.version, query.window_s) for query in judge.queries])]

@@ -1,0 +1,129 @@
+"""What a drill, its safety and its undo need of a staging, whatever that is: the seam between them.
+
+An adapter puts these verbs onto one staging. Each call blocks, has its own time limit, reads back what it changed, and
+raises ChaosError (StagingError unless something narrower fits) when the staging refuses or does not answer. An adapter
+holds no state that matters: the watchdog and `windtunnel undo` make another one from the state directory
+(chaos.staging.adapters) when the first one's process is dead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from chaos.faults.base import FaultKind
+from chaos.faults.surface import Surface
+from chaos.ledger import FinalRead
+from chaos.safety.targets import AllowList
+from chaos.staging.config import Defect
+from chaos.staging.envoy import EnvoyStats
+from scenarios.models import Function
+
+__all__ = ["Request", "StagingAdapter", "Watched"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """How a client asks for a business function; `body` may hold placeholders (chaos.load.plan).
+
+    store: the store that a request writes to; None when it writes nothing.
+    """
+
+    method: str
+    path: str
+    body: str | None = None
+    store: str | None = None
+
+
+@dataclass(frozen=True)
+class Watched:
+    """How to read what `observe` returns: upper bounds of its histograms' buckets, and services of one version only."""
+
+    bounds_s: tuple[float, ...]
+    unversioned: frozenset[str]
+
+
+class StagingAdapter(Protocol):
+    """One staging that is up, as a drill uses it."""
+
+    @property
+    def name(self) -> str:
+        """For people: which kind of staging this is."""
+        ...
+
+    @property
+    def state_dir(self) -> Path:
+        """Where the journal, the locks and all that an undo needs are kept."""
+        ...
+
+    @property
+    def allow(self) -> AllowList:
+        """Where its target may be."""
+        ...
+
+    @property
+    def surface(self) -> Surface:
+        """What faults and the undo of the release are given."""
+        ...
+
+    @property
+    def faults(self) -> Mapping[str, FaultKind]:
+        """The faults that it can have, by the scenario language's kind."""
+        ...
+
+    def token(self) -> str:
+        """The id that the staging's marker must show."""
+        ...
+
+    def target_url(self) -> str:
+        """Where clients find it."""
+        ...
+
+    def request(self, function: Function) -> Request:
+        """How its clients ask for a business function."""
+        ...
+
+    def deploy(self, service: str, version: str, replicas: int, timeout_s: float) -> None:
+        """Exactly so many ready replicas of the version, in rotation; 0 stops them all."""
+        ...
+
+    def route(
+        self, service: str, weights: Mapping[str, float], cohorts: Mapping[str, Mapping[str, float]] | None = None
+    ) -> None:
+        """Put the versions' shares (sum 1) in force, `cohorts` with their own."""
+        ...
+
+    def mirror(self, service: str, version: str, share: float) -> None:
+        """Copy this share of the service's requests to a version; what a copy writes must not stay."""
+        ...
+
+    def set_defects(self, service: str, version: str, defects: Sequence[Defect]) -> None:
+        """Switch what is wrong with a version; none heals it."""
+        ...
+
+    def watched(self) -> Watched:
+        """What `observe` will return."""
+        ...
+
+    def observe(self) -> list[EnvoyStats]:
+        """Counters of every version of every service, which only grow."""
+        ...
+
+    def dead(self) -> list[str]:
+        """Parts of the staging itself that should run and do not: with them, nothing is proven any more."""
+        ...
+
+    def stores(self) -> Sequence[str]:
+        """Stores that `final_read` can look into."""
+        ...
+
+    def final_read(self, store: str, ids: Sequence[str], since: datetime) -> FinalRead:
+        """Which of these writes are in a store, and what else was written there since."""
+        ...
+
+    def differences(self) -> list[str]:
+        """What more than replicas and routes differs from what was declared, one line each."""
+        ...

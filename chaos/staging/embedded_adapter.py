@@ -1,0 +1,114 @@
+"""The embedded staging behind the seam (adapter.py): a thin translation, nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+from chaos.faults.base import FaultKind
+from chaos.faults.embedded import EmbeddedSurface
+from chaos.faults.registry import FAULTS
+from chaos.faults.surface import Surface
+from chaos.ledger import FinalRead, final_read
+from chaos.realise import request_of
+from chaos.safety.targets import LOOPBACK, AllowList
+from chaos.staging.adapter import Request, Watched
+from chaos.staging.config import STORE, Defect
+from chaos.staging.embedded import Staging
+from chaos.staging.envoy import EnvoyStats
+from scenarios.models import Function
+
+__all__ = ["EmbeddedAdapter"]
+
+
+class EmbeddedAdapter:
+    """Fulfils StagingAdapter on the embedded staging."""
+
+    name = "embedded"
+
+    def __init__(self, staging: Staging) -> None:
+        self.staging = staging
+
+    @classmethod
+    def attach(cls, state_dir: Path) -> Self:
+        """The staging in a state directory. Raises StagingNotUp."""
+        return cls(Staging.attach(state_dir))
+
+    @property
+    def state_dir(self) -> Path:
+        """The staging's own."""
+        return self.staging.state_dir
+
+    @property
+    def allow(self) -> AllowList:
+        """The loopback interface alone."""
+        return LOOPBACK
+
+    @property
+    def surface(self) -> Surface:
+        """Its proxies, router, processes and database."""
+        return EmbeddedSurface(self.staging)
+
+    @property
+    def faults(self) -> Mapping[str, FaultKind]:
+        """All that there are."""
+        return FAULTS
+
+    def token(self) -> str:
+        """Made when it was brought up."""
+        return self.staging.token()
+
+    def target_url(self) -> str:
+        """The shop's front door, through Toxiproxy."""
+        return self.staging.edge_url()
+
+    def request(self, function: Function) -> Request:
+        """By the function's path through the shop."""
+        return request_of(function)
+
+    def deploy(self, service: str, version: str, replicas: int, timeout_s: float) -> None:
+        """Processes, in Envoy's rotation."""
+        self.staging.deploy(service, version, replicas, timeout_s)
+
+    def route(
+        self, service: str, weights: Mapping[str, float], cohorts: Mapping[str, Mapping[str, float]] | None = None
+    ) -> None:
+        """Envoy's weights."""
+        self.staging.route(service, weights, cohorts)
+
+    def mirror(self, service: str, version: str, share: float) -> None:
+        """Envoy's copies, which the shop rolls back."""
+        self.staging.mirror(service, version, share)
+
+    def set_defects(self, service: str, version: str, defects: Sequence[Defect]) -> None:
+        """In the version's replicas, running and to come."""
+        self.staging.set_defects(service, version, defects)
+
+    def watched(self) -> Watched:
+        """Envoy's buckets are bounded by the scenario's edges, as near as Envoy can."""
+        config = self.staging.config
+        only = frozenset(name for name, service in config.services.items() if len(service.versions) == 1)
+        return Watched(config.latency_edges_s, only)
+
+    def observe(self) -> list[EnvoyStats]:
+        """Envoy's counters."""
+        return self.staging.envoy.stats_all()
+
+    def dead(self) -> list[str]:
+        """Components that died."""
+        return self.staging.dead()
+
+    def stores(self) -> Sequence[str]:
+        """The shop's one."""
+        return (STORE,)
+
+    def final_read(self, store: str, ids: Sequence[str], since: datetime) -> FinalRead:
+        """From the database itself, not through Toxiproxy."""
+        assert store == STORE, store
+        return final_read(self.staging.orders_dsn(), ids, since=since)
+
+    def differences(self) -> list[str]:
+        """None besides replicas and routes."""
+        return []
