@@ -178,7 +178,7 @@ class Drill:
         self._event(0.0, EventKind.LOAD_START, "load")
         guard.protect_release(self._scenario.release.change.service)
         env = WallClockEnvironment(load.start_at_s)
-        defects = defects_of(self._scenario, self._defects)
+        defects = defects_of(self._scenario, self._defects, self._strategy)
         world = StagingWorld(env, self._staging, guard, observer, self._scenario, defects, self._take)
         rng = np.random.default_rng(np.random.SeedSequence(self._seed))
         controller = Controller(world, self._scenario, self._strategy, self._defects, rng)

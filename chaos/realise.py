@@ -34,6 +34,9 @@ _REQUESTS: dict[tuple[str, ...], Request] = {
     ("edge", "catalogue"): Request("GET", "/catalogue"),
 }
 
+# A provider that polled its file more often than that would do little else.
+FLAG_POLL_MIN_S = 0.05
+
 
 class NotRealisable(ChaosError):
     """The scenario's system is not the embedded staging's shop; every difference is in the message."""
@@ -109,6 +112,7 @@ def staging_config(scenario: Scenario, seed: int) -> StagingConfig:
         latency_edges_s=tuple(bounds_s),
         seed=seed,
         cohorts=tuple(sorted({name for each in scenario.functions.values() for name in each.cohort_shares})),
+        flag_poll_s=_flag_poll_s(scenario),
     )
 
 
@@ -117,7 +121,14 @@ def _service_time(distribution: Distribution) -> ServiceTime:
     return ServiceTime(distribution.kind, first, second)
 
 
-def defects_of(scenario: Scenario, names: Sequence[str]) -> tuple[Defect, ...]:
+def _flag_poll_s(scenario: Scenario) -> float | None:
+    """Replicas look at the flag so often that all follow within the propagation of whichever toggle is played."""
+    strategies = (scenario.release.strategy, *scenario.release.alternatives)
+    propagations_s = [each.toggle.propagation_s for each in strategies if each.toggle is not None]
+    return max(FLAG_POLL_MIN_S, min(propagations_s)) if propagations_s else None
+
+
+def defects_of(scenario: Scenario, names: Sequence[str], strategy: Strategy) -> tuple[Defect, ...]:
     """The scenario's defects of those names, as the shop's replicas are told them."""
     return tuple(
         Defect(
@@ -127,6 +138,8 @@ def defects_of(scenario: Scenario, names: Sequence[str]) -> tuple[Defect, ...]:
             latency_add_s=defect.latency.add_s,
             lost_writes_ratio=defect.lost_writes,
             cohort=defect.cohort,
+            # under the other strategies it is like any defect
+            flag=defect.flag and strategy.toggle is not None,
         )
         for defect in scenario.release.defects
         if defect.name in names

@@ -25,9 +25,7 @@ def unrealised(scenario: Scenario, strategy: Strategy | None = None) -> list[str
 
 
 def _steps(strategy: Strategy) -> Iterator[str]:
-    """The staging is one place, and its versions have no flag."""
-    if strategy.toggle is not None:
-        yield "toggle: the shop's versions have no flag"
+    """The staging is one place."""
     if strategy.waves is not None and strategy.waves.by == "zones":
         yield "waves: by zones: the staging is one place"
 

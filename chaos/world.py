@@ -6,6 +6,7 @@ the order in which the controller called them (the contract of `rollout.world.Wo
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 import simpy
 
 from chaos.data import NoData
-from chaos.errors import ChaosError
+from chaos.errors import ChaosError, NotSettled
 from chaos.faults.base import PlanContext
 from chaos.observer import Observer
 from chaos.safety.guard import Guard
@@ -32,6 +33,9 @@ __all__ = ["StagingWorld"]
 # The router keeps weights in ten-thousandths.
 _WEIGHT_TOLERANCE = 1e-4
 _DEPLOY_TIMEOUT_S = 60.0
+_FLAG_LOOK_S = 0.02
+# A replica polls once a propagation; what it needs to read, and we to ask, comes on top.
+_FLAG_GRACE_S = 2.0
 
 
 class StagingWorld:
@@ -65,6 +69,8 @@ class StagingWorld:
         self._listeners: list[Callable[[str], None]] = []
         self._context = PlanContext(guard.drill_id, change.service, change.old, change.new)
         self._entries: dict[int, JournalEntry] = {}
+        # Services whose flag was ordered.
+        self._flagged: set[str] = set()
         # The last action on each object; the next one on it waits for its end.
         self._last: dict[tuple[str, ...], simpy.Process] = {}
 
@@ -86,8 +92,11 @@ class StagingWorld:
         return self._queued(("route", service), self._mirror, service, version, share)
 
     def flag(self, service: str, share: float, cohorts: Sequence[str], within_s: float) -> simpy.Event:
-        """Not on this staging: the shop's versions have no flag."""
-        return self._missing(f"flag of {service}: share(={share:g}), cohorts(={list(cohorts)}), within {within_s:g} s")
+        """Write the flag's file and wait until every replica's provider has followed, which is measured.
+
+        It does not wait for an order before it, which it takes the place of: a kill switch must not wait.
+        """
+        return self.env.process(self._after(None, self._flag, (service, share, tuple(cohorts), within_s)))
 
     def _missing(self, what: str) -> simpy.Event:
         return self.env.event().fail(WorldError(f"{what} cannot be realised on the embedded staging"))
@@ -109,9 +118,8 @@ class StagingWorld:
         return self.env.event().fail(WorldError(f"worsen {service} {version}: {worse}: the staging cannot"))
 
     def verify(self, dark: Collection[str] = ()) -> simpy.Event:
-        """Compare processes and weights with the baseline."""
-        assert not dark, "only a toggle leaves services dark, and chaos.unrealised refuses it"
-        return self._queued(("verify",), self._differences)
+        """Compare processes, weights and what else steers requests with the baseline."""
+        return self._queued(("verify",), self._differences, frozenset(dark))
 
     def record(self, kind: str, subject: str, /, **detail: object) -> None:
         """Write on the timeline, at the moment of the clock."""
@@ -153,6 +161,9 @@ class StagingWorld:
         if not replicas and is_new:
             # What is wrong with it goes with it: after a complete rollback nothing is left to undo.
             self._staging.set_defects(service, version, ())
+            if service in self._flagged:
+                self._staging.flag(service, 0.0, ())
+                self._flagged.discard(service)
         self._clock.call_soon(lambda: self.record("deploy", service, version=version, replicas=replicas))
 
     def _route(self, service: str, weights: dict[str, float], cohorts: dict[str, dict[str, float]]) -> None:
@@ -164,6 +175,32 @@ class StagingWorld:
         self._staging.mirror(service, version, share)
         self._clock.call_soon(lambda: self.record("mirror", service, version=version, share=share))
 
+    def _flag(self, service: str, share: float, cohorts: tuple[str, ...], within_s: float) -> None:
+        ordered_s = self._clock.wall_s()
+        order = self._staging.flag(service, share, cohorts)
+        self._flagged.add(service)
+        deadline_s, begun = ordered_s + within_s + _FLAG_GRACE_S, False
+        while True:
+            orders = self._staging.flag_orders(service)
+            followed = [each for each in orders if each >= order]
+            took_s = round(self._clock.wall_s() - ordered_s, 3)
+            detail = {"share": share, "cohorts": sorted(cohorts), "propagation_s": took_s}
+            if followed and not begun:
+                begun = True
+                self._tell_flag(service, {**detail, "phase": "start"})
+            if len(followed) == len(orders):
+                self._tell_flag(service, {**detail, "phase": "end", "replicas": len(orders)})
+                return
+            if self._clock.wall_s() > deadline_s:
+                raise NotSettled(
+                    f"flag of {service}: replicas that follow(={len(followed)}) must be {len(orders)} "
+                    f"within {within_s:g} s"
+                )
+            time.sleep(_FLAG_LOOK_S)
+
+    def _tell_flag(self, service: str, detail: dict[str, object]) -> None:
+        self._clock.call_soon(lambda: self.record("flag", service, **detail))
+
     def _inject(self, fault: Fault) -> None:
         self._entries[id(fault)] = self._guard.inject(fault, self._context)
 
@@ -171,17 +208,18 @@ class StagingWorld:
         result = self._guard.heal(self._entries.pop(id(fault)))
         self._clock.call_soon(lambda: self.record("undo", str(fault.target), kind=fault.kind, rung=result.rung))
 
-    def _differences(self) -> list[str]:
+    def _differences(self, dark: frozenset[str]) -> list[str]:
         """What differs from before the release; faults that still stand are not the release's."""
-        release = self._scenario.release
-        service, old = release.change.service, release.change.old
+        change = self._scenario.release.change
+        service = change.service
+        serving = change.new if service in dark else change.old
         replicas = self._scenario.system.services[service].replicas
         found = self._staging.differences()
         running = dict(self._guard.surface.ready(service))
-        if running != {old: replicas}:
-            found.append(f"{service} runs {running}, was {{{old!r}: {replicas}}}")
+        if running != {serving: replicas}:
+            found.append(f"{service} runs {running}, must run {{{serving!r}: {replicas}}}")
         shares = dict(self._guard.surface.routes(service))
-        if not np.isclose(shares.get(old, 0.0), 1.0, atol=_WEIGHT_TOLERANCE):
-            found.append(f"{service} routes {shares}, was {{{old!r}: 1.0}}")
+        if not np.isclose(shares.get(serving, 0.0), 1.0, atol=_WEIGHT_TOLERANCE):
+            found.append(f"{service} routes {shares}, must route {{{serving!r}: 1.0}}")
         found += [f"{service}: {line}" for line in self._guard.surface.steering(service)]
         return found

@@ -100,6 +100,17 @@ class StagingAdapter(Protocol):
         """Copy this share of the service's requests to a version; what a copy writes must not stay."""
         ...
 
+    def flag(self, service: str, share: float, cohorts: Sequence[str]) -> int:
+        """Order the new version's flag on for a share of its requests and for whole cohorts; (0, ()) turns it off.
+
+        Returns the order's number; whether it is followed, `flag_orders` tells.
+        """
+        ...
+
+    def flag_orders(self, service: str) -> Sequence[int]:
+        """The order that each running replica with a flag has followed last; none where replicas cannot be asked."""
+        ...
+
     def set_defects(self, service: str, version: str, defects: Sequence[Defect]) -> None:
         """Switch what is wrong with a version; none heals it."""
         ...

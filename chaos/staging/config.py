@@ -61,6 +61,7 @@ class Defect:
     latency_add_s: float = 0.0
     lost_writes_ratio: float = 0.0
     cohort: str | None = None
+    flag: bool = False  # only requests for which the release's flag is on meet it
 
     def __post_init__(self) -> None:
         for name in ("errors_ratio", "lost_writes_ratio"):
@@ -151,7 +152,8 @@ def _calls_default() -> dict[tuple[str, str], CallConfig]:
 class StagingConfig:
     """The whole of it. `latency_edges_s` are the bounds that Envoy's latency histograms are to have (whole ms).
 
-    `cohorts`: those that can be routed by themselves.
+    `cohorts`: those that can be routed by themselves. `flag_poll_s`: how often replicas of a new version look at the
+    release's flag; None: it has none.
     """
 
     services: Mapping[str, ServiceConfig] = field(default_factory=_services_default)
@@ -160,16 +162,23 @@ class StagingConfig:
     latency_edges_s: tuple[float, ...] = ()
     seed: int = 1
     cohorts: tuple[str, ...] = ()
+    flag_poll_s: float | None = None
 
     def __post_init__(self) -> None:
         if set(self.services) != set(SERVICES):
             raise StagingError(f"services(={sorted(self.services)}) must be {sorted(SERVICES)}")
         for caller, callee in self.calls:
             proxy_name(caller, callee)
+        if self.flag_poll_s is not None and self.flag_poll_s <= 0:
+            raise StagingError(f"flag_poll_s(={self.flag_poll_s}) must be > 0 or null")
 
     def call(self, caller: str, callee: str) -> CallConfig:
         """The call's numbers; no timeout and no retries where none are given."""
         return self.calls.get((caller, callee), CallConfig())
+
+    def has_flag(self, service: str, version: str) -> bool:
+        """Whether the replicas of a version ask the release's flag."""
+        return self.flag_poll_s is not None and version in self.services[service].versions[1:]
 
     def with_service(self, name: str, **changes: Any) -> StagingConfig:
         """A copy with one service changed."""
@@ -187,6 +196,7 @@ class StagingConfig:
             "latency_edges_s": list(self.latency_edges_s),
             "seed": self.seed,
             "cohorts": list(self.cohorts),
+            "flag_poll_s": self.flag_poll_s,
         }
 
     @classmethod
@@ -211,4 +221,4 @@ class StagingConfig:
         time = data["store"]["service_time"]
         store = StoreConfig(data["store"]["connections"], ServiceTime(**time) if time else None)
         edges_s, cohorts = tuple(data["latency_edges_s"]), tuple(data["cohorts"])
-        return cls(services, calls, store, edges_s, data["seed"], cohorts)
+        return cls(services, calls, store, edges_s, data["seed"], cohorts, data["flag_poll_s"])

@@ -14,9 +14,11 @@ from pathlib import Path
 
 from chaos.errors import StagingAlreadyUp, StagingError, StagingNotUp, StagingUnclean
 from chaos.staging import postgres, processes, steering
-from chaos.staging.config import CLIENT, Defect, StagingConfig
+from chaos.staging.config import CLIENT, SERVICES, Defect, StagingConfig
 from chaos.staging.envoy import EnvoyClient, EnvoyStats
 from chaos.staging.envoy_config import STAGING_LISTENER
+from chaos.staging.flagged import Flags
+from chaos.staging.flags import FlagFile
 from chaos.staging.locks import FileLock
 from chaos.staging.loopback import call
 from chaos.staging.paths import state_dir_default
@@ -53,6 +55,7 @@ class Staging:
         self.toxiproxy = ToxiproxyClient(state.ports["toxiproxy"])
         self.envoy = EnvoyClient(state.ports["admin"], state.config)
         self._replicas = Replicas(self._file, self.envoy)
+        self.flags = Flags(folder, state.config, self._replicas)
 
     @classmethod
     def attach(cls, state_dir: Path | None = None) -> Staging:
@@ -134,12 +137,17 @@ class Staging:
         return self.envoy.weights(service)
 
     def steering(self, service: str) -> list[str]:
-        """What else decides who answers its requests, a line each: cohorts' own routes, copies."""
-        return list(steering.found(self.envoy, service))
+        """What else decides who answers its requests, a line each: cohorts' own routes, copies, the flag."""
+        return list(steering.found(self.envoy, self.flags, service))
 
     def envoy_stats(self, service: str) -> dict[str, EnvoyStats]:
         """Counters and latency histogram of each version since Envoy's start."""
         return self.envoy.stats(service)
+
+    def stats_all(self) -> list[EnvoyStats]:
+        """Counters of every version of every service; answers with a release's flag on as a version of their own."""
+        self.flags.look()
+        return self.flags.apart(self.envoy.stats_all())
 
     def defects(self, service: str, version: str) -> list[Defect]:
         """What is wrong with a version now."""
@@ -166,7 +174,7 @@ class Staging:
 
     def clear_steering(self, service: str) -> None:
         """Have weights alone decide who answers."""
-        steering.clear(self.envoy, service)
+        steering.clear(self.envoy, self.flags, service)
 
     def set_defects(self, service: str, version: str, defects: Sequence[Defect]) -> None:
         """Switch what is wrong with a version; an empty sequence heals it."""
@@ -272,6 +280,8 @@ class EmbeddedStaging:
         shutil.rmtree(folder / ENDPOINTS_FOLDER, ignore_errors=True)
         for name in (SETUP_FILE, "envoy.json"):
             (folder / name).unlink(missing_ok=True)
+        for service in SERVICES:
+            FlagFile(folder, service).path.unlink(missing_ok=True)
         file.remove()
         return stopped
 

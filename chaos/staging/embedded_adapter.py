@@ -82,6 +82,14 @@ class EmbeddedAdapter:
         """Envoy's copies, which the shop rolls back."""
         self.staging.mirror(service, version, share)
 
+    def flag(self, service: str, share: float, cohorts: Sequence[str]) -> int:
+        """A file, which the replicas' providers poll."""
+        return self.staging.flags.order(service, share, cohorts).order
+
+    def flag_orders(self, service: str) -> Sequence[int]:
+        """As their providers have it."""
+        return self.staging.flags.orders(service)
+
     def set_defects(self, service: str, version: str, defects: Sequence[Defect]) -> None:
         """In the version's replicas, running and to come."""
         self.staging.set_defects(service, version, defects)
@@ -93,8 +101,8 @@ class EmbeddedAdapter:
         return Watched(config.latency_edges_s, only)
 
     def observe(self) -> list[EnvoyStats]:
-        """Envoy's counters."""
-        return self.staging.envoy.stats_all()
+        """Envoy's counters, and what replicas answered with a flag on."""
+        return self.staging.stats_all()
 
     def dead(self) -> list[str]:
         """Components that died."""

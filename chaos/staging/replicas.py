@@ -15,9 +15,10 @@ from typing import Any
 
 from chaos.errors import ComponentFailed, NotSettled, StagingError
 from chaos.staging import postgres, processes
-from chaos.staging.config import CALLS, STORE, Defect
+from chaos.staging.config import CALLS, SERVICES, STORE, Defect
 from chaos.staging.envoy import EnvoyClient
 from chaos.staging.envoy_config import write_endpoints
+from chaos.staging.flags import FlagFile
 from chaos.staging.locks import FileLock
 from chaos.staging.loopback import call
 from chaos.staging.paths import write_atomically
@@ -73,6 +74,7 @@ class Replicas:
             "config": state.config.to_json(),
             "upstreams": upstreams,
             "orders_dsn": postgres.dsn(orders_port, state.password),
+            "flags": {service: str(FlagFile(self._file.folder, service).path) for service in SERVICES},
             "defects": {
                 service: {name: [asdict(defect) for defect in found] for name, found in versions.items()}
                 for service, versions in defects.items()
@@ -130,20 +132,32 @@ class Replicas:
             setup["defects"].setdefault(service, {})[version] = wanted
             write_atomically(self._setup_path(), json.dumps(setup))
         for replica in self.live(service, version):
-            answer = self._admin(replica, "PUT", wanted)
+            answer = self.ask(replica, "PUT", DEFECTS_PATH, wanted)
             if answer != wanted:
                 raise StagingError(f"defects of {service} {version}: read back {answer}, ordered {wanted}")
 
     def defects(self, service: str, version: str) -> list[Defect]:
         """What is wrong with a version, as its replicas say (they must agree), or the setup if none runs."""
         self._check(service, version)
-        told = [self._admin(replica, "GET", None) for replica in self.live(service, version)]
+        told = [self.ask(replica, "GET", DEFECTS_PATH, None) for replica in self.live(service, version)]
         if not told:
             setup = json.loads(self._setup_path().read_text(encoding="utf-8"))
             told = [setup["defects"].get(service, {}).get(version, [])]
         if any(entry != told[0] for entry in told):
             raise StagingError(f"defects of {service} {version}: replicas disagree: {told}")
         return [Defect(**entry) for entry in told[0]]
+
+    def ask(self, replica: Replica, method: str, path: str, body: Any) -> Any:
+        """What a replica's own admin interface answers. Raises StagingError."""
+        where = f"{method} {path} of {replica.service} {replica.version} #{replica.index}"
+        sent = json.dumps(body).encode() if method == "PUT" else b""
+        try:
+            status, text = call(method, replica.port, path, sent)
+        except (OSError, http.client.HTTPException) as error:
+            raise StagingError(f"{where}: {error}") from error
+        if status != 200:
+            raise StagingError(f"{where}: status(={status}) must be 200: {text}")
+        return json.loads(text)
 
     # -- inside -------------------------------------------------------------------------------------------------
 
@@ -239,17 +253,6 @@ class Replicas:
                 processes.stop([process], ladder=((signal.SIGKILL, 5.0),))
                 raise
         return replica
-
-    def _admin(self, replica: Replica, method: str, body: Any) -> Any:
-        where = f"{method} {DEFECTS_PATH} of {replica.service} {replica.version} #{replica.index}"
-        sent = json.dumps(body).encode() if method == "PUT" else b""
-        try:
-            status, text = call(method, replica.port, DEFECTS_PATH, sent)
-        except (OSError, http.client.HTTPException) as error:
-            raise StagingError(f"{where}: {error}") from error
-        if status != 200:
-            raise StagingError(f"{where}: status(={status}) must be 200: {text}")
-        return json.loads(text)
 
     def _check(self, service: str, version: str | None) -> None:
         services = self._file.read().config.services

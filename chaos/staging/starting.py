@@ -18,6 +18,7 @@ from chaos.errors import ComponentFailed, ToxiproxyError
 from chaos.staging import envoy_config, postgres, processes, toxiproxy_build
 from chaos.staging.config import CALLS, CLIENT, SERVICES, STORE, StagingConfig, proxy_name
 from chaos.staging.envoy import EnvoyClient
+from chaos.staging.flags import FlagFile
 from chaos.staging.ports import LOOPBACK, free_ports
 from chaos.staging.processes import ProcessId
 from chaos.staging.replicas import ENDPOINTS_FOLDER, Replicas
@@ -60,6 +61,7 @@ class Start:
         replicas = Replicas(self._file, envoy)
         replicas.write_setup({})
         for service in SERVICES:
+            FlagFile(self._file.folder, service).write(0.0, ())
             for version in state.config.services[service].versions:
                 replicas.publish(service, version)
         steps: dict[Future[None], str] = {

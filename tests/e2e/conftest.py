@@ -22,7 +22,7 @@ COHORTS = ("coupon", "default")
 def staging_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staging]:
     """The staging itself; whoever changes it takes `staging` instead."""
     folder = tmp_path_factory.mktemp("staging") / "state"
-    up = EmbeddedStaging.up(StagingConfig(latency_edges_s=LATENCY_EDGES_S, cohorts=COHORTS), folder)
+    up = EmbeddedStaging.up(StagingConfig(latency_edges_s=LATENCY_EDGES_S, cohorts=COHORTS, flag_poll_s=0.2), folder)
     try:
         yield up
     finally:

@@ -11,7 +11,7 @@ import httpx
 import psycopg
 import pytest
 
-from chaos.errors import EnvoyError
+from chaos.errors import EnvoyError, StagingError
 from chaos.faults.embedded import EmbeddedSurface
 from chaos.safety.release import RELEASE, plan_release
 from chaos.staging.config import Defect
@@ -98,3 +98,41 @@ def test_copies_reach_the_new_version_and_write_nothing(staging: Staging) -> Non
     assert copied() <= 48
     with pytest.raises(EnvoyError, match=r"mirror of checkout: version\(=2.3\) must be among"):
         staging.mirror("checkout", "2.3", 0.5)
+
+
+def test_the_flag_is_followed_by_every_replica_and_counted_apart(staging: Staging) -> None:
+    """A defect behind it hurts its cohort alone; killed, it hurts nobody; what a dead replica counted stays counted."""
+    surface = EmbeddedSurface(staging)
+    staging.set_defects("checkout", "2.4", [Defect("behind", errors_ratio=1.0, flag=True)])
+    staging.deploy("checkout", "2.4", 2)
+    staging.route("checkout", {"2.4": 1.0})
+    assert answered(staging, 5, "coupon") == {(201, "2.4"): 5}
+
+    def followed(order: int) -> None:
+        until(lambda: set(staging.flags.orders("checkout")) == {order})
+
+    def counted() -> dict[str, tuple[int, int]]:
+        found = {each.version: each for each in staging.stats_all() if each.service == "checkout"}
+        for each in found.values():
+            assert sum(each.histogram) <= each.requests
+        return {version: (each.requests, each.errors) for version, each in found.items()}
+
+    before = counted()
+    followed(staging.flags.order("checkout", 0.0, ["coupon"]).order)
+    assert staging.steering("checkout") == ["the flag is on for coupon, 0 of the requests"]
+    # its caller reports an error of checkout as its own
+    assert answered(staging, 10, "coupon") == {(502, "2.4"): 10}
+    assert answered(staging, 10, "default") == {(201, "2.4"): 10}
+    assert counted()["2.4 (flag on)"] == (before["2.4 (flag on)"][0] + 10, before["2.4 (flag on)"][1] + 10)
+    assert counted()["2.4"] == (before["2.4"][0] + 10, before["2.4"][1])
+    staging.kill("checkout", "2.4", 1)
+    assert counted()["2.4 (flag on)"] == (before["2.4 (flag on)"][0] + 10, before["2.4 (flag on)"][1] + 10)
+    followed(staging.flags.order("checkout", 0.5, []).order)
+    answers = answered(staging, 30, "coupon")
+    # 30 fair draws: outside of this once in a million runs
+    assert 3 <= answers[201, "2.4"] <= 27
+    surface.clear_steering("checkout")
+    until(lambda: not staging.steering("checkout"))
+    assert answered(staging, 10, "coupon") == {(201, "2.4"): 10}
+    with pytest.raises(StagingError, match=r"share\(=1.5\) must be in 0..1"):
+        staging.flags.order("checkout", 1.5, [])

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chaos.realise import NotRealisable, require_realisable
+from chaos.realise import NotRealisable, defects_of, require_realisable, staging_config
 from chaos.unrealised import unrealised
 from scenarios.loading import load
 from scenarios.models import Scenario, Strategy
@@ -24,7 +24,7 @@ def shop() -> Scenario:
         (CANARY, []),
         (WAVES, []),
         (ZONES, ["waves"]),
-        ({"toggle": {"steps": [{"on": "5%"}]}}, ["toggle"]),
+        ({"toggle": {"steps": [{"on": "5%"}]}}, []),
         ({"canary": {"steps": [{"scale": 1}, {"weight": "5%"}, {"pause": "1s"}]}}, []),
     ],
 )
@@ -36,5 +36,14 @@ def test_what_a_drill_cannot_play_is_refused(strategy: dict[str, Any], refused: 
 def test_only_the_strategy_that_is_to_be_played_counts() -> None:
     scenario = shop()
     require_realisable(scenario)
-    with pytest.raises(NotRealisable, match="toggle: the shop's versions have no flag"):
-        require_realisable(scenario, Strategy.model_validate({"toggle": {"steps": [{"on": "5%"}]}}))
+    with pytest.raises(NotRealisable, match="waves: by zones: the staging is one place"):
+        require_realisable(scenario, Strategy.model_validate(ZONES))
+
+
+def test_a_defect_behind_a_flag_is_so_under_a_toggle_alone() -> None:
+    """Replicas poll as often as the toggle's propagation says."""
+    scenario = load("shop-toggle")[0]
+    toggle, canary = scenario.release.strategy, scenario.release.alternatives[0]
+    assert [defects_of(scenario, ["slow-query"], each)[0].flag for each in (toggle, canary)] == [True, False]
+    assert staging_config(scenario, 1).flag_poll_s == 1.0
+    assert staging_config(shop(), 1).flag_poll_s is None

@@ -30,7 +30,7 @@ def test_proxy_names() -> None:
     [
         StagingConfig(),
         StagingConfig(store=StoreConfig(3, ServiceTime("lognormal", -5.0, 0.4)), latency_edges_s=(0.1, 1.0), seed=7),
-        StagingConfig(cohorts=("coupon", "default")),
+        StagingConfig(cohorts=("coupon", "default"), flag_poll_s=0.5),
         StagingConfig().with_service("edge", queue=0, holds_worker=False, versions=("a", "b.1")),
     ],
 )
@@ -51,6 +51,7 @@ def test_json_keeps_everything(config: StagingConfig) -> None:
         (ServiceConfig, {"queue": -1}, r"queue\(=-1\)"),
         (CallConfig, {"timeout_s": 0.0}, r"timeout_s\(=0.0\) must be > 0"),
         (CallConfig, {"jitter": "some"}, r"jitter\(=some\) none or full"),
+        (StagingConfig, {"flag_poll_s": 0.0}, r"flag_poll_s\(=0.0\) must be > 0 or null"),
         (StagingConfig, {"services": {}}, r"services\(=\[\]\) must be"),
         (StagingConfig, {"calls": {("edge", "orders"): CallConfig()}}, r"call\(=edge -> orders\)"),
     ],

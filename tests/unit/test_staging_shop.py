@@ -77,6 +77,8 @@ def test_defects_add_up_for_the_cohort_they_touch() -> None:
     assert (some.error, some.latency_factor, some.latency_add_s, some.lost_write) == (True, 6.0, 0.5, False)
     rest = suffer(defects, "default", random.Random(1))
     assert (rest.error, rest.latency_factor, rest.latency_add_s) == (False, 2.0, 0.0)
+    behind = (Defect("behind", errors_ratio=1.0, flag=True),)
+    assert [suffer(behind, "default", random.Random(1), flag_on=on).error for on in (False, True)] == [False, True]
 
 
 def attempts(*outcomes: Exception | str) -> tuple[Callable[[], Awaitable[str]], list[int]]:

@@ -40,6 +40,11 @@ def build(name: str, version: str, index: int, setup: dict[str, Any]) -> Service
 
         store = OrderStore(setup["orders_dsn"], config.store.connections, config.store.service_time, chance)
         service.store = (store, config.call("checkout", "orders"))
+    if config.has_flag(name, version):
+        from chaos.staging.shop.flag import Flag
+
+        assert config.flag_poll_s is not None
+        service.flag = Flag(setup["flags"][name], config.flag_poll_s, config.latency_edges_s)
     return service
 
 
@@ -71,6 +76,8 @@ async def serve(arguments: argparse.Namespace) -> None:
         pool.close()
     if service.store is not None:
         await service.store[0].close()
+    if service.flag is not None:
+        service.flag.close()
 
 
 def main() -> None:

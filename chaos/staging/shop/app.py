@@ -4,6 +4,7 @@
     GET  /metrics                           counters in Prometheus' text format
     GET  /.well-known/windtunnel-staging    the staging's token: what a harness asks before it does any harm
     GET, PUT /_admin/defects                what is wrong with this replica (Envoy lets nobody in from outside)
+    GET  /_admin/flag                       the release's flag as it has it, and what it answered with it on
     anything else                           the service itself: GET /catalogue, POST /checkout, POST /payments
 
 Plain ASGI rather than a framework: at 100 orders/s over four services each layer shows on two cores.
@@ -11,6 +12,7 @@ Plain ASGI rather than a framework: at 100 orders/s over four services each laye
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import asdict
@@ -22,6 +24,7 @@ from chaos.staging.shop.service import Answer, Request, Service
 
 MARKER_PATH = "/.well-known/windtunnel-staging"
 DEFECTS_PATH = "/_admin/defects"
+FLAG_PATH = "/_admin/flag"
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -50,10 +53,28 @@ class App:
             return
         elif path == DEFECTS_PATH:
             answer = self._defects(request)
+        elif path == FLAG_PATH:
+            flag = self._service.flag
+            answer = Answer(404, {"error": "no flag"}) if flag is None else Answer(200, flag.document())
         else:
-            answer = await self._service.answer(request)
+            answer = await self._answer(request, receive)
         body = json.dumps(answer.document).encode()
         await _send(send, answer.status, "application/json", body, answer.versions)
+
+    async def _answer(self, request: Request, receive: Receive) -> Answer:
+        """The service's answer, counted by the flag where there is one."""
+        flag = self._service.flag
+        if flag is None:
+            return await self._service.answer(request)
+        # all of the request is read: what is received next is that its caller hung up
+        gone = asyncio.ensure_future(receive())
+        try:
+            answer = await self._service.answer(request)
+            if answer.flag_on:
+                flag.count(answer.status, answer.took_s, hung_up=gone.done())
+            return answer
+        finally:
+            gone.cancel()
 
     def _defects(self, request: Request) -> Answer:
         if request.method == "PUT":

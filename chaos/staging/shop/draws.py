@@ -34,12 +34,15 @@ class Suffered:
     lost_write: bool
 
 
-def suffer(defects: tuple[Defect, ...], cohort: str, chance: random.Random) -> Suffered:
-    """All defects that touch the request's cohort, together: ratios independent, factors multiplied, delays added."""
+def suffer(defects: tuple[Defect, ...], cohort: str, chance: random.Random, *, flag_on: bool = False) -> Suffered:
+    """All defects that touch the request's cohort, together: ratios independent, factors multiplied, delays added.
+
+    Those of the release's flag touch it where that is on.
+    """
     error = lost = False
     factor, add_s = 1.0, 0.0
     for defect in defects:
-        if defect.cohort is not None and defect.cohort != cohort:
+        if defect.cohort not in (None, cohort) or (defect.flag and not flag_on):
             continue
         error = chance.random() < defect.errors_ratio or error
         lost = chance.random() < defect.lost_writes_ratio or lost

@@ -20,7 +20,8 @@ from chaos.staging.shop.draws import Suffered, service_time_s, suffer
 from chaos.staging.shop.orders import Order
 from chaos.staging.shop.workers import Refused, Workers
 
-if TYPE_CHECKING:  # only checkout pays for importing the database driver
+if TYPE_CHECKING:  # only checkout pays for importing the database driver, and a new version for its flag's
+    from chaos.staging.shop.flag import Flag
     from chaos.staging.shop.store import OrderStore
 
 COHORT_HEADER = "x-cohort"
@@ -48,6 +49,11 @@ class Request:
         """Whether it is a copy, which nobody waits for: it must leave nothing behind."""
         return MIRRORED_HEADER in self.headers
 
+    @property
+    def trace_id(self) -> str:
+        """Of its W3C trace context; empty without one."""
+        return self.headers.get("traceparent", "").partition("-")[2].partition("-")[0]
+
 
 @dataclass
 class Answer:
@@ -56,6 +62,8 @@ class Answer:
     status: int
     document: Any
     versions: str = ""
+    took_s: float = 0.0
+    flag_on: bool = False
 
 
 @dataclass
@@ -80,28 +88,31 @@ class Service:
         self.pools: dict[str, tuple[Pool, CallConfig]] = {}
         self.store: tuple[OrderStore, CallConfig] | None = None
         self.counters = Counters()
+        self.flag: Flag | None = None
 
     async def answer(self, request: Request) -> Answer:
         """Serve one request to its end, counted."""
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         self.counters.busy += 1
+        flag_on = self.flag is not None and self.flag.on(request.trace_id or str(self.chance.random()), request.cohort)
         try:
-            answer = await self._serve(request)
+            answer = await self._serve(request, flag_on)
         finally:
             self.counters.busy -= 1
             self.counters.seconds += loop.time() - began_s
+        answer.took_s, answer.flag_on = loop.time() - began_s, flag_on
         own = f"{self.name}={self.version}"
         answer.versions = f"{own},{answer.versions}" if answer.versions else own
         self.counters.by_status[answer.status] = self.counters.by_status.get(answer.status, 0) + 1
         return answer
 
-    async def _serve(self, request: Request) -> Answer:
+    async def _serve(self, request: Request, flag_on: bool) -> Answer:
         try:
             await self.workers.acquire()
         except Refused:
             return Answer(503, {"error": f"{self.name}: all workers busy, no waiting place"})
-        suffered = suffer(self.defects, request.cohort, self.chance)
+        suffered = suffer(self.defects, request.cohort, self.chance, flag_on=flag_on)
         held = True
         try:
             own_s = service_time_s(self.config.service_time, self.chance)
