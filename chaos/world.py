@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -157,14 +158,15 @@ class StagingWorld:
         is_new = (service, version) == (change.service, change.new)
         if replicas and is_new:
             self._staging.set_defects(service, version, self._defects)
-        self._staging.deploy(service, version, replicas, _DEPLOY_TIMEOUT_S)
+        drained = self._staging.deploy(service, version, replicas, _DEPLOY_TIMEOUT_S)
         if not replicas and is_new:
             # What is wrong with it goes with it: after a complete rollback nothing is left to undo.
             self._staging.set_defects(service, version, ())
             if service in self._flagged:
                 self._staging.flag(service, 0.0, ())
                 self._flagged.discard(service)
-        self._clock.call_soon(lambda: self.record("deploy", service, version=version, replicas=replicas))
+        detail = {} if drained is None else {"drained": {**asdict(drained), "took_s": round(drained.took_s, 3)}}
+        self._clock.call_soon(lambda: self.record("deploy", service, version=version, replicas=replicas, **detail))
 
     def _route(self, service: str, weights: dict[str, float], cohorts: dict[str, dict[str, float]]) -> None:
         self._staging.route(service, weights, cohorts)

@@ -20,6 +20,7 @@ from chaos.ledger import FinalRead
 from chaos.safety.targets import AllowList
 from chaos.staging.config import Defect
 from chaos.staging.envoy import EnvoyStats
+from chaos.staging.replicas import Drained
 from scenarios.models import Function
 
 __all__ = ["Request", "StagingAdapter", "Watched"]
@@ -86,8 +87,11 @@ class StagingAdapter(Protocol):
         """How its clients ask for a business function."""
         ...
 
-    def deploy(self, service: str, version: str, replicas: int, timeout_s: float) -> None:
-        """Exactly so many ready replicas of the version, in rotation; 0 stops them all."""
+    def deploy(self, service: str, version: str, replicas: int, timeout_s: float) -> Drained | None:
+        """Exactly so many ready replicas of the version, in rotation; 0 stops them all.
+
+        Returns how those that were stopped were drained, where that is known.
+        """
         ...
 
     def route(

@@ -24,7 +24,7 @@ from chaos.staging.loopback import call
 from chaos.staging.paths import state_dir_default
 from chaos.staging.ports import LOOPBACK
 from chaos.staging.processes import ProcessId
-from chaos.staging.replicas import ENDPOINTS_FOLDER, SETUP_FILE, Replicas
+from chaos.staging.replicas import ENDPOINTS_FOLDER, SETUP_FILE, Drained, Replicas
 from chaos.staging.shop.app import MARKER_PATH
 from chaos.staging.starting import Progress, Start, create_proxies
 from chaos.staging.state import Replica, State, StateFile
@@ -124,6 +124,10 @@ class Staging:
         """Replicas whose process runs."""
         return self._replicas.live(service, version)
 
+    def busy(self, service: str, version: str) -> int:
+        """How many requests a version's replicas are at work on."""
+        return self._replicas.busy(self.running(service, version))
+
     def replicas(self, service: str) -> dict[str, int]:
         """How many replicas of each version run; versions with none are left out."""
         return dict(Counter(replica.version for replica in self.running(service)))
@@ -155,12 +159,12 @@ class Staging:
 
     # -- change -------------------------------------------------------------------------------------------------
 
-    def deploy(self, service: str, version: str, replicas: int, timeout_s: float = DEPLOY_TIMEOUT_S) -> None:
-        """Exactly so many ready replicas in rotation; those too many are drained, then stopped.
+    def deploy(self, service: str, version: str, replicas: int, timeout_s: float = DEPLOY_TIMEOUT_S) -> Drained | None:
+        """Exactly so many ready replicas in rotation; those too many are drained, then stopped: how that went.
 
         Raises NotSettled or ComponentFailed.
         """
-        self._replicas.deploy(service, version, replicas, timeout_s)
+        return self._replicas.deploy(service, version, replicas, timeout_s)
 
     def route(
         self, service: str, weights: Mapping[str, float], cohorts: Mapping[str, Mapping[str, float]] | None = None

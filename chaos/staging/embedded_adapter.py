@@ -18,6 +18,7 @@ from chaos.staging.adapter import Request, Watched
 from chaos.staging.config import STORE, Defect
 from chaos.staging.embedded import Staging
 from chaos.staging.envoy import EnvoyStats
+from chaos.staging.replicas import Drained
 from scenarios.models import Function
 
 __all__ = ["EmbeddedAdapter"]
@@ -68,9 +69,9 @@ class EmbeddedAdapter:
         """By the function's path through the shop."""
         return request_of(function)
 
-    def deploy(self, service: str, version: str, replicas: int, timeout_s: float) -> None:
+    def deploy(self, service: str, version: str, replicas: int, timeout_s: float) -> Drained | None:
         """Processes, in Envoy's rotation."""
-        self.staging.deploy(service, version, replicas, timeout_s)
+        return self.staging.deploy(service, version, replicas, timeout_s)
 
     def route(
         self, service: str, weights: Mapping[str, float], cohorts: Mapping[str, Mapping[str, float]] | None = None

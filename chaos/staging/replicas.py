@@ -9,7 +9,8 @@ import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +24,31 @@ from chaos.staging.locks import FileLock
 from chaos.staging.loopback import call
 from chaos.staging.paths import write_atomically
 from chaos.staging.ports import listening_socket
-from chaos.staging.shop.app import DEFECTS_PATH
+from chaos.staging.shop.app import BUSY_PATH, DEFECTS_PATH
 from chaos.staging.state import Replica, StateFile
 
 POLL_S = 0.05
 DEATHS_MAX = 3
+# As long as a client may wait for an answer, and more.
+DRAIN_MAX_S = 10.0
 DRAIN_LADDER = ((signal.SIGTERM, 8.0), (signal.SIGKILL, 5.0))
 SETUP_FILE = "shop.json"
 ENDPOINTS_FOLDER = "envoy"
 Defects = Mapping[str, Mapping[str, Sequence[Defect]]]
+
+
+@dataclass(frozen=True)
+class Drained:
+    """How replicas that were too many went.
+
+    in_flight: requests that they still were at work on when Envoy sent them no more. cut: those that were not over
+    after DRAIN_MAX_S, when the replicas were told to stop. took_s: from out of rotation to nothing in flight.
+    """
+
+    replicas: int
+    in_flight: int
+    cut: int
+    took_s: float
 
 
 class Replicas:
@@ -62,6 +79,14 @@ class Replicas:
         versions = self._file.read().ordered.get(service, {})
         return {version: count for version, count in versions.items() if count}
 
+    def busy(self, replicas: Sequence[Replica]) -> int:
+        """Requests that they are at work on; one that does not answer has nothing that could come to an end."""
+        count = 0
+        for replica in replicas:
+            with suppress(StagingError):
+                count += int(self.ask(replica, "GET", BUSY_PATH, None)["busy"])
+        return count
+
     # -- change -------------------------------------------------------------------------------------------------
 
     def write_setup(self, defects: Defects) -> None:
@@ -88,15 +113,18 @@ class Replicas:
         self.publish(service, version)
         return started
 
-    def deploy(self, service: str, version: str, count: int, timeout_s: float) -> None:
-        """Exactly `count` ready replicas in rotation. Raises NotSettled or ComponentFailed."""
+    def deploy(self, service: str, version: str, count: int, timeout_s: float) -> Drained | None:
+        """Exactly `count` ready replicas in rotation; how those too many went, if there were any.
+
+        Raises NotSettled or ComponentFailed.
+        """
         self._check(service, version)
         if count < 0:
             raise StagingError(f"deploy of {service} {version}: replicas(={count}) must be >= 0")
         lock = self._deploys.setdefault(service, FileLock(self._file.folder / f".deploy-{service}.lock"))
         with lock:
             self._order(service, version, count)
-            self._converge(service, version, count, time.monotonic() + timeout_s, timeout_s)
+            return self._converge(service, version, count, time.monotonic() + timeout_s, timeout_s)
 
     def kill(self, service: str, version: str | None, count: int) -> list[Replica]:
         """SIGKILL `count` replicas (of any version if None), lowest index first; nothing restarts them."""
@@ -167,9 +195,10 @@ class Replicas:
             versions = {**ordered.get(service, {}), version: count}
             self._file.change(ordered={**ordered, service: versions})
 
-    def _converge(self, service: str, version: str, count: int, deadline: float, limit_s: float) -> None:
+    def _converge(self, service: str, version: str, count: int, deadline: float, limit_s: float) -> Drained | None:
         started: set[int] = set()
         deaths = 0
+        drained: Drained | None = None
         while True:
             deaths += self._forget_dead(service, version, started)
             if deaths >= DEATHS_MAX:
@@ -182,12 +211,12 @@ class Replicas:
                 live += new
             elif len(live) > count:
                 extra = sorted(live, key=lambda replica: replica.index)[count:]
-                self._drain(service, version, extra, deadline)
+                drained = self._drain(service, version, extra, deadline)
                 live = live[:count]
             wanted = {replica.port for replica in self.live(service, version)}
             healthy, known = self._envoy.healthy_ports(service, version)
             if len(wanted) == count and healthy == known == wanted:
-                return
+                return drained
             if time.monotonic() > deadline:
                 tail = processes.log_tail(self._log(service, version))
                 raise NotSettled(
@@ -196,8 +225,9 @@ class Replicas:
                 )
             time.sleep(POLL_S)
 
-    def _drain(self, service: str, version: str, extra: Sequence[Replica], deadline: float) -> None:
-        """Out of rotation first, then the signal: no request meets a closed door."""
+    def _drain(self, service: str, version: str, extra: Sequence[Replica], deadline: float) -> Drained:
+        """Out of rotation first, then what is in flight to its end, then the signal: no request meets a closed door."""
+        began_s = time.monotonic()
         ports = {replica.port for replica in extra}
         with self._file.locked():
             replicas = self._file.read().replicas
@@ -210,10 +240,16 @@ class Replicas:
             if time.monotonic() > deadline:
                 raise NotSettled(f"{service} {version}: Envoy still routes to ports {sorted(ports)}")
             time.sleep(POLL_S)
+        in_flight = busy = self.busy(extra)
+        while busy and time.monotonic() < min(deadline, began_s + DRAIN_MAX_S):
+            time.sleep(POLL_S)
+            busy = self.busy(extra)
+        drained_s = time.monotonic() - began_s
         left = processes.stop([replica.process for replica in extra], ladder=DRAIN_LADDER)
         if left:
             raise NotSettled(f"{service} {version}: {left} still run after SIGKILL")
         self._forget(ports)
+        return Drained(len(extra), in_flight, busy, drained_s)
 
     def _forget_dead(self, service: str, version: str, started: set[int]) -> int:
         """Strike dead replicas from state and rotation; returns how many of `started` were among them."""

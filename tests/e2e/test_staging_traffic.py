@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import httpx
@@ -14,6 +15,7 @@ import pytest
 from chaos.errors import EnvoyError, StagingError
 from chaos.faults.embedded import EmbeddedSurface
 from chaos.safety.release import RELEASE, plan_release
+from chaos.staging import processes
 from chaos.staging.config import Defect
 from chaos.staging.embedded import Staging
 
@@ -136,3 +138,21 @@ def test_the_flag_is_followed_by_every_replica_and_counted_apart(staging: Stagin
     assert answered(staging, 10, "coupon") == {(201, "2.4"): 10}
     with pytest.raises(StagingError, match=r"share\(=1.5\) must be in 0..1"):
         staging.flags.order("checkout", 1.5, [])
+
+
+def test_a_switch_cuts_no_request_off(staging: Staging) -> None:
+    """Blue-green: what is in flight on the old version when it goes ends there, and connections go on with the new."""
+    staging.deploy("checkout", "2.4", 2)
+    staging.set_defects("checkout", "2.3", [Defect("long", latency_add_s=1.2)])
+    with ThreadPoolExecutor(4) as pool:
+        slow = [pool.submit(answered, staging, 1, None) for _ in range(4)]
+        busy = staging.running("checkout", "2.3")
+        until(lambda: staging.busy("checkout", "2.3") == 4)
+        staging.route("checkout", {"2.4": 1.0})
+        drained = staging.deploy("checkout", "2.3", 0)
+        assert [each.result() for each in slow] == [{(201, "2.3"): 1}] * 4
+    assert drained is not None
+    assert (drained.replicas, drained.in_flight, drained.cut) == (2, 4, 0)
+    assert 0 < drained.took_s < 2.5
+    assert [each.process for each in busy if processes.alive(each.process)] == []
+    assert answered(staging, 10, None) == {(201, "2.4"): 10}

@@ -5,6 +5,7 @@
     GET  /.well-known/windtunnel-staging    the staging's token: what a harness asks before it does any harm
     GET, PUT /_admin/defects                what is wrong with this replica (Envoy lets nobody in from outside)
     GET  /_admin/flag                       the release's flag as it has it, and what it answered with it on
+    GET  /_admin/busy                       how many requests it is at work on
     anything else                           the service itself: GET /catalogue, POST /checkout, POST /payments
 
 Plain ASGI rather than a framework: at 100 orders/s over four services each layer shows on two cores.
@@ -25,6 +26,7 @@ from chaos.staging.shop.service import Answer, Request, Service
 MARKER_PATH = "/.well-known/windtunnel-staging"
 DEFECTS_PATH = "/_admin/defects"
 FLAG_PATH = "/_admin/flag"
+BUSY_PATH = "/_admin/busy"
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -53,6 +55,8 @@ class App:
             return
         elif path == DEFECTS_PATH:
             answer = self._defects(request)
+        elif path == BUSY_PATH:
+            answer = Answer(200, {"busy": self._service.counters.busy})
         elif path == FLAG_PATH:
             flag = self._service.flag
             answer = Answer(404, {"error": "no flag"}) if flag is None else Answer(200, flag.document())
