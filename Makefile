@@ -2,13 +2,14 @@
 BIN := .venv/bin
 export PYTHON
 
-.PHONY: help setup demo test lint unit bench lock clean
+.PHONY: help setup demo test lint unit bench lock clean cluster cluster-test
 
 help:
 	@echo "make demo    set up, compare four strategies in the simulator, drill one on real staging"
 	@echo "make test    set up, lint, and run the whole test suite"
 	@echo "make lint    ruff, mypy, import contract"
 	@echo "make bench   every benchmark; each prints JSON"
+	@echo "make cluster build a Kubernetes control plane (once; minutes); make cluster-test runs what needs it"
 	@echo "make setup   only set up (.venv from the hashed lock, the Toxiproxy server)"
 	@echo "make lock    resolve requirements.lock anew (needs uv on PATH, or UV=...)"
 	@echo "make clean   remove .venv and caches"
@@ -26,7 +27,14 @@ lint: setup
 	$(BIN)/lint-imports --no-logo
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not cluster"
+
+cluster: setup
+	@$(BIN)/python -m chaos.cluster build
+
+# Outside of `make test`: the build takes longer than the whole suite.
+cluster-test: cluster
+	$(BIN)/python -m pytest -m cluster tests/cluster
 
 bench: setup
 	@for script in $$(grep -l __main__ benchmarks/*.py); do \

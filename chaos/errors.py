@@ -8,7 +8,7 @@
         +-- NotSettled          replicas or routes were not as ordered by the deadline
         +-- ToxiproxyError      the Toxiproxy server refused, or its state is not what was set
         +-- EnvoyError          Envoy's admin interface refused, or its state is not what was set
-        +-- BuildFailed         the Toxiproxy server could not be found or built
+        +-- BuildFailed         a program could not be found or built
         +-- StagingUnclean      something that was to be stopped is still there
 
 Other rooms of `chaos` hang their own classes under ChaosError.
@@ -48,7 +48,7 @@ class EnvoyError(StagingError):
 
 
 class BuildFailed(StagingError):
-    """The Toxiproxy server is neither installed nor could it be built."""
+    """A program is neither there nor could it be built."""
 
 
 class StagingUnclean(StagingError):

@@ -1,0 +1,1 @@
+"""A Kubernetes control plane without containers, on this machine, for the tests of the `kubernetes` adapter."""

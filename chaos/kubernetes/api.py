@@ -1,0 +1,129 @@
+"""The calls that the harness makes to a cluster's API, by the official client: each with a time limit, as plain data.
+
+Objects go in and out as the API's own JSON: definitions such as Rollout and HTTPRoute have no classes in the client.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import urllib3
+from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
+from kubernetes.config.config_exception import ConfigException
+
+from chaos.kubernetes.errors import KubernetesError, ObjectMissing
+
+_TIMEOUT_S = 10.0
+_NOT_FOUND = 404
+_MERGE = "application/merge-patch+json"
+
+Object = dict[str, Any]
+
+__all__ = ["DEPLOYMENT", "HTTP_ROUTE", "REPLICA_SET", "ROLLOUT", "Api", "Kind", "Object"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of namespaced object, outside of the core group."""
+
+    group: str
+    version: str
+    plural: str
+    name: str
+
+
+DEPLOYMENT = Kind("apps", "v1", "deployments", "Deployment")
+REPLICA_SET = Kind("apps", "v1", "replicasets", "ReplicaSet")
+ROLLOUT = Kind("argoproj.io", "v1alpha1", "rollouts", "Rollout")
+HTTP_ROUTE = Kind("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute")
+
+
+class Api:
+    """One namespace of one cluster. Every call raises KubernetesError when it is refused or not answered in time."""
+
+    def __init__(self, connection: client.ApiClient, namespace: str) -> None:
+        self.connection = connection
+        self.namespace = namespace
+        self._objects = client.CustomObjectsApi(connection)
+        self._core = client.CoreV1Api(connection)
+
+    @classmethod
+    def connect(cls, kubeconfig: Path, context: str | None, namespace: str) -> Self:
+        """As the file says. Raises KubernetesError when it cannot be used."""
+        try:
+            connection: client.ApiClient = config.new_client_from_config(  # type: ignore[no-untyped-call]
+                str(kubeconfig), context, persist_config=False
+            )
+        except (ConfigException, OSError, ValueError) as error:
+            raise KubernetesError(f"kubeconfig {kubeconfig}: {error}") from error
+        return cls(connection, namespace)
+
+    def server(self) -> str:
+        """The API server's address."""
+        return str(self.connection.configuration.host)
+
+    def get(self, kind: Kind, name: str) -> Object:
+        """One object. Raises ObjectMissing."""
+        return self._call(f"{kind.name} {name}", self._objects.get_namespaced_custom_object, *self._of(kind), name)
+
+    def all(self, kind: Kind, selector: str = "") -> list[Object]:
+        """Every object whose labels fit."""
+        listed = self._call(
+            f"{kind.name}s", self._objects.list_namespaced_custom_object, *self._of(kind), label_selector=selector
+        )
+        return list(listed["items"])
+
+    def patch(self, kind: Kind, name: str, body: Mapping[str, Any], part: str = "") -> Object:
+        """Merge into an object, or into its part `status`; lists are replaced whole, and None takes a key away."""
+        objects = self._objects
+        call = objects.patch_namespaced_custom_object_status if part else objects.patch_namespaced_custom_object
+        return self._call(f"{kind.name} {name}", call, *self._of(kind), name, dict(body), _content_type=_MERGE)
+
+    def replace(self, kind: Kind, body: Object) -> Object:
+        """Put an object in place of the one that it was read as; refused when that has changed since."""
+        name = body["metadata"]["name"]
+        call = self._objects.replace_namespaced_custom_object
+        return self._call(f"{kind.name} {name}", call, *self._of(kind), name, body)
+
+    def pods(self, selector: str) -> list[Object]:
+        """Every pod whose labels fit."""
+        listed = self._call("pods", self._core.list_namespaced_pod, self.namespace, label_selector=selector)
+        return list(listed["items"])
+
+    def delete_pod(self, name: str, uid: str) -> None:
+        """At once, without grace, and this very pod only; one that is gone is fine."""
+        now = client.V1DeleteOptions(grace_period_seconds=0, preconditions=client.V1Preconditions(uid=uid))
+        with suppress(ObjectMissing):
+            self._call(f"pod {name}", self._core.delete_namespaced_pod, name, self.namespace, body=now)
+
+    def annotations(self) -> dict[str, str]:
+        """Those of the namespace. Raises ObjectMissing."""
+        found = self._call(f"namespace {self.namespace}", self._core.read_namespace, self.namespace)
+        return dict(found["metadata"].get("annotations") or {})
+
+    def _call(self, what: str, call: Callable[..., Any], *arguments: Any, **options: Any) -> Object:
+        """The answer as the API wrote it."""
+        try:
+            answer = call(*arguments, **options, _preload_content=False, _request_timeout=_TIMEOUT_S)
+            return dict(json.loads(answer.data))
+        except ApiException as error:
+            kind = ObjectMissing if error.status == _NOT_FOUND else KubernetesError
+            raise kind(f"{what} in namespace {self.namespace}: {_message(error)}") from error
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            raise KubernetesError(f"{what}: {self.server()} did not answer: {error}") from error
+
+    def _of(self, kind: Kind) -> tuple[str, str, str, str]:
+        return kind.group, kind.version, self.namespace, kind.plural
+
+
+def _message(error: ApiException) -> str:
+    try:
+        return f"{error.status} {json.loads(error.body or '')['message']}"
+    except (ValueError, KeyError, TypeError):
+        return f"{error.status} {error.reason}"

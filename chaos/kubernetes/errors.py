@@ -1,0 +1,23 @@
+"""What can go wrong with a cluster, one tree.
+
+StagingError (chaos.errors)
++-- KubernetesError         the API refused a call or did not answer, or an object is not as it must be
+    +-- ObjectMissing       there is no such object
+    +-- NotThisStaging      the namespace does not say that it is this staging, or looks like production
+"""
+
+from chaos.errors import StagingError
+
+__all__ = ["KubernetesError", "NotThisStaging", "ObjectMissing"]
+
+
+class KubernetesError(StagingError):
+    """The API server refused a call, did not answer in time, or an object is not as it must be."""
+
+
+class ObjectMissing(KubernetesError):
+    """There is no object of this name."""
+
+
+class NotThisStaging(KubernetesError):
+    """The cluster or namespace does not say that it is this staging, or looks like production."""
