@@ -47,6 +47,6 @@ def exactly_one(part: BaseModel, names: tuple[str, ...]) -> str:
     """The one of the fields `names` that is given; raises ValueError (with the YAML words) for none or several."""
     given = [name for name in names if getattr(part, name) is not None]
     if len(given) != 1:
-        words = ", ".join(name.replace("_", "-") for name in names)
+        words = ", ".join(type(part).model_fields[name].alias or name for name in names)
         raise ValueError(f"must have exactly one of {words}, has {len(given)}")
     return given[0]

@@ -2,64 +2,52 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Literal, Self, get_args
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import Field, model_validator
 
 from scenarios.base import Name, Part, exactly_one
 from scenarios.experiments import Experiment
+from scenarios.links import Link
+from scenarios.network_faults import (
+    Bandwidth,
+    Cut,
+    Latency,
+    LimitData,
+    Reset,
+    Slicer,
+    SlowClose,
+    Timeout,
+    ToxicPart,
+)
 from scenarios.quantities import DurationS, PositiveCount, PositiveDurationS, PositiveRatio
 from scenarios.store_faults import Lag, Primary, Standby
 
-__all__ = ["CLIENT", "Cut", "Error", "Fault", "FaultKind", "Kill", "Latency", "Link", "Zone"]
+__all__ = ["CLIENT", "LINK_KINDS", "Cut", "Effect", "Error", "Fault", "FaultKind", "Kill", "Latency", "Link", "Zone"]
 
-FaultKind = Literal["latency", "cut", "error", "kill", "primary", "standby", "lag", "zone", "experiment"]
+FaultKind = Literal[
+    "latency",
+    "bandwidth",
+    "timeout",
+    "reset",
+    "slicer",
+    "limit_data",
+    "slow_close",
+    "cut",
+    "error",
+    "kill",
+    "primary",
+    "standby",
+    "lag",
+    "zone",
+    "experiment",
+]
+
+# Those that are on a link.
+LINK_KINDS = ("latency", "bandwidth", "timeout", "reset", "slicer", "limit_data", "slow_close", "cut")
 
 # The caller of every path's first service.
 CLIENT = "client"
-
-_LINK = re.compile(r"([a-z][a-z0-9-]*)\s*->\s*([a-z][a-z0-9-]*)")
-
-
-class Link(Part):
-    """The connection of a caller to a callee, written `caller -> callee`."""
-
-    caller: str
-    callee: str
-
-    def __str__(self) -> str:
-        return f"{self.caller} -> {self.callee}"
-
-
-def _parse_link(value: Any) -> Any:
-    if isinstance(value, Link):
-        return value
-    match = _LINK.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError("must be a link such as 'checkout -> payments'")
-    return Link(caller=match[1], callee=match[2])
-
-
-OnLink = Annotated[
-    Link,
-    BeforeValidator(_parse_link),
-    WithJsonSchema({"type": "string", "pattern": _LINK.pattern, "examples": ["checkout -> payments"]}),
-]
-
-
-class Latency(Part):
-    """Every answer on a link comes later: by `add`, and a uniform draw from 0 to `jitter` besides."""
-
-    on: OnLink
-    add_s: PositiveDurationS = Field(alias="add")
-    jitter_s: DurationS = Field(0.0, alias="jitter")
-
-
-class Cut(Part):
-    """Connections on a link are broken, and new ones refused."""
-
-    on: OnLink
 
 
 class Error(Part):
@@ -86,12 +74,37 @@ class Zone(Part):
     )
 
 
+Effect = (
+    Latency
+    | Bandwidth
+    | Timeout
+    | Reset
+    | Slicer
+    | LimitData
+    | SlowClose
+    | Cut
+    | Error
+    | Kill
+    | Primary
+    | Standby
+    | Lag
+    | Zone
+    | Experiment
+)
+
+
 class Fault(Part):
     """One fault, in force from `at` (after the start of the load) for a time."""
 
     at_s: DurationS = Field(alias="at")
     for_s: PositiveDurationS = Field(alias="for")
     latency: Latency | None = None
+    bandwidth: Bandwidth | None = None
+    timeout: Timeout | None = None
+    reset: Reset | None = None
+    slicer: Slicer | None = None
+    limit_data: LimitData | None = None
+    slow_close: SlowClose | None = None
     cut: Cut | None = None
     error: Error | None = None
     kill: Kill | None = None
@@ -112,9 +125,9 @@ class Fault(Part):
         return next(kind for kind in get_args(FaultKind) if getattr(self, kind) is not None)
 
     @property
-    def effect(self) -> Latency | Cut | Error | Kill | Primary | Standby | Lag | Zone | Experiment:
+    def effect(self) -> Effect:
         """The parameters of the fault."""
-        effect: Latency | Cut | Error | Kill | Primary | Standby | Lag | Zone | Experiment = getattr(self, self.kind)
+        effect: Effect = getattr(self, self.kind)
         return effect
 
     @property
@@ -123,4 +136,4 @@ class Fault(Part):
         effect = self.effect
         if isinstance(effect, Experiment):
             return effect.file
-        return str(effect.on) if isinstance(effect, Latency | Cut | Error) else effect.of
+        return str(effect.on) if isinstance(effect, ToxicPart | Cut | Error) else effect.of

@@ -13,6 +13,7 @@ from scenarios.guardrails import Guardrail, guardrail_labels
 from scenarios.judges import BurnRate, MannWhitney, Sequential
 from scenarios.mechanics import Breaker, Ejection, Quota, RetryBudget, Shedding
 from scenarios.migration import Backfill, BadData, Migration, Reconcile, Repair
+from scenarios.network_faults import Bandwidth, LimitData, Reset, Slicer, SlowClose, Timeout, ToxicPart
 from scenarios.people import (
     Approval,
     Escalation,
@@ -54,6 +55,7 @@ __all__ = [
     "Backoff",
     "Backup",
     "BadData",
+    "Bandwidth",
     "Blackout",
     "BlueGreen",
     "Bound",
@@ -87,6 +89,7 @@ __all__ = [
     "Lag",
     "Latency",
     "LatencyChange",
+    "LimitData",
     "Link",
     "LoadStep",
     "Lognormal",
@@ -112,6 +115,7 @@ __all__ = [
     "Release",
     "ReleaseExpectation",
     "Repair",
+    "Reset",
     "RetryBudget",
     "RollbackRisk",
     "Rolling",
@@ -119,6 +123,8 @@ __all__ = [
     "Sequential",
     "Service",
     "Shedding",
+    "Slicer",
+    "SlowClose",
     "Standby",
     "Store",
     "Strategy",
@@ -126,8 +132,10 @@ __all__ = [
     "System",
     "TicketAlarm",
     "Tickets",
+    "Timeout",
     "Toggle",
     "ToggleStep",
+    "ToxicPart",
     "Uniform",
     "Waves",
     "Worse",

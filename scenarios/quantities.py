@@ -47,9 +47,9 @@ _RATE = re.compile(rf"{_NUMBER}\s*/\s*(?P<unit>s|m|h)", re.ASCII)
 _RATIO = re.compile(rf"{_NUMBER}\s*%", re.ASCII)
 _MONEY = re.compile(rf"{_NUMBER}\s*(?P<currency>[A-Z]{{3}})", re.ASCII)
 # Decimal units, as disks, networks and object stores are sold and measured.
-_BYTES = {"kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
-_SIZE = re.compile(rf"{_NUMBER}\s*(?P<unit>kB|MB|GB|TB)", re.ASCII)
-_THROUGHPUT = re.compile(rf"{_NUMBER}\s*(?P<unit>kB|MB|GB|TB)\s*/\s*s", re.ASCII)
+_BYTES = {"B": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
+_SIZE = re.compile(rf"{_NUMBER}\s*(?P<unit>B|kB|MB|GB|TB)", re.ASCII)
+_THROUGHPUT = re.compile(rf"{_NUMBER}\s*(?P<unit>B|kB|MB|GB|TB)\s*/\s*s", re.ASCII)
 _BOUND = re.compile(r"(?P<op>>=|<=|>|<)\s*(?P<value>.+)")
 
 # Long enough for any release, short enough that a slip of the unit (ms for d) is caught here.
@@ -116,12 +116,14 @@ def parse_ratio(value: Any) -> float:
 
 def parse_size_bytes(value: Any) -> float:
     """Bytes of a text such as `12GB`; raises ValueError with the rule broken."""
-    return _bytes(value, _SIZE, "must be a size with its unit (kB, MB, GB, TB), such as 12GB")
+    return _bytes(value, _SIZE, "must be a size with its unit (B, kB, MB, GB, TB), such as 12GB")
 
 
 def parse_throughput_bytes_per_s(value: Any) -> float:
     """Bytes a second of a text such as `200MB/s`; raises ValueError with the rule broken."""
-    return _bytes(value, _THROUGHPUT, "must be a throughput with its unit (kB/s, MB/s, GB/s, TB/s), such as 200MB/s")
+    return _bytes(
+        value, _THROUGHPUT, "must be a throughput with its unit (B/s, kB/s, MB/s, GB/s, TB/s), such as 200MB/s"
+    )
 
 
 def _bytes(value: Any, pattern: re.Pattern[str], rule: str) -> float:
@@ -222,11 +224,11 @@ RatePerS = Annotated[float, BeforeValidator(_parse_rate_per_s), _text(rf"{_JSON_
 Ratio = Annotated[float, BeforeValidator(parse_ratio), _text(_JSON_RATIO, "1.5%")]
 PositiveRatio = Annotated[float, BeforeValidator(_parse_positive_ratio), _text(_JSON_RATIO, "5%")]
 MoneyAmount = Annotated[Money, BeforeValidator(parse_money), _text(rf"{_JSON_NUMBER}\s*[A-Z]{{3}}", "55 EUR")]
-SizeBytes = Annotated[float, BeforeValidator(parse_size_bytes), _text(rf"{_JSON_NUMBER}\s*(kB|MB|GB|TB)", "12GB")]
+SizeBytes = Annotated[float, BeforeValidator(parse_size_bytes), _text(rf"{_JSON_NUMBER}\s*(B|kB|MB|GB|TB)", "12GB")]
 ThroughputBytesPerS = Annotated[
     float,
     BeforeValidator(parse_throughput_bytes_per_s),
-    _text(rf"{_JSON_NUMBER}\s*(kB|MB|GB|TB)\s*/\s*s", "200MB/s"),
+    _text(rf"{_JSON_NUMBER}\s*(B|kB|MB|GB|TB)\s*/\s*s", "200MB/s"),
 ]
 RatioBound = Annotated[Bound, BeforeValidator(_ratio_bound), _text(rf"(>=|<=|>|<)\s*{_JSON_RATIO}", "<= 2%")]
 RatioFloor = Annotated[

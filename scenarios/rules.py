@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, get_args
 
-from scenarios.faults import CLIENT, FaultKind
+from scenarios.faults import CLIENT, LINK_KINDS, FaultKind
 from scenarios.quantities import parse_money
 from scenarios.rule_views import Data, Violation, duration_s_of, items, known, link_of, mapping, text_of
 from scenarios.rules_clock import clock_rules
@@ -176,7 +176,7 @@ def _faults(view: Data) -> Iterator[Violation]:
         at_s = duration_s_of(fault.get("at"))
         if at_s is not None and view.duration_s is not None and at_s >= view.duration_s:
             yield Violation(("faults", index, "at"), fault["at"], "must be before the end (duration)")
-        for kind in ("latency", "cut"):
+        for kind in LINK_KINDS:
             link = link_of(mapping(fault.get(kind)).get("on"))
             if link is None or link in view.links or (link[0] == CLIENT and link[1] in view.entries):
                 continue

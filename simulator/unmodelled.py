@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
-from scenarios.models import Scenario
+from collections.abc import Iterator
+
+from scenarios.models import Fault, Latency, Scenario
 from simulator.errors import RequestError
 
 __all__ = ["require_modelled"]
 
+_BYTES = "requests and answers have no size here, and connections no end"
 # Kinds of faults that only real staging has, and why.
-_FAULTS = {"experiment": "nothing but the Chaos Toolkit knows what its actions do"}
+_FAULTS = {
+    "experiment": "nothing but the Chaos Toolkit knows what its actions do",
+    "bandwidth": _BYTES,
+    "timeout": "connections are not followed: cut the link, or put a latency on it that is beyond the caller's timeout",
+    "reset": "connections are not followed: cut the link, or let a share of the service's requests fail by error",
+    "slicer": _BYTES,
+    "limit_data": _BYTES,
+    "slow_close": _BYTES,
+}
 
 
 def require_modelled(scenario: Scenario) -> None:
     """Raise RequestError with all that is not modelled."""
     problems = [
-        f"  faults[{place}].{fault.kind}: {_FAULTS[fault.kind]}"
-        for place, fault in enumerate(scenario.faults)
-        if fault.kind in _FAULTS
+        f"  faults[{place}].{problem}" for place, fault in enumerate(scenario.faults) for problem in _of_fault(fault)
     ]
     if problems:
         raise RequestError("\n".join([f"scenario {scenario.name} cannot be simulated, only drilled:", *problems]))
+
+
+def _of_fault(fault: Fault) -> Iterator[str]:
+    if fault.kind in _FAULTS:
+        yield f"{fault.kind}: {_FAULTS[fault.kind]}"
+    if isinstance(fault.effect, Latency):
+        if fault.effect.direction != "answers":
+            yield f"latency.direction: {fault.effect.direction}: only answers come later"
+        if fault.effect.connections < 1.0:
+            yield f"latency.connections: {fault.effect.connections:.6g}: connections are not followed, only requests"

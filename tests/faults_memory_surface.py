@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from chaos.errors import EnvoyError, StagingError, ToxiproxyError
+from chaos.faults.feeling import PADDING_BYTES, Felt
 from chaos.faults.surface import ProxyState, Toxic
 
 LINKS = ("client--edge", "edge--checkout", "checkout--payments", "checkout--orders")
@@ -54,6 +55,7 @@ class MemorySurface:
         self.crash_after = crash_after
         self.refuses: set[str] = set()
         self.calls: list[str] = []
+        self.felt = 0
 
     def token(self) -> str:
         return self._token
@@ -85,6 +87,29 @@ class MemorySurface:
 
     def proxy(self, name: str) -> ProxyState:
         return self._toxiproxy(name)
+
+    def feel(self, proxy: str, patience_s: float, close: bool = False) -> Felt:
+        """As Toxiproxy's toxics work; those with a toxicity below 1 hit every fourth connection."""
+        state = self._toxiproxy(proxy)
+        self.felt += 1
+        toxics = [toxic for toxic in state.toxics.values() if toxic.toxicity == 1.0 or self.felt % 4 == 0]
+        answered_s: float | None = 0.001
+        closed_s: float | None = 0.001 if close else None
+        answer_bytes, ended = 97, "closed" if close else "open"
+        for toxic in toxics:
+            carried = answer_bytes if toxic.stream == "downstream" else PADDING_BYTES
+            late_s, swallows = _meets(toxic, carried)
+            if swallows:
+                ended = "reset" if toxic.type == "reset_peer" else "closed"
+                return Felt(PADDING_BYTES, 0, None, ended)  # type: ignore[arg-type]
+            answered_s = answered_s + late_s if answered_s is not None else None
+            if toxic.type == "slow_close" and closed_s is not None:
+                closed_s += toxic.attributes["delay"] / 1000
+        if answered_s is not None and answered_s > patience_s:
+            answered_s = None
+        if closed_s is not None and closed_s > patience_s:
+            closed_s, ended = None, "open"
+        return Felt(PADDING_BYTES, answer_bytes, answered_s, ended, closed_s)  # type: ignore[arg-type]
 
     def add_toxic(self, proxy: str, name: str, toxic: Toxic) -> None:
         self._begin("add_toxic")
@@ -174,6 +199,19 @@ class MemorySurface:
         self._begin("clear_defects")
         self.world.defects[service] = set()
         self._half_step()
+
+
+def _meets(toxic: Toxic, carried: int) -> tuple[float, bool]:
+    """How much later an answer is, and whether it never comes."""
+    attributes = toxic.attributes
+    if toxic.type == "latency":
+        return (attributes["latency"] - attributes["jitter"]) / 1000, False
+    if toxic.type == "bandwidth":
+        return carried / (attributes["rate"] * 1000), False
+    if toxic.type == "slicer":
+        pieces = -(-carried // (attributes["average_size"] - attributes["size_variation"]))
+        return (pieces - 1) * attributes["delay"] / 1e6, False
+    return 0.0, toxic.type in ("timeout", "reset_peer") or carried > attributes.get("bytes", carried)
 
 
 def _set(counts: dict[str, int], version: str, replicas: int) -> None:

@@ -1,8 +1,8 @@
 """Cut: a link's connections are broken and new ones refused, by disabling its Toxiproxy proxy.
 
-Not modelled: packets that vanish (a caller sees a refusal at once, never a silent wait; use latency
-beyond the caller's timeout for that); a link cut one way only; a share of the connections; broken
-name resolution. Connections that the callee holds on its own side of the proxy are closed as well.
+Not modelled: packets that vanish, one way or both, for all or a share of the connections (a caller sees a refusal at
+once, never a silent wait: timeout.py does that); broken name resolution. Connections that the callee holds on its own
+side of the proxy are closed as well.
 """
 
 from __future__ import annotations

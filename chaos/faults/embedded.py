@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
+from chaos.faults.feeling import HTTP, POSTGRES, Felt, feel
 from chaos.faults.surface import ProxyState, Toxic
-from chaos.staging.config import proxy_name
+from chaos.staging.config import STORE, proxy_name
 from chaos.staging.embedded import Staging
 
 __all__ = ["EmbeddedSurface"]
@@ -35,12 +36,22 @@ class EmbeddedSurface:
     def proxy(self, name: str) -> ProxyState:
         """The proxy as Toxiproxy tells it."""
         proxy = self._staging.toxiproxy.proxy(name)
-        toxics = {toxic.name: Toxic(toxic.type, dict(toxic.attributes)) for toxic in proxy.toxics}
+        toxics = {
+            toxic.name: Toxic(toxic.type, dict(toxic.attributes), toxic.stream, toxic.toxicity)
+            for toxic in proxy.toxics
+        }
         return ProxyState(proxy.listen, proxy.upstream, proxy.enabled, toxics)
 
     def add_toxic(self, proxy: str, name: str, toxic: Toxic) -> None:
-        """A toxic on the way back."""
-        self._staging.toxiproxy.add_toxic(proxy, name, toxic.type, toxic.attributes)
+        """A toxic, read back."""
+        self._staging.toxiproxy.add_toxic(
+            proxy, name, toxic.type, toxic.attributes, stream=toxic.stream, toxicity=toxic.toxicity
+        )
+
+    def feel(self, proxy: str, patience_s: float, close: bool = False) -> Felt:
+        """Envoy answers for HTTP services, and the database a question that comes before any login."""
+        question = POSTGRES if proxy == proxy_name("checkout", STORE) else HTTP
+        return feel(self._staging.toxiproxy.proxy(proxy).port, question, patience_s, close)
 
     def remove_toxic(self, proxy: str, name: str) -> None:
         """No toxic of that name."""

@@ -1,4 +1,4 @@
-"""What the faults on links (latency, cut) share: the proxy in the entry, and the ladder's upper rungs."""
+"""What the faults on links share: the proxy in the entry, and the ladder's upper rungs."""
 
 from __future__ import annotations
 

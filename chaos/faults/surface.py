@@ -11,15 +11,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from chaos.faults.feeling import Felt
+
 __all__ = ["ProxyState", "Surface", "Toxic"]
 
 
 @dataclass(frozen=True)
 class Toxic:
-    """A toxic on the way back (downstream: callee to caller) of every connection."""
+    """A toxic on the way back (downstream: callee to caller) or there (upstream), of a share of the connections."""
 
     type: str
     attributes: Mapping[str, int]
+    stream: str = "downstream"
+    toxicity: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,10 @@ class Surface(Protocol):
 
     def proxy(self, name: str) -> ProxyState:
         """The proxy's state; raises ToxiproxyError when there is none or no answer."""
+        ...
+
+    def feel(self, proxy: str, patience_s: float, close: bool = False) -> Felt:
+        """What a connection of our own through the proxy meets; see feeling.py. Harmless: no service hears of it."""
         ...
 
     def add_toxic(self, proxy: str, name: str, toxic: Toxic) -> None:

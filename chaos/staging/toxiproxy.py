@@ -25,6 +25,8 @@ from chaos.errors import ToxiproxyError
 from chaos.staging.ports import LOOPBACK
 
 TIMEOUT_S = 5.0
+# The server keeps it in single precision.
+TOXICITY_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -113,17 +115,18 @@ class ToxiproxyClient:
         stream: str = "downstream",
         toxicity: float = 1.0,
     ) -> Toxic:
-        """A new toxic. Toxicity is rolled once a connection, so with keep-alive only 1.0 means what it says."""
+        """A new toxic, on the connections that are open too. Toxicity is rolled once a connection."""
         toxic = {"name": name, "type": kind, "stream": stream, "toxicity": toxicity}
         self._call("post", f"{_path(proxy)}/toxics", {**toxic, "attributes": dict(attributes)})
         found = self.toxic(proxy, name)
         if found is None:
             raise ToxiproxyError(f"proxy {proxy}: toxic {name} is not there after it was added")
-        wanted = Toxic(**toxic, attributes=attributes)  # type: ignore[arg-type]
+        wanted = Toxic(name, kind, stream, toxicity, attributes)
         different = {
             key: found.attributes.get(key) for key, value in attributes.items() if found.attributes.get(key) != value
         }
-        if different or (found.type, found.stream) != (wanted.type, wanted.stream):
+        odd = abs(found.toxicity - toxicity) > TOXICITY_TOLERANCE
+        if different or odd or (found.type, found.stream) != (kind, stream):
             raise ToxiproxyError(f"proxy {proxy}: toxic read back {found}, ordered {wanted}")
         return found
 

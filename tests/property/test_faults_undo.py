@@ -23,7 +23,26 @@ from tests.faults_memory_surface import LINKS, Crash, MemorySurface
 
 CONTEXT = PlanContext("drill", "checkout", "2.3", "2.4")
 links = st.sampled_from(LINKS).map(lambda name: name.replace("--", " -> "))
+ways = st.fixed_dictionaries(
+    {
+        "on": links,
+        "direction": st.sampled_from(["answers", "requests"]),
+        "connections": st.sampled_from(["100%", "40%"]),
+    }
+)
+toxics = st.sampled_from(
+    [
+        {"bandwidth": {"rate": "20kB/s"}},
+        {"timeout": {}},
+        {"timeout": {"close_after": "1s"}},
+        {"reset": {}},
+        {"slicer": {"size": "100B", "delay": "1ms"}},
+        {"limit_data": {"size": "50B"}},
+        {"slow_close": {"delay": "100ms"}},
+    ]
+)
 effects = st.one_of(
+    st.builds(lambda toxic, way: {kind: {**way, **keys} for kind, keys in toxic.items()}, toxics, ways),
     st.builds(
         lambda on, add, jitter: {"latency": {"on": on, "add": f"{add}ms", "jitter": f"{jitter}ms"}},
         links,

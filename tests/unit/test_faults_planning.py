@@ -3,21 +3,42 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from chaos.errors import StagingError
 from chaos.faults.base import PlanContext
 from chaos.faults.errors import FaultNotConfirmed, FaultRefused
+from chaos.faults.feeling import Felt
 from chaos.faults.registry import FAULTS
 from chaos.faults.surface import ProxyState, Toxic
 from chaos.safety.journal import JournalEntry
 from chaos.safety.undo import undo_entry
+from scenarios.faults import FaultKind
 from scenarios.models import Fault
 from tests.faults_memory_surface import MemorySurface
 
 CONTEXT = PlanContext("drill-1", "checkout", "2.3", "2.4")
+ON = {"on": "checkout -> payments"}
+# One of each kind that is a toxic, with what Toxiproxy is told.
+TOXICS = [
+    ({"latency": {**ON, "add": "200ms"}}, Toxic("latency", {"latency": 200, "jitter": 0})),
+    (
+        {"latency": {**ON, "add": "200ms", "direction": "requests", "connections": "25%"}},
+        Toxic("latency", {"latency": 200, "jitter": 0}, "upstream", 0.25),
+    ),
+    ({"bandwidth": {**ON, "rate": "10kB/s", "direction": "requests"}}, Toxic("bandwidth", {"rate": 10}, "upstream")),
+    ({"timeout": ON}, Toxic("timeout", {"timeout": 0})),
+    ({"timeout": {**ON, "close_after": "2s", "connections": "50%"}}, Toxic("timeout", {"timeout": 2000}, toxicity=0.5)),
+    ({"reset": {**ON, "after": "10ms"}}, Toxic("reset_peer", {"timeout": 10})),
+    (
+        {"slicer": {**ON, "size": "64B", "vary": "8B", "delay": "2ms"}},
+        Toxic("slicer", {"average_size": 64, "size_variation": 8, "delay": 2000}),
+    ),
+    ({"limit_data": {**ON, "size": "20B"}}, Toxic("limit_data", {"bytes": 20})),
+    ({"slow_close": {**ON, "delay": "3s"}}, Toxic("slow_close", {"delay": 3000})),
+]
 
 
 def fault(**effect: Any) -> Fault:
@@ -37,14 +58,14 @@ def apply(surface: MemorySurface, **effect: Any) -> JournalEntry:
 
 
 def test_the_table_has_every_kind_of_the_language() -> None:
-    assert set(FAULTS) == {"latency", "cut", "error", "kill", "experiment"}
+    assert set(FAULTS) == set(get_args(FaultKind)) - {"primary", "standby", "lag", "zone"}
     assert all(name == kind.kind for name, kind in FAULTS.items())
 
 
 @pytest.mark.parametrize(
     "effect",
     [
-        {"latency": {"on": "checkout -> payments", "add": "200ms"}},
+        *(effect for effect, _ in TOXICS),
         {"cut": {"on": "edge -> checkout"}},
         {"error": {"on": "payments", "share": "50%"}},
         {"kill": {"of": "checkout", "version": "old", "replicas": 2}},
@@ -65,6 +86,28 @@ def test_latency_is_add_plus_a_uniform_draw_up_to_jitter() -> None:
     assert toxic == Toxic("latency", {"latency": 225, "jitter": 25})
 
 
+@pytest.mark.parametrize(("effect", "toxic"), TOXICS)
+def test_what_toxiproxy_is_told_and_its_undo(effect: dict[str, Any], toxic: Toxic) -> None:
+    surface = MemorySurface()
+    entry = apply(surface, **effect)
+    assert list(surface.world.proxies["checkout--payments"].toxics.values()) == [toxic]
+    assert undo_entry(surface, entry).rung == "remove toxic"
+    assert surface.world == surface.start
+
+
+@pytest.mark.parametrize("effect", [effect for effect, _ in TOXICS])
+def test_a_toxic_that_toxiproxy_has_and_no_connection_feels_is_not_confirmed(
+    effect: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    surface = MemorySurface()
+    entry = plan(surface, **effect)
+    healthy = Felt(4000, 97, 0.0005, "closed", 0.0005)
+    monkeypatch.setattr(surface, "feel", lambda proxy, patience_s, close: healthy)
+    FAULTS[entry.kind].apply(surface, entry)
+    with pytest.raises(FaultNotConfirmed, match=r"not felt on any of \d+ connections; on the last: an answer after"):
+        FAULTS[entry.kind].confirm(surface, entry)
+
+
 def test_two_latencies_stand_on_one_link_and_each_undo_takes_its_own() -> None:
     surface = MemorySurface()
     first = apply(surface, latency={"on": "checkout -> payments", "add": "100ms"})
@@ -79,6 +122,11 @@ def test_two_latencies_stand_on_one_link_and_each_undo_takes_its_own() -> None:
     [
         ({"latency": {"on": "checkout -> payments", "add": "100us"}}, "at least 1 ms"),
         ({"latency": {"on": "checkout -> moon", "add": "1s"}}, "checkout -> moon"),
+        ({"latency": {**ON, "add": "1s", "connections": "0.5%"}}, r"connections\(=0.005\) must be at least 0.01"),
+        ({"bandwidth": {**ON, "rate": "400B/s"}}, r"rate_bytes_per_s\(=400\) must be at least 1000"),
+        ({"timeout": {**ON, "close_after": "100us"}}, "at least 1 ms"),
+        ({"slow_close": {**ON, "delay": "100us"}}, "at least 1 ms"),
+        ({"slicer": {**ON, "size": "8B", "vary": "8B"}}, r"size_bytes\(=8\) must be above vary_bytes\(=8\)"),
         ({"cut": {"on": "payments -> edge"}}, "payments -> edge"),
         ({"error": {"on": "moon", "share": "5%"}}, "moon"),
         ({"error": {"on": "payments", "share": "0.001%"}}, "at least 0.0001"),
@@ -127,7 +175,7 @@ def test_a_killed_version_that_was_retired_meanwhile_does_not_come_back() -> Non
 @pytest.mark.parametrize(
     ("effect", "method"),
     [
-        ({"latency": {"on": "checkout -> payments", "add": "200ms"}}, "add_toxic"),
+        *((effect, "add_toxic") for effect, _ in TOXICS),
         ({"cut": {"on": "edge -> checkout"}}, "set_enabled"),
         ({"error": {"on": "payments", "share": "50%"}}, "set_error_share"),
         ({"kill": {"of": "checkout", "version": "old"}}, "kill"),
