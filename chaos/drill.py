@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,12 +18,14 @@ import numpy as np
 import simpy
 
 from chaos.errors import ChaosError, StagingUnclean
+from chaos.invariants import settle
 from chaos.ledger import done_against_the_odds, from_load, looked_up
 from chaos.live_health import LiveHealth
 from chaos.load.raw import RawSamples
 from chaos.load.rows import client_rows
 from chaos.load.run import LoadRun
 from chaos.observer import Observer
+from chaos.proof import Proof
 from chaos.realise import defects_of, load_plan
 from chaos.safety.baseline import require_healthy
 from chaos.safety.ephemeral import EPHEMERAL, plan_ephemeral
@@ -105,6 +107,8 @@ class Drill:
         staging = self._staging
         preflight(staging.target_url(), staging.token(), staging.allow)
         surface = staging.surface
+        proof = Proof(staging, self._record.folder)
+        proof.take_baseline()
         drill_id = uuid.uuid4().hex
         deadline_s = deadline_of(self._scenario)
         abort = Abort()
@@ -132,9 +136,10 @@ class Drill:
             raw = load.samples()
             ledger = self._ledger(raw)
             try:
+                self._prove_rollback(proof, load)
                 self._progress("healing: undoing all that is still in force, and reading it back")
                 healed = self._heal(guard, load)
-                ledger = self._afterwards(ledger, load, guard)
+                ledger = self._afterwards(ledger, load, guard, proof)
             finally:
                 # Whatever could not be undone or checked: what was measured is kept.
                 self._write(load, raw, observer, ledger)
@@ -143,10 +148,42 @@ class Drill:
             self._stopped = f"stop asked for: {abort.reason}, when the load was over"
         return DrillReport(healed, self._stopped)
 
-    def _afterwards(self, ledger: Ledger, load: LoadRun, guard: Guard) -> Ledger:
-        """The ledger looked up, and steady state checked again; what cannot be checked makes the verdict an error."""
+    def _prove_rollback(self, proof: Proof, load: LoadRun) -> None:
+        """What a rollback left is compared with what was there before, while nothing but the rollback put it back."""
+        outcomes = [event.detail["outcome"] for event in self._events if event.kind == EventKind.RELEASE_END]
+        if self._stopped is not None or outcomes != ["rolled-back"]:
+            return
+        try:
+            differences = proof.compare("after the rollback", self._not_the_releases())
+            self._event(
+                load.now_s(), EventKind.VERIFY, "application and data after the rollback", differences=differences
+            )
+        except ChaosError as error:
+            self._event(load.now_s(), EventKind.ERROR, "after the rollback", message=f"{type(error).__name__}: {error}")
+
+    def _not_the_releases(self) -> list[str]:
+        """Facts that a rollback does not answer for: what standing faults did, what it was not to revert."""
+        release = self._scenario.release
+        service = release.change.service
+        names = [
+            "proxy ",
+            "errors ",
+            *(f"replicas {name}" for name in self._scenario.system.services if name != service),
+        ]
+        if "redeploy" not in release.rollback and self._strategy.toggle is not None:
+            names += [f"replicas {service}", f"routes {service}"]  # the new version stays, its flag off
+        if "revert-migration" not in release.rollback:
+            names += ["schema", "column ", "index "]  # expanded, it takes the old version; verify looks for that
+        return names
+
+    def _afterwards(self, ledger: Ledger, load: LoadRun, guard: Guard, proof: Proof) -> Ledger:
+        """The ledger looked up, and all that must hold checked; what cannot be checked makes the verdict an error."""
         try:
             ledger = self._read_back(ledger, load)
+            self._settle(ledger, load, proof)
+            self._event(
+                load.now_s(), EventKind.VERIFY, "staging as before", differences=proof.compare("after the undo")
+            )
             self._steady_again(load, guard)
         except ChaosError as error:
             self._event(load.now_s(), EventKind.ERROR, "afterwards", message=f"{type(error).__name__}: {error}")
@@ -285,6 +322,17 @@ class Drill:
             differences = [f"{len(ids)} {store} {what}, such as {ids[0]}" for what, ids in odd.items() if ids]
             self._event(load.now_s(), EventKind.VERIFY, f"duplicates and strangers in {store}", differences=differences)
         return ledger
+
+    def _settle(self, ledger: Ledger, load: LoadRun, proof: Proof) -> None:
+        """Orders against the ledger of payments."""
+        data = self._staging.data
+        if data is None:
+            return
+        acknowledged = ledger.write_id[ledger.outcome == "ok"].tolist()
+        settled = settle(data.orders_since(proof.began), data.payments_since(proof.began), acknowledged)
+        counts = asdict(settled)
+        broken = counts.pop("broken")
+        self._event(load.now_s(), EventKind.VERIFY, "orders against payments", differences=list(broken), **counts)
 
     def _event(self, time_s: float, kind: EventKind, subject: str, /, **detail: object) -> None:
         self._take(Event(time_s, kind, subject, detail))

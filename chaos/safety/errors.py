@@ -9,6 +9,7 @@ ChaosError
       MarkerMissing          it does not serve the staging marker itself
       MarkerMismatch         it serves the marker of another staging
     BaselineUnhealthy        the system was not well before the release
+      BaselineDrifted        its configuration, schema or versions were not as declared
     StagingBusy              another drill, or another undo, holds the staging
     JournalError             the undo could not be written, so the fault is refused
       JournalCorrupt         a line in the middle of the journal is not readable
@@ -52,6 +53,10 @@ class MarkerMismatch(TargetRefused):
 
 class BaselineUnhealthy(SafetyError):
     """The system was not well before anything was done to it."""
+
+
+class BaselineDrifted(BaselineUnhealthy):
+    """The staging was not as declared before anything was done to it; the message names each fact."""
 
 
 class StagingBusy(SafetyError):

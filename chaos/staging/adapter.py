@@ -19,6 +19,7 @@ from chaos.faults.surface import Surface
 from chaos.ledger import FinalRead
 from chaos.safety.targets import AllowList
 from chaos.staging.config import Defect
+from chaos.staging.data_verbs import DataVerbs
 from chaos.staging.envoy import EnvoyStats
 from chaos.staging.replicas import Drained
 from scenarios.models import Function
@@ -73,6 +74,11 @@ class StagingAdapter(Protocol):
     @property
     def faults(self) -> Mapping[str, FaultKind]:
         """The faults that it can have, by the scenario language's kind."""
+        ...
+
+    @property
+    def data(self) -> DataVerbs | None:
+        """The verbs for its data; None when it has none."""
         ...
 
     def token(self) -> str:
@@ -141,4 +147,12 @@ class StagingAdapter(Protocol):
 
     def differences(self) -> list[str]:
         """What more than replicas and routes differs from what was declared, one line each."""
+        ...
+
+    def facts(self) -> Mapping[str, str]:
+        """All that must be after a drill as it was before, by name: versions, routes, configuration, schema."""
+        ...
+
+    def declared(self) -> Mapping[str, str]:
+        """The same facts as the staging was told to be; without any, nobody can tell drift."""
         ...

@@ -21,11 +21,13 @@ from chaos.staging.flagged import Flags
 from chaos.staging.flags import FlagFile
 from chaos.staging.locks import FileLock
 from chaos.staging.loopback import call
+from chaos.staging.orders_data import OrdersData
 from chaos.staging.paths import state_dir_default
 from chaos.staging.ports import LOOPBACK
 from chaos.staging.processes import ProcessId
 from chaos.staging.replicas import ENDPOINTS_FOLDER, SETUP_FILE, Drained, Replicas
 from chaos.staging.shop.app import MARKER_PATH
+from chaos.staging.shop.payments_ledger import LEDGER_FILE
 from chaos.staging.starting import Progress, Start, create_proxies
 from chaos.staging.state import Replica, State, StateFile
 from chaos.staging.toxiproxy import ToxiproxyClient
@@ -56,6 +58,7 @@ class Staging:
         self.envoy = EnvoyClient(state.ports["admin"], state.config)
         self._replicas = Replicas(self._file, self.envoy)
         self.flags = Flags(folder, state.config, self._replicas)
+        self.data = OrdersData(self._file)
 
     @classmethod
     def attach(cls, state_dir: Path | None = None) -> Staging:
@@ -282,7 +285,7 @@ class EmbeddedStaging:
         if state.postgres_base:
             postgres.remove(Path(state.postgres_base))
         shutil.rmtree(folder / ENDPOINTS_FOLDER, ignore_errors=True)
-        for name in (SETUP_FILE, "envoy.json"):
+        for name in (SETUP_FILE, "envoy.json", LEDGER_FILE, f"{LEDGER_FILE}-wal", f"{LEDGER_FILE}-shm"):
             (folder / name).unlink(missing_ok=True)
         for service in SERVICES:
             FlagFile(folder, service).path.unlink(missing_ok=True)

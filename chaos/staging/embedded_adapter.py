@@ -16,8 +16,10 @@ from chaos.realise import request_of
 from chaos.safety.targets import LOOPBACK, AllowList
 from chaos.staging.adapter import Request, Watched
 from chaos.staging.config import STORE, Defect
+from chaos.staging.data_verbs import DataVerbs
 from chaos.staging.embedded import Staging
 from chaos.staging.envoy import EnvoyStats
+from chaos.staging.facts import application_declared, application_facts
 from chaos.staging.replicas import Drained
 from scenarios.models import Function
 
@@ -56,6 +58,11 @@ class EmbeddedAdapter:
     def faults(self) -> Mapping[str, FaultKind]:
         """All that there are."""
         return FAULTS
+
+    @property
+    def data(self) -> DataVerbs:
+        """Orders and payments."""
+        return self.staging.data
 
     def token(self) -> str:
         """Made when it was brought up."""
@@ -121,3 +128,11 @@ class EmbeddedAdapter:
     def differences(self) -> list[str]:
         """None besides replicas and routes."""
         return []
+
+    def facts(self) -> Mapping[str, str]:
+        """Of processes, router, proxies and database."""
+        return {**application_facts(self.surface, self.staging.config), **self.staging.data.facts()}
+
+    def declared(self) -> Mapping[str, str]:
+        """As its configuration has it."""
+        return {**application_declared(self.surface, self.staging.config), **self.staging.data.declared()}

@@ -56,6 +56,15 @@ SCHEMA = """
     );
     CREATE TABLE windtunnel_staging (id text PRIMARY KEY);
 """
+# The orders' columns of that schema, as PostgreSQL tells them.
+COLUMNS = {
+    "id": "text not null",
+    "function": "text not null",
+    "cohort": "text not null",
+    "amount": "numeric not null",
+    "created_at": "timestamp with time zone not null",
+    "version": "text not null",
+}
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def test_a_service_without_free_worker_or_place_answers_503() -> None:
     async def run() -> list[int]:
         config = ServiceConfig(workers=1, queue=0, service_time=ServiceTime("constant", 0.02))
         service = Service("payments", "1.0", config, random.Random(1))
-        request = Request("POST", "/payments", {})
+        request = Request("POST", "/payments", {}, b'{"order": "a", "amount": 55}')
         answers = await asyncio.gather(*(service.answer(request) for _ in range(3)))
         assert {answer.versions for answer in answers} == {"payments=1.0"}
         return sorted(answer.status for answer in answers)

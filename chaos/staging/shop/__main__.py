@@ -45,6 +45,10 @@ def build(name: str, version: str, index: int, setup: dict[str, Any]) -> Service
 
         assert config.flag_poll_s is not None
         service.flag = Flag(setup["flags"][name], config.flag_poll_s, config.latency_edges_s)
+    if name == "payments":
+        from chaos.staging.shop.payments_ledger import PaymentsLedger
+
+        service.ledger = PaymentsLedger(Path(setup["payments_ledger"]))
     return service
 
 
@@ -78,6 +82,8 @@ async def serve(arguments: argparse.Namespace) -> None:
         await service.store[0].close()
     if service.flag is not None:
         service.flag.close()
+    if service.ledger is not None:
+        service.ledger.close()
 
 
 def main() -> None:

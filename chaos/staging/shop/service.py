@@ -22,6 +22,7 @@ from chaos.staging.shop.workers import Refused, Workers
 
 if TYPE_CHECKING:  # only checkout pays for importing the database driver, and a new version for its flag's
     from chaos.staging.shop.flag import Flag
+    from chaos.staging.shop.payments_ledger import PaymentsLedger
     from chaos.staging.shop.store import OrderStore
 
 COHORT_HEADER = "x-cohort"
@@ -87,6 +88,7 @@ class Service:
         self.workers = Workers(config.workers, config.queue)
         self.pools: dict[str, tuple[Pool, CallConfig]] = {}
         self.store: tuple[OrderStore, CallConfig] | None = None
+        self.ledger: PaymentsLedger | None = None
         self.counters = Counters()
         self.flag: Flag | None = None
 
@@ -136,6 +138,17 @@ class Service:
             return await self._order(request, suffered)
         if self.name == "catalogue":
             return Answer(200, {"items": ITEMS})
+        return self._pay(request)
+
+    def _pay(self, request: Request) -> Answer:
+        """Written down before it is acknowledged; a copy pays nothing."""
+        try:
+            payment = json.loads(request.body)
+            order_id, amount = str(payment["order"]), float(payment["amount"])
+        except (ValueError, KeyError, TypeError) as error:
+            return Answer(400, {"error": f"payment: {error!r}; must be JSON with an order and an amount"})
+        if self.ledger is not None and not request.mirrored:
+            self.ledger.take(order_id, amount)
         return Answer(200, {"paid": True})
 
     async def _forward(self, request: Request) -> Answer:

@@ -1,0 +1,48 @@
+"""Orders against payments: a planted gap on either side is read right each time."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chaos.invariants import settle
+from chaos.staging.data_verbs import Payment, StoredOrder
+from chaos.staging.orders_data import OrdersData
+from chaos.staging.shop.payments_ledger import LEDGER_FILE, PaymentsLedger
+from chaos.staging.state import StateFile
+
+FATES = ("there", "lost", "failed", "unpaid", "wrong")
+
+
+@settings(deadline=None)
+@given(fates=st.lists(st.sampled_from(FATES), max_size=12))
+def test_every_planted_gap_is_counted(fates: list[str]) -> None:
+    named = {f"order-{number:02d}": fate for number, fate in enumerate(fates)}
+    stored = [name for name, fate in named.items() if fate in ("there", "unpaid", "wrong")]
+    paid = [Payment(name, 55.5 + (fate == "wrong")) for name, fate in named.items() if fate != "unpaid"]
+    acknowledged = [name for name, fate in named.items() if fate != "failed"]
+    settled = settle([StoredOrder(name, 55.5) for name in stored], paid, acknowledged)
+    lost, failed, unpaid, wrong = (fates.count(fate) for fate in FATES[1:])
+    assert (settled.paid_without_order, settled.paid_and_lost) == (lost + failed, lost)
+    assert [line.split()[0] for line in settled.broken] == [str(count) for count in (unpaid, wrong) if count]
+
+
+def test_an_empty_amount_and_doubles_are_broken() -> None:
+    orders = [StoredOrder("a", None), StoredOrder("b", 1.0), StoredOrder("b", 1.0)]
+    payments = [Payment("a", 1.0), Payment("b", 1.0), Payment("a", 1.0)]
+    broken = " | ".join(settle(orders, payments, ()).broken)
+    assert "1 orders whose amount is not the payment's, such as a" in broken
+    assert "1 orders there more than once, such as b" in broken
+    assert "1 orders paid more than once, such as a" in broken
+
+
+def test_a_payment_is_taken_once_for_each_order(tmp_path: Path) -> None:
+    replicas = [PaymentsLedger(tmp_path / LEDGER_FILE) for _ in range(2)]
+    for ledger in replicas:
+        ledger.take("a", 55.0)
+    replicas[1].take("b", 7.0)
+    read = OrdersData(StateFile(tmp_path)).payments_since(datetime.fromtimestamp(0, UTC))
+    assert read == [Payment("a", 55.0), Payment("b", 7.0)]
+    for ledger in replicas:
+        ledger.close()
