@@ -1,12 +1,13 @@
 """Flows beside requests: how well the fluid data plane agrees on the library, and how much faster it is under load.
 
-Run: python -m benchmarks.fluid [--replications 60] [--scenario NAME ...] [--hours 1]
+Run: python -m benchmarks.fluid [--replications 60] [--scenario NAME ...] [--hours 1] [--whole 6]
 
 Each scenario of the library is played at both fidelities over the same replications, which share people, tools, defects
 and faults. RTO and failed share agree when the ratio of the means is within 5 %, or when their paired difference is
 within its own 99 % interval: a rare failure has too few replications to tell more. What flows do not model is listed
 with its reason. Times are of whole replications (control plane, measures) and, under load, of the data plane alone too;
-as processor time of one core, so that others on the machine do not count.
+as processor time of one core, so that others on the machine count little. Under load both fidelities play the same
+`--whole` replications, some with a defect and some without.
 """
 
 import argparse
@@ -77,12 +78,12 @@ def judge(pairs: np.ndarray) -> dict[str, Any]:
     }
 
 
-def under_load(hours: float) -> dict[str, Any]:
+def under_load(hours: float, replications: int) -> dict[str, Any]:
     """The heavy scenario for so long: seconds of the data plane alone and of a whole replication."""
     scenario, _ = load(HEAVY)
     scenario = scenario.model_copy(update={"duration_s": hours * 3600.0})
     network = compile_scenario(scenario).network
-    found: dict[str, Any] = {"scenario": HEAVY, "hours": hours}
+    found: dict[str, Any] = {"scenario": HEAVY, "hours": hours, "replications": replications}
     for fidelity in ("requests", "fluid"):
         plane = plane_of(fidelity, network, 1, 0)
         for station, each in enumerate(network.stations):
@@ -91,7 +92,7 @@ def under_load(hours: float) -> dict[str, Any]:
         begun = time.process_time()
         plane.run(scenario.duration_s)
         found[f"{fidelity} plane_s"] = round(time.process_time() - begun, 4)
-        found[f"{fidelity} replication_s"] = round(play(scenario, fidelity, 1)[1], 4)
+        found[f"{fidelity} replication_s"] = round(play(scenario, fidelity, replications)[1], 4)
     for what in ("plane_s", "replication_s"):
         found[f"times as fast, {what}"] = round(found[f"requests {what}"] / found[f"fluid {what}"], 1)
     return found
@@ -103,6 +104,7 @@ def main() -> None:
     parser.add_argument("--replications", type=int, default=60)
     parser.add_argument("--scenario", action="append", help="only these (repeatable); else the library")
     parser.add_argument("--hours", type=float, default=1.0)
+    parser.add_argument("--whole", type=int, default=6, help="replications under load")
     options = parser.parse_args()
     library, refused = {}, {}
     for name in options.scenario or [each for each in library_names() if each != HEAVY]:
@@ -118,7 +120,7 @@ def main() -> None:
         "machine": platform.machine(),
         "load_average": os.getloadavg()[0],
         "replications": options.replications,
-        "under load": None if options.scenario else under_load(options.hours),
+        "under load": None if options.scenario else under_load(options.hours, options.whole),
         "library": library,
         "refused": refused,
     }

@@ -32,13 +32,16 @@ class Answers:
 
     def last(self, plane: DataPlane, window_s: float, delay_s: float = 0.0) -> NDArray[np.int64]:
         """Columns (`layout`) over the cells that make up `window_s` until `delay_s` ago, the cell of then included."""
-        now, window = plane.now_s / plane.network.resolution_s, window_s / plane.network.resolution_s
-        passed, end = math.floor(now + 1e-9), max(0, math.ceil(now - delay_s / plane.network.resolution_s - 1e-9))
+        resolution_s = plane.network.resolution_s
+        now, window = plane.now_s / resolution_s, window_s / resolution_s
+        passed, end = math.floor(now + 1e-9), max(0, math.ceil(now - delay_s / resolution_s - 1e-9))
         table = plane.state.service
         if passed > self._passed:
-            news = self._before[self._passed + 1 : passed + 1]
-            np.add.accumulate(self._sum(table[self._passed : passed]), axis=0, out=news)
-            news += self._before[self._passed]
+            sums = self._sum(table[self._passed : passed])
+            sums[0] += self._before[self._passed]
+            # As a rule one cell has passed, and there is nothing to accumulate.
+            news = sums if len(sums) == 1 else np.add.accumulate(sums, axis=0)
+            self._before[self._passed + 1 : passed + 1] = news
             self._passed = passed
         total: NDArray[np.int64] = self._before[min(passed, end)] - self._before[max(0, end - math.ceil(window - 1e-9))]
         return total if end <= passed else total + self._sum(table[passed:end])[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import cast
 
 from scenarios.models import Fidelity, Scenario, Strategy
@@ -11,8 +12,10 @@ from simulator.network import Network
 __all__ = ["plane_of", "require_modelled"]
 
 
-def plane_of(fidelity: Fidelity, network: Network, seed: int, replication: int) -> DataPlane:
-    """A data plane at time zero.
+def plane_of(
+    fidelity: Fidelity, network: Network, seed: int, replication: int, detailed: Collection[int] | None = None
+) -> DataPlane:
+    """A data plane at time zero; `detailed` are the stations whose latencies will be looked at, None: any.
 
     A fluid one has the verbs of DataPlane, and of its state what is read under a scenario that `require_modelled` lets
     pass.
@@ -20,7 +23,7 @@ def plane_of(fidelity: Fidelity, network: Network, seed: int, replication: int) 
     if fidelity == "fluid":
         from simulator.fluid.plane import FluidPlane  # it compiles what others do not need
 
-        return cast("DataPlane", FluidPlane(network, seed, replication))
+        return cast("DataPlane", FluidPlane(network, seed, replication, detailed))
     return DataPlane(network, seed, replication)
 
 

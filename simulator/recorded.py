@@ -65,8 +65,9 @@ class Traffic:
     def _answers(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Answers and, of them, failed ones: [cells, service rows]."""
         service = self.recording.service
-        failed = service[..., ERROR : REFUSED + 1].sum(axis=-1, dtype=np.int64)
-        return failed + service[..., FIRST_BIN:].sum(axis=-1, dtype=np.int64), failed
+        # In the table's own type einsum is several times as fast as a sum; a row's answers fit it as its bins do.
+        failed = np.einsum("trc->tr", service[..., ERROR : REFUSED + 1]).astype(np.int64)
+        return failed + np.einsum("trc->tr", service[..., FIRST_BIN:]), failed
 
     def _service_samples(self, replication: int) -> Samples:
         compiled, rows, service = self.compiled, self.recording.rows, self.recording.service

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from simulator.compile import Compiled, compile_scenario
 from simulator.environment import SimulationEnvironment
 from simulator.errors import RequestError
 from simulator.fidelity import plane_of, require_modelled
+from simulator.parts import judged_services
 from simulator.recorded import Traffic
 from simulator.streams import defects_drawn, people, risks_drawn, tools
 from simulator.world import SimulatedWorld
@@ -58,11 +59,13 @@ class Player:
         self._forced = None if defects is None else named_defects(scenario, defects)
         self._compiled: Compiled = compile_scenario(scenario, toggled=strategy.toggle is not None)
         self._plan = MeasurePlan.of(scenario)
+        judged = {*judged_services(scenario.release), *judged_services(strategy)}
+        self._judged = frozenset(self._compiled.station(name) for name in judged)
         require_modelled(scenario, strategy)
 
     def measures(self, replication: int, watch: Watch | None = None) -> list[FunctionMeasure]:
         """Play, and measure each function; `watch` may start processes of its own before the first moment."""
-        events, traffic = self._play(replication, watch)
+        events, traffic = self._play(replication, watch, detailed=self._judged)
         return measure(
             self._plan,
             events,
@@ -91,12 +94,15 @@ class Player:
             traffic.writes().ledger(stores, functions, replication=replication),
         )
 
-    def _play(self, replication: int, watch: Watch | None = None) -> tuple[list[Event], Traffic]:
+    def _play(
+        self, replication: int, watch: Watch | None = None, detailed: Collection[int] | None = None
+    ) -> tuple[list[Event], Traffic]:
+        """`detailed`: stations of whose answers more than their number will be read, None: all."""
         scenario = self._scenario
         defects = self._forced
         if defects is None:
             defects = defects_drawn(scenario.release.defects, self._seed, replication)
-        plane = plane_of(scenario.fidelity, self._compiled.network, self._seed, replication)
+        plane = plane_of(scenario.fidelity, self._compiled.network, self._seed, replication, detailed)
         world = SimulatedWorld(
             scenario, self._compiled, plane, defects, tools(self._seed, replication), replication, self._seed
         )

@@ -1,6 +1,7 @@
 """From a `Network` to the arrays of the fluid plane at time zero: nothing ready, no traffic yet."""
 
 import math
+from collections.abc import Collection
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,20 +9,23 @@ from numpy.typing import NDArray
 from simulator.draws import stream_keys
 from simulator.fluid.lattice import pool
 from simulator.fluid.layout import RECORDS, SCRATCH, State
-from simulator.kernel.build import service_rows
+from simulator.kernel.build import cohort_shares, rate_segments, roots, service_rows
 from simulator.layout import FIRST_BIN
 from simulator.network import CLIENT, Network, Node
 
 
-def build(network: Network, seed: int, replication: int, log_rows: int) -> State:
-    """All arrays, sized for `network`."""
+def build(network: Network, seed: int, replication: int, log_rows: int, detailed: Collection[int]) -> State:
+    """All arrays, sized for `network`; `detailed` stations count latencies by bin."""
     clock = np.zeros(1, RECORDS["clock"])
     clock["resolution"], clock["drawn_cell"], clock["stale"] = network.resolution_s, -1, 2
     stations, versions = _stations(network)
+    stations["detailed"] = [station in detailed for station in range(len(stations))]
     replicas = np.zeros(int(versions["replicas"].sum()), RECORDS["replicas"])
     replicas["limit"] = math.inf
     nodes = _nodes(network)
-    functions, until, rate = _functions(network, nodes)
+    functions = np.zeros(len(network.functions), RECORDS["functions"])
+    functions["root"], functions["rate"] = roots(nodes), -1.0
+    until, rate = rate_segments(network)
     cohorts, width = network.cohorts, FIRST_BIN + len(network.edges_s) + 1
     most = max(len(station.replicas) for station in network.stations)
     effects = np.zeros((len(versions), cohorts), RECORDS["effects"])
@@ -29,12 +33,12 @@ def build(network: Network, seed: int, replication: int, log_rows: int) -> State
     calls = np.zeros(len(network.calls), RECORDS["calls"])
     for row, call in zip(calls, network.calls, strict=True):
         row["retries"], row["backoff_s"], row["jitter"] = call.retries, call.backoff_s, call.jitter
-    everything = (1.0,) + (0.0,) * (cohorts - 1)
     edges = np.ascontiguousarray(network.edges_s, np.float64)
     return State(
         clock=clock,
         keys=stream_keys(seed, replication),
         luck=np.zeros(1),
+        failed=np.zeros(4, np.int64),
         draw=np.zeros(1, np.uint64),
         stations=stations,
         versions=versions,
@@ -46,7 +50,7 @@ def build(network: Network, seed: int, replication: int, log_rows: int) -> State
         functions=functions,
         rate_until=until,
         rate=rate,
-        shares=np.array([function.cohort_shares or everything for function in network.functions]),
+        shares=cohort_shares(network),
         alike=np.zeros((len(nodes), cohorts), np.int64),
         replies=np.zeros((len(nodes), cohorts), RECORDS["replies"]),
         flows=np.zeros((len(nodes), cohorts), RECORDS["flows"]),
@@ -122,18 +126,3 @@ def _nodes(network: Network) -> NDArray[np.void]:
     for index, function in enumerate(network.functions):
         place(index, function.root, -1)
     return nodes
-
-
-def _functions(
-    network: Network, nodes: NDArray[np.void]
-) -> tuple[NDArray[np.void], NDArray[np.float64], NDArray[np.float64]]:
-    functions = np.zeros(len(network.functions), RECORDS["functions"])
-    segments = max(len(function.rates) for function in network.functions)
-    until = np.full((len(functions), segments), math.inf)
-    rate = np.zeros((len(functions), segments))
-    for index, function in enumerate(network.functions):
-        functions[index]["root"] = np.flatnonzero(nodes["function"] == index)[0]
-        until[index, : len(function.rates) - 1] = [start for start, _ in function.rates[1:]]
-        rate[index, : len(function.rates)] = [value for _, value in function.rates]
-    functions["rate"] = -1.0
-    return functions, until, rate

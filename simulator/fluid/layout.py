@@ -23,6 +23,7 @@ CLOCK = _record(
 )
 STATION = _record(
     workers="i8", queue="i8", kind="i8", p0="f8", p1="f8", holds_worker="i8", versions="i8", first_version="i8",
+    detailed="i8",  # 1 when its service rows tell latencies by bin, and not in one bin a cell
     error_share="f8",
     entered="f8",  # requests accepted so far
 )  # fmt: skip
@@ -81,6 +82,7 @@ class State(NamedTuple):
     clock: NDArray[np.void]  # [1]
     keys: NDArray[np.uint64]  # [streams]
     luck: NDArray[np.float64]  # [1] quantile of the failures of a step
+    failed: NDArray[np.int64]  # [4] by column, of the calls that were counted last
     draw: NDArray[np.uint64]  # [1] position in the running sequence of draws; hot, so functions take it alone
     stations: NDArray[np.void]  # [stations]
     versions: NDArray[np.void]  # [station and version]
@@ -128,8 +130,9 @@ def empty_state() -> State:
     axes |= dict.fromkeys(("writers", "held", "seen", "seen_order", "client", "service"), 3)
     axes |= {"arrivals": 2, "answers": 4, "answers_order": 4, "written": 4}
     codes = {
-        "keys": "u8", "luck": "f8", "draw": "u8", "weights": "f8", "rate_until": "f8", "rate": "f8", "shares": "f8",
-        "alike": "i8", "writers": "f8", "answers": "f8", "seen": "f8", "answers_order": "i2", "seen_order": "i2",
+        "keys": "u8", "luck": "f8", "failed": "i8", "draw": "u8", "weights": "f8", "rate_until": "f8", "rate": "f8",
+        "shares": "f8", "alike": "i8", "writers": "f8", "answers": "f8", "seen": "f8", "answers_order": "i2",
+        "seen_order": "i2",
         "arrivals": "i8", "written": "i8", "edges": "f8", "middles": "f8", "client": "i4", "service": "i4",
         "log_count": "i8",
     }  # fmt: skip

@@ -1,7 +1,7 @@
 """The fluid plane as the control plane sees it: `simulator.kernel.plane.DataPlane` with flows inside."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,15 +24,20 @@ class FluidPlane:
     """Owns one replication's flows. Not ready at first: give every station ready replicas before time goes on.
 
     Verbs are those of DataPlane, with the same meaning and the same NetworkErrors; what it does not model raises
-    RequestError.
+    RequestError. Of stations that are not `detailed` (None: all are) service rows have as many answers and failures in
+    each cell, but not their latencies: those are most of what there is to draw.
     """
 
-    def __init__(self, network: Network, seed: int, replication: int = 0) -> None:
+    def __init__(
+        self, network: Network, seed: int, replication: int = 0, detailed: Collection[int] | None = None
+    ) -> None:
         self.network = network
         self.rows = service_rows(network)
         most = max(len(station.replicas) for station in network.stations)
         nodes = sum(1 for function in network.functions for _ in function.root.walk())
-        self._state = build(network, seed, replication, 16 * nodes * network.cohorts * most + 1024)
+        log_rows = 16 * nodes * network.cohorts * most + 1024
+        chosen = range(len(network.stations)) if detailed is None else detailed
+        self._state = build(network, seed, replication, log_rows, chosen)
         self._writes: list[NDArray[np.void]] = []
         self._counts: list[NDArray[np.int64]] = []
 
@@ -48,8 +53,9 @@ class FluidPlane:
 
     def run(self, until_s: float, event_budget: int = NEVER) -> ExitReason:  # noqa: ARG002  # there are no events
         """Advance to `until_s`. Raises NetworkError when that lies in the past or beyond the horizon."""
-        if not self.now_s <= until_s <= self.network.horizon_s * (1 + 1e-12):
-            raise NetworkError(f"until_s(={until_s}) must be between now ({self.now_s}) and {self.network.horizon_s}.")
+        now_s = self.now_s
+        if not now_s <= until_s <= self.network.horizon_s * (1 + 1e-12):
+            raise NetworkError(f"until_s(={until_s}) must be between now ({now_s}) and {self.network.horizon_s}.")
         while advance.advance(self._state, until_s) == advance.LOG_FULL:
             self._drain()
         return ExitReason.UNTIL

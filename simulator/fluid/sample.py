@@ -16,7 +16,7 @@ from simulator.kernel.inline import inlined, outlined
 from simulator.layout import ARRIVED, ERROR, FIRST_BIN, REFUSED, TIMEOUT
 
 _ARRIVAL, _SERVICE, _WRITE, _ROUTE = int(Stream.ARRIVAL), int(Stream.SERVICE), int(Stream.WRITE), int(Stream.ROUTE)
-_COHORT = int(Stream.COHORT)
+_COHORT, _REQUEST, _LATENCY = int(Stream.COHORT), int(Stream.REQUEST), int(Stream.LATENCY)
 _EXACT_MAX = 12.0
 STORED, LOST, FAILED, UNKNOWN = 0, 1, 2, 3
 
@@ -145,45 +145,101 @@ def _moment(cell: int, begins_s: float) -> int:
 
 @outlined
 def _fail(s: State, shares: NDArray[np.float64], calls: int) -> int:
-    """How many of the calls fail.
+    """Draw how many of the calls fail, by kind into `s.failed`; returns how many do not.
 
     All rows of a step take the same quantile: it is mostly one cause that makes calls fail all the way up, so a burst
     of failures that clients see is the burst that a guardrail sees.
     """
-    share = shares[ERROR] + shares[TIMEOUT] + shares[REFUSED]
-    if calls == 0 or share <= 1e-12:
-        return 0
-    return calls if share >= 1.0 - 1e-12 else binomial_at(s.luck[0], calls, share)
+    s.failed[:] = 0
+    mass = shares[ERROR] + shares[TIMEOUT] + shares[REFUSED]
+    if calls == 0 or mass <= 1e-12:
+        return calls
+    failed = calls if mass >= 1.0 - 1e-12 else binomial_at(s.luck[0], calls, mass)
+    left = failed
+    for column in range(ERROR, REFUSED + 1):
+        if left == 0 or mass <= 1e-12:
+            break
+        found = binomial(s.draw, left, min(1.0, shares[column] / mass))
+        s.failed[column] = found
+        left -= found
+        mass -= shares[column]
+    return calls - failed
 
 
 @outlined
-def _sample_request(s: State, index: int, cohort: int, came: int, cell: int, begins_s: float, ends_s: float) -> None:
-    """The clients' row: what the function's first service answers, as the client sees it."""
-    root = s.functions[index]["root"]
-    row = index * s.shares.shape[1] + cohort
-    s.client[cell, row, ARRIVED] += came
-    alike = s.alike[root, cohort]
-    shares, order = s.seen[index, alike], s.seen_order[index, alike]
-    lasts_s = s.replies[root, alike]["lasts_s"]
-    begin_draws(s, _SERVICE, root * s.shares.shape[1] + cohort, _moment(cell, begins_s))
-    sent_s = 0.5 * (begins_s + ends_s)
-    end_s = len(s.client) * s.clock[0]["resolution"]
-    left, mass = _fail(s, shares, came), shares[ERROR] + shares[TIMEOUT] + shares[REFUSED]
-    ok, ok_mass = came - left, 1.0 - mass
-    for place in range(-3, len(order)):
-        if place == 0:
-            left, mass = ok, ok_mass
-        column = REFUSED + 1 + place if place < 0 else np.int64(order[max(place, 0)])
-        if column < 0 or (left == 0 and place >= 0):
+def _count(
+    s: State,
+    table: NDArray[np.int32],
+    row: int,
+    arrived_cell: int,
+    shares: NDArray[np.float64],
+    order: NDArray[np.int16],
+    calls: int,
+    sent_s: float,
+    timeout_s: float,
+    lasts_s: float,
+    bins_key: np.uint64,
+    detailed: int,
+) -> int:
+    """Count what becomes of calls, in the cell of their arrival or (-1) in those of the answers; returns successes.
+
+    Answers behind the last cell are not counted. `s.failed` has the failures by kind. Latency bins are drawn by a key
+    of their own, so where a row that is not `detailed` has all successes of a cell in one bin, nothing else differs.
+    """
+    ok = _fail(s, shares, calls)
+    for column in range(ERROR, REFUSED + 1):
+        if s.failed[column] > 0:
+            _put(s, table, row, arrived_cell, column, s.failed[column], sent_s, timeout_s, lasts_s)
+    if ok == 0:
+        return ok
+    if detailed == 0 and _one_cell(s, order, sent_s, lasts_s):
+        _put(s, table, row, arrived_cell, int(order[0]), ok, sent_s, timeout_s, lasts_s)
+        return ok
+    resume = s.draw[0]
+    s.draw[0] = bins_key
+    left, mass = ok, 1.0 - (shares[ERROR] + shares[TIMEOUT] + shares[REFUSED])
+    for place in range(len(order)):
+        column = int(order[place])
+        if column < 0 or left == 0 or mass <= 1e-12:
             break
-        if left == 0 or mass <= 1e-12:
-            continue
-        share = shares[column]
-        found = binomial(s.draw, left, min(1.0, share / mass))
+        found = binomial(s.draw, left, min(1.0, shares[column] / mass))
         left -= found
-        mass -= share
-        if sent_s + _answered_after(s, column, s.nodes[root]["timeout_s"], lasts_s) < end_s:
-            s.client[cell, row, column] += found
+        mass -= shares[column]
+        if found > 0:
+            _put(s, table, row, arrived_cell, column, found, sent_s, timeout_s, lasts_s)
+    s.draw[0] = resume
+    return ok
+
+
+@outlined
+def _one_cell(s: State, order: NDArray[np.int16], sent_s: float, lasts_s: float) -> bool:
+    """Whether all successes are answered in one cell. Without any bin there is nowhere to count them."""
+    slowest = 0
+    for place in range(len(order)):
+        if order[place] < 0:
+            break
+        slowest = max(slowest, int(order[place]))
+    if slowest == 0:
+        return False
+    resolution = s.clock[0]["resolution"]
+    return int((sent_s + _answered_after(s, slowest, math.inf, lasts_s)) / resolution) == int(sent_s / resolution)
+
+
+@outlined
+def _put(
+    s: State,
+    table: NDArray[np.int32],
+    row: int,
+    arrived_cell: int,
+    column: int,
+    found: int,
+    sent_s: float,
+    timeout_s: float,
+    lasts_s: float,
+) -> None:
+    cell = int((sent_s + _answered_after(s, column, timeout_s, lasts_s)) / s.clock[0]["resolution"])
+    if cell < len(table):
+        table[cell if arrived_cell < 0 else arrived_cell, row, column] += found
 
 
 @outlined
@@ -201,9 +257,24 @@ def _answered_after(s: State, column: int, timeout_s: float, lasts_s: float) -> 
 
 
 @outlined
+def _sample_request(s: State, index: int, cohort: int, came: int, cell: int, begins_s: float, ends_s: float) -> None:
+    """The clients' row: what the function's first service answers, as the client sees it."""
+    root, cohorts = s.functions[index]["root"], s.shares.shape[1]
+    row = index * cohorts + cohort
+    s.client[cell, row, ARRIVED] += came
+    alike = s.alike[root, cohort]
+    begin_draws(s, _SERVICE, root * cohorts + cohort, _moment(cell, begins_s))
+    _count(
+        s, s.client, row, cell, s.seen[index, alike], s.seen_order[index, alike], came, 0.5 * (begins_s + ends_s),
+        s.nodes[root]["timeout_s"], s.replies[root, alike]["lasts_s"],
+        nth(nth(s.keys[_REQUEST], row), _moment(cell, begins_s)), 1,
+    )  # fmt: skip
+
+
+@outlined
 def _sample_calls(s: State, index: int, cohort: int, luck: float, cell: int, begins_s: float, ends_s: float) -> None:
     """Service rows and writes of all the calls that a function's requests of one cohort lead to."""
-    cohorts = s.shares.shape[1]
+    cohorts, moment = s.shares.shape[1], _moment(cell, begins_s)
     for node in range(s.functions[index]["root"], len(s.nodes)):
         record = s.nodes[node]
         if record["function"] != index:
@@ -212,7 +283,7 @@ def _sample_calls(s: State, index: int, cohort: int, luck: float, cell: int, beg
         if flow["calls"] <= 0.0 or s.calls[record["call"]]["cut"] != 0:
             continue
         station = s.stations[record["station"]]
-        begin_draws(s, _ROUTE, node * cohorts + cohort, _moment(cell, begins_s))
+        begin_draws(s, _ROUTE, node * cohorts + cohort, moment)
         expected = flow["calls"] * (ends_s - begins_s) * luck
         calls = poisson(s.draw, expected) if record["parent"] >= 0 else int(expected + 0.5)
         unrouted = 1.0
@@ -223,39 +294,26 @@ def _sample_calls(s: State, index: int, cohort: int, luck: float, cell: int, beg
             taken = binomial(s.draw, calls, min(1.0, weight / unrouted))
             unrouted = max(1e-12, unrouted - weight)
             calls -= taken
-            _sample_row(s, node, cohort, version, taken, 0.5 * (begins_s + ends_s) + flow["begins_s"])
+            if taken > 0:
+                _sample_row(s, node, cohort, version, taken, 0.5 * (begins_s + ends_s) + flow["begins_s"], moment)
 
 
 @outlined
-def _sample_row(s: State, node: int, cohort: int, version: int, calls: int, sent_s: float) -> None:
+def _sample_row(s: State, node: int, cohort: int, version: int, calls: int, sent_s: float, moment: int) -> None:
     """What a version answers, in the cells in which it does."""
     record = s.nodes[node]
+    station = s.stations[record["station"]]
     row = record["row"] + version * s.shares.shape[1] + cohort
     alike = s.alike[node, cohort]
-    shares, order = s.answers[node, alike, version], s.answers_order[node, alike, version]
-    home = s.versions[s.versions[s.stations[record["station"]]["first_version"] + version]["home"]]
-    lasts_s = home["waits_s"] + s.held[node, alike, version]["mean_s"]
-    per_s, cells = 1.0 / s.clock[0]["resolution"], len(s.service)
-    left, mass = _fail(s, shares, calls), shares[ERROR] + shares[TIMEOUT] + shares[REFUSED]
-    ok, ok_mass = calls - left, 1.0 - mass
-    for place in range(-3, len(order)):
-        if place == 0:
-            left, mass = ok, ok_mass
-        column = REFUSED + 1 + place if place < 0 else np.int64(order[max(place, 0)])
-        if column < 0 or (left == 0 and place >= 0):
-            break
-        if left == 0 or mass <= 1e-12:
-            continue
-        share = shares[column]
-        found = binomial(s.draw, left, min(1.0, share / mass))
-        left -= found
-        mass -= share
-        cell = int((sent_s + _answered_after(s, column, record["timeout_s"], lasts_s)) * per_s)
-        if cell < cells:
-            s.service[cell, row, column] += found
-        if record["writes"] != 0 and column < FIRST_BIN:
-            _note_writes(s, node, cohort, found, UNKNOWN if column == TIMEOUT else FAILED)
+    home = s.versions[s.versions[station["first_version"] + version]["home"]]
+    ok = _count(
+        s, s.service, row, -1, s.answers[node, alike, version], s.answers_order[node, alike, version], calls, sent_s,
+        record["timeout_s"], home["waits_s"] + s.held[node, alike, version]["mean_s"],
+        nth(nth(s.keys[_LATENCY], row), moment), station["detailed"],
+    )  # fmt: skip
     if record["writes"] != 0:
+        _note_writes(s, node, cohort, s.failed[ERROR] + s.failed[REFUSED], FAILED)
+        _note_writes(s, node, cohort, s.failed[TIMEOUT], UNKNOWN)
         _note_writes(s, node, cohort, ok, STORED)
 
 

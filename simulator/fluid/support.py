@@ -7,12 +7,12 @@ has decided what it means for flows, and never silently ignored.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from pydantic import BaseModel
 
 from scenarios.models import Scenario, Strategy
 from simulator.errors import RequestError
+from simulator.parts import parts
 
 __all__ = ["require_fluid"]
 
@@ -59,14 +59,5 @@ def _unmodelled(part: BaseModel, path: str) -> Iterator[str]:
         where = f"{path}.{field.alias or name}"
         if modelled is not None and name not in modelled and value != field.get_default(call_default_factory=True):
             yield where
-        for inner, place in _parts(value, where):
+        for inner, place in parts(value, where):
             yield from _unmodelled(inner, place)
-
-
-def _parts(value: Any, where: str) -> Iterator[tuple[BaseModel, str]]:
-    if isinstance(value, BaseModel):
-        yield value, where
-    elif isinstance(value, dict):
-        yield from ((each, f"{where}.{name}") for name, each in value.items() if isinstance(each, BaseModel))
-    elif isinstance(value, list):
-        yield from ((each, f"{where}[{place}]") for place, each in enumerate(value) if isinstance(each, BaseModel))

@@ -33,7 +33,9 @@ def build(network: Network, seed: int, replication: int, slots: int, log_rows: i
     clock["seq"] = clock["serial"] = 1
     stations, versions, replicas, upto = _stations(network)
     nodes, rings = _nodes(network)
-    functions, until, rate = _functions(network, nodes)
+    functions = np.zeros(len(network.functions), RECORDS["functions"])
+    functions["root"] = roots(nodes)
+    until, rate = rate_segments(network)
     cohorts, width = network.cohorts, FIRST_BIN + len(network.edges_s) + 1
     calls = _calls(network)
     clock["slots_min"] = 3 * mechanics.mark_grouped(calls, nodes)  # branch, call, and copy for a mirror
@@ -50,7 +52,7 @@ def build(network: Network, seed: int, replication: int, slots: int, log_rows: i
         functions=functions,
         rate_until=until,
         rate=rate,
-        cohort_upto=_cohorts(network),
+        cohort_upto=np.cumsum(cohort_shares(network), axis=1),
         stations=stations,
         versions=versions,
         upto=upto,
@@ -217,25 +219,26 @@ def _nodes(network: Network) -> tuple[NDArray[np.void], NDArray[np.void]]:
     return nodes, rings
 
 
-def _functions(
-    network: Network, nodes: NDArray[np.void]
-) -> tuple[NDArray[np.void], NDArray[np.float64], NDArray[np.float64]]:
-    functions = np.zeros(len(network.functions), RECORDS["functions"])
+def roots(nodes: NDArray[np.void]) -> NDArray[np.int64]:
+    """The first node of each function."""
+    return np.unique(nodes["function"], return_index=True)[1]
+
+
+def rate_segments(network: Network) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Until when each rate of each function holds, and the rate: [functions, segments]."""
     segments = max(len(function.rates) for function in network.functions)
-    until = np.full((len(functions), segments), math.inf)
-    rate = np.zeros((len(functions), segments))
+    until = np.full((len(network.functions), segments), math.inf)
+    rate = np.zeros((len(network.functions), segments))
     for index, function in enumerate(network.functions):
-        row = functions[index]
-        row["root"] = np.flatnonzero(nodes["function"] == index)[0]
         until[index, : len(function.rates) - 1] = [start for start, _ in function.rates[1:]]
         rate[index, : len(function.rates)] = [value for _, value in function.rates]
-    return functions, until, rate
+    return until, rate
 
 
-def _cohorts(network: Network) -> NDArray[np.float64]:
+def cohort_shares(network: Network) -> NDArray[np.float64]:
+    """Of each function's requests: [functions, cohorts]. Without shares all are of the first cohort."""
     everything = (1.0,) + (0.0,) * (network.cohorts - 1)
-    shares = [function.cohort_shares or everything for function in network.functions]
-    return np.cumsum(np.array(shares), axis=1)
+    return np.array([function.cohort_shares or everything for function in network.functions])
 
 
 def _calls(network: Network) -> NDArray[np.void]:

@@ -124,3 +124,15 @@ def test_what_flows_do_not_know_is_refused() -> None:
         plane.set_weights(0, [0.5, 0.6])
     with pytest.raises(NetworkError, match="until_s"):
         plane.run(-1.0)
+
+
+def test_latencies_that_nobody_looks_at_change_nothing_else() -> None:
+    made = network(200.0, station(0.02), station(0.01, workers=4, queue=2), timeout_s=0.1, retries=1)
+    whole, counted = FluidPlane(made, 1), FluidPlane(made, 1, detailed=[0])
+    clients = [played(plane) for plane in (whole, counted)]
+    assert np.array_equal(*clients)
+    one, other = whole.recording().service, counted.recording().service
+    assert np.array_equal(one[:, 0], other[:, 0])
+    assert np.array_equal(one[:, 1, :4], other[:, 1, :4])
+    assert np.array_equal(one[:, 1, 4:].sum(axis=1), other[:, 1, 4:].sum(axis=1))
+    assert np.count_nonzero(other[:, 1, 4:]) < np.count_nonzero(one[:, 1, 4:])
