@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import numpy as np
-import simpy
 
 from chaos.errors import ChaosError, StagingUnclean
 from chaos.invariants import settle
@@ -27,15 +25,18 @@ from chaos.load.run import LoadRun
 from chaos.observer import Observer
 from chaos.proof import Proof
 from chaos.realise import defects_of, load_plan
-from chaos.safety.baseline import require_healthy
 from chaos.safety.ephemeral import EPHEMERAL, plan_ephemeral
 from chaos.safety.errors import DrillStopped
 from chaos.safety.guard import Guard, guarded
 from chaos.safety.lease import Lease
+from chaos.safety.lever import lever_reason, require_lever_off
+from chaos.safety.recheck import Recheck
 from chaos.safety.stop import ABORT_FILE, Abort, StopConditions, abort_on_signals
+from chaos.safety.target_lock import hold_target
 from chaos.safety.targets import preflight
 from chaos.safety.undo import EntryResult
 from chaos.staging.adapter import StagingAdapter
+from chaos.supervision import Supervision, failures_allowed
 from chaos.world import StagingWorld
 from evidence.events import Event, EventKind
 from evidence.header import LoadFacts
@@ -51,7 +52,6 @@ __all__ = ["LATENESS_BOUND_S", "Drill", "DrillReport", "deadline_of"]
 # A dispatcher later than this at its 99th percentile is no open loop any more, and its measurements prove nothing: a
 # fifth of the 250 ms to which an RTO is resolved.
 LATENESS_BOUND_S = 0.05
-_CHECK_EVERY_S = 0.5
 _STEADY_S = 3.0
 # Room for healing, the second load and the final read, before the watchdog ends a drill by force.
 _AFTERWARDS_S = 240.0
@@ -105,7 +105,8 @@ class Drill:
     def run(self) -> DrillReport:
         """Play, undo, check, record. Raises SafetyError when the gate refuses: nothing was touched then."""
         staging = self._staging
-        preflight(staging.target_url(), staging.token(), staging.allow)
+        require_lever_off()
+        target = preflight(staging.target_url(), staging.token(), staging.allow)
         surface = staging.surface
         proof = Proof(staging, self._record.folder)
         proof.take_baseline()
@@ -114,6 +115,7 @@ class Drill:
         abort = Abort()
         with (
             abort_on_signals(abort),
+            hold_target(target),
             guarded(
                 surface, staging.state_dir, drill_id, deadline_s, lease=self._lease, faults=staging.faults
             ) as guard,
@@ -126,7 +128,8 @@ class Drill:
                 resolution_s = self._scenario.measure.resolution_s
                 observer = Observer(staging.observe, staging.watched(), self._edges_s, resolution_s)
                 try:
-                    self._play(guard, load, observer, abort)
+                    with Recheck(lambda: preflight(staging.target_url(), staging.token(), staging.allow)) as recheck:
+                        self._play(guard, load, observer, abort, recheck)
                     if self._stopped is None:
                         load.wait()
                 finally:
@@ -210,7 +213,7 @@ class Drill:
             results.append(result)
         return tuple(results)
 
-    def _play(self, guard: Guard, load: LoadRun, observer: Observer, abort: Abort) -> None:
+    def _play(self, guard: Guard, load: LoadRun, observer: Observer, abort: Abort, recheck: Recheck) -> None:
         observer.start(load.start_at_s)
         self._event(0.0, EventKind.LOAD_START, "load")
         guard.protect_release(self._scenario.release.change.service)
@@ -221,12 +224,16 @@ class Drill:
         controller = Controller(world, self._scenario, self._strategy, self._defects, rng)
         conditions = StopConditions(
             deadline_s=self._scenario.duration_s + 1.0,
-            down_allowed_s=self._scenario.duration_s,
+            down_allowed_s=self._scenario.drill.stop.down_s or self._scenario.duration_s,
             abort_file=self._staging.state_dir / ABORT_FILE,
             watchdog_lost=guard.lease.lost,
+            lever=lever_reason,
+            failures_allowed=failures_allowed(self._scenario, load),
             abort=abort,
         )
-        env.process(self._supervise(env, load, observer, conditions))
+        health = LiveHealth(self._scenario, self._edges_s)
+        watch = Supervision(self._scenario, load, observer, conditions, recheck, self._staging.dead, health)
+        env.process(watch.run(env))
         controller.start()
         try:
             env.run(until=self._scenario.duration_s)
@@ -234,38 +241,6 @@ class Drill:
             self._stopped = str(error)
             condition = error.condition if isinstance(error, DrillStopped) else type(error).__name__
             self._event(env.wall_s(), EventKind.STOP, condition, message=str(error))
-
-    def _supervise(
-        self, env: WallClockEnvironment, load: LoadRun, observer: Observer, conditions: StopConditions
-    ) -> Generator[simpy.Event, Any, None]:
-        """Follow the load, hold the baseline gate, and end the drill when a stop condition fires."""
-        health = LiveHealth(self._scenario, self._edges_s)
-        gate_s = self._scenario.release.at_s - 2 * self._scenario.measure.resolution_s
-        gated = False
-        while True:
-            health.add(load.poll())
-            windows = health.windows(env.wall_s())
-            conditions.check(env.wall_s(), health.down_for_s(windows))
-            if observer.failure is not None:
-                raise DrillStopped("observer-lost", f"the staging can no longer be observed: {observer.failure}")
-            dead = self._staging.dead()
-            if dead:
-                raise DrillStopped(
-                    "component-lost", f"the staging's own {', '.join(dead)} died: nothing is proven by it"
-                )
-            if not load.running and env.wall_s() < self._scenario.duration_s - _CHECK_EVERY_S:
-                raise DrillStopped("load-lost", f"the load generator ended at {env.wall_s():.1f} s")
-            if not gated and env.now >= gate_s:
-                gated = True
-                require_healthy({name: good.tolist() for name, good in windows.items()}, self._gate_windows())
-            wait_s = _CHECK_EVERY_S if gated else min(_CHECK_EVERY_S, max(0.0, gate_s - env.now))
-            yield env.timeout(wait_s)
-
-    def _gate_windows(self) -> int:
-        """As many good windows as recovery takes, or as fit in before the release."""
-        measure = self._scenario.measure
-        fitting = int((self._scenario.release.at_s - 3.0) / measure.resolution_s)
-        return max(1, min(measure.consecutive, fitting))
 
     def _steady_again(self, first: LoadRun, guard: Guard) -> None:
         """A short load after the undo must be good from its first window to its last."""

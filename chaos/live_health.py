@@ -27,11 +27,18 @@ class LiveHealth:
         timeouts_s = [each.timeout_s or _PATIENCE_S for each in scenario.functions.values()]
         self._patience_s = max(timeouts_s)
         self._parts: list[RawSamples] = []
+        self._failed = dict.fromkeys(scenario.functions, 0)
 
     def add(self, raw: RawSamples) -> None:
         """Take in requests that have ended."""
         if len(raw):
             self._parts.append(raw)
+            for name in self._failed:
+                self._failed[name] += int(((raw.function == name) & (raw.kind != "ok")).sum())
+
+    def failed(self) -> dict[str, int]:
+        """How many requests of each function have ended, and not well."""
+        return dict(self._failed)
 
     def windows(self, now_s: float) -> dict[str, NDArray[np.bool_]]:
         """Good or not by function, for every cell that nothing can change any more."""

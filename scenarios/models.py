@@ -4,6 +4,7 @@ from scenarios.calendar import Blackout, Calendar, Freeze
 from scenarios.clock import Hours
 from scenarios.defects import Defect, LatencyChange, Peer
 from scenarios.distributions import Distribution, Exponential, Lognormal, Uniform
+from scenarios.drills import Drill, Stop
 from scenarios.experiments import Experiment
 from scenarios.faults import CLIENT, Cut, Error, Fault, Kill, Latency, Link, Zone
 from scenarios.fidelity import Fidelity
@@ -69,6 +70,7 @@ __all__ = [
     "Cut",
     "Defect",
     "Distribution",
+    "Drill",
     "Ejection",
     "Error",
     "Escalation",
@@ -126,6 +128,7 @@ __all__ = [
     "Slicer",
     "SlowClose",
     "Standby",
+    "Stop",
     "Store",
     "Strategy",
     "Suppression",

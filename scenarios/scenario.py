@@ -11,6 +11,7 @@ from scenarios.base import Name, Part, Text
 from scenarios.calendar import Calendar
 from scenarios.clock import Moment
 from scenarios.distributions import Distribution
+from scenarios.drills import Drill
 from scenarios.faults import Fault
 from scenarios.fidelity import Fidelity
 from scenarios.functions import Function
@@ -119,6 +120,7 @@ class Scenario(Part):
     calendar: Calendar = Calendar()
     operations: Operations = Operations()
     faults: list[Fault] = []
+    drill: Drill = Field(Drill(), description="what only a drill heeds; a simulation has nothing to protect")
     expect: Expect = Expect()
     published: dict[Name, Published] = Field({}, description="of a replay: the real outcome of each function")
 

@@ -14,6 +14,7 @@ from chaos.errors import StagingNotUp
 from chaos.realise import require_realisable, staging_config
 from chaos.safety.guard import watched
 from chaos.safety.lease import Lease
+from chaos.safety.lever import require_lever_off
 from chaos.safety.undo import end_orphan
 from chaos.staging import processes
 from chaos.staging.config import StagingConfig
@@ -131,6 +132,7 @@ def drill(
     chosen = strategy_named(scenario, strategy)
     require_realisable(scenario, chosen)
     names = chosen_defects(scenario, defects)
+    require_lever_off()
     folder = (state_dir or state_dir_default()).absolute()
     deadline_s = _START_S + deadline_of(scenario)
     with staging_for(staging_config(scenario, seed), folder, deadline_s, say) as (staging, lease):

@@ -7,13 +7,17 @@ ChaosError
       ProductionLikeTarget   its name looks like production
       AddressNotAllowed      it does not resolve, or resolves to an address outside the list
       MarkerMissing          it does not serve the staging marker itself
+        MarkerUnreachable    it does not answer, or with an error of its own
       MarkerMismatch         it serves the marker of another staging
     BaselineUnhealthy        the system was not well before the release
       BaselineDrifted        its configuration, schema or versions were not as declared
+    LeverOn                  the safety lever keeps every drill from starting
     StagingBusy              another drill, or another undo, holds the staging
+      TargetBusy             another drill holds the target, from another state folder
     JournalError             the undo could not be written, so the fault is refused
       JournalCorrupt         a line in the middle of the journal is not readable
     WatchdogError            no watchdog, so nothing may be injected
+    NoDrill                  nothing runs that could be aborted
     DrillStopped             a stop condition fired: the drill ends in order
     StagingUnclean           the undo could not restore the staging (exit code 5)
 """
@@ -47,6 +51,10 @@ class MarkerMissing(TargetRefused):
     """The target does not itself serve a staging marker."""
 
 
+class MarkerUnreachable(MarkerMissing):
+    """The target does not answer, or with an error of its own: nothing is known of its marker."""
+
+
 class MarkerMismatch(TargetRefused):
     """The target serves a marker, but of another staging."""
 
@@ -59,8 +67,16 @@ class BaselineDrifted(BaselineUnhealthy):
     """The staging was not as declared before anything was done to it; the message names each fact."""
 
 
+class LeverOn(SafetyError):
+    """The safety lever is on: no drill starts."""
+
+
 class StagingBusy(SafetyError):
     """Another drill or another undo holds this staging."""
+
+
+class TargetBusy(StagingBusy):
+    """Another drill, whose state is in another folder, holds the same target."""
 
 
 class JournalError(SafetyError):
@@ -73,6 +89,10 @@ class JournalCorrupt(JournalError):
 
 class WatchdogError(SafetyError):
     """The watchdog is not there, or did not answer."""
+
+
+class NoDrill(SafetyError):
+    """No drill runs on the staging."""
 
 
 class DrillStopped(SafetyError):

@@ -101,6 +101,7 @@ def watched(state_dir: Path, drill_id: str, deadline_s: float, lease_s: float = 
         hold(state_dir, DRILL_LOCK, _DRILL_LOCK_TIMEOUT_S),
         Lease(state_dir, drill_id, lease_s, deadline_s) as lease,
     ):
+        (state_dir / ABORT_FILE).unlink(missing_ok=True)  # meant for an earlier drill
         yield lease
 
 
@@ -126,7 +127,6 @@ def guarded(
             journal = Journal(state_dir)
         with journal:
             _refuse_leftovers(surface, state_dir, journal)
-            (state_dir / ABORT_FILE).unlink(missing_ok=True)  # meant for an earlier drill
             guard = Guard(surface, state_dir, drill_id, journal, held, faults)
             try:
                 yield guard

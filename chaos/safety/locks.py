@@ -21,7 +21,7 @@ DRILL_LOCK = "drill.lock"
 HEAL_LOCK = "heal.lock"
 _POLL_S = 0.02
 
-__all__ = ["DRILL_LOCK", "HEAL_LOCK", "hold"]
+__all__ = ["DRILL_LOCK", "HEAL_LOCK", "held", "hold"]
 
 
 @contextmanager
@@ -49,6 +49,18 @@ def hold(state_dir: Path, name: str, timeout_s: float = 0.0) -> Iterator[None]:
             os.ftruncate(fd, 0)
             os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         yield
+    finally:
+        os.close(fd)
+
+
+def held(state_dir: Path, name: str) -> bool:
+    """Whether somebody holds the lock `name` of the staging now."""
+    try:
+        fd = os.open(state_dir / name, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _try_lock(fd)
     finally:
         os.close(fd)
 

@@ -14,11 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from chaos.safety.errors import DrillStopped
+from chaos.safety.errors import DrillStopped, NoDrill
+from chaos.safety.locks import DRILL_LOCK, held
+from chaos.staging.paths import write_atomically
 
 ABORT_FILE = "abort"
 
-__all__ = ["ABORT_FILE", "Abort", "StopConditions", "abort_on_signals"]
+__all__ = ["ABORT_FILE", "Abort", "StopConditions", "abort_asked", "abort_on_signals", "ask_to_abort"]
 
 
 class Abort:
@@ -44,6 +46,21 @@ class Abort:
         return self._event.wait(timeout_s)
 
 
+def ask_to_abort(state_dir: Path, reason: str) -> None:
+    """Have the drill on the staging in `state_dir` end in order. Raises NoDrill when none runs there."""
+    if not held(state_dir, DRILL_LOCK):
+        raise NoDrill(f"staging {state_dir}: no drill runs here that could be aborted")
+    write_atomically(state_dir / ABORT_FILE, f"{reason}\n")
+
+
+def abort_asked(abort_file: Path) -> str | None:
+    """The reason in an abort file, None without one."""
+    try:
+        return abort_file.read_text(encoding="utf-8", errors="replace").strip() or "no reason was given"
+    except FileNotFoundError:
+        return None
+
+
 @contextmanager
 def abort_on_signals(abort: Abort) -> Iterator[None]:
     """Turn SIGINT and SIGTERM into `abort` while inside. For the main thread only."""
@@ -64,24 +81,25 @@ class StopConditions:
     """What ends a drill early. Times in seconds since the run's start.
 
     `watchdog_lost` says why the watchdog is no longer there, or None; `down_allowed_s` is the
-    longest that any business function may be down in one go.
+    longest that any business function may be down in one go; `failures_allowed` maps functions to how
+    many of their requests may fail; `lever` gives the reason of a safety lever that is on.
     """
 
     deadline_s: float
     down_allowed_s: float
     abort_file: Path
     watchdog_lost: Callable[[], str | None]
+    lever: Callable[[], str | None] = lambda: None
+    failures_allowed: Mapping[str, float] = field(default_factory=dict)
     abort: Abort = field(default_factory=Abort)
 
-    def check(self, now_s: float, down_for_s: Mapping[str, float]) -> None:
+    def check(self, now_s: float, down_for_s: Mapping[str, float], failed: Mapping[str, int]) -> None:
         """Raise DrillStopped for the first condition that holds.
 
-        `down_for_s` maps each business function to how long it has been down until now (0 when up).
+        `down_for_s` maps each business function to how long it has been down until now (0 when up), `failed` to
+        how many of its requests have failed.
         """
-        if self.abort.reason is not None:
-            raise DrillStopped("abort", f"stop asked for: {self.abort.reason}")
-        if self.abort_file.exists():
-            raise DrillStopped("abort", f"stop asked for: the file {self.abort_file} exists")
+        self._check_people()
         lost = self.watchdog_lost()
         if lost is not None:
             raise DrillStopped("watchdog-lost", f"the watchdog is lost ({lost}); no fault may stand without it")
@@ -91,5 +109,22 @@ class StopConditions:
                     "down-too-long",
                     f"{function} has been down for {down_s:.1f} s > {self.down_allowed_s:g} s allowed",
                 )
+        for function, allowed in self.failures_allowed.items():
+            if failed.get(function, 0) > allowed:
+                raise DrillStopped(
+                    "error-budget",
+                    f"{function} has {failed[function]} failed requests > {allowed:g} of its error budget",
+                )
         if now_s > self.deadline_s:
             raise DrillStopped("deadline", f"{now_s:.1f} s > {self.deadline_s:g} s, the drill's deadline")
+
+    def _check_people(self) -> None:
+        """Whether somebody asks for an end: by a key, a signal, `windtunnel abort` or the lever."""
+        if self.abort.reason is not None:
+            raise DrillStopped("abort", f"stop asked for: {self.abort.reason}")
+        asked = abort_asked(self.abort_file)
+        if asked is not None:
+            raise DrillStopped("abort", f"stop asked for: {asked} (the file {self.abort_file})")
+        pulled = self.lever()
+        if pulled is not None:
+            raise DrillStopped("lever", f"the safety lever is on: {pulled}")

@@ -22,6 +22,7 @@ from chaos.safety.errors import (
     AddressNotAllowed,
     MarkerMismatch,
     MarkerMissing,
+    MarkerUnreachable,
     ProductionLikeTarget,
     TargetNotListed,
     TargetRefused,
@@ -115,7 +116,9 @@ def _check_marker(url: str, host: str, address: str, port: int, token: str, time
         with httpx.Client(trust_env=False, follow_redirects=False, timeout=timeout_s) as client:
             answer = client.get(where, headers={"host": f"{host}:{port}"})
     except httpx.HTTPError as error:
-        raise MarkerMissing(f"target {url}: no staging marker at {where}: {error!r}") from error
+        raise MarkerUnreachable(f"target {url}: no staging marker at {where}: {error!r}") from error
+    if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
+        raise MarkerUnreachable(f"target {url}: no staging marker at {where}: answered {answer.status_code}")
     if answer.status_code != httpx.codes.OK or len(answer.content) > _MARKER_BYTES_MAX:
         raise MarkerMissing(
             f"target {url}: no staging marker at {where}: answered {answer.status_code}, "

@@ -11,8 +11,13 @@ def state_dir_default() -> Path:
     chosen = os.environ.get("WINDTUNNEL_STATE")
     if chosen:
         return Path(chosen).expanduser().absolute()
+    return user_state_dir() / "staging"
+
+
+def user_state_dir() -> Path:
+    """`windtunnel` under the user's state directory: what all stagings share."""
     base = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-    return Path(base).expanduser().absolute() / "windtunnel" / "staging"
+    return Path(base).expanduser().absolute() / "windtunnel"
 
 
 def cache_dir() -> Path:

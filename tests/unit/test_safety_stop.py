@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from chaos.safety.baseline import require_healthy
-from chaos.safety.errors import BaselineUnhealthy, DrillStopped
-from chaos.safety.stop import ABORT_FILE, Abort, StopConditions, abort_on_signals
+from chaos.safety.errors import BaselineUnhealthy, DrillStopped, NoDrill
+from chaos.safety.locks import DRILL_LOCK, hold
+from chaos.safety.stop import ABORT_FILE, Abort, StopConditions, abort_on_signals, ask_to_abort
 
 
 def conditions(tmp_path: Path, lost: str | None = None, abort: Abort | None = None) -> StopConditions:
-    return StopConditions(60.0, 10.0, tmp_path / ABORT_FILE, lambda: lost, abort or Abort())
+    return StopConditions(60.0, 10.0, tmp_path / ABORT_FILE, lambda: lost, abort=abort or Abort())
 
 
 def test_a_good_baseline_passes_on_its_last_windows() -> None:
@@ -36,21 +38,35 @@ def test_an_unhealthy_or_unobserved_baseline_is_refused(windows: dict[str, list[
 
 
 def test_no_condition_holds(tmp_path: Path) -> None:
-    conditions(tmp_path).check(60.0, {"checkout": 10.0})
+    conditions(tmp_path).check(60.0, {"checkout": 10.0}, {"checkout": 3})
 
 
 def test_each_condition_stops_by_its_name(tmp_path: Path) -> None:
     with pytest.raises(DrillStopped, match=r"60.5 s > 60 s") as deadline:
-        conditions(tmp_path).check(60.5, {})
+        conditions(tmp_path).check(60.5, {}, {})
     with pytest.raises(DrillStopped, match=r"checkout has been down for 10.5 s > 10 s") as down:
-        conditions(tmp_path).check(1.0, {"browse": 0.0, "checkout": 10.5})
+        conditions(tmp_path).check(1.0, {"browse": 0.0, "checkout": 10.5}, {})
     with pytest.raises(DrillStopped, match="ended with code -9") as lost:
-        conditions(tmp_path, lost="watchdog 7 ended with code -9").check(1.0, {})
+        conditions(tmp_path, lost="watchdog 7 ended with code -9").check(1.0, {}, {})
+    with pytest.raises(DrillStopped, match=r"browse has 4 failed requests > 3.5 of its error budget") as budget:
+        replace(conditions(tmp_path), failures_allowed={"checkout": 0.0, "browse": 3.5}).check(1.0, {}, {"browse": 4})
+    with pytest.raises(DrillStopped, match="safety lever is on: month end") as lever:
+        replace(conditions(tmp_path), lever=lambda: "month end").check(1.0, {}, {})
     (tmp_path / ABORT_FILE).touch()
-    with pytest.raises(DrillStopped, match="the file") as abort:
-        conditions(tmp_path).check(1.0, {})
-    names = [stop.value.condition for stop in (deadline, down, lost, abort)]
-    assert names == ["deadline", "down-too-long", "watchdog-lost", "abort"]
+    with pytest.raises(DrillStopped, match=r"no reason was given \(the file") as abort:
+        conditions(tmp_path).check(1.0, {}, {})
+    names = [stop.value.condition for stop in (deadline, down, lost, budget, lever, abort)]
+    assert names == ["deadline", "down-too-long", "watchdog-lost", "error-budget", "lever", "abort"]
+
+
+def test_an_abort_needs_a_drill_and_carries_its_reason(tmp_path: Path) -> None:
+    with pytest.raises(NoDrill, match="no drill runs here"):
+        ask_to_abort(tmp_path, "too late")
+    assert not (tmp_path / ABORT_FILE).exists()
+    with hold(tmp_path, DRILL_LOCK):
+        ask_to_abort(tmp_path, "customers call")
+    with pytest.raises(DrillStopped, match="stop asked for: customers call"):
+        conditions(tmp_path).check(1.0, {}, {})
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -63,4 +79,4 @@ def test_a_signal_becomes_an_orderly_stop_and_handlers_come_back(tmp_path: Path,
         os.kill(os.getpid(), number)  # an impatient second one does not break the undo
     assert signal.getsignal(number) == before
     with pytest.raises(DrillStopped, match=number.name):
-        conditions(tmp_path, abort=abort).check(1.0, {})
+        conditions(tmp_path, abort=abort).check(1.0, {}, {})

@@ -1,0 +1,33 @@
+"""Two drills never share a target, whatever state directories they have.
+
+Two staging files may name one target. Its locks are with the user's state: one for each address and port at which the
+gate found it, so that `localhost` and `127.0.0.1` are one. Another machine's drills are not seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from urllib.parse import urlsplit
+
+from chaos.safety.errors import StagingBusy, TargetBusy
+from chaos.safety.locks import hold
+from chaos.safety.targets import Target
+from chaos.staging.paths import user_state_dir
+
+__all__ = ["hold_target"]
+
+
+@contextmanager
+def hold_target(target: Target) -> Iterator[None]:
+    """Hold every address of a target that passed the gate. Raises TargetBusy when another drill does."""
+    folder = user_state_dir() / "targets"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    port = urlsplit(target.url).port or 80
+    with ExitStack() as stack:
+        for address in sorted(target.addresses):
+            try:
+                stack.enter_context(hold(folder, f"{address.replace(':', '_')}-{port}.lock"))
+            except StagingBusy as error:
+                raise TargetBusy(f"target {target.url}: another drill is at it: {error}") from error
+        yield

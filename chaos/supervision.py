@@ -1,0 +1,80 @@
+"""Watching over a drill while it plays: the healthy baseline before the release, and all that ends the drill early."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import simpy
+from numpy.typing import NDArray
+
+from chaos.live_health import LiveHealth
+from chaos.load.run import LoadRun
+from chaos.observer import Observer
+from chaos.safety.baseline import require_healthy
+from chaos.safety.errors import DrillStopped
+from chaos.safety.recheck import Recheck
+from chaos.safety.stop import StopConditions
+from rollout.wallclock import WallClockEnvironment
+from scenarios.models import Scenario
+
+CHECK_EVERY_S = 0.5
+
+__all__ = ["CHECK_EVERY_S", "Supervision", "failures_allowed"]
+
+
+def failures_allowed(scenario: Scenario, load: LoadRun) -> dict[str, float]:
+    """How many requests of each function may fail in a drill with this load; empty without an error budget."""
+    budget = scenario.drill.stop.error_budget
+    if budget is None:
+        return {}
+    planned = np.bincount(load.schedule.function, minlength=len(load.plan.functions))
+    return {each.name: budget * int(count) for each, count in zip(load.plan.functions, planned, strict=True)}
+
+
+@dataclass
+class Supervision:
+    """One drill's; `dead` names the parts of the staging that died."""
+
+    scenario: Scenario
+    load: LoadRun
+    observer: Observer
+    conditions: StopConditions
+    recheck: Recheck
+    dead: Callable[[], Sequence[str]]
+    health: LiveHealth
+
+    def run(self, env: WallClockEnvironment) -> Generator[simpy.Event, Any, None]:
+        """Process of the drill. Raises BaselineUnhealthy before the release, DrillStopped at any time."""
+        gate_s = self.scenario.release.at_s - 2 * self.scenario.measure.resolution_s
+        gated = False
+        while True:
+            self.health.add(self.load.poll())
+            windows = self.health.windows(env.wall_s())
+            self.conditions.check(env.wall_s(), self.health.down_for_s(windows), self.health.failed())
+            self._require_all_there(env.wall_s())
+            if not gated and env.now >= gate_s:
+                gated = True
+                self._require_baseline(windows)
+            wait_s = CHECK_EVERY_S if gated else min(CHECK_EVERY_S, max(0.0, gate_s - env.now))
+            yield env.timeout(wait_s)
+
+    def _require_all_there(self, now_s: float) -> None:
+        if self.recheck.refusal is not None:
+            raise DrillStopped("target-refused", f"the target no longer passes the gate: {self.recheck.refusal}")
+        dead = self.dead()
+        if dead:
+            raise DrillStopped("component-lost", f"the staging's own {', '.join(dead)} died: nothing is proven by it")
+        if self.observer.failure is not None:
+            raise DrillStopped("observer-lost", f"the staging can no longer be observed: {self.observer.failure}")
+        if not self.load.running and now_s < self.scenario.duration_s - CHECK_EVERY_S:
+            raise DrillStopped("load-lost", f"the load generator ended at {now_s:.1f} s")
+
+    def _require_baseline(self, windows: dict[str, NDArray[np.bool_]]) -> None:
+        """As many good windows as recovery takes, or as fit in before the release."""
+        measure = self.scenario.measure
+        fitting = int((self.scenario.release.at_s - 3.0) / measure.resolution_s)
+        wanted = max(1, min(measure.consecutive, fitting))
+        require_healthy({name: good.tolist() for name, good in windows.items()}, wanted)

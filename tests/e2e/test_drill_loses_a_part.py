@@ -1,0 +1,56 @@
+"""A drill that loses Toxiproxy, Envoy or its database ends in order: undone, recorded, verdict error, nothing left."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from chaos.staging.embedded import EmbeddedStaging, Staging
+from tests.e2e.drills import (
+    DRILL_TIMEOUT_S,
+    kinds_so_far,
+    only_record,
+    processes_naming,
+    short_shop,
+    start_drill,
+    wait_for,
+)
+
+pytestmark = pytest.mark.e2e
+PARTS = ("toxiproxy", "envoy", "primary")
+
+
+def test_a_lost_part_ends_the_drill_in_order(tmp_path: Path) -> None:
+    """All three at once, each with a staging of its own, lost while its load runs."""
+    scenario = short_shop(tmp_path, **{"rate: 50/s": "rate: 10/s", "rate: 40/s": "rate: 10/s"})
+    drills: dict[str, subprocess.Popen[str]] = {}
+    try:
+        for part in PARTS:
+            drills[part] = start_drill(scenario, tmp_path / part / "state", tmp_path / part / "runs")
+        for part in PARTS:
+            runs = tmp_path / part / "runs"
+            wait_for(lambda runs=runs: "load-start" in kinds_so_far(runs), DRILL_TIMEOUT_S, f"a load over {part}")
+            os.kill(Staging.attach(tmp_path / part / "state").state().components[part].pid, signal.SIGKILL)
+        for part, drill in drills.items():
+            out, err = drill.communicate(timeout=DRILL_TIMEOUT_S)
+            document = json.loads(out)
+            assert drill.returncode == document["exit_code"] == 4, (part, document, err)
+            assert f"{part} died" in document["stopped"], document
+            record = only_record(tmp_path / part / "runs")
+            assert record.verdict()["status"] == "error"
+            kinds = [str(event.kind) for event in record.events()]
+            # What a lost part keeps from being undone is an error of the record, and ends with the drill's own staging.
+            undone = next(kinds.index(kind) for kind in ("undo", "error") if kind in kinds)
+            assert kinds.index("stop") < kinds.index("load-end") < undone, kinds
+    finally:
+        for drill in drills.values():
+            drill.kill()
+            drill.communicate()
+        for part in PARTS:
+            EmbeddedStaging.down(tmp_path / part / "state")
+    assert not processes_naming(tmp_path)
