@@ -20,7 +20,8 @@ from scenarios.network_faults import (
     Timeout,
     ToxicPart,
 )
-from scenarios.quantities import DurationS, PositiveCount, PositiveDurationS, PositiveRatio
+from scenarios.process_faults import Configuration, CrashLoop, Kill, Outage, Pause, SlowStart, ThirdPartyQuota
+from scenarios.quantities import DurationS, PositiveDurationS, PositiveRatio
 from scenarios.store_faults import Lag, Primary, Standby
 
 __all__ = ["CLIENT", "LINK_KINDS", "Cut", "Effect", "Error", "Fault", "FaultKind", "Kill", "Latency", "Link", "Zone"]
@@ -36,6 +37,12 @@ FaultKind = Literal[
     "cut",
     "error",
     "kill",
+    "pause",
+    "crash_loop",
+    "slow_start",
+    "configuration",
+    "outage",
+    "quota",
     "primary",
     "standby",
     "lag",
@@ -55,14 +62,6 @@ class Error(Part):
 
     on: Name
     share: PositiveRatio
-
-
-class Kill(Part):
-    """Processes of a service die at once; they are started again when the fault ends."""
-
-    of: Name
-    version: Literal["new", "old", "any"] = "any"
-    replicas: PositiveCount = 1
 
 
 class Zone(Part):
@@ -85,6 +84,12 @@ Effect = (
     | Cut
     | Error
     | Kill
+    | Pause
+    | CrashLoop
+    | SlowStart
+    | Configuration
+    | Outage
+    | ThirdPartyQuota
     | Primary
     | Standby
     | Lag
@@ -108,6 +113,12 @@ class Fault(Part):
     cut: Cut | None = None
     error: Error | None = None
     kill: Kill | None = None
+    pause: Pause | None = None
+    crash_loop: CrashLoop | None = None
+    slow_start: SlowStart | None = None
+    configuration: Configuration | None = None
+    outage: Outage | None = None
+    quota: ThirdPartyQuota | None = None
     primary: Primary | None = None
     standby: Standby | None = None
     lag: Lag | None = None

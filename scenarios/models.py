@@ -26,6 +26,7 @@ from scenarios.people import (
     TicketAlarm,
     Tickets,
 )
+from scenarios.process_faults import Configuration, CrashLoop, Outage, Pause, SlowStart, ThirdPartyQuota, VictimsPart
 from scenarios.profiles import LoadStep, MonthEnd, Peak, Profile
 from scenarios.published import Published
 from scenarios.quantities import Bound, Money
@@ -67,6 +68,8 @@ __all__ = [
     "Canary",
     "CanaryStep",
     "Change",
+    "Configuration",
+    "CrashLoop",
     "Cut",
     "Defect",
     "Distribution",
@@ -104,6 +107,8 @@ __all__ = [
     "OnCall",
     "Operations",
     "OutOfHours",
+    "Outage",
+    "Pause",
     "Peak",
     "Peer",
     "Person",
@@ -127,12 +132,14 @@ __all__ = [
     "Shedding",
     "Slicer",
     "SlowClose",
+    "SlowStart",
     "Standby",
     "Stop",
     "Store",
     "Strategy",
     "Suppression",
     "System",
+    "ThirdPartyQuota",
     "TicketAlarm",
     "Tickets",
     "Timeout",
@@ -140,6 +147,7 @@ __all__ = [
     "ToggleStep",
     "ToxicPart",
     "Uniform",
+    "VictimsPart",
     "Waves",
     "Worse",
     "Zone",

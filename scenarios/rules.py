@@ -7,13 +7,14 @@ that one pass finds every error: a wrong unit in one place does not hide an unkn
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, get_args
+from typing import Any
 
-from scenarios.faults import CLIENT, LINK_KINDS, FaultKind
+from scenarios.faults import CLIENT
 from scenarios.quantities import parse_money
-from scenarios.rule_views import Data, Violation, duration_s_of, items, known, link_of, mapping, text_of
+from scenarios.rule_views import Data, Violation, duration_s_of, items, known, mapping, text_of
 from scenarios.rules_clock import clock_rules
 from scenarios.rules_data import store_rules
+from scenarios.rules_faults import fault_rules
 from scenarios.rules_fleets import fleet_rules
 from scenarios.rules_guardrails import guardrail_names
 from scenarios.rules_mechanics import mechanics_rules
@@ -21,7 +22,6 @@ from scenarios.rules_people import people_rules
 from scenarios.rules_rollback import rollback_rules
 from scenarios.rules_strategies import strategy_rules
 from scenarios.warmup import warmup_rules
-from scenarios.yaml_text import Path
 
 __all__ = ["Violation", "violations"]
 
@@ -171,71 +171,6 @@ def _guardrails(view: Data) -> Iterator[Violation]:
             yield Violation((*at, "action"), "page", "must have someone to page: operations.on_call")
 
 
-def _faults(view: Data) -> Iterator[Violation]:
-    for index, fault in view.faults:
-        at_s = duration_s_of(fault.get("at"))
-        if at_s is not None and view.duration_s is not None and at_s >= view.duration_s:
-            yield Violation(("faults", index, "at"), fault["at"], "must be before the end (duration)")
-        for kind in LINK_KINDS:
-            link = link_of(mapping(fault.get(kind)).get("on"))
-            if link is None or link in view.links or (link[0] == CLIENT and link[1] in view.entries):
-                continue
-            links = sorted(f"{caller} -> {callee}" for caller, callee in view.links if isinstance(caller, str))
-            links += sorted(f"{CLIENT} -> {entry}" for entry in view.entries)
-            value = f"{link[0]} -> {link[1]}"
-            yield Violation(("faults", index, kind, "on"), value, f"must be a link: {known(links)}")
-        yield from _fault_on_service(view, (index, "error", "on"), mapping(fault.get("error")).get("on"))
-        yield from _kill(view, index, mapping(fault.get("kill")))
-
-
-def _fault_on_service(view: Data, at: Path, service: Any) -> Iterator[Violation]:
-    if isinstance(service, str) and service not in view.services:
-        yield Violation(("faults", *at), service, f"must be a service: {known(view.services)}")
-
-
-def _kill(view: Data, index: int, kill: dict[str, Any]) -> Iterator[Violation]:
-    service = kill.get("of")
-    yield from _fault_on_service(view, (index, "kill", "of"), service)
-    if view.external(service):
-        yield Violation(
-            ("faults", index, "kill", "of"),
-            service,
-            "must not be external: cut the link to it instead",
-        )
-    if kill.get("version") in ("new", "old") and isinstance(service, str) and service not in view.changed:
-        rule = f"must be any: {service} has one version in this release"
-        yield Violation(("faults", index, "kill", "version"), kill["version"], rule)
-    yield from _killed(view, index, kill)
-
-
-def _killed(view: Data, index: int, kill: dict[str, Any]) -> Iterator[Violation]:
-    service, wanted = text_of(kill.get("of")), kill.get("replicas", 1)
-    # Of the service that is released there may be more or fewer at the time; the worlds check that.
-    if service is None or (service in view.changed and kill.get("version") != "old"):
-        return
-    there = mapping(view.services.get(service)).get("replicas", 1)
-    if isinstance(wanted, int) and isinstance(there, int) and wanted > there >= 1:
-        rule = f"must be at most the replicas of {service}: {there}"
-        yield Violation(("faults", index, "kill", "replicas"), wanted, rule)
-
-
-def _overlaps(view: Data) -> Iterator[Violation]:
-    """Two faults of one kind on one target: the end of the first would end the second, also when they only touch."""
-    spans_s: list[tuple[str, float, float]] = []
-    for index, fault in view.faults:
-        at_s, for_s = duration_s_of(fault.get("at")), duration_s_of(fault.get("for"))
-        for kind in get_args(FaultKind):
-            effect = mapping(fault.get(kind))
-            target = effect.get("on", effect.get("of"))
-            if at_s is None or for_s is None or not isinstance(target, str):
-                continue
-            key = f"{kind} on {' '.join(target.replace('->', ' -> ').split())}"
-            if any(key == other and at_s <= end and start <= at_s + for_s for other, start, end in spans_s):
-                rule = "must not overlap with or touch another fault of its kind and target"
-                yield Violation(("faults", index), key, rule)
-            spans_s.append((key, at_s, at_s + for_s))
-
-
 def _expectations(view: Data) -> Iterator[Violation]:
     for name in view.expect:
         if name != "release" and name not in view.functions:
@@ -289,9 +224,8 @@ _RULES: tuple[Callable[[Data], Iterator[Violation]], ...] = (
     _release,
     _guardrails,
     guardrail_names,
-    _faults,
+    fault_rules,
     warmup_rules,
-    _overlaps,
     _expectations,
     _published,
     _currencies,

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import simpy
 
 from rollout.errors import WorldError
-from scenarios.models import Cut, Error, Fault, Kill, Lag, Latency, Primary, Standby, Zone
+from scenarios.models import Cut, Error, Fault, Kill, Lag, Latency, Outage, Primary, Standby, Zone
 from simulator.compile import Compiled
 from simulator.environment import SimulationEnvironment
 from simulator.fleet import Fleet
@@ -46,6 +46,8 @@ class Faults:
             plane.set_latency(self._link(effect), effect.add_s, effect.jitter_s)
         elif isinstance(effect, Cut):
             plane.set_cut(self._link(effect), cut=True)
+        elif isinstance(effect, Outage):
+            self._set_outage(effect, cut=True)
         elif isinstance(effect, Error):
             plane.set_error_share(self._compiled.station(effect.on), effect.share)
         elif isinstance(effect, Zone):
@@ -62,6 +64,8 @@ class Faults:
             plane.set_latency(self._link(effect), 0.0, 0.0)
         elif isinstance(effect, Cut):
             plane.set_cut(self._link(effect), cut=False)
+        elif isinstance(effect, Outage):
+            self._set_outage(effect, cut=False)
         elif isinstance(effect, Error):
             plane.set_error_share(self._compiled.station(effect.on), 0.0)
         elif isinstance(effect, Zone):
@@ -75,6 +79,11 @@ class Faults:
 
     def _link(self, effect: Latency | Cut) -> int:
         return self._compiled.links[effect.on.caller, effect.on.callee]
+
+    def _set_outage(self, effect: Outage, *, cut: bool) -> None:
+        for (_, callee), link in self._compiled.links.items():
+            if callee == effect.of:
+                self._env.plane.set_cut(link, cut=cut)
 
     def _kill(self, effect: Kill) -> list[Fleet]:
         """Of any version: first of the one with the most replicas left, as the harness does."""

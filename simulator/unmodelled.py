@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scenarios.models import Fault, Latency, Scenario
+from scenarios.models import Fault, Latency, Outage, Scenario
 from simulator.errors import RequestError
 
 __all__ = ["require_modelled"]
@@ -19,6 +19,11 @@ _FAULTS = {
     "slicer": _BYTES,
     "limit_data": _BYTES,
     "slow_close": _BYTES,
+    "pause": "a process either serves or is dead: kill it",
+    "crash_loop": "nothing restarts what a fault has killed before the fault ends: kill it",
+    "slow_start": "a start takes what the service's startup says, always",
+    "configuration": "workers and timeouts are what the system says, always",
+    "quota": "only what holds all the time: give the service a quota (system.services.NAME.quota)",
 }
 
 
@@ -34,6 +39,8 @@ def require_modelled(scenario: Scenario) -> None:
 def _of_fault(fault: Fault) -> Iterator[str]:
     if fault.kind in _FAULTS:
         yield f"{fault.kind}: {_FAULTS[fault.kind]}"
+    if isinstance(fault.effect, Outage) and fault.effect.silent:
+        yield "outage.silent: true: connections are not followed: callers are refused, or wait by a latency"
     if isinstance(fault.effect, Latency):
         if fault.effect.direction != "answers":
             yield f"latency.direction: {fault.effect.direction}: only answers come later"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from chaos.errors import EnvoyError, StagingError, ToxiproxyError
 from chaos.faults.feeling import PADDING_BYTES, Felt
 from chaos.faults.surface import ProxyState, Toxic
+from chaos.staging.processes import ProcessId
 
 LINKS = ("client--edge", "edge--checkout", "checkout--payments", "checkout--orders")
 
@@ -29,6 +31,9 @@ class World:
     routes: dict[str, dict[str, float]] = field(default_factory=dict)
     defects: dict[str, set[str]] = field(default_factory=dict)
     steering: dict[str, set[str]] = field(default_factory=dict)
+    paused: set[int] = field(default_factory=set)
+    conditions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    agents: set[str] = field(default_factory=set)
 
 
 def fresh_world() -> World:
@@ -92,6 +97,8 @@ class MemorySurface:
         """As Toxiproxy's toxics work; those with a toxicity below 1 hit every fourth connection."""
         state = self._toxiproxy(proxy)
         self.felt += 1
+        if not state.enabled:
+            return Felt(PADDING_BYTES, 0, None, "reset")
         toxics = [toxic for toxic in state.toxics.values() if toxic.toxicity == 1.0 or self.felt % 4 == 0]
         answered_s: float | None = 0.001
         closed_s: float | None = 0.001 if close else None
@@ -168,13 +175,85 @@ class MemorySurface:
         _set(self.world.ordered[service], version, replicas)
         self._half_step()
         _set(self.world.ready[service], version, replicas)
+        self._bury()
         self._half_step()
 
     def kill(self, service: str, version: str, replicas: int) -> None:
         for _ in range(replicas):
             self._begin("kill")
             _set(self.world.ready[service], version, self.world.ready[service][version] - 1)
+            self._bury()
             self._half_step()
+
+    def _pids(self, service: str, version: str) -> list[int]:
+        """The same number for the same place in the fleet: a replica that is gone left its own free."""
+        base = (list(self.world.ready).index(service) + 1) * 1000 + int(float(version) * 10) * 10
+        return [base + index for index in range(self.world.ready[service].get(version, 0))]
+
+    def _all_pids(self) -> set[int]:
+        return {
+            pid
+            for service, versions in self.world.ready.items()
+            for version in versions
+            for pid in self._pids(service, version)
+        }
+
+    def _bury(self) -> None:
+        self.world.paused &= self._all_pids()
+
+    def running(self, service: str) -> Mapping[str, Sequence[ProcessId]]:
+        return {
+            version: [ProcessId(pid, 0.0) for pid in self._pids(service, version)] for version in self.ready(service)
+        }
+
+    def state(self, process: ProcessId) -> Literal["running", "paused", "gone"]:
+        if process.pid in self.world.paused:
+            return "paused"
+        return "running" if process.pid in self._all_pids() else "gone"
+
+    def pause(self, process: ProcessId) -> None:
+        self._begin("pause")
+        if process.pid in self._all_pids():
+            self.world.paused.add(process.pid)
+        self._half_step()
+
+    def resume(self, process: ProcessId) -> None:
+        self._begin("resume")
+        self.world.paused.discard(process.pid)
+        self._half_step()
+
+    def conditions(self, service: str) -> Mapping[str, Any]:
+        if service not in self.world.ready:
+            raise StagingError(f"service(={service}) must be one of the staging's")
+        return dict(self.world.conditions.get(service, {}))
+
+    def set_conditions(self, service: str, values: Mapping[str, Any]) -> None:
+        self._begin("set_conditions")
+        now = {**self.world.conditions.get(service, {}), **values}
+        left = {key: value for key, value in now.items() if value is not None}
+        self.world.conditions[service] = left
+        if not left:
+            del self.world.conditions[service]
+        self._half_step()
+
+    def proxies_to(self, callee: str) -> Sequence[str]:
+        return [name for name in LINKS if name.endswith(f"--{callee}")]
+
+    def start_agent(self, entry_id: str, agent: str, arguments: Mapping[str, Any], lifetime_s: float) -> None:
+        """Its first turn is played at once."""
+        self._begin("start_agent")
+        self.world.agents.add(entry_id)
+        self._half_step()
+        for version, replicas in arguments.get("victims", {}).items():
+            self.kill(arguments["service"], version, min(replicas, self.ready(arguments["service"]).get(version, 0)))
+
+    def agents(self, entry_id: str) -> int:
+        return int(entry_id in self.world.agents)
+
+    def stop_agents(self, entry_id: str) -> None:
+        self._begin("stop_agents")
+        self.world.agents.discard(entry_id)
+        self._half_step()
 
     def routes(self, service: str) -> Mapping[str, float]:
         return dict(self.world.routes[service])

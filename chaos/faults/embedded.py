@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import signal
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Literal, Self
 
+from chaos.errors import StagingError
+from chaos.faults.agents import starting
 from chaos.faults.feeling import HTTP, POSTGRES, Felt, feel
 from chaos.faults.surface import ProxyState, Toxic
-from chaos.staging.config import STORE, proxy_name
+from chaos.staging import processes
+from chaos.staging.config import CALLS, STORE, proxy_name
 from chaos.staging.embedded import Staging
+from chaos.staging.processes import ProcessId
+
+_SIGNAL_TIMEOUT_S = 2.0
+_POLL_S = 0.01
 
 __all__ = ["EmbeddedSurface"]
 
@@ -95,6 +104,53 @@ class EmbeddedSurface:
         """SIGKILL."""
         self._staging.kill(service, version, replicas)
 
+    def running(self, service: str) -> Mapping[str, Sequence[ProcessId]]:
+        """By age."""
+        found: dict[str, list[ProcessId]] = {}
+        for replica in sorted(self._staging.running(service), key=lambda replica: replica.index):
+            found.setdefault(replica.version, []).append(replica.process)
+        return found
+
+    def state(self, process: ProcessId) -> Literal["running", "paused", "gone"]:
+        """As the kernel has it."""
+        if processes.paused(process):
+            return "paused"
+        return "running" if processes.alive(process) else "gone"
+
+    def pause(self, process: ProcessId) -> None:
+        """SIGSTOP; the kernel stops it a moment later."""
+        if processes.send(process, signal.SIGSTOP):
+            self._until(process, "running")
+
+    def resume(self, process: ProcessId) -> None:
+        """SIGCONT."""
+        if processes.send(process, signal.SIGCONT):
+            self._until(process, "paused")
+
+    def conditions(self, service: str) -> Mapping[str, Any]:
+        """Of every replica that runs."""
+        return self._staging.conditions.of(service)
+
+    def set_conditions(self, service: str, values: Mapping[str, Any]) -> None:
+        """In the setup file and at every replica that runs."""
+        self._staging.conditions.change(service, values)
+
+    def proxies_to(self, callee: str) -> Sequence[str]:
+        """As the shop's calls are."""
+        return [proxy_name(caller, each) for caller, each in CALLS if each == callee]
+
+    def start_agent(self, entry_id: str, agent: str, arguments: Mapping[str, Any], lifetime_s: float) -> None:
+        """With the staging's token."""
+        starting.start(self._staging.state_dir, self.token(), entry_id, agent, arguments, lifetime_s)
+
+    def agents(self, entry_id: str) -> int:
+        """Found among all processes."""
+        return len(starting.found(entry_id))
+
+    def stop_agents(self, entry_id: str) -> None:
+        """SIGKILL."""
+        starting.end(entry_id)
+
     def routes(self, service: str) -> Mapping[str, float]:
         """Envoy's weights that are not 0."""
         weights = self._staging.routes(service)
@@ -124,3 +180,10 @@ class EmbeddedSurface:
         """Of every version of the service, also for replicas that start later."""
         for version in self._staging.config.services[service].versions:
             self._staging.set_defects(service, version, ())
+
+    def _until(self, process: ProcessId, not_any_more: str) -> None:
+        deadline_s = time.monotonic() + _SIGNAL_TIMEOUT_S
+        while self.state(process) == not_any_more:
+            if time.monotonic() > deadline_s:
+                raise StagingError(f"process {process.pid} is {not_any_more} {_SIGNAL_TIMEOUT_S:g} s after its signal")
+            time.sleep(_POLL_S)

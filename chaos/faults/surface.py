@@ -7,11 +7,12 @@ from memory.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 from chaos.faults.feeling import Felt
+from chaos.staging.processes import ProcessId
 
 __all__ = ["ProxyState", "Surface", "Toxic"]
 
@@ -97,6 +98,46 @@ class Surface(Protocol):
 
     def kill(self, service: str, version: str, replicas: int) -> None:
         """SIGKILL that many replicas of the version, and nothing more."""
+        ...
+
+    def running(self, service: str) -> Mapping[str, Sequence[ProcessId]]:
+        """Processes of the service's replicas by version, versions with none left out."""
+        ...
+
+    def state(self, process: ProcessId) -> Literal["running", "paused", "gone"]:
+        """As the kernel has it."""
+        ...
+
+    def pause(self, process: ProcessId) -> None:
+        """Let it stand still; one that is gone is fine."""
+        ...
+
+    def resume(self, process: ProcessId) -> None:
+        """Let it go on; one that is gone or runs is fine."""
+        ...
+
+    def conditions(self, service: str) -> Mapping[str, Any]:
+        """What faults have changed about the service's replicas; raises StagingError unless all say the same."""
+        ...
+
+    def set_conditions(self, service: str, values: Mapping[str, Any]) -> None:
+        """Change these for replicas that run or start later; None takes a key away."""
+        ...
+
+    def proxies_to(self, callee: str) -> Sequence[str]:
+        """The proxies of all links to a service."""
+        ...
+
+    def start_agent(self, entry_id: str, agent: str, arguments: Mapping[str, Any], lifetime_s: float) -> None:
+        """Start a process (agents/) that keeps a fault in force, for so long at most."""
+        ...
+
+    def agents(self, entry_id: str) -> int:
+        """How many of the entry's agents run."""
+        ...
+
+    def stop_agents(self, entry_id: str) -> None:
+        """End the entry's agents; none is fine."""
         ...
 
     def routes(self, service: str) -> Mapping[str, float]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from chaos.errors import StagingAlreadyUp, StagingError, StagingNotUp, StagingUnclean
 from chaos.staging import postgres, processes, steering
+from chaos.staging.conditions import ServiceConditions
 from chaos.staging.config import CLIENT, SERVICES, Defect, StagingConfig
 from chaos.staging.envoy import EnvoyClient, EnvoyStats
 from chaos.staging.envoy_config import STAGING_LISTENER
@@ -57,6 +58,7 @@ class Staging:
         self.toxiproxy = ToxiproxyClient(state.ports["toxiproxy"])
         self.envoy = EnvoyClient(state.ports["admin"], state.config)
         self._replicas = Replicas(self._file, self.envoy)
+        self.conditions = ServiceConditions(self._file, self._replicas)
         self.flags = Flags(folder, state.config, self._replicas)
         self.data = OrdersData(self._file)
 
@@ -190,6 +192,10 @@ class Staging:
     def kill(self, service: str, version: str | None, replicas: int) -> list[Replica]:
         """SIGKILL replicas; returns which. Nothing restarts them but a deploy."""
         return self._replicas.kill(service, version, replicas)
+
+    def restore(self, service: str, version: str, timeout_s: float = DEPLOY_TIMEOUT_S) -> None:
+        """Start what is missing of the replicas that were last ordered."""
+        self._replicas.restore(service, version, timeout_s)
 
     def restart_toxiproxy(self) -> None:
         """A new server on the same ports, with all proxies and no toxics; proxies that are missing are made again."""

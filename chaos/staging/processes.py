@@ -97,6 +97,12 @@ def alive(process: ProcessId) -> bool:
     return False
 
 
+def paused(process: ProcessId) -> bool:
+    """Whether the kernel has this very process stopped (SIGSTOP)."""
+    found = _find(process)
+    return found is not None and _status(found) == psutil.STATUS_STOPPED
+
+
 def send(process: ProcessId, signum: int) -> bool:
     """Signal this very process; False when it is gone."""
     if not alive(process):

@@ -123,10 +123,16 @@ class Replicas:
         self._check(service, version)
         if count < 0:
             raise StagingError(f"deploy of {service} {version}: replicas(={count}) must be >= 0")
-        lock = self._deploys.setdefault(service, FileLock(self._file.folder / f".deploy-{service}.lock"))
-        with lock:
+        with self._deploying(service):
             self._order(service, version, count)
             return self._converge(service, version, count, time.monotonic() + timeout_s, timeout_s)
+
+    def restore(self, service: str, version: str, timeout_s: float) -> None:
+        """As many as were last ordered, whatever that is by the time it can be looked up."""
+        self._check(service, version)
+        with self._deploying(service):
+            count = self.ordered(service).get(version, 0)
+            self._converge(service, version, count, time.monotonic() + timeout_s, timeout_s)
 
     def kill(self, service: str, version: str | None, count: int) -> list[Replica]:
         """SIGKILL `count` replicas (of any version if None), lowest index first; nothing restarts them."""
@@ -190,6 +196,10 @@ class Replicas:
         return json.loads(text)
 
     # -- inside -------------------------------------------------------------------------------------------------
+
+    def _deploying(self, service: str) -> FileLock:
+        """Held by who deploys a service."""
+        return self._deploys.setdefault(service, FileLock(self._file.folder / f".deploy-{service}.lock"))
 
     def _order(self, service: str, version: str, count: int) -> None:
         with self._file.locked():

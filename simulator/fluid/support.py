@@ -24,7 +24,7 @@ _MODELLED = {
     "Call": {"caller", "callee", "timeout_s", "retries", "backoff", "writes"},
     "Defect": {"name", "of", "probability", "errors", "latency", "lost_writes", "cohort", "after_s", "ramp_s",
                "above_rate_per_s", "crash", "crash_after_s", "flag"},
-    "Fault": {"at_s", "for_s", "latency", "cut", "error", "kill", "zone"},
+    "Fault": {"at_s", "for_s", "latency", "cut", "error", "kill", "zone", "outage"},
 }  # fmt: skip
 """Keys of the parts that the data plane plays; parts that are not listed belong to the control plane alone."""
 

@@ -41,7 +41,27 @@ toxics = st.sampled_from(
         {"slow_close": {"delay": "100ms"}},
     ]
 )
+processes = st.builds(
+    lambda kind, of, version, replicas: {
+        kind: {"of": of, "version": version, "replicas": replicas, **({"every": "1s"} if kind == "crash_loop" else {})}
+    },
+    st.sampled_from(["pause", "crash_loop"]),
+    st.sampled_from(["checkout", "payments"]),
+    st.sampled_from(["any", "old", "new"]),
+    st.integers(1, 3),
+)
+conditions = st.sampled_from(
+    [
+        {"slow_start": {"of": "checkout", "add": "3s"}},
+        {"configuration": {"of": "checkout", "workers": 1, "timeout": "5ms"}},
+        {"quota": {"of": "payments", "rate": "5/s"}},
+        {"outage": {"of": "payments"}},
+        {"outage": {"of": "payments", "silent": True}},
+    ]
+)
 effects = st.one_of(
+    processes,
+    conditions,
     st.builds(lambda toxic, way: {kind: {**way, **keys} for kind, keys in toxic.items()}, toxics, ways),
     st.builds(
         lambda on, add, jitter: {"latency": {"on": on, "add": f"{add}ms", "jitter": f"{jitter}ms"}},
@@ -165,6 +185,9 @@ def test_what_no_rung_can_undo_stays_open_and_is_not_called_clean(fault: Fault) 
             "restart_toxiproxy",
             "set_error_share",
             "deploy",
+            "resume",
+            "set_conditions",
+            "stop_agents",
         }
         report = heal(folder, surface=surface)
         assert report.clean == (entry is None)

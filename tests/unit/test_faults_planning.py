@@ -39,6 +39,16 @@ TOXICS = [
     ({"limit_data": {**ON, "size": "20B"}}, Toxic("limit_data", {"bytes": 20})),
     ({"slow_close": {**ON, "delay": "3s"}}, Toxic("slow_close", {"delay": 3000})),
 ]
+# One of each kind that is on processes, their start and their reach, with the call that brings it and its first rung.
+PROCESSES = [
+    ({"pause": {"of": "checkout", "replicas": 2}}, "pause", "continue"),
+    ({"crash_loop": {"of": "payments", "every": "2s"}}, "start_agent", "end the loop"),
+    ({"slow_start": {"of": "checkout", "add": "3s"}}, "set_conditions", "take back"),
+    ({"configuration": {"of": "checkout", "workers": 1}}, "set_conditions", "take back"),
+    ({"quota": {"of": "payments", "rate": "5/s"}}, "set_conditions", "take back"),
+    ({"outage": {"of": "payments"}}, "set_enabled", "open links"),
+    ({"outage": {"of": "payments", "silent": True}}, "add_toxic", "open links"),
+]
 
 
 def fault(**effect: Any) -> Fault:
@@ -69,6 +79,7 @@ def test_the_table_has_every_kind_of_the_language() -> None:
         {"cut": {"on": "edge -> checkout"}},
         {"error": {"on": "payments", "share": "50%"}},
         {"kill": {"of": "checkout", "version": "old", "replicas": 2}},
+        *(effect for effect, _, _ in PROCESSES),
     ],
 )
 def test_a_plan_changes_nothing_and_its_entry_is_json(effect: dict[str, Any]) -> None:
@@ -106,6 +117,37 @@ def test_a_toxic_that_toxiproxy_has_and_no_connection_feels_is_not_confirmed(
     FAULTS[entry.kind].apply(surface, entry)
     with pytest.raises(FaultNotConfirmed, match=r"not felt on any of \d+ connections; on the last: an answer after"):
         FAULTS[entry.kind].confirm(surface, entry)
+
+
+@pytest.mark.parametrize(("effect", "method", "rung"), PROCESSES)
+def test_its_undo(effect: dict[str, Any], method: str, rung: str) -> None:
+    surface = MemorySurface()
+    entry = apply(surface, **effect)
+    assert method in surface.calls
+    assert surface.world != surface.start
+    assert undo_entry(surface, entry).rung == rung
+    assert surface.world == surface.start
+
+
+def test_a_second_one_of_its_kind_is_refused() -> None:
+    surface = MemorySurface()
+    for effect in (PROCESSES[2][0], PROCESSES[4][0], PROCESSES[5][0]):
+        apply(surface, **effect)
+        with pytest.raises(FaultRefused, match="cannot overlap"):
+            plan(surface, **effect)
+
+
+def test_a_paused_replica_is_not_paused_again() -> None:
+    surface = MemorySurface()
+    apply(surface, pause={"of": "checkout", "replicas": 3})
+    with pytest.raises(FaultRefused, match=r"replicas\(=2\) must be at most 1, those that do not stand still"):
+        plan(surface, pause={"of": "checkout", "replicas": 2})
+
+
+def test_a_quota_is_shared_by_the_replicas() -> None:
+    surface = MemorySurface()
+    apply(surface, quota={"of": "payments", "rate": "5/s"})
+    assert surface.conditions("payments") == {"quota_per_s": 2.5}
 
 
 def test_two_latencies_stand_on_one_link_and_each_undo_takes_its_own() -> None:
@@ -179,6 +221,7 @@ def test_a_killed_version_that_was_retired_meanwhile_does_not_come_back() -> Non
         ({"cut": {"on": "edge -> checkout"}}, "set_enabled"),
         ({"error": {"on": "payments", "share": "50%"}}, "set_error_share"),
         ({"kill": {"of": "checkout", "version": "old"}}, "kill"),
+        *((effect, method) for effect, method, _ in PROCESSES),
     ],
 )
 def test_a_fault_that_did_not_take_is_not_confirmed(

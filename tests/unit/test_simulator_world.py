@@ -47,6 +47,7 @@ faults:
   - {at: 1s, for: 1s, error: {on: shop, share: 100%}}
   - {at: 1s, for: 1s, kill: {of: shop, replicas: 2}}
   - {at: 5s, for: 1s, kill: {of: shop, version: new, replicas: 1}}
+  - {at: 3s, for: 1s, outage: {of: edge}}
 """
 
 
@@ -221,7 +222,9 @@ def test_each_defect_does_what_it_says(make: Callable[..., tuple[SimulatedWorld,
     assert forgets.client[..., ERROR:FIRST_BIN].sum() == 0
 
 
-@pytest.mark.parametrize(("kind", "column"), [("latency", ERROR), ("cut", REFUSED), ("error", ERROR)])
+@pytest.mark.parametrize(
+    ("kind", "column"), [("latency", ERROR), ("cut", REFUSED), ("error", ERROR), ("outage", REFUSED)]
+)
 def test_a_fault_hits_until_it_is_healed(
     make: Callable[..., tuple[SimulatedWorld, DataPlane]], scenario: Scenario, kind: str, column: int
 ) -> None:

@@ -18,6 +18,7 @@ from chaos.staging.config import CallConfig, Defect, StagingConfig
 from chaos.staging.ports import LOOPBACK
 from chaos.staging.shop.app import App
 from chaos.staging.shop.client import Pool
+from chaos.staging.shop.conditions import START_POLL_S, Conditions
 from chaos.staging.shop.draws import stream
 from chaos.staging.shop.service import Service
 
@@ -31,6 +32,7 @@ def build(name: str, version: str, index: int, setup: dict[str, Any]) -> Service
     chance = stream(config.seed, name, version, index)
     service = Service(name, version, config.services[name], chance)
     service.defects = tuple(Defect(**entry) for entry in setup["defects"].get(name, {}).get(version, []))
+    service.meet(conditions(name, setup))
     for entry in setup["upstreams"]:
         if entry["caller"] == name and entry["callee"] != "orders":
             call: CallConfig = config.call(name, entry["callee"])
@@ -52,8 +54,22 @@ def build(name: str, version: str, index: int, setup: dict[str, Any]) -> Service
     return service
 
 
+def conditions(name: str, setup: dict[str, Any]) -> Conditions:
+    """What the replica is to serve under now."""
+    return Conditions(**setup.get("conditions", {}).get(name, {}))
+
+
+async def start_slowly(name: str, config: Path) -> None:
+    """As long as its condition holds: one that is taken back must not make a deploy wait."""
+    loop = asyncio.get_running_loop()
+    began_s = loop.time()
+    while loop.time() < began_s + conditions(name, json.loads(config.read_text(encoding="utf-8"))).start_add_s:
+        await asyncio.sleep(START_POLL_S)
+
+
 async def serve(arguments: argparse.Namespace) -> None:
     """Serve until told to stop."""
+    await start_slowly(arguments.service, Path(arguments.config))
     setup = json.loads(Path(arguments.config).read_text(encoding="utf-8"))
     service = build(arguments.service, arguments.version, arguments.index, setup)
     if service.store is not None and not await service.store[0].warm(WARM_DEADLINE_S):

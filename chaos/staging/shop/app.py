@@ -4,6 +4,7 @@
     GET  /metrics                           counters in Prometheus' text format
     GET  /.well-known/windtunnel-staging    the staging's token: what a harness asks before it does any harm
     GET, PUT /_admin/defects                what is wrong with this replica (Envoy lets nobody in from outside)
+    GET, PUT /_admin/conditions             what faults have changed about it
     GET  /_admin/flag                       the release's flag as it has it, and what it answered with it on
     GET  /_admin/busy                       how many requests it is at work on
     anything else                           the service itself: GET /catalogue, POST /checkout, POST /payments
@@ -21,10 +22,12 @@ from typing import Any
 
 from chaos.errors import StagingError
 from chaos.staging.config import Defect
+from chaos.staging.shop.conditions import Conditions
 from chaos.staging.shop.service import Answer, Request, Service
 
 MARKER_PATH = "/.well-known/windtunnel-staging"
 DEFECTS_PATH = "/_admin/defects"
+CONDITIONS_PATH = "/_admin/conditions"
 FLAG_PATH = "/_admin/flag"
 BUSY_PATH = "/_admin/busy"
 
@@ -55,6 +58,8 @@ class App:
             return
         elif path == DEFECTS_PATH:
             answer = self._defects(request)
+        elif path == CONDITIONS_PATH:
+            answer = self._conditions(request)
         elif path == BUSY_PATH:
             answer = Answer(200, {"busy": self._service.counters.busy})
         elif path == FLAG_PATH:
@@ -87,6 +92,16 @@ class App:
             except (ValueError, TypeError, StagingError) as error:
                 return Answer(400, {"error": str(error)})
         return Answer(200, [asdict(defect) for defect in self._service.defects])
+
+    def _conditions(self, request: Request) -> Answer:
+        if request.method == "PUT":
+            try:
+                self._service.meet(Conditions(**json.loads(request.body)))
+            except (ValueError, TypeError) as error:
+                return Answer(400, {"error": str(error)})
+        usual = asdict(Conditions())
+        now = asdict(self._service.conditions)
+        return Answer(200, {key: value for key, value in now.items() if value != usual[key]})
 
     def _metrics(self) -> str:
         service = self._service

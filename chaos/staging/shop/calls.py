@@ -22,8 +22,11 @@ class DownstreamError(Exception):
         self.version = version
 
 
+TOO_MANY_REQUESTS = 429
+
+
 class BadStatus(Exception):
-    """The callee answered 5xx."""
+    """The callee answered 5xx, or that it is asked too often."""
 
     def __init__(self, response: Response) -> None:
         super().__init__(f"status {response.status}")
@@ -41,7 +44,7 @@ async def http(
     """One attempt. A timed-out one is abandoned: its connection is closed, the callee works on."""
     async with asyncio.timeout(timeout_s):
         response = await pool.request(method, path, headers, body)
-    if response.status >= 500:
+    if response.status >= 500 or response.status == TOO_MANY_REQUESTS:
         raise BadStatus(response)
     return response
 

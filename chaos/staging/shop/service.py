@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from chaos.staging.config import CallConfig, Defect, ServiceConfig
 from chaos.staging.shop import calls
 from chaos.staging.shop.client import Pool, Response
+from chaos.staging.shop.conditions import Conditions, QuotaMeter
 from chaos.staging.shop.draws import Suffered, service_time_s, suffer
 from chaos.staging.shop.orders import Order
 from chaos.staging.shop.workers import Refused, Workers
@@ -84,6 +85,8 @@ class Service:
         self.version = version
         self.config = config
         self.defects: tuple[Defect, ...] = ()
+        self.conditions = Conditions()
+        self.quota = QuotaMeter()
         self.chance = chance
         self.workers = Workers(config.workers, config.queue)
         self.pools: dict[str, tuple[Pool, CallConfig]] = {}
@@ -91,6 +94,11 @@ class Service:
         self.ledger: PaymentsLedger | None = None
         self.counters = Counters()
         self.flag: Flag | None = None
+
+    def meet(self, conditions: Conditions) -> None:
+        """Serve under these from now on."""
+        self.conditions = conditions
+        self.workers.resize(conditions.workers or self.config.workers)
 
     async def answer(self, request: Request) -> Answer:
         """Serve one request to its end, counted."""
@@ -110,6 +118,8 @@ class Service:
         return answer
 
     async def _serve(self, request: Request, flag_on: bool) -> Answer:
+        if not self.quota.lets(self.conditions.quota_per_s):
+            return Answer(429, {"error": f"{self.name}: above its quota"})
         try:
             await self.workers.acquire()
         except Refused:
@@ -181,14 +191,16 @@ class Service:
     async def _store(self, order: Order, *, keep: bool) -> None:
         assert self.store is not None
         store, call = self.store
-        await calls.with_retries("orders", call, self.chance, lambda: store.write(order, call.timeout_s, keep=keep))
+        timeout_s = self.conditions.call_timeout_s or call.timeout_s
+        await calls.with_retries("orders", call, self.chance, lambda: store.write(order, timeout_s, keep=keep))
 
     async def _call(self, callee: str, request: Request, method: str, path: str, body: bytes) -> Response:
         pool, call = self.pools[callee]
+        timeout_s = self.conditions.call_timeout_s or call.timeout_s
         headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
         return await calls.with_retries(
             callee,
             call,
             self.chance,
-            lambda: calls.http(pool, call.timeout_s, method, path, headers, body),
+            lambda: calls.http(pool, timeout_s, method, path, headers, body),
         )

@@ -14,6 +14,7 @@ class Workers:
     """`count` workers; at most `places` requests wait, first come first served (None: without limit)."""
 
     def __init__(self, count: int, places: int | None) -> None:
+        self._count = count
         self._free = count
         self._places = places
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -22,6 +23,14 @@ class Workers:
     def waiting(self) -> int:
         """How many wait now."""
         return len(self._waiting)
+
+    def resize(self, count: int) -> None:
+        """So many from now on; those at work above it end what they do."""
+        self._free += count - self._count
+        self._count = count
+        while self._free > 0 and self._waiting:
+            self._free -= 1
+            self.release()
 
     async def acquire(self) -> None:
         """Take a worker, waiting for one if there is a place. Raises Refused."""
@@ -35,8 +44,8 @@ class Workers:
         await turn
 
     def release(self) -> None:
-        """Hand the worker to who waits longest."""
-        while self._waiting:
+        """Hand the worker to who waits longest, unless there are too many."""
+        while self._free >= 0 and self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(None)

@@ -1,0 +1,125 @@
+"""Faults of processes, their start, configuration and reach on the real staging: in force, felt, and gone."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from chaos.faults.agents import starting
+from chaos.faults.base import PlanContext
+from chaos.faults.embedded import EmbeddedSurface
+from chaos.faults.registry import FAULTS
+from chaos.safety.guard import Guard, guarded
+from chaos.safety.undo import undo_entry
+from chaos.staging.embedded import Staging
+from scenarios.models import Fault
+
+pytestmark = pytest.mark.e2e
+
+CONTEXT = PlanContext("drill-processes", "checkout", "2.3", "2.4")
+
+
+@pytest.fixture(scope="module")
+def guard(staging_session: Staging) -> Iterator[Guard]:
+    """One for all: each test heals what it injects, and leaving heals what a failed one left."""
+    staging = staging_session
+    with guarded(EmbeddedSurface(staging), staging.state_dir, "drill-processes", deadline_s=180.0) as guard:
+        yield guard
+
+
+def fault(**effect: Any) -> Fault:
+    return Fault.model_validate({"at": "1s", "for": "5s", **effect})
+
+
+def order(staging: Staging, timeout_s: float = 10.0) -> int | None:
+    try:
+        body = {"order_id": uuid.uuid4().hex, "amount": 1}
+        return httpx.post(f"{staging.edge_url()}/checkout", json=body, timeout=timeout_s, trust_env=False).status_code
+    except httpx.TransportError:
+        return None
+
+
+def until(holds: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    deadline_s = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline_s, "not within the deadline"
+        time.sleep(0.02)
+
+
+def test_a_paused_replica_keeps_its_pid_and_serves_again(guard: Guard, staging_session: Staging) -> None:
+    staging = staging_session
+    before = staging.running("payments")
+    entry = guard.inject(fault(pause={"of": "payments", "replicas": len(before)}), CONTEXT)
+    assert {psutil.Process(each.process.pid).status() for each in before} == {psutil.STATUS_STOPPED}
+    assert order(staging, 0.5) != 201
+    assert guard.heal(entry).rung == "continue"
+    assert staging.running("payments") == before
+    until(lambda: order(staging) == 201)
+
+
+def test_replicas_crash_until_the_undo_ends_the_loop(guard: Guard, staging_session: Staging) -> None:
+    staging = staging_session
+    entry = guard.inject(fault(crash_loop={"of": "payments", "every": "100ms"}), CONTEXT)
+    first = max(each.index for each in staging.running("payments"))
+    # each that is started has a number of its own: one of them died and was started again
+    until(lambda: max((each.index for each in staging.running("payments")), default=0) > first + 1)
+    assert guard.heal(entry).rung == "end the loop"
+    assert starting.found(entry.id) == []
+    left = staging.running("payments")
+    assert len(left) == staging.config.services["payments"].replicas
+    assert order(staging) == 201
+
+
+def test_half_an_apply_of_an_agent_is_undone_from_the_entry_alone(guard: Guard, staging_session: Staging) -> None:
+    surface = EmbeddedSurface(staging_session)
+    entry = FAULTS["crash_loop"].plan(surface, fault(crash_loop={"of": "payments", "every": "1s"}), CONTEXT)
+    assert undo_entry(surface, entry).rung == "nothing was left"
+    FAULTS["crash_loop"].apply(surface, entry)  # and never confirmed
+    assert undo_entry(surface, entry).rung == "end the loop"
+    assert FAULTS["crash_loop"].residue(surface, entry) is None
+
+
+def test_a_replica_that_starts_slowly_is_ready_later_and_at_once_after_the_undo(
+    guard: Guard, staging_session: Staging
+) -> None:
+    staging = staging_session
+    entry = guard.inject(fault(slow_start={"of": "catalogue", "add": "60s"}), CONTEXT)
+    staging.kill("catalogue", None, 1)
+    with pytest.raises(Exception, match="must be 1 within"):
+        staging.deploy("catalogue", "1.0", 1, timeout_s=2.5)
+    guard.heal(entry)
+    staging.deploy("catalogue", "1.0", 1)
+
+
+def test_a_wrong_configuration_reaches_every_replica(guard: Guard, staging_session: Staging) -> None:
+    staging = staging_session
+    assert order(staging) == 201
+    entry = guard.inject(fault(configuration={"of": "checkout", "timeout": "10us", "workers": 1}), CONTEXT)
+    assert order(staging) in (502, 504)
+    assert guard.heal(entry).rung == "take back"
+    assert staging.conditions.of("checkout") == {}
+    assert order(staging) == 201
+
+
+def test_a_quota_lets_so_many_through(guard: Guard, staging_session: Staging) -> None:
+    staging = staging_session
+    entry = guard.inject(fault(quota={"of": "payments", "rate": "1/s"}), CONTEXT)
+    answers = [order(staging) for _ in range(8)]
+    guard.heal(entry)
+    assert 201 in answers
+    assert 502 in answers
+    assert [order(staging) for _ in range(3)] == [201] * 3
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_a_third_party_is_out_of_reach(guard: Guard, staging_session: Staging, silent: bool) -> None:
+    entry = guard.inject(fault(outage={"of": "payments", "silent": silent}), CONTEXT)
+    assert order(staging_session, 0.5) != 201
+    assert guard.heal(entry).rung == "open links"
+    until(lambda: order(staging_session) == 201)
