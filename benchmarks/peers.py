@@ -2,9 +2,10 @@
 
 Run: python -m benchmarks.peers [--requests 200000] [--rounds 3]
 
-Absolute figures differ from machine to machine and from minute to minute; ratios are taken between runs that
-follow each other. Each figure is the median over rounds (one seed each), building the model included, compiling not.
-All are judged by the same bounds, and one that is wrong is printed with what it answered.
+Absolute figures differ from machine to machine and from minute to minute; ratios are taken between runs that follow
+each other. Each figure is requests per second of processor time, which other work disturbs least: the median over
+rounds (one seed each), building the model included, compiling not. All are judged by the same bounds, and one that is
+wrong is printed with what it answered.
 
 cimba and happysim are no dependencies of the project: what is not installed is named with the reason. To have them
 beside the rest, install them into an environment of Python 3.13 or later (happysim takes no older one):
@@ -77,9 +78,9 @@ def measure(system: str, runs: dict[str, Run], requests: int, rounds: int) -> di
         run(2000, 0)  # whatever compiles has compiled after this
     for seed in range(1, rounds + 1):
         for name, run in runs.items():
-            begun = time.perf_counter()
+            begun = time.process_time()
             answer = run(requests // SLOW.get(name, 1), seed)
-            rates[name].append(answer.requests / (time.perf_counter() - begun))
+            rates[name].append(answer.requests / (time.process_time() - begun))
             answers[name].append(answer)
     median = {name: statistics.median(values) for name, values in rates.items()}
     return {

@@ -115,6 +115,6 @@ def _played(work: _Jobs, processes: int) -> Iterator[list[FunctionMeasure]]:
     if processes == 1:
         player = work.player()
         return (player.measures(number) for number in numbers)
-    import simulator.fluid.plane  # noqa: F401  # compiled here, so that forked workers have it
-
+    for fidelity in {fidelity for _, _, fidelity in work.jobs}:
+        Player(at_fidelity(work.scenario, fidelity), work.strategies[0], work.seed).load()
     return (measured for chunk in measures_of(work, numbers, processes) for measured in chunk)

@@ -39,6 +39,9 @@ TRACKED = BALANCED | EJECTING
 CUT, BREAKER, BUDGET, CANCEL, GROUPED = 1, 2, 4, 8, 16
 """Bits of a call's `features`."""
 
+LEAN_STATION, LEAN_CALL = FAULTY | CONTRACT | SHARING, CUT
+"""Those that the lean kernel knows too; all others are mechanics (`simulator.kernel.variant`)."""
+
 CLOSED, OPEN, HALF_OPEN = 0, 1, 2
 """Modes of a circuit breaker."""
 BUCKETS = 10

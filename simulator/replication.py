@@ -76,6 +76,10 @@ class Player:
             services=traffic.services(),
         )
 
+    def load(self) -> None:
+        """Load, or compile, the kernel that plays this, so that processes forked from now on have it."""
+        plane_of(self._scenario.fidelity, self._compiled.network, self._seed, 0)
+
     def latency_s(self, replication: int) -> NDArray[np.float64]:
         """Play; the mean latency of the successful answers by cell, of all functions: the upper edges of their bins."""
         _, traffic = self._play(replication)

@@ -1,1 +1,1 @@
-"""The compiled data plane: one event loop over flat arrays (`loop.run`), owned by `plane.DataPlane`."""
+"""The compiled data plane: one event loop over flat arrays (`loop.kernel`), owned by `plane.DataPlane`."""

@@ -3,6 +3,7 @@
 from simulator.kernel.entry import send
 from simulator.kernel.inline import inlined, outlined, u
 from simulator.kernel.jobs import call_key, take_slot
+from simulator.kernel.variant import MECHANICS
 from simulator.layout import BRANCH, FREE, OK, State
 
 
@@ -22,7 +23,8 @@ def prepare_call(s: State, caller: int) -> int:
     job["request"] = parent["request"]
     job["node"] = node_index
     job["attempt"] = attempt
-    job["mirrored"] = parent["mirrored"]
+    if MECHANICS:
+        job["mirrored"] = parent["mirrored"]
     return slot
 
 

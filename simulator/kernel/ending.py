@@ -7,6 +7,7 @@ from simulator.kernel.calling import free_branch
 from simulator.kernel.count import count_service, log_write
 from simulator.kernel.inline import inlined, outlined, u
 from simulator.kernel.jobs import release
+from simulator.kernel.variant import MECHANICS
 from simulator.layout import ABANDONED, BRANCH, CANCEL, FREE, QUEUED, RESET, TIMEOUT, TRACKED, WORKING, State
 
 
@@ -19,7 +20,7 @@ def leave(s: State, slot: int, outcome: int, now: float) -> int:
     station["balance_s"] += now
     if station["holds_worker"] != 0:
         release(s, job["replica"], now)
-    if station["features"] & TRACKED:
+    if MECHANICS and station["features"] & TRACKED:
         depart(s, slot, outcome, now)
     job["replica"] = -1
     if job["counted"] != 0:
@@ -110,6 +111,8 @@ def abandon(s: State, slot: int, outcome: int, now: float) -> None:
     job["timer_seq"] = 0
     if job["counted"] == 0:
         count_service(s, job, outcome, now)
+    if not MECHANICS:
+        return
     blame(s, slot, now)
     if s.calls[u(s.nodes[u(job["node"])]["call"])]["features"] & CANCEL and outcome == TIMEOUT:
         cancel(s, slot, now)

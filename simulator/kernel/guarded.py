@@ -10,7 +10,8 @@ from simulator.kernel.balance import choose_replica, note_failure
 from simulator.kernel.count import count_service
 from simulator.kernel.inline import inlined, outlined, u
 from simulator.kernel.jobs import answer_later, take_slot
-from simulator.kernel.place import take_place
+from simulator.kernel.place import next_in_turn, take_place
+from simulator.kernel.variant import MECHANICS
 from simulator.layout import (
     CONTRACT,
     COPY,
@@ -66,6 +67,8 @@ def admit(s: State, slot: int, station: Any, now: float) -> int:
         return REFUSED
     if features & CONTRACT and misunderstood(s, job):
         return ERROR
+    if not MECHANICS:
+        return take_place(s, slot, station, next_in_turn(s, fleet), now)
     if features & QUOTA and not within_quota(station, now):
         return REFUSED
     index = choose_replica(s, station, fleet, job["key"], now)
@@ -126,7 +129,7 @@ def enter_guarded(s: State, slot: int, now: float) -> None:
     """The job reaches a station with features, and so may a copy of it."""
     knock(s, slot, now)
     station = s.stations[u(s.nodes[u(s.jobs[u(slot)]["node"])]["station"])]
-    if station["features"] & MIRRORED:
+    if MECHANICS and station["features"] & MIRRORED:
         copy = copied(s, slot, station, now)
         if copy >= 0:
             knock(s, copy, now)

@@ -1,6 +1,6 @@
 """How the kernel's functions are compiled.
 
-`inlined` parts end up in the one compiled entry point (`loop.run`); `outlined` ones are rare or long. Both
+`inlined` parts end up in the one compiled entry point (`loop.kernel`); `outlined` ones are rare or long. Both
 run without numba's reference counting: the kernel allocates nothing and its arrays outlive each call, while counting
 them on each access made the loop about forty times slower. No fastmath: bits must equal those of the plain twin.
 """

@@ -8,6 +8,7 @@ import numpy as np
 from simulator.kernel.inline import inlined, outlined, u
 from simulator.kernel.jobs import answer_at, answer_later
 from simulator.kernel.mechanics import BUDGET_MEMORY_S
+from simulator.kernel.variant import MECHANICS
 from simulator.layout import BREAKER, BUCKETS, BUDGET, CLOSED, CUT, HALF_OPEN, OK, OPEN, REFUSED, UNSENT, State
 
 
@@ -45,10 +46,10 @@ def held_back(s: State, slot: int, now: float) -> bool:
     node = s.nodes[u(job["node"])]
     features = s.calls[u(node["call"])]["features"]
     link = s.links[u(node["call"])]
-    if features & BUDGET and job["attempt"] == 0:
+    if MECHANICS and features & BUDGET and job["attempt"] == 0:
         link["tokens"] = refill(link, now) + link["budget_share"]
     outcome = OK
-    if features & BREAKER and not lets_through(link, now):
+    if MECHANICS and features & BREAKER and not lets_through(link, now):
         outcome = UNSENT
     elif features & CUT:
         outcome = REFUSED
@@ -56,7 +57,7 @@ def held_back(s: State, slot: int, now: float) -> bool:
         return False
     job["version_row"] = s.stations[u(node["station"])]["first_version"]
     job["counted"] = 1  # it never reaches the service
-    if outcome == UNSENT:
+    if MECHANICS and outcome == UNSENT:
         answer_at(s, slot, outcome, now)
     else:
         answer_later(s, slot, outcome, now)

@@ -8,6 +8,7 @@ Events of one instant happen in this order: arrivals by function, then the rest 
 at the time limit stays pending.
 """
 
+import functools
 import hashlib
 import math
 from collections.abc import Callable
@@ -15,11 +16,25 @@ from enum import IntEnum
 from pathlib import Path
 
 import numpy as np
-from numba import float64, int64, njit, typeof, types
+from numba import config, float64, int64, njit, typeof, types
 
 from simulator import draws, layout
 from simulator.draws import Stream, mix, nth, unit
-from simulator.kernel import balance, build, calling, count, ending, entry, guarded, heap, jobs, links, mechanics, place
+from simulator.kernel import (
+    balance,
+    build,
+    calling,
+    count,
+    ending,
+    entry,
+    guarded,
+    heap,
+    jobs,
+    links,
+    mechanics,
+    place,
+    variant,
+)
 from simulator.kernel.calling import fork, join, prepare_call
 from simulator.kernel.count import cell_of, column, count_client, count_service
 from simulator.kernel.ending import abandon, leave, vacate
@@ -35,6 +50,7 @@ from simulator.kernel.jobs import (
     take_slot,
 )
 from simulator.kernel.links import hear, may_retry
+from simulator.kernel.variant import MECHANICS, lean
 from simulator.layout import (
     ANSWER,
     ARRIVED,
@@ -172,7 +188,8 @@ def arrive(s: State, now: float) -> int:
     job["request"] = request
     job["node"] = function["root"]
     job["attempt"] = 0
-    job["mirrored"] = 0
+    if MECHANICS:
+        job["mirrored"] = 0
     return slot
 
 
@@ -247,14 +264,14 @@ def settle(s: State, then: int, slot: int, outcome: int, now: float) -> int:
             break
         call_index = s.nodes[u(node_index)]["call"]
         features = s.calls[u(call_index)]["features"]
-        if features & BREAKER:
+        if MECHANICS and features & BREAKER:
             hear(s, call_index, job["sent_s"], outcome, now)
         s.jobs[u(caller)]["child"] = -1
         slot = caller
         then = CONCLUDE
         if outcome != OK:
             if attempt < s.calls[u(call_index)]["retries"] and (
-                features & (BREAKER | BUDGET) == 0 or may_retry(s, call_index, outcome, now)
+                not MECHANICS or features & (BREAKER | BUDGET) == 0 or may_retry(s, call_index, outcome, now)
             ):
                 s.jobs[u(slot)]["call_attempt"] = attempt + 1
                 if resume_later(s, slot, now):
@@ -262,7 +279,7 @@ def settle(s: State, then: int, slot: int, outcome: int, now: float) -> int:
                 return slot
             outcome = ERROR
         following = s.nodes[u(node_index)]["sibling"]
-        if features & GROUPED and s.jobs[u(slot)]["state"] == BRANCH:
+        if MECHANICS and features & GROUPED and s.jobs[u(slot)]["state"] == BRANCH:
             slot = join(s, slot, outcome)
             if slot < 0:
                 break
@@ -348,7 +365,7 @@ def _loop(s: State, until_s: float, budget: int) -> tuple[int, int]:
             if caller < 0:
                 continue
             job = s.jobs[u(caller)]
-            if s.nodes[u(job["call_node"])]["width"] > 1 and job["state"] != BRANCH:
+            if MECHANICS and s.nodes[u(job["call_node"])]["width"] > 1 and job["state"] != BRANCH:
                 fork(s, caller, now)
                 continue
             slot = prepare_call(s, caller)
@@ -370,6 +387,7 @@ _SOURCES = (
     calling,
     ending,
     entry,
+    variant,
 )
 
 
@@ -381,22 +399,28 @@ def _source_number() -> int:
     return int.from_bytes(digest.digest()[:7], "big")
 
 
-def _compile(source_number: int) -> Callable[[State, float, int], tuple[int, int]]:
-    """The compiled entry point.
+_SIGNATURE = types.UniTuple(int64, 2)(typeof(layout.empty_state()), float64, int64)
+
+
+@functools.cache
+def kernel(*, mechanics: bool) -> Callable[[State, float, int], tuple[int, int]]:
+    """The compiled entry point, full or lean (see `variant`): compiled, or loaded, when it is first asked for.
 
     Numba's disk cache notices changes of this file only, and of values that the function closes over. So that a
     changed helper is never run in its old form, the entry closes over a digest of all of them.
     """
+    source_number = _source_number()
 
-    @njit(types.UniTuple(int64, 2)(typeof(layout.empty_state()), float64, int64), cache=True, _nrt=False)
     def run(s: State, until_s: float, budget: int) -> tuple[int, int]:
         """Advance to `until_s` or by `budget` events: (ExitReason, budget left)."""
         if budget < 0:
             return source_number, budget
         return _loop(s, until_s, budget)
 
-    compiled: Callable[[State, float, int], tuple[int, int]] = run
-    return compiled
-
-
-run = _compile(_source_number())
+    function = run if mechanics else lean(run)
+    # Numba names the files of its cache after this. Variants in one file would overwrite each other's code when two
+    # processes compile at the same time.
+    function.__qualname__ = "run_full" if mechanics else "run_lean"
+    compiled: Callable[[State, float, int], tuple[int, int]] = njit(_SIGNATURE, cache=True, _nrt=False)(function)
+    # Draws are taken modulo 2**64, of which numpy warns where the loop is not compiled.
+    return np.errstate(over="ignore")(compiled) if config.DISABLE_JIT else compiled

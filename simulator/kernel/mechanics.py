@@ -13,10 +13,13 @@ from simulator.layout import (
     CANCEL,
     EJECTING,
     GROUPED,
+    LEAN_CALL,
+    LEAN_STATION,
     QUOTA,
     RECORDS,
     SHARING,
     SHEDDING,
+    State,
 )
 from simulator.network import Balancing, Call, Network, Station
 
@@ -63,6 +66,12 @@ def mark_grouped(calls: NDArray[np.void], nodes: NDArray[np.void]) -> int:
             calls["features"][nodes["call"][member]] |= GROUPED
             member = int(nodes["sibling"][member])
     return int(nodes["width"].max())
+
+
+def used(state: State) -> bool:
+    """Whether any station or call has something that the lean kernel does not know."""
+    stations, calls = state.stations["features"], state.calls["features"]
+    return bool(np.any(stations & ~LEAN_STATION) or np.any(calls & ~LEAN_CALL))
 
 
 def links(network: Network) -> NDArray[np.void]:

@@ -5,19 +5,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import config
 from numpy.typing import NDArray
 
 from simulator import draws, layout
 from simulator.errors import NetworkError
-from simulator.kernel import arrivals, build, loop
+from simulator.kernel import arrivals, build, loop, mechanics
 from simulator.kernel.loop import ExitReason
 from simulator.network import Network
 
 NEVER = 2**62
-
-# Draws are taken modulo 2**64, of which numpy warns where the loop is not compiled.
-_run = np.errstate(over="ignore")(loop.run) if config.DISABLE_JIT else loop.run
 
 
 @dataclass(frozen=True)
@@ -70,6 +66,7 @@ class DataPlane:
         self.network = network
         self.rows = build.service_rows(network)
         self._state = build.build(network, seed, replication, slots, log_rows)
+        self._use_kernel(full=mechanics.used(self._state))
         self._writes: list[NDArray[np.void]] = []
 
     @property
@@ -82,6 +79,14 @@ class DataPlane:
         """Simulated time."""
         return float(self._state.clock[0]["now"])
 
+    @property
+    def lean(self) -> bool:
+        """Whether the lean kernel plays, the one without mechanics."""
+        return not self._full
+
+    def _use_kernel(self, *, full: bool) -> None:
+        self._full, self._run = full, loop.kernel(mechanics=full)
+
     def run(self, until_s: float, event_budget: int = NEVER) -> ExitReason:
         """Advance to just before the events of `until_s`, or by `event_budget` events.
 
@@ -90,7 +95,7 @@ class DataPlane:
         if not self.now_s <= until_s <= self.network.horizon_s * (1 + 1e-12):
             raise NetworkError(f"until_s(={until_s}) must be between now ({self.now_s}) and {self.network.horizon_s}.")
         while True:
-            reason, event_budget = _run(self._state, until_s, event_budget)
+            reason, event_budget = self._run(self._state, until_s, event_budget)
             if reason in (ExitReason.UNTIL, ExitReason.BUDGET):
                 return ExitReason(reason)
             self._make_room(ExitReason(reason))
@@ -172,6 +177,7 @@ class DataPlane:
         record = self._state.stations[station]
         record["mirror_row"], record["mirror_share"] = self._version_row(station, version), share
         self._set_feature(station, layout.MIRRORED, share > 0)
+        self._use_kernel(full=True)  # also afterwards: copies may still be at work
 
     def set_rate_factor(self, function: int, factor: float) -> None:
         """Multiply the function's rates by `factor` from now on; 1 gives those of the network again.

@@ -65,7 +65,19 @@ def mechanics(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @st.composite
-def networks(draw: st.DrawFn) -> Network:
+def call_mechanics(draw: st.DrawFn) -> dict[str, Any]:
+    """What calls have beyond plain ones."""
+    return {
+        "budget": draw(st.sampled_from([None, None, RetryBudget(0.2), RetryBudget(0.5, 0.1)])),
+        "breaker": draw(st.sampled_from([None, None, *BREAKERS])),
+        "cancel": draw(st.booleans()),
+        "parallel": draw(st.booleans()),
+    }
+
+
+@st.composite
+def networks(draw: st.DrawFn, plain: bool = False) -> Network:
+    """Networks of every kind, or those that the lean kernel plays."""
     count = draw(st.integers(1, 4))
     stations = tuple(
         Station(
@@ -75,7 +87,7 @@ def networks(draw: st.DrawFn) -> Network:
             queue=draw(st.sampled_from([-1, 0, 2])),
             holds_worker=draw(st.booleans()),
             **draw(fleets()),
-            **draw(mechanics()),
+            **({} if plain else draw(mechanics())),
         )
         for index in range(count)
     )
@@ -93,10 +105,7 @@ def networks(draw: st.DrawFn) -> Network:
                     backoff_s=draw(st.sampled_from([0.0, 0.0, 0.03])),
                     jitter=draw(st.booleans()),
                     writes=draw(st.booleans()),
-                    budget=draw(st.sampled_from([None, None, RetryBudget(0.2), RetryBudget(0.5, 0.1)])),
-                    breaker=draw(st.sampled_from([None, None, *BREAKERS])),
-                    cancel=draw(st.booleans()),
-                    parallel=draw(st.booleans()),
+                    **({} if plain else draw(call_mechanics())),
                 )
             )
 
@@ -161,9 +170,9 @@ def changes(draw: st.DrawFn, network: Network) -> Change:
 
 
 @st.composite
-def plays(draw: st.DrawFn) -> tuple[Network, int, list[tuple[float, list[Change]]]]:
+def plays(draw: st.DrawFn, plain: bool = False) -> tuple[Network, int, list[tuple[float, list[Change]]]]:
     """A network, a seed, and changes at rising times."""
-    network = draw(networks())
+    network = draw(networks(plain))
     times = draw(st.lists(st.sampled_from([0.5, 1.25, 2.0, 3.1, 4.0]), max_size=4, unique=True))
     plan = [(time, draw(st.lists(changes(network), min_size=1, max_size=3))) for time in sorted(times)]
     return network, draw(st.integers(0, 2**32)), plan

@@ -41,6 +41,26 @@ def test_kernel_equals_twin(play):
     assert_equal(plane, twin)
 
 
+@examples(100)
+@given(plays(plain=True))
+def test_the_lean_kernel_equals_the_full_one_and_the_twin(play):
+    """Without mechanics the lean kernel plays, until a mirror (here of no request) calls for the full one."""
+    network, seed, plan = play
+    lean, full = (DataPlane(network, seed, 3, slots=2, log_rows=16) for _ in range(2))
+    twin = naive.Naive(network, seed, 3)
+    full.set_mirror(0, 0, 0.0)
+    assert (lean.lean, full.lean) == (True, False)
+    for world in (lean, full, twin):
+        everything_ready(network, world)
+        for time, wanted in plan:
+            world.run(time)
+            for change in wanted:
+                change(world)
+        world.run(network.horizon_s)
+    assert_equal(lean, twin)
+    assert_equal(full, twin)
+
+
 @examples(60)
 @given(plays(), st.integers(1, 7))
 def test_leaving_and_coming_back_changes_nothing(play, budget):
