@@ -17,10 +17,11 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
 
-from chaos.kubernetes.errors import KubernetesError, ObjectMissing
+from chaos.kubernetes.errors import KubernetesError, ObjectChanged, ObjectMissing
 
 _TIMEOUT_S = 10.0
-_NOT_FOUND = 404
+_REFUSALS = {404: ObjectMissing, 409: ObjectChanged}
+_CHANGES_MAX = 10
 _MERGE = "application/merge-patch+json"
 
 Object = dict[str, Any]
@@ -56,13 +57,15 @@ class Api:
     @classmethod
     def connect(cls, kubeconfig: Path, context: str | None, namespace: str) -> Self:
         """As the file says. Raises KubernetesError when it cannot be used."""
+        settings = client.Configuration()
         try:
-            connection: client.ApiClient = config.new_client_from_config(  # type: ignore[no-untyped-call]
-                str(kubeconfig), context, persist_config=False
+            config.load_kube_config(  # type: ignore[no-untyped-call]
+                str(kubeconfig), context, client_configuration=settings, persist_config=False
             )
         except (ConfigException, OSError, ValueError) as error:
             raise KubernetesError(f"kubeconfig {kubeconfig}: {error}") from error
-        return cls(connection, namespace)
+        settings.retries = 0  # else the time limit of a call is none
+        return cls(client.ApiClient(settings), namespace)
 
     def server(self) -> str:
         """The API server's address."""
@@ -85,11 +88,18 @@ class Api:
         call = objects.patch_namespaced_custom_object_status if part else objects.patch_namespaced_custom_object
         return self._call(f"{kind.name} {name}", call, *self._of(kind), name, dict(body), _content_type=_MERGE)
 
-    def replace(self, kind: Kind, body: Object) -> Object:
-        """Put an object in place of the one that it was read as; refused when that has changed since."""
-        name = body["metadata"]["name"]
-        call = self._objects.replace_namespaced_custom_object
-        return self._call(f"{kind.name} {name}", call, *self._of(kind), name, body)
+    def change(self, kind: Kind, name: str, edit: Callable[[Object], None]) -> Object:
+        """Edit an object in place; anew when somebody else, such as its controller, was quicker."""
+        for tries_left in reversed(range(_CHANGES_MAX)):
+            body = self.get(kind, name)
+            edit(body)
+            try:
+                call = self._objects.replace_namespaced_custom_object
+                return self._call(f"{kind.name} {name}", call, *self._of(kind), name, body)
+            except ObjectChanged:
+                if not tries_left:
+                    raise
+        raise AssertionError
 
     def pods(self, selector: str) -> list[Object]:
         """Every pod whose labels fit."""
@@ -113,7 +123,7 @@ class Api:
             answer = call(*arguments, **options, _preload_content=False, _request_timeout=_TIMEOUT_S)
             return dict(json.loads(answer.data))
         except ApiException as error:
-            kind = ObjectMissing if error.status == _NOT_FOUND else KubernetesError
+            kind = _REFUSALS.get(error.status or 0, KubernetesError)
             raise kind(f"{what} in namespace {self.namespace}: {_message(error)}") from error
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise KubernetesError(f"{what}: {self.server()} did not answer: {error}") from error

@@ -8,7 +8,7 @@ StagingError (chaos.errors)
 
 from chaos.errors import StagingError
 
-__all__ = ["KubernetesError", "NotThisStaging", "ObjectMissing"]
+__all__ = ["KubernetesError", "NotThisStaging", "ObjectChanged", "ObjectMissing"]
 
 
 class KubernetesError(StagingError):
@@ -17,6 +17,10 @@ class KubernetesError(StagingError):
 
 class ObjectMissing(KubernetesError):
     """There is no object of this name."""
+
+
+class ObjectChanged(KubernetesError):
+    """Somebody else changed the object between its reading and its writing."""
 
 
 class NotThisStaging(KubernetesError):

@@ -35,7 +35,7 @@ _PRODUCTION = re.compile(r"(?:^|[^a-z])(?:prod|prd|production|live)(?:[^a-z]|$)"
 _MARKER_BYTES_MAX = 4096
 _TIMEOUT_S = 3.0
 
-__all__ = ["LOOPBACK", "MARKER_PATH", "AllowList", "Target", "preflight"]
+__all__ = ["LOOPBACK", "MARKER_PATH", "AllowList", "Target", "looks_like_production", "preflight"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,11 @@ class Target:
     addresses: tuple[str, ...]
 
 
+def looks_like_production(name: str) -> bool:
+    """Whether a name has prod, prd, production or live as a word of its own."""
+    return _PRODUCTION.search(name) is not None
+
+
 def preflight(url: str, token: str, allow: AllowList = LOOPBACK, timeout_s: float = _TIMEOUT_S) -> Target:
     """Check the target at `url` against every rule; `token` is the staging's own.
 
@@ -67,7 +72,7 @@ def preflight(url: str, token: str, allow: AllowList = LOOPBACK, timeout_s: floa
     """
     parts = _split(url)
     host = (parts.hostname or "").lower()
-    if _PRODUCTION.search(host):
+    if looks_like_production(host):
         raise ProductionLikeTarget(f"target {url}: host {host!r} looks like production; refused even when listed")
     if host not in allow.hosts:
         listed = ", ".join(sorted(allow.hosts))

@@ -1,0 +1,94 @@
+"""A service whose versions are Deployments of their own, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from chaos.errors import NotSettled
+from chaos.kubernetes import routes
+from chaos.kubernetes.api import DEPLOYMENT, Api, Object
+from chaos.kubernetes.errors import KubernetesError
+from chaos.kubernetes.models import ServiceTarget
+from chaos.kubernetes.pods import running, selector_of
+from chaos.kubernetes.settling import condition, until
+
+__all__ = ["Deployments"]
+
+
+class Deployments:
+    """Fulfils Workload. What a version's pods are made of is the Deployment's own: only its replicas are changed."""
+
+    def __init__(self, api: Api, service: str, target: ServiceTarget) -> None:
+        self._api = api
+        self._service = service
+        self._names = target.deployments
+        self._route = target.route
+
+    def ordered(self) -> dict[str, int]:
+        """Of each Deployment's spec."""
+        found = {version: self._get(version)["spec"].get("replicas", 1) for version in self._names}
+        return {version: replicas for version, replicas in found.items() if replicas}
+
+    def ready(self) -> dict[str, int]:
+        """Of each Deployment's status."""
+        found = {version: self._get(version).get("status", {}).get("readyReplicas", 0) for version in self._names}
+        return {version: replicas for version, replicas in found.items() if replicas}
+
+    def deploy(self, version: str, replicas: int, timeout_s: float) -> None:
+        """Scale the version's Deployment; returns when its status says that all are available, and no more."""
+        name = self._named(version)
+        self._api.patch(DEPLOYMENT, name, {"spec": {"replicas": replicas}})
+        until(lambda: self._lacking(version, replicas), timeout_s)
+
+    def routes(self) -> dict[str, float]:
+        """By the HTTPRoute; without one, all requests go to the only version that is ordered."""
+        if self._route is not None:
+            return routes.shares(self._api, self._route, self._route.backends)
+        ordered = self.ordered()
+        if len(ordered) > 1:
+            raise KubernetesError(f"{self._service}: runs {sorted(ordered)} without a route: shares cannot be told")
+        return dict.fromkeys(ordered, 1.0)
+
+    def route(self, weights: Mapping[str, float], timeout_s: float) -> None:
+        """Set the HTTPRoute's weights."""
+        for version in weights:
+            self._named(version)
+        if self._route is None:
+            raise KubernetesError(f"{self._service}: has no route in the staging file: weights cannot be set")
+        routes.set_shares(self._api, self._route, self._route.backends, weights, timeout_s)
+
+    def left(self) -> tuple[str, ...]:
+        """Nothing: replicas and weights are all that is changed."""
+        return ()
+
+    def clear(self, timeout_s: float) -> None:
+        """Nothing to do."""
+
+    def pods(self, version: str) -> list[Object]:
+        """By the Deployment's own selector."""
+        return running(self._api.pods(selector_of(self._get(version))))
+
+    def _named(self, version: str) -> str:
+        if version not in self._names:
+            raise KubernetesError(f"{self._service}: version(={version}) must be one of {sorted(self._names)}")
+        return self._names[version]
+
+    def _get(self, version: str) -> Object:
+        return self._api.get(DEPLOYMENT, self._named(version))
+
+    def _lacking(self, version: str, replicas: int) -> str | None:
+        """Raises NotSettled at once when the Deployment's own progress deadline has passed."""
+        body = self._get(version)
+        status, what = body.get("status", {}), f"Deployment {body['metadata']['name']}"
+        if status.get("observedGeneration", 0) < body["metadata"]["generation"]:
+            return f"{what}: its controller has not seen the order yet"
+        progress = condition(status.get("conditions", []), "Progressing")
+        if progress.get("reason") == "ProgressDeadlineExceeded":
+            raise NotSettled(f"{what}: {progress.get('message', 'its progress deadline has passed')}")
+        found = {key: status.get(key, 0) for key in ("replicas", "updatedReplicas", "availableReplicas")}
+        if any(count != replicas for count in found.values()):
+            return f"{what}: {found}, each must be {replicas}"
+        available = condition(status.get("conditions", []), "Available")
+        if replicas and available.get("status") != "True":
+            return f"{what}: Available is {available.get('status')} {available.get('message', '')}"
+        return None

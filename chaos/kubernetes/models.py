@@ -1,0 +1,73 @@
+"""The part of a staging file that `adapter: kubernetes` reads: which objects of a namespace are whose versions."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from scenarios.base import Name, Part, Version
+
+__all__ = ["Kubernetes", "RolloutTarget", "Route", "ServiceTarget"]
+
+# As Kubernetes names objects (RFC 1123).
+ObjectName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]
+
+
+class Route(Part):
+    """The HTTPRoute whose weights decide how many requests a version gets."""
+
+    name: ObjectName = Field(description="of the HTTPRoute (gateway.networking.k8s.io/v1)")
+    backends: dict[Version, ObjectName] = Field(
+        {}, description="the Service of each version, of Deployments; a Rollout names its own two"
+    )
+    confirm: Literal["accepted", "spec"] = Field(
+        "accepted",
+        description="in force when its gateways accept it (or, with gateways that say nothing, when it reads back)",
+    )
+
+
+class RolloutTarget(Part):
+    """An Argo Rollout, which runs two versions at most: the stable one and the canary."""
+
+    name: ObjectName = Field(description="of the Rollout (argoproj.io/v1alpha1)")
+    container: ObjectName = Field(description="of its pods, whose image is the version's")
+    images: dict[Version, Annotated[str, Field(min_length=1)]] = Field(min_length=1, description="by version")
+
+    @model_validator(mode="after")
+    def _images_tell_versions_apart(self) -> Self:
+        if len(set(self.images.values())) < len(self.images):
+            raise ValueError("images must differ: they tell the versions apart")
+        return self
+
+
+class ServiceTarget(Part):
+    """How one service of the scenario runs."""
+
+    deployments: dict[Version, ObjectName] = Field({}, description="the Deployment of each version")
+    rollout: RolloutTarget | None = Field(None, description="instead of Deployments")
+    route: Route | None = Field(None, description="its weights; without, the service runs one version at a time")
+
+    @model_validator(mode="after")
+    def _runs_one_way(self) -> Self:
+        if bool(self.deployments) == (self.rollout is not None):
+            raise ValueError("must have either deployments or rollout")
+        if len(set(self.deployments.values())) < len(self.deployments):
+            raise ValueError("deployments must differ: they tell the versions apart")
+        if self.route is not None and self.deployments and set(self.route.backends) != set(self.deployments):
+            raise ValueError(
+                f"route.backends(={sorted(self.route.backends)}) must be of the versions of deployments "
+                f"({sorted(self.deployments)})"
+            )
+        if self.route is not None and self.rollout is not None and self.route.backends:
+            raise ValueError("route.backends must be left out: the Rollout names its stable and its canary Service")
+        return self
+
+
+class Kubernetes(Part):
+    """A namespace that is this staging, and says so by its annotation windtunnel/staging: the marker's token."""
+
+    kubeconfig: str = Field("~/.kube/config", description="how to reach the cluster, from the folder of the file on")
+    context: str | None = Field(None, description="of the kubeconfig; else its current one")
+    namespace: ObjectName = Field(description="the only one that is touched")
+    services: dict[Name, ServiceTarget] = Field(min_length=1, description="by service of the scenario")

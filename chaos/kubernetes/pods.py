@@ -1,0 +1,27 @@
+"""Pods: which are whose, and which still run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from chaos.kubernetes.api import Object
+from chaos.kubernetes.errors import KubernetesError
+
+__all__ = ["running", "selector_of"]
+
+
+def selector_of(owner: Object) -> str:
+    """The label selector of a Deployment, ReplicaSet or Rollout, as text. Raises KubernetesError for expressions."""
+    selector = owner["spec"]["selector"]
+    if selector.get("matchExpressions"):
+        name = owner["metadata"]["name"]
+        raise KubernetesError(f"{name}: spec.selector.matchExpressions cannot be followed; must be matchLabels only")
+    return ",".join(f"{key}={value}" for key, value in selector["matchLabels"].items())
+
+
+def running(pods: Iterable[Object]) -> list[Object]:
+    """Those that run and are not about to end, by name."""
+    alive = [
+        pod for pod in pods if pod["status"].get("phase") == "Running" and "deletionTimestamp" not in pod["metadata"]
+    ]
+    return sorted(alive, key=lambda pod: str(pod["metadata"]["name"]))

@@ -1,0 +1,334 @@
+"""A service that is an Argo Rollout: its controller keeps the replicas of the stable version and of the canary.
+
+The harness decides the steps, so the Rollout's own are put aside, on the object itself in the same write: whoever finds
+them there can put them back, without a journal and without this process. What stands for them is one setCanaryScale,
+one setWeight and a pause. A new version is a new image; `abort` and the old image end it, `promoteFull` completes it.
+
+Argo starts at the first step whenever steps change. Where it sets the weights itself (`trafficRouting` names a router),
+the canary's share is 0 for that moment; where the HTTPRoute is ours, it stays as it was.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from chaos.errors import NotSettled
+from chaos.kubernetes import routes
+from chaos.kubernetes.api import REPLICA_SET, ROLLOUT, Api, Object
+from chaos.kubernetes.errors import KubernetesError
+from chaos.kubernetes.models import ServiceTarget
+from chaos.kubernetes.pods import running, selector_of
+from chaos.kubernetes.settling import condition, until
+
+_STEPS = "windtunnel/steps"
+_HASH = "rollouts-pod-template-hash"
+_PAUSED_AT = 2
+_PERCENT = 100
+_WHOLE = 1.0 - 1e-4
+# Keys of trafficRouting that name no router.
+_NO_ROUTERS = {"managedRoutes", "maxTrafficWeight"}
+
+__all__ = ["Rollouts"]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The Rollout at one moment. `sets`: its ReplicaSets by version, those with the same image together."""
+
+    body: Object
+    desired: str
+    stable: str
+    sets: dict[str, list[Object]]
+
+    @property
+    def name(self) -> str:
+        return f"Rollout {self.body['metadata']['name']}"
+
+    @property
+    def status(self) -> dict[str, Any]:
+        return dict(self.body.get("status", {}))
+
+    @property
+    def canary(self) -> dict[str, Any]:
+        return dict(self.body["spec"]["strategy"]["canary"])
+
+    @property
+    def under_way(self) -> bool:
+        return self.desired != self.stable
+
+    def count(self, version: str, where: str, key: str) -> int:
+        return sum(each.get(where, {}).get(key, 0) for each in self.sets.get(version, []))
+
+
+class Rollouts:
+    """Fulfils Workload."""
+
+    def __init__(self, api: Api, service: str, target: ServiceTarget) -> None:
+        assert target.rollout is not None
+        self._api = api
+        self._service = service
+        self._rollout = target.rollout
+        self._route = target.route
+
+    def ordered(self) -> dict[str, int]:
+        """Of each ReplicaSet's spec."""
+        seen = self._see()
+        found = {version: seen.count(version, "spec", "replicas") for version in seen.sets}
+        return {version: replicas for version, replicas in found.items() if replicas}
+
+    def ready(self) -> dict[str, int]:
+        """Of each ReplicaSet's status."""
+        seen = self._see()
+        found = {version: seen.count(version, "status", "readyReplicas") for version in seen.sets}
+        return {version: replicas for version, replicas in found.items() if replicas}
+
+    def deploy(self, version: str, replicas: int, timeout_s: float) -> None:
+        """Start, scale, abort or promote, as the version and the number of its replicas have it."""
+        if version not in self._rollout.images:
+            raise KubernetesError(f"{self._service}: version(={version}) must be one of {sorted(self._rollout.images)}")
+        seen = self._see()
+        if version == seen.stable and (replicas or not seen.under_way):
+            self._api.patch(ROLLOUT, self._rollout.name, {"spec": {"replicas": replicas}})
+        elif version == seen.stable:
+            self._promote(timeout_s)
+        elif replicas:
+            if version != seen.desired and seen.under_way:
+                raise KubernetesError(f"{seen.name}: {seen.desired} is under way; a third version cannot be deployed")
+            weight = self._weight(seen) if version == seen.desired else 0
+            self._steer(version, replicas, weight)
+        elif version == seen.desired:
+            self._abort(timeout_s)
+        until(lambda: self._lacking(version, replicas), timeout_s)
+
+    def routes(self) -> dict[str, float]:
+        """By the HTTPRoute if it is ours, else as Argo says that its router has it."""
+        seen = self._see()
+        if not seen.under_way:
+            return {seen.stable: 1.0}  # both Services lead there
+        if not self._routed_by_argo(seen):
+            return routes.shares(self._api, self._own_route(seen), self._backends(seen))
+        share = self._weight(seen) / _PERCENT
+        return {each: part for each, part in ((seen.stable, 1.0 - share), (seen.desired, share)) if part}
+
+    def route(self, weights: Mapping[str, float], timeout_s: float) -> None:
+        """Set the canary's weight, in whole percents where Argo keeps it."""
+        seen = self._see()
+        strangers = sorted(each for each, share in weights.items() if share and each not in {seen.stable, seen.desired})
+        if strangers:
+            raise KubernetesError(f"{seen.name}: runs {seen.stable} and {seen.desired}; no weight for {strangers}")
+        if not self._routed_by_argo(seen):
+            routes.set_shares(self._api, self._own_route(seen), self._backends(seen), _of(seen, weights), timeout_s)
+            return
+        if not seen.under_way:
+            return
+        share = weights.get(seen.desired, 0.0) * _PERCENT
+        weight = round(share)
+        if abs(share - weight) > _PERCENT * (1.0 - _WHOLE):
+            raise KubernetesError(f"{seen.name}: weight(={share:g} %) must be a whole percent")
+        self._steer(seen.desired, seen.count(seen.desired, "spec", "replicas"), weight)
+        until(partial(self._weight_lacking, weight), timeout_s)
+
+    def left(self) -> tuple[str, ...]:
+        """A rollout under way, and steps that are not its own."""
+        seen = self._see()
+        found = [f"{seen.name} is on the way to {seen.desired}"] if seen.under_way else []
+        if _STEPS in _annotations(seen.body):
+            found.append(f"{seen.name} has a drill's steps")
+        return tuple(found)
+
+    def clear(self, timeout_s: float) -> None:
+        """To the version that has the requests, the canary's if it has them all, and its own steps."""
+        seen = self._see()
+        if seen.under_way:
+            whole = self.routes().get(seen.desired, 0.0) >= _WHOLE
+            (self._promote if whole else self._abort)(timeout_s)
+        elif _STEPS in _annotations(seen.body):
+            self._api.change(ROLLOUT, self._rollout.name, _restore_steps)
+
+    def pods(self, version: str) -> list[Object]:
+        """By the hash of the version's ReplicaSets."""
+        seen = self._see()
+        found = []
+        for each in seen.sets.get(version, []):
+            key = each["metadata"]["labels"][_HASH]
+            found += self._api.pods(f"{selector_of(seen.body)},{_HASH}={key}")
+        return running(found)
+
+    # -- look ---------------------------------------------------------------------------------------------------
+
+    def _see(self) -> _Seen:
+        """Raises KubernetesError for a Rollout that the harness cannot steer."""
+        body = self._api.get(ROLLOUT, self._rollout.name)
+        self._check(body)
+        status, sets = body.get("status", {}), dict[str, list[Object]]()
+        by_hash = {}
+        for each in self._api.all(REPLICA_SET, selector_of(body)):
+            owners = each["metadata"].get("ownerReferences", [])
+            if any(owner["uid"] == body["metadata"]["uid"] for owner in owners):
+                version = self._version(each)
+                sets.setdefault(version, []).append(each)
+                by_hash[each["metadata"]["labels"][_HASH]] = version
+        stable = status.get("stableRS", "")
+        if stable not in by_hash:
+            raise KubernetesError(
+                f"Rollout {self._rollout.name}: has no stable version yet (status.stableRS={stable!r})"
+            )
+        return _Seen(body, self._version(body), by_hash[stable], sets)
+
+    def _check(self, body: Object) -> None:
+        spec, name = body["spec"], self._rollout.name
+        canary = spec.get("strategy", {}).get("canary")
+        if canary is None or "template" not in spec:
+            raise KubernetesError(f"Rollout {name}: must have a template and strategy.canary")
+        missing = [key for key in ("trafficRouting", "stableService", "canaryService") if canary.get(key) is None]
+        if missing:
+            raise KubernetesError(f"Rollout {name}: strategy.canary must have {', '.join(missing)}")
+        if canary.get("dynamicStableScale"):
+            raise KubernetesError(
+                f"Rollout {name}: dynamicStableScale(=true) must be false: a rollback needs the replicas"
+            )
+
+    def _version(self, owner: Object) -> str:
+        """By the image; an image that the staging file does not know stands for itself."""
+        image = _container(owner, self._rollout.container)["image"]
+        return next((version for version, each in self._rollout.images.items() if each == image), image)
+
+    def _routed_by_argo(self, seen: _Seen) -> bool:
+        return bool(seen.canary["trafficRouting"].keys() - _NO_ROUTERS)
+
+    def _own_route(self, seen: _Seen) -> Any:
+        if self._route is None:
+            raise KubernetesError(
+                f"{seen.name}: must have a router in trafficRouting, or {self._service} a route in the staging file"
+            )
+        return self._route
+
+    def _backends(self, seen: _Seen) -> dict[str, str]:
+        """By version; of a Rollout at rest the canary's Service is nobody's."""
+        canary = seen.desired if seen.under_way else ""
+        return {seen.stable: seen.canary["stableService"], canary: seen.canary["canaryService"]}
+
+    def _weight(self, seen: _Seen) -> int:
+        """Of the canary, in percent, as Argo has it in its status."""
+        weights = seen.status.get("canary", {}).get("weights") or {}
+        return int(weights.get("canary", {}).get("weight", 0))
+
+    # -- change -------------------------------------------------------------------------------------------------
+
+    def _steer(self, version: str, replicas: int, weight: int) -> None:
+        """The version's image, and steps for so many replicas and that weight; the Rollout's own are put aside."""
+
+        def edit(body: Object) -> None:
+            canary = body["spec"]["strategy"]["canary"]
+            kept = body["metadata"].setdefault("annotations", {})
+            kept.setdefault(_STEPS, json.dumps(canary.get("steps")))
+            canary["steps"] = [{"setCanaryScale": {"replicas": replicas}}, {"setWeight": weight}, {"pause": {}}]
+            _container(body, self._rollout.container)["image"] = self._rollout.images[version]
+
+        self._api.change(ROLLOUT, self._rollout.name, edit)
+
+    def _abort(self, timeout_s: float) -> None:
+        """All requests to the stable version first, then its image again: nothing of the canary is left."""
+        seen = self._see()
+        if not self._routed_by_argo(seen):
+            self.route({seen.stable: 1.0}, timeout_s)
+        self._api.patch(ROLLOUT, self._rollout.name, {"status": {"abort": True}}, part="status")
+        until(lambda: None if self._weight(self._see()) == 0 else f"{seen.name}: weight after abort", timeout_s)
+
+        def edit(body: Object) -> None:
+            _container(body, self._rollout.container)["image"] = self._rollout.images[seen.stable]
+            _restore_steps(body)
+
+        self._api.change(ROLLOUT, self._rollout.name, edit)
+        until(lambda: self._unhealthy(seen.stable), timeout_s)
+
+    def _promote(self, timeout_s: float) -> None:
+        """The canary becomes the stable version, with as many replicas as it has."""
+        seen = self._see()
+        replicas = seen.count(seen.desired, "spec", "replicas")
+        self._api.patch(ROLLOUT, self._rollout.name, {"spec": {"replicas": replicas}})
+        self._api.patch(ROLLOUT, self._rollout.name, {"status": {"promoteFull": True}}, part="status")
+        until(lambda: self._unhealthy(seen.desired), timeout_s)
+        self._api.change(ROLLOUT, self._rollout.name, _restore_steps)
+        if not self._routed_by_argo(seen):
+            self.route({seen.desired: 1.0}, timeout_s)
+
+    def _unhealthy(self, version: str) -> str | None:
+        """What keeps the Rollout from being at rest with this version."""
+        seen = self._see()
+        if seen.under_way or seen.stable != version:
+            return f"{seen.name}: is on the way from {seen.stable} to {seen.desired}, must be at {version}"
+        phase = seen.status.get("phase")
+        return None if phase == "Healthy" else f"{seen.name}: {phase} {seen.status.get('message', '')}"
+
+    def _lacking(self, version: str, replicas: int) -> str | None:
+        seen = self._see()
+        _refuse_invalid(seen)
+        generation = str(seen.body["metadata"]["generation"])
+        if seen.status.get("observedGeneration") != generation:
+            return f"{seen.name}: its controller has not seen the order yet"
+        found = {
+            "ordered": seen.count(version, "spec", "replicas"),
+            "running": seen.count(version, "status", "replicas"),
+            "available": seen.count(version, "status", "availableReplicas"),
+        }
+        if any(count != replicas for count in found.values()):
+            return f"{seen.name}: {version} has {found}, each must be {replicas}"
+        if replicas and seen.under_way and version == seen.desired and not _paused(seen):
+            return f"{seen.name}: {seen.status.get('phase')}, not yet at the pause"
+        return None
+
+    def _weight_lacking(self, weight: int) -> str | None:
+        seen = self._see()
+        _refuse_invalid(seen)
+        found = self._weight(seen)
+        if found != weight or not _paused(seen):
+            return f"{seen.name}: canary's weight is {found} ({seen.status.get('phase')}), must be {weight}"
+        if (seen.status.get("canary", {}).get("weights") or {}).get("verified") is False:
+            return f"{seen.name}: its router has not confirmed the weight"
+        return None
+
+
+def _of(seen: _Seen, weights: Mapping[str, float]) -> dict[str, float]:
+    """At rest the canary's Service gets none."""
+    return dict(weights) if seen.under_way else {seen.stable: 1.0}
+
+
+def _annotations(body: Object) -> dict[str, str]:
+    return dict(body["metadata"].get("annotations") or {})
+
+
+def _container(owner: Object, name: str) -> dict[str, Any]:
+    for each in owner["spec"]["template"]["spec"]["containers"]:
+        if each["name"] == name:
+            found: dict[str, Any] = each
+            return found
+    raise KubernetesError(f"{owner['metadata']['name']}: its pods have no container {name}")
+
+
+def _restore_steps(body: Object) -> None:
+    kept = (body["metadata"].get("annotations") or {}).pop(_STEPS, None)
+    if kept is None:
+        return
+    canary, steps = body["spec"]["strategy"]["canary"], json.loads(kept)
+    if steps is None:
+        canary.pop("steps", None)
+    else:
+        canary["steps"] = steps
+
+
+def _paused(seen: _Seen) -> bool:
+    return seen.status.get("currentStepIndex") == _PAUSED_AT and bool(seen.status.get("pauseConditions"))
+
+
+def _refuse_invalid(seen: _Seen) -> None:
+    """What no waiting will mend. Raises NotSettled."""
+    invalid = condition(seen.status.get("conditions", []), "InvalidSpec")
+    if invalid.get("status") == "True":
+        raise NotSettled(f"{seen.name}: {invalid.get('message')}")
+    if seen.status.get("abort") and seen.under_way:
+        raise NotSettled(f"{seen.name}: was aborted: {seen.status.get('message', '')}")

@@ -1,0 +1,88 @@
+"""What the undo of a release, and the faults of pods, do to a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from chaos.kubernetes.api import Api, Object
+from chaos.kubernetes.deployments import Deployments
+from chaos.kubernetes.errors import KubernetesError
+from chaos.kubernetes.models import Kubernetes
+from chaos.kubernetes.rollouts import Rollouts
+from chaos.kubernetes.workload import Workload
+
+# As the rung of a release's undo has it, which deploys several times.
+_DEPLOY_TIMEOUT_S = 60.0
+_ROUTE_TIMEOUT_S = 30.0
+
+__all__ = ["KubernetesSurface"]
+
+
+class KubernetesSurface:
+    """The part of chaos.faults.surface.Surface that releases use, and pods for the faults of this adapter."""
+
+    # A release's undo waits for pods to start, be it on machines that are started for them.
+    patience = 4.0
+
+    def __init__(self, token: str, api: Api, config: Kubernetes) -> None:
+        self.api = api
+        self._token = token
+        self._workloads: dict[str, Workload] = {
+            name: Deployments(api, name, target) if target.rollout is None else Rollouts(api, name, target)
+            for name, target in config.services.items()
+        }
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """Those of the staging file."""
+        return tuple(self._workloads)
+
+    def workload(self, service: str) -> Workload:
+        """What runs it. Raises KubernetesError for a service that the staging file does not have."""
+        if service not in self._workloads:
+            raise KubernetesError(f"service(={service}) must be one of the staging file's: {sorted(self._workloads)}")
+        return self._workloads[service]
+
+    def token(self) -> str:
+        """The staging file's."""
+        return self._token
+
+    def ordered(self, service: str) -> Mapping[str, int]:
+        """By the objects' specs."""
+        return self.workload(service).ordered()
+
+    def ready(self, service: str) -> Mapping[str, int]:
+        """By the objects' statuses."""
+        return self.workload(service).ready()
+
+    def deploy(self, service: str, version: str, replicas: int, timeout_s: float = _DEPLOY_TIMEOUT_S) -> None:
+        """Returns when the cluster says that it is done."""
+        self.workload(service).deploy(version, replicas, timeout_s)
+
+    def routes(self, service: str) -> Mapping[str, float]:
+        """By the HTTPRoute, or as Argo Rollouts has it."""
+        return self.workload(service).routes()
+
+    def route(self, service: str, weights: Mapping[str, float]) -> None:
+        """Returns when it reads back, and gateways have accepted it."""
+        self.workload(service).route(weights, _ROUTE_TIMEOUT_S)
+
+    def steering(self, service: str) -> tuple[str, ...]:
+        """A rollout under way, and steps of a drill."""
+        return self.workload(service).left()
+
+    def clear_steering(self, service: str) -> None:
+        """Abort or complete a rollout under way, and give it its own steps back."""
+        self.workload(service).clear(_DEPLOY_TIMEOUT_S)
+
+    def defects(self, service: str) -> tuple[str, ...]:
+        """None: what is wrong with a version is in its image."""
+        del service
+        return ()
+
+    def clear_defects(self, service: str) -> None:
+        """Nothing to do."""
+
+    def pods(self, service: str, version: str) -> list[Object]:
+        """Those of a version that run."""
+        return self.workload(service).pods(version)

@@ -1,0 +1,46 @@
+"""What the adapter needs of what runs a service: Deployments (deployments.py), or a Rollout (rollouts.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from chaos.kubernetes.api import Object
+
+__all__ = ["Workload"]
+
+
+class Workload(Protocol):
+    """One service. Calls block, and raise KubernetesError or NotSettled."""
+
+    def ordered(self) -> dict[str, int]:
+        """Replicas by version as ordered, versions with none left out."""
+        ...
+
+    def ready(self) -> dict[str, int]:
+        """Replicas by version that are ready, versions with none left out."""
+        ...
+
+    def deploy(self, version: str, replicas: int, timeout_s: float) -> None:
+        """Exactly that many ready replicas of the version."""
+        ...
+
+    def routes(self) -> dict[str, float]:
+        """Share of the requests by version, versions with none left out."""
+        ...
+
+    def route(self, weights: Mapping[str, float], timeout_s: float) -> None:
+        """Put the shares in force."""
+        ...
+
+    def left(self) -> tuple[str, ...]:
+        """What of a release is on the objects themselves, besides replicas and shares: one line each."""
+        ...
+
+    def clear(self, timeout_s: float) -> None:
+        """Nothing of that."""
+        ...
+
+    def pods(self, version: str) -> list[Object]:
+        """Those of the version that run and are not about to end."""
+        ...
