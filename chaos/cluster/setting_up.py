@@ -76,5 +76,5 @@ def _items(call: Callable[..., Any], *arguments: str) -> list[dict[str, Any]]:
 
 
 def _condition(item: dict[str, Any], kind: str) -> bool:
-    conditions = item.get("status", {}).get("conditions", [])
+    conditions = item.get("status", {}).get("conditions") or []
     return any(each["type"] == kind and each["status"] == "True" for each in conditions)
