@@ -8,10 +8,12 @@ the record written.
 from __future__ import annotations
 
 import math
+import threading
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 
@@ -59,9 +61,9 @@ _AFTERWARDS_S = 240.0
 Progress = Callable[[str], None]
 
 
-def deadline_of(scenario: Scenario) -> float:
-    """The longest that a drill may take on a staging that is up, in seconds."""
-    return scenario.duration_s + _AFTERWARDS_S
+def deadline_of(scenario: Scenario, patience: float = 1.0) -> float:
+    """The longest that a drill may take on a staging that is up, in seconds; `patience` is that of its surface."""
+    return scenario.duration_s + patience * _AFTERWARDS_S
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,8 @@ class Drill:
         self._edges_s = edges_s(scenario)
         self._events: list[Event] = []
         self._stopped: str | None = None
+        self._clock: Callable[[], float] = lambda: 0.0  # until the load has begun
+        self._mutex = threading.Lock()
 
     def run(self) -> DrillReport:
         """Play, undo, check, record. Raises SafetyError when the gate refuses: nothing was touched then."""
@@ -111,7 +115,7 @@ class Drill:
         proof = Proof(staging, self._record.folder)
         proof.take_baseline()
         drill_id = uuid.uuid4().hex
-        deadline_s = deadline_of(self._scenario)
+        deadline_s = deadline_of(self._scenario, surface.patience)
         abort = Abort()
         with (
             abort_on_signals(abort),
@@ -122,8 +126,10 @@ class Drill:
         ):
             if self._own:
                 guard.journal.open(plan_ephemeral(surface, staging.state_dir, drill_id))
+            staging.record_to(self._record.folder, self._heard)
             plan = load_plan(self._scenario, staging, self._seed, self._scenario.duration_s)
             with LoadRun.start(plan, self._record.folder) as load:
+                self._clock = load.now_s
                 guard.lease.guard(load.pid)
                 resolution_s = self._scenario.measure.resolution_s
                 observer = Observer(staging.observe, staging.watched(), self._edges_s, resolution_s)
@@ -312,8 +318,12 @@ class Drill:
     def _event(self, time_s: float, kind: EventKind, subject: str, /, **detail: object) -> None:
         self._take(Event(time_s, kind, subject, detail))
 
+    def _heard(self, verb: str, detail: Mapping[str, Any]) -> None:
+        self._event(max(0.0, self._clock()), EventKind.COMMAND, verb, **detail)
+
     def _take(self, event: Event) -> None:
-        self._events.append(event)
-        self._record.append(event)
+        with self._mutex:  # commands are told of in the threads that call them
+            self._events.append(event)
+            self._record.append(event)
         detail = ", ".join(f"{key} {value}" for key, value in event.detail.items())
         self._progress(f"{event.time_s:7.2f} s  {event.kind:<15} {event.subject}{f' ({detail})' if detail else ''}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,7 +131,10 @@ class Observer:
         with self._mutex:
             for each in now:
                 key = (each.service, each.version)
-                before = self._before[key]
+                before = self._before.get(key)
+                if before is None or each.requests < before.requests:
+                    # First seen, or counted anew by a router that was restarted.
+                    before = replace(each, requests=0, errors=0, cancelled=0, histogram=())
                 requests, errors = each.requests - before.requests, each.errors - before.errors
                 cancelled = each.cancelled - before.cancelled
                 latencies = self._histogram(each) - self._histogram(before)

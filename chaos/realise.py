@@ -154,12 +154,13 @@ def request_of(function: Function) -> Request:
 def load_plan(scenario: Scenario, staging: StagingAdapter, seed: int, duration_s: float) -> LoadPlan:
     """Every business function at its rate, open loop, for `duration_s`."""
     functions = tuple(
-        _function_load(name, function, function.rates(scenario.clock, duration_s), staging.request(function))
+        _function_load(name, function, function.rates(scenario.clock, duration_s), staging.request(name, function))
         for name, function in scenario.functions.items()
     )
     patience_s = max((each.timeout_s or 0.0 for each in functions), default=0.0)
     return LoadPlan(
         base_url=staging.target_url(),
+        networks=tuple(str(network) for network in staging.allow.networks),
         functions=functions,
         duration_s=duration_s,
         seed=seed,
@@ -178,4 +179,5 @@ def _function_load(name: str, function: Function, profile: Profile, request: Req
         cohorts=function.cohorts,
         timeout_s=function.timeout_s,
         store=request.store,
+        headers=request.headers,
     )

@@ -12,7 +12,7 @@ from scenarios.clock import worked
 from scenarios.models import Defect, Scenario, Store, Strategy
 from scenarios.warmup import AUTO
 
-__all__ = ["unrealised"]
+__all__ = ["undrillable", "unrealised"]
 
 
 def unrealised(scenario: Scenario, strategy: Strategy | None = None) -> list[str]:
@@ -22,6 +22,11 @@ def unrealised(scenario: Scenario, strategy: Strategy | None = None) -> list[str
     """
     played = scenario.release.strategy if strategy is None else strategy
     return [*(line for topic in _TOPICS for line in topic(scenario)), *_steps(played)]
+
+
+def undrillable(scenario: Scenario) -> list[str]:
+    """A line for each part of the scenario that can be played on no staging at all."""
+    return [line for topic in _ANYWHERE for line in topic(scenario)]
 
 
 def _steps(strategy: Strategy) -> Iterator[str]:
@@ -126,4 +131,6 @@ def _process(scenario: Scenario) -> Iterator[str]:
             yield f"operations.approvals.{name}.hours: nobody signs off before the drill ends"
 
 
+# What no staging can have, whichever it is.
+_ANYWHERE = (_measure, _way_back, _process)
 _TOPICS: tuple[Callable[[Scenario], Iterator[str]], ...] = (_measure, _data, _fleets, _way_back, _mechanics, _process)

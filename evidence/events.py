@@ -57,6 +57,7 @@ class EventKind(StrEnum):
     NOTICED = "noticed"  # somebody, or something, knows of a store's failure or of bad data
     RESPONSE_START = "response-start"  # what is done about it, outside of a rollback
     RESPONSE_END = "response-end"
+    COMMAND = "command"  # subject: the verb; detail: what it was told, exit_code, duration_s, out and err (files)
     STOP = "stop"
     ERROR = "error"
 

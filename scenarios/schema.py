@@ -59,11 +59,15 @@ _DIGIT = r"\d"
 _RANGE = r"^[x+]?\s*\d[^.]*(\.\d[^.]*)?\.\.\s*[x+]?\s*\d.*$"
 
 
-def allowed_keys(path: Path) -> list[str]:
-    """The keys that the mapping at `path` may have; empty where any name may stand."""
-    schema = _resolve(json_schema())
+def allowed_keys(path: Path, root: dict[str, Any] | None = None) -> list[str]:
+    """The keys that the mapping at `path` may have; empty where any name may stand.
+
+    `root`: the schema of another language.
+    """
+    root = json_schema() if root is None else root
+    schema = _resolve(root, root)
     for step in path:
-        schema = _resolve(schema.get("items", {}) if isinstance(step, int) else _of_key(schema, step))
+        schema = _resolve(schema.get("items", {}) if isinstance(step, int) else _of_key(schema, step), root)
     return list(schema.get("properties", {}))
 
 
@@ -74,10 +78,10 @@ def _of_key(schema: dict[str, Any], key: str) -> dict[str, Any]:
     return found
 
 
-def _resolve(schema: dict[str, Any]) -> dict[str, Any]:
+def _resolve(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
     for option in schema.get("anyOf", []):
         if "$ref" in option:
-            return _resolve(option)
+            return _resolve(option, root)
     if "$ref" in schema:
-        return _resolve(json_schema()["$defs"][schema["$ref"].rsplit("/", 1)[-1]])
+        return _resolve(root["$defs"][schema["$ref"].rsplit("/", 1)[-1]], root)
     return schema

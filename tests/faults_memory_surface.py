@@ -62,6 +62,10 @@ class MemorySurface:
         self.calls: list[str] = []
         self.felt = 0
 
+    @property
+    def patience(self) -> float:
+        return 1.0
+
     def token(self) -> str:
         return self._token
 

@@ -17,9 +17,13 @@ from chaos.safety.lease import Lease
 from chaos.safety.lever import require_lever_off
 from chaos.safety.undo import end_orphan
 from chaos.staging import processes
+from chaos.staging.adapter import StagingAdapter
+from chaos.staging.adapters import open_staging, state_dir_of
 from chaos.staging.config import StagingConfig
 from chaos.staging.embedded import EmbeddedStaging, Staging
 from chaos.staging.embedded_adapter import EmbeddedAdapter
+from chaos.staging.files.fitting import require_baseline, require_fitting
+from chaos.staging.files.loading import Loaded
 from chaos.staging.paths import state_dir_default
 from evidence.assess import assess
 from evidence.header import World
@@ -87,17 +91,19 @@ def drill_plan(
     strategy: str | None = None,
     defects: Sequence[str] | None = None,
     state_dir: Path | None = None,
+    on: Loaded | None = None,
 ) -> DrillPlan:
     """What `drill` would do with the same arguments. Raises UsageError, RequestError and NotRealisable as it would."""
     chosen = strategy_named(scenario, strategy)
-    require_realisable(scenario, chosen)
+    names = chosen_defects(scenario, defects)
+    _require_playable(scenario, chosen, names, on)
     change = scenario.release.change
     replicas = scenario.system.services[change.service].replicas
-    folder = (state_dir or state_dir_default()).absolute()
+    folder = _folder(state_dir, on)
     return DrillPlan(
         scenario=scenario.name,
         strategy=chosen.kind,
-        defects=chosen_defects(scenario, defects),
+        defects=names,
         duration_s=scenario.duration_s,
         release_at_s=scenario.release.at_s,
         steps=tuple(str(step) for step in plan(chosen, change, replicas)),
@@ -108,7 +114,7 @@ def drill_plan(
             for name, each in scenario.functions.items()
         },
         state_dir=str(folder),
-        staging="in use as it runs" if _attached(folder) else "brought up for the drill",
+        staging=_staging_text(folder, on),
     )
 
 
@@ -120,27 +126,59 @@ def drill(
     defects: Sequence[str] | None = None,
     seed: int = 1,
     state_dir: Path | None = None,
+    on: Loaded | None = None,
     out: Path = Path("runs"),
     say: Say = lambda _: None,
 ) -> DrillOutcome:
-    """Play the release on the embedded staging and judge what happened.
+    """Play the release on a staging and judge what happened.
 
-    Uses the staging that runs in `state_dir`, or brings one up and takes it down again. `defects` names what
-    is wrong with the new version: the scenario's first defect when None, nothing when empty.
+    On the embedded one, unless `on` describes another, it uses the one that runs in `state_dir`, or brings one up and
+    takes it down again. `defects` names what is wrong with the new version: the scenario's first defect when None,
+    nothing when empty.
     Raises UsageError, RequestError, ChaosError (StagingUnclean when something is left in force), EvidenceError.
     """
     chosen = strategy_named(scenario, strategy)
-    require_realisable(scenario, chosen)
     names = chosen_defects(scenario, defects)
+    _require_playable(scenario, chosen, names, on)
     require_lever_off()
-    folder = (state_dir or state_dir_default()).absolute()
-    deadline_s = _START_S + deadline_of(scenario)
-    with staging_for(staging_config(scenario, seed), folder, deadline_s, say) as (staging, lease):
+    with _opened(scenario, seed, on, _folder(state_dir, on), say) as (staging, lease):
         header = _header(scenario, source, chosen, names, seed)
         record = RunRecord.create_in(out, header)
-        report = Drill(scenario, chosen, names, seed, EmbeddedAdapter(staging), record, say, lease).run()
+        report = Drill(scenario, chosen, names, seed, staging, record, say, lease).run()
     verdict = assess(record.folder)
     return DrillOutcome(RunRecord.open(record.folder), report, verdict)
+
+
+def _require_playable(scenario: Scenario, strategy: Strategy, defects: Sequence[str], on: Loaded | None) -> None:
+    if on is None:
+        require_realisable(scenario, strategy)
+    else:
+        require_fitting(scenario, strategy, defects, on)
+
+
+def _folder(state_dir: Path | None, on: Loaded | None) -> Path:
+    return (state_dir or (state_dir_default() if on is None else state_dir_of(on))).absolute()
+
+
+def _staging_text(folder: Path, on: Loaded | None) -> str:
+    if on is not None:
+        return f"{on.file.name} by {on.file.adapter} at {on.file.target}"
+    return "in use as it runs" if _attached(folder) else "brought up for the drill"
+
+
+@contextmanager
+def _opened(
+    scenario: Scenario, seed: int, on: Loaded | None, folder: Path, say: Say
+) -> Iterator[tuple[StagingAdapter, Lease | None]]:
+    """The staging to play on; with a lease when it is the drill's own."""
+    if on is not None:
+        staging = open_staging(on, folder)
+        require_baseline(scenario, staging)
+        yield staging, None
+        return
+    deadline_s = _START_S + deadline_of(scenario)
+    with staging_for(staging_config(scenario, seed), folder, deadline_s, say) as (local, lease):
+        yield EmbeddedAdapter(local), lease
 
 
 @contextmanager

@@ -34,6 +34,11 @@ class EmbeddedSurface:
         """The staging in a state directory. Raises StagingNotUp."""
         return cls(Staging.attach(state_dir))
 
+    @property
+    def patience(self) -> float:
+        """1: the times of undo steps are its own."""
+        return 1.0
+
     def token(self) -> str:
         """The staging's token."""
         return self._staging.token()

@@ -40,6 +40,11 @@ class ProxyState:
 class Surface(Protocol):
     """A staging on which faults can be put and undone."""
 
+    @property
+    def patience(self) -> float:
+        """How many times longer than on the embedded staging a step of an undo may take; at least 1."""
+        ...
+
     def token(self) -> str:
         """The staging's own id, as its marker serves it."""
         ...

@@ -43,7 +43,7 @@ from locust.exception import StopUser
 from chaos.load.plan import FunctionLoad, LoadPlan
 from chaos.load.raw import COLUMNS, SCHEMA
 from chaos.load.schedule import draw, request_id, write_id
-from chaos.load.target import Target, resolve_loopback
+from chaos.load.target import Target, resolve_target
 
 __all__ = ["main"]
 
@@ -118,7 +118,7 @@ class Load:
         self.output = output
         self.schedule = draw(plan)
         self.client = one_attempt_client(
-            resolve_loopback(plan.base_url),
+            resolve_target(plan.base_url, plan.networks),
             len(self.schedule),
             plan.duration_s + plan.drain_s + 10.0,
         )
@@ -224,6 +224,7 @@ class Load:
 def _fill(load: FunctionLoad, cohort: str, request: str) -> tuple[dict[str, str], bytes | None]:
     """Headers and body of one request; its id is its trace id and the id of its write."""
     headers = {
+        **load.headers,
         "traceparent": f"00-{request}-{request[:16]}-01",
         "x-cohort": cohort,
         "x-function": load.name,

@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from chaos.load.errors import PlanRefused
+from chaos.load.target import LOOPBACK
 
 __all__ = ["MAX_REQUESTS", "FunctionLoad", "LoadPlan", "Profile"]
 
@@ -37,6 +38,7 @@ class FunctionLoad:
     cohorts: share of each named cohort; what is left over goes to cohort "default".
     timeout_s: the client's whole patience with one request, None for as long as the run lasts.
     store: the store that a request writes to; None when it writes nothing.
+    headers: besides those that tell the request, its function and its cohort.
     """
 
     name: str
@@ -47,6 +49,7 @@ class FunctionLoad:
     cohorts: Mapping[str, float] = field(default_factory=dict)
     timeout_s: float | None = None
     store: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def expected_requests(self, duration_s: float) -> float:
         """Integral of the rate over the first `duration_s` seconds."""
@@ -69,6 +72,7 @@ class FunctionLoad:
 class LoadPlan:
     """A whole load: checked when it is made, so a plan in hand is a plan within its bounds.
 
+    networks: in which every address of the target must lie.
     token: makes the ids of this run's requests its own; two runs of one seed send the same
         schedule and never the same ids, or the second would find the first one's writes.
     drain_s: how long to wait for answers after the last send; what is unfinished then is censored.
@@ -81,6 +85,7 @@ class LoadPlan:
     arrivals: Literal["poisson", "uniform"] = "poisson"
     drain_s: float = 5.0
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
+    networks: tuple[str, ...] = LOOPBACK
 
     def __post_init__(self) -> None:
         _check_plan(self)
@@ -95,7 +100,8 @@ class LoadPlan:
         try:
             document: dict[str, Any] = json.loads(text)
             functions = tuple(_function(entry) for entry in document.pop("functions"))
-            return cls(functions=functions, **document)
+            networks = tuple(document.pop("networks"))
+            return cls(functions=functions, networks=networks, **document)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise PlanRefused(f"plan: not a load plan: {error}") from error
 

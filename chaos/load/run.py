@@ -27,7 +27,7 @@ from chaos.load.errors import LoadFailed
 from chaos.load.plan import LoadPlan
 from chaos.load.raw import RawReader, RawSamples, never_reported
 from chaos.load.schedule import Schedule, draw
-from chaos.load.target import resolve_loopback
+from chaos.load.target import resolve_target
 
 __all__ = ["RAW_FILE", "LoadRun"]
 
@@ -73,7 +73,7 @@ class LoadRun:
         start_at_s: monotonic time of the load's time 0; soon after the child is ready if None.
         Raises TargetRefused before anything is started, LoadFailed when the child is not ready.
         """
-        resolve_loopback(plan.base_url)
+        resolve_target(plan.base_url, plan.networks)
         if (folder / RAW_FILE).exists():
             raise LoadFailed(f"{folder / RAW_FILE}: there is a load in this folder already")
         run = cls(plan, folder, draw(plan))

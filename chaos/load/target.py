@@ -1,23 +1,26 @@
-"""Load goes to loopback only, and this is where that is held.
+"""Load goes to loopback, or into networks that are listed, and this is where that is held.
 
-The name is resolved once, every address it resolves to must be loopback, and the load is sent to
+The name is resolved once, every address it resolves to must lie in one of them, and the load is sent to
 the address that was checked rather than to the name, so that a name that resolves differently a
 second later changes nothing.
 """
 
 import ipaddress
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from chaos.load.errors import TargetRefused
 
-__all__ = ["Target", "resolve_loopback"]
+__all__ = ["LOOPBACK", "Target", "resolve_target"]
+
+LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 
 @dataclass(frozen=True)
 class Target:
-    """A checked target: the loopback address, the port and the URL built from the two."""
+    """A checked target: the address, the port and the URL built from the two."""
 
     address: str
     port: int
@@ -29,8 +32,8 @@ class Target:
         return f"http://{host}:{self.port}"
 
 
-def resolve_loopback(base_url: str) -> Target:
-    """Resolve `base_url` and return its loopback address; raise TargetRefused otherwise."""
+def resolve_target(base_url: str, networks: Sequence[str] = LOOPBACK) -> Target:
+    """Resolve `base_url` and return its address, which lies in `networks`; raise TargetRefused otherwise."""
     parts = _split(base_url)
     host, port = parts.hostname or "", parts.port or 80
     try:
@@ -39,8 +42,9 @@ def resolve_loopback(base_url: str) -> Target:
         raise TargetRefused(f"base_url(={base_url}): {host!r} does not resolve: {error}") from error
     addresses = [str(entry[4][0]) for entry in found]
     for address in addresses:
-        if not _is_loopback(address):
-            raise TargetRefused(f"base_url(={base_url}): {host!r} resolves to {address}, load goes to loopback only")
+        if not _lies_in(address, networks):
+            where = "loopback only" if tuple(networks) == LOOPBACK else f"{', '.join(networks)} only"
+            raise TargetRefused(f"base_url(={base_url}): {host!r} resolves to {address}, load goes to {where}")
     # Servers here bind 127.0.0.1; `localhost` often lists ::1 first.
     return Target(min(addresses, key=lambda address: ":" in address), port)
 
@@ -67,7 +71,7 @@ def _split(base_url: str) -> SplitResult:
     return parts
 
 
-def _is_loopback(address: str) -> bool:
+def _lies_in(address: str, networks: Sequence[str]) -> bool:
     parsed = ipaddress.ip_address(address.partition("%")[0])
     mapped = getattr(parsed, "ipv4_mapped", None)
-    return bool((mapped or parsed).is_loopback)
+    return any((mapped or parsed) in ipaddress.ip_network(network) for network in networks)

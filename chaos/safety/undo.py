@@ -24,13 +24,15 @@ from chaos.safety.journal import Journal, JournalEntry
 from chaos.safety.locks import DRILL_LOCK, HEAL_LOCK, hold
 from chaos.safety.release import RELEASE
 from chaos.staging.adapters import attach
+from chaos.staging.commands.faults import COMMAND_FAULT
 from chaos.staging.embedded import EmbeddedStaging, Staging
 from chaos.staging.state import StateFile
 
 _LOCK_TIMEOUT_S = 120.0
 _READ_BACK_TIMEOUT_S = 10.0
 
-UNDOABLE: dict[str, Undoable] = {**FAULTS, RELEASE.kind: RELEASE, EPHEMERAL.kind: EPHEMERAL}
+_OWN: tuple[Undoable, ...] = (RELEASE, EPHEMERAL, COMMAND_FAULT)
+UNDOABLE: dict[str, Undoable] = {**FAULTS, **{each.kind: each for each in _OWN}}
 
 __all__ = ["UNDOABLE", "EntryResult", "HealReport", "end_orphan", "heal", "heal_for_the_dead", "undo_entry"]
 
@@ -145,8 +147,11 @@ def _heal(state_dir: Path, journal: Journal, surface: Surface | None) -> HealRep
 def _find(state_dir: Path, surface: Surface | None) -> tuple[Surface | None, str, bool]:
     """The staging in `state_dir`, its token, and whether it is up; remains of one can still be taken down."""
     try:
-        found = surface or attach(state_dir).surface
-        return found, found.token(), True
+        if surface is None:
+            staging = attach(state_dir)
+            staging.settle()
+            surface = staging.surface
+        return surface, surface.token(), True
     except StagingNotUp:
         if not StateFile(state_dir).exists():
             return None, "", False
@@ -184,7 +189,7 @@ def undo_entry(surface: Surface, entry: JournalEntry) -> EntryResult:
     for rung in kind.rungs:
         name = f"{rung.name} ({entry.kind} on {entry.target})"
         try:
-            run_bounded(partial(rung.run, surface, entry), rung.timeout_s, name)
+            run_bounded(partial(rung.run, surface, entry), rung.timeout_s * surface.patience, name)
         except Exception as error:  # noqa: BLE001 - whatever a rung raises, the next must be tried
             failures.append(f"{rung.name}: {type(error).__name__}: {error}")
         residue = _residue(surface, kind, entry)
@@ -199,7 +204,7 @@ def _residue(surface: Surface, kind: Undoable, entry: JournalEntry) -> str | Non
     try:
         return run_bounded(
             lambda: kind.residue(surface, entry),
-            _READ_BACK_TIMEOUT_S,
+            _READ_BACK_TIMEOUT_S * surface.patience,
             f"reading {entry.target} back",
         )
     except Exception as error:  # noqa: BLE001 - an unreadable state is an unhealed one

@@ -8,11 +8,11 @@ holds no state that matters: the watchdog and `windtunnel undo` make another one
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from chaos.faults.base import FaultKind
 from chaos.faults.surface import Surface
@@ -24,7 +24,11 @@ from chaos.staging.envoy import EnvoyStats
 from chaos.staging.replicas import Drained
 from scenarios.models import Function
 
-__all__ = ["Request", "StagingAdapter", "Watched"]
+__all__ = ["Hear", "Request", "StagingAdapter", "Watched"]
+
+
+Hear = Callable[[str, Mapping[str, Any]], None]
+"""Is told of a call that ended: the verb, and what became of it."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class Request:
     path: str
     body: str | None = None
     store: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,15 @@ class StagingAdapter(Protocol):
         """Where clients find it."""
         ...
 
-    def request(self, function: Function) -> Request:
+    def record_to(self, folder: Path, hear: Hear) -> None:
+        """From now on keep what was done, besides what the harness keeps, in a run's folder, and tell of it."""
+        ...
+
+    def settle(self) -> None:
+        """End whatever a harness that is dead still has at work here; what an undo does first."""
+        ...
+
+    def request(self, name: str, function: Function) -> Request:
         """How its clients ask for a business function."""
         ...
 

@@ -14,7 +14,7 @@ from chaos.faults.surface import Surface
 from chaos.ledger import FinalRead, final_read
 from chaos.realise import request_of
 from chaos.safety.targets import LOOPBACK, AllowList
-from chaos.staging.adapter import Request, Watched
+from chaos.staging.adapter import Hear, Request, Watched
 from chaos.staging.config import STORE, Defect
 from chaos.staging.data_verbs import DataVerbs
 from chaos.staging.embedded import Staging
@@ -72,8 +72,15 @@ class EmbeddedAdapter:
         """The shop's front door, through Toxiproxy."""
         return self.staging.edge_url()
 
-    def request(self, function: Function) -> Request:
+    def record_to(self, folder: Path, hear: Hear) -> None:
+        """Nothing is done but what the timeline tells."""
+
+    def settle(self) -> None:
+        """Its verbs are carried out by the harness itself, and end with it."""
+
+    def request(self, name: str, function: Function) -> Request:
         """By the function's path through the shop."""
+        del name
         return request_of(function)
 
     def deploy(self, service: str, version: str, replicas: int, timeout_s: float) -> Drained | None:

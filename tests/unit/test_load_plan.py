@@ -7,7 +7,7 @@ import pytest
 
 from chaos.load.errors import PlanRefused, TargetRefused
 from chaos.load.plan import MAX_REQUESTS, FunctionLoad, LoadPlan
-from chaos.load.target import resolve_loopback
+from chaos.load.target import resolve_target
 
 URL = "http://127.0.0.1:8080"
 
@@ -102,7 +102,7 @@ def test_expected_requests_follow_the_profile() -> None:
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9000", "http://localhost:9000/", "http://127.8.9.1:9000"])
 def test_loopback_is_allowed(url: str) -> None:
-    target = resolve_loopback(url)
+    target = resolve_target(url)
     assert target.address.startswith("127.")
     assert target.port == 9000
 
@@ -125,4 +125,4 @@ def test_loopback_is_allowed(url: str) -> None:
 )
 def test_everything_else_is_refused(url: str, rule: str) -> None:
     with pytest.raises(TargetRefused, match=re.escape(rule)):
-        resolve_loopback(url)
+        resolve_target(url)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from windtunnel.cli.exits import ExitCode
-from windtunnel.cli.options import JsonOption, OutOption, ScenarioArgument, SeedOption, StateOption
+from windtunnel.cli.options import JsonOption, OutOption, ScenarioArgument, SeedOption, StagingOption, StateOption
 from windtunnel.cli.output import emit_json, emit_text, say
 from windtunnel.cli.verdict import emit_judged
 
@@ -34,28 +34,30 @@ def drill(
     good: Annotated[bool, typer.Option("--good", help="Nothing is wrong with the new version.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and touch nothing.")] = False,
     seed: SeedOption = 1,
+    staging: StagingOption = "local",
     state: StateOption = None,
     out: OutOption = Path("runs"),
     as_json: JsonOption = False,
 ) -> None:
-    """Play the release on the embedded staging, for real, and judge what happened."""
+    """Play the release on a staging, for real, and judge what happened."""
     from scenarios.loading import load
-    from windtunnel import drilling
+    from windtunnel import drilling, stagings
     from windtunnel.errors import UsageError
 
     if good and defect:
         raise UsageError(f"--good and --defect(={','.join(defect)}) must not both be given")
     loaded, source = load(scenario)
     defects = [] if good else (defect or None)
+    on = stagings.named(staging)
     if dry_run:
-        plan = drilling.drill_plan(loaded, strategy=strategy, defects=defects, state_dir=state)
+        plan = drilling.drill_plan(loaded, strategy=strategy, defects=defects, state_dir=state, on=on)
         if as_json:
             emit_json(asdict(plan))
         else:
             emit_text(plan.text())
         return
     outcome = drilling.drill(
-        loaded, source, strategy=strategy, defects=defects, seed=seed, state_dir=state, out=out, say=say
+        loaded, source, strategy=strategy, defects=defects, seed=seed, state_dir=state, on=on, out=out, say=say
     )
     stopped = outcome.report.stopped
     if stopped is not None:
@@ -78,12 +80,12 @@ def _exit_code(stopped: str | None, judged: int) -> int:
     return judged
 
 
-def undo(state: StateOption = None, as_json: JsonOption = False) -> None:
+def undo(staging: StagingOption = "local", state: StateOption = None, as_json: JsonOption = False) -> None:
     """Heal what a dead run left behind, and read it back. Exit code 5 if anything stays."""
     from chaos.safety.undo import heal
-    from chaos.staging.paths import state_dir_default
+    from windtunnel.stagings import state_dir_named
 
-    folder = state or state_dir_default()
+    folder = state_dir_named(staging, state)
     report = heal(folder) if folder.is_dir() else None
     results = report.results if report is not None else ()
     if as_json:

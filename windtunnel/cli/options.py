@@ -19,6 +19,7 @@ __all__ = [
     "RunArgument",
     "ScenarioArgument",
     "SeedOption",
+    "StagingOption",
     "StateOption",
     "StrategiesOption",
     "UntilOption",
@@ -65,6 +66,9 @@ FidelityOption = Annotated[
     typer.Option("--fidelity", help="Data plane: requests, or fluid for long and heavy loads; else the scenario's."),
 ]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder under which the run record is written.")]
+StagingOption = Annotated[
+    str, typer.Option("--staging", metavar="local|FILE", help="The embedded staging, or one that a file describes.")
+]
 StateOption = Annotated[
     Path | None,
     # absolute, because the staging's processes run in that folder themselves

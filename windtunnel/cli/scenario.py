@@ -107,8 +107,15 @@ def list_library(as_json: JsonOption = False) -> None:
         emit_table(("SCENARIO", "WHAT IT ASKS"), [(s.name, s.description.strip()) for s in loaded])
 
 
-def schema() -> None:
-    """Print the JSON Schema of the scenario language, for editors."""
+def schema(
+    staging: Annotated[bool, typer.Option("--staging", help="Of staging files, not of scenarios.")] = False,
+) -> None:
+    """Print the JSON Schema of the scenario language, or of staging files, for editors."""
+    if staging:
+        from chaos.staging.files.loading import staging_schema
+
+        emit_json(staging_schema())
+        return
     from scenarios.schema import json_schema
 
     emit_json(json_schema())

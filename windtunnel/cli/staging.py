@@ -1,4 +1,4 @@
-"""``windtunnel staging up|down|status``: the embedded staging."""
+"""``windtunnel staging up|down|status``: the embedded staging, and a look at any other."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from typing import Annotated
 
 import typer
 
+from windtunnel.cli import staging_verbs
 from windtunnel.cli.exits import ExitCode
-from windtunnel.cli.options import JsonOption, SeedOption, StateOption
+from windtunnel.cli.options import JsonOption, SeedOption, StagingOption, StateOption
 from windtunnel.cli.output import emit_json, emit_table, emit_text, say
+from windtunnel.cli.staging_status import show_status
 
 __all__ = ["add_to"]
 
-_group = typer.Typer(help="Start, stop and look at the embedded staging.", no_args_is_help=True)
+_group = typer.Typer(help="Start, stop, look at and change the embedded staging.", no_args_is_help=True)
 
 
 def add_to(app: typer.Typer) -> None:
     """Add this group's commands to the root."""
+    staging_verbs.add_to(_group)
     app.add_typer(_group, name="staging")
 
 
@@ -63,15 +66,27 @@ def down(state: StateOption = None, as_json: JsonOption = False) -> None:
 
 
 @_group.command()
-def status(state: StateOption = None, as_json: JsonOption = False) -> None:
-    """Show every component; exit code 2 when no staging is up, 4 when a component is dead."""
+def status(
+    services: Annotated[
+        list[str] | None, typer.Argument(metavar="[SERVICE...]", help="Of a file's staging: what to look at.")
+    ] = None,
+    staging: StagingOption = "local",
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show every component, or what a file's staging says; exit code 2 when none is up, 4 when one is dead."""
+    from windtunnel.stagings import LOCAL
+
+    if staging != LOCAL:
+        show_status(staging, services or [], state, as_json=as_json)
+        return
     from chaos.staging.embedded import Staging
 
-    staging = Staging.attach(state)
-    components = staging.status()
+    local = Staging.attach(state)
+    components = local.status()
     if as_json:
         document = [asdict(component) for component in components]
-        emit_json({"state_dir": str(staging.state_dir), "components": document})
+        emit_json({"state_dir": str(local.state_dir), "components": document})
     else:
         rows = [(c.state, c.name, str(c.pid), str(c.port)) for c in components]
         emit_table(("STATE", "COMPONENT", "PID", "PORT"), rows)

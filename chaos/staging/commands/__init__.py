@@ -1,0 +1,1 @@
+"""The adapter of the user's own commands: one a verb."""

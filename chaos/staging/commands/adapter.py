@@ -1,0 +1,180 @@
+"""A staging that the user's own commands change and look at, behind the seam (chaos.staging.adapter)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import cast
+
+from chaos.faults.base import FaultKind
+from chaos.faults.surface import Surface
+from chaos.ledger import FinalRead
+from chaos.safety.targets import AllowList
+from chaos.staging.adapter import Hear, Request, Watched
+from chaos.staging.commands.answers import Counters, FactsRead, LedgerRead, understood, understood_list
+from chaos.staging.commands.calling import Caller
+from chaos.staging.commands.errors import AnswerNotUnderstood, VerbMissing
+from chaos.staging.commands.faults import COMMAND_FAULT
+from chaos.staging.commands.running import end_left_over
+from chaos.staging.commands.surface import CommandsSurface
+from chaos.staging.config import Defect
+from chaos.staging.data_verbs import DataVerbs
+from chaos.staging.envoy import EnvoyStats
+from chaos.staging.files.loading import Loaded
+from scenarios.models import Function
+
+__all__ = ["CommandsAdapter"]
+
+# The fact that stands for all that the verify command looks at.
+_DRIFT, _NONE = "differs from what was declared", "nothing"
+
+
+class CommandsAdapter:
+    """Fulfils StagingAdapter."""
+
+    name = "commands"
+
+    def __init__(self, loaded: Loaded, state_dir: Path) -> None:
+        assert loaded.file.commands is not None
+        self._file = loaded.file
+        self._commands = loaded.file.commands
+        self._state_dir = state_dir
+        self._caller = Caller(self._commands, loaded.path.parent / self._commands.folder, state_dir)
+        self._surface = CommandsSurface(self._file.marker.token, self._commands, self._caller)
+
+    @property
+    def state_dir(self) -> Path:
+        """The harness's own; the staging knows nothing of it."""
+        return self._state_dir
+
+    @property
+    def allow(self) -> AllowList:
+        """As the file lists it."""
+        return self._file.allow.listed()
+
+    @property
+    def surface(self) -> Surface:
+        """Its commands. The faults' own part is missing: none but COMMAND_FAULT and the release's undo is given it."""
+        return cast("Surface", self._surface)
+
+    @property
+    def faults(self) -> Mapping[str, FaultKind]:
+        """Those that the file has commands for."""
+        return dict.fromkeys(self._commands.faults, COMMAND_FAULT)
+
+    def record_to(self, folder: Path, hear: Hear) -> None:
+        """Every call, in a folder of its own."""
+        self._caller.record_to(folder / "commands", hear)
+
+    def settle(self) -> None:
+        """Commands of a harness that was killed may still be at work."""
+        end_left_over(self._state_dir)
+
+    @property
+    def data(self) -> DataVerbs | None:
+        """Commands read it, and look writes up; they do not change it."""
+        return None
+
+    def token(self) -> str:
+        """As the file has it."""
+        return self._file.marker.token
+
+    def target_url(self) -> str:
+        """As the file has it."""
+        return self._file.target
+
+    def request(self, name: str, function: Function) -> Request:
+        """By the function's name, whatever its path through the scenario's system."""
+        del function
+        found = self._file.requests[name]
+        return Request(found.method, found.path, found.body, found.store, found.headers)
+
+    def deploy(self, service: str, version: str, replicas: int, timeout_s: float) -> None:
+        """The command has its own time."""
+        del timeout_s
+        self._surface.deploy(service, version, replicas)
+
+    def route(
+        self, service: str, weights: Mapping[str, float], cohorts: Mapping[str, Mapping[str, float]] | None = None
+    ) -> None:
+        """By weights alone."""
+        if cohorts:
+            raise VerbMissing(f"route of {service}: cohorts(={sorted(cohorts)}): commands route by weights alone")
+        self._surface.route(service, weights)
+
+    def mirror(self, service: str, version: str, share: float) -> None:
+        """Not by commands."""
+        raise VerbMissing(f"mirror of {service} to {version}: share(={share:g}): no command does that")
+
+    def flag(self, service: str, share: float, cohorts: Sequence[str]) -> int:
+        """The command ends when all follow, so orders need no numbers."""
+        self._surface.flag(service, share, list(cohorts))
+        return 0
+
+    def flag_orders(self, service: str) -> Sequence[int]:
+        """Replicas cannot be asked."""
+        del service
+        return ()
+
+    def set_defects(self, service: str, version: str, defects: Sequence[Defect]) -> None:
+        """By their names."""
+        self._surface.set_defects(service, version, [defect.name for defect in defects])
+
+    def watched(self) -> Watched:
+        """As the first answer of the observe command has it."""
+        counters = self._counters()
+        bounds = {tuple(each.bounds_s) for each in counters if each.histogram}
+        if len(bounds) > 1:
+            raise AnswerNotUnderstood(f"command of observe printed bounds_s {sorted(bounds)}: all must be the same")
+        versions = [each.service for each in counters]
+        only = frozenset(service for service in versions if versions.count(service) == 1)
+        return Watched(next(iter(bounds), ()), only)
+
+    def observe(self) -> list[EnvoyStats]:
+        """By the observe command; without one nothing is seen but what the clients see."""
+        return [each.stats() for each in self._counters()]
+
+    def dead(self) -> list[str]:
+        """Nobody says which parts a staging of commands has."""
+        return []
+
+    def stores(self) -> Sequence[str]:
+        """Those that requests write to, when there is a command that looks."""
+        named = {each.store for each in self._file.requests.values() if each.store is not None}
+        return tuple(sorted(named)) if self._commands.ledger is not None else ()
+
+    def final_read(self, store: str, ids: Sequence[str], since: datetime) -> FinalRead:
+        """By the ledger command, which is told the ids on its standard input."""
+        assert self._commands.ledger is not None
+        told = {"store": store, "ids": list(ids), "since": since.isoformat()}
+        printed = self._caller.call("ledger", self._commands.ledger, told)
+        return understood("ledger", LedgerRead, printed, self._caller.redact).read()
+
+    def differences(self) -> list[str]:
+        """What the verify command prints."""
+        if self._commands.verify is None:
+            return []
+        return [line for line in self._caller.call("verify", self._commands.verify, {}).splitlines() if line.strip()]
+
+    def facts(self) -> Mapping[str, str]:
+        """What the facts command prints, and what the verify command does."""
+        facts: dict[str, str] = {}
+        if self._commands.facts is not None:
+            printed = self._caller.call("facts", self._commands.facts, {})
+            facts |= understood("facts", FactsRead, printed, self._caller.redact).root
+        if self._commands.verify is not None:
+            facts[_DRIFT] = "; ".join(self.differences()) or _NONE
+        return facts
+
+    def declared(self) -> Mapping[str, str]:
+        """Whatever the facts are, the verify command finds nothing; without one nothing is declared."""
+        return {**self.facts(), _DRIFT: _NONE} if self._commands.verify is not None else {}
+
+    def _counters(self) -> list[Counters]:
+        if self._commands.observe is None:
+            return []
+        answer = self._caller.ask("observe", self._commands.observe, {}, quiet=True)
+        if answer.code != 0:
+            raise AnswerNotUnderstood(f"command of observe ended with exit code(={answer.code}), must be 0")
+        return understood_list("observe", Counters, answer.out, self._caller.redact)

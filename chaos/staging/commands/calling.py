@@ -1,0 +1,122 @@
+"""A verb becomes a call of the user's command: told what to do, recorded without secrets, judged by its code.
+
+What the verb is told stands in the command's environment (`WINDTUNNEL_SERVICE` ...), in its placeholders, and as
+JSON on its standard input, for whichever suits the script.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from chaos.staging.adapter import Hear
+from chaos.staging.commands.errors import CommandFailed
+from chaos.staging.commands.running import Ended, run
+from chaos.staging.commands.secrets import Redactor
+from chaos.staging.files.commands import PLACEHOLDERS, Command, Commands
+
+__all__ = ["Caller"]
+
+_TAIL_LINES = 12
+
+
+class Caller:
+    """Calls the commands of one staging. Its methods may be called from several threads."""
+
+    def __init__(self, commands: Commands, folder: Path, state_dir: Path) -> None:
+        self._commands = commands
+        self._folder = folder
+        self._state_dir = state_dir
+        self.redact = Redactor(commands.secrets, {**os.environ, **commands.env})
+        self._mutex = threading.Lock()
+        self._numbers = 0
+        self._record: Path | None = None
+        self._hear: Hear = lambda _verb, _detail: None
+
+    def record_to(self, folder: Path, hear: Hear) -> None:
+        """Keep the output of every call from now on in `folder`, and tell `hear` of it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._record, self._hear = folder, hear
+
+    def call(self, verb: str, command: Command, told: Mapping[str, Any]) -> str:
+        """What the command printed. Raises CommandFailed unless it ended with exit code 0."""
+        ended = self.ask(verb, command, told)
+        if ended.code != 0:
+            raise CommandFailed(self._failure(verb, command, ended))
+        return ended.out
+
+    def ask(self, verb: str, command: Command, told: Mapping[str, Any], *, quiet: bool = False) -> Ended:
+        """The command's end, whatever its exit code; `quiet`: kept only when the code is not 0.
+
+        Raises CommandFailed when it could not be started or had to be killed: then it answered nothing.
+        """
+        words = {name: _word(value) for name, value in told.items()}
+        # Longer ones, such as the ids of all writes, are on standard input alone: an environment has its limits.
+        variables = {f"WINDTUNNEL_{name.upper()}": word for name, word in words.items() if len(word) <= _WORD_MAX}
+        timeout_s = self.timeout_s(command)
+        ended = run(
+            command.arguments(words),
+            state_dir=self._state_dir,
+            folder=self._folder,
+            env={
+                **os.environ,
+                **self._commands.env,
+                **command.env,
+                **variables,
+                "WINDTUNNEL_VERB": verb,
+                "WINDTUNNEL_TIMEOUT_S": f"{timeout_s:g}",
+            },
+            stdin=json.dumps({"verb": verb, **told}).encode() + b"\n",
+            timeout_s=timeout_s,
+        )
+        if not quiet or ended.code != 0:
+            self._keep(verb, words, ended)
+        if ended.code is None:
+            raise CommandFailed(self._failure(verb, command, ended))
+        return ended
+
+    def timeout_s(self, command: Command) -> float:
+        """The longest that the command may take, in seconds."""
+        return command.timeout_s or self._commands.timeout_s
+
+    def _failure(self, verb: str, command: Command, ended: Ended) -> str:
+        code = f"exit code(={ended.code}) must be 0"
+        if ended.code is None:
+            code = f"was killed: took longer than timeout(={self.timeout_s(command):g} s)"
+        tail = self.redact(ended.err if ended.err.strip() else ended.out).splitlines()[-_TAIL_LINES:]
+        printed = "".join(f"\n    {line}" for line in tail)
+        return f"command of {verb} ({self.redact(command.run[0])}): {code}{printed}"
+
+    def _keep(self, verb: str, words: Mapping[str, str], ended: Ended) -> None:
+        with self._mutex:
+            self._numbers += 1
+            name = f"{self._numbers:04}-{verb}"
+        detail: dict[str, Any] = {
+            **{name: self.redact(words[name]) for name in PLACEHOLDERS[verb] if name in words},
+            "exit_code": ended.code,
+            "duration_s": round(ended.duration_s, 3),
+        }
+        if self._record is not None:
+            for end, text in (("out", ended.out), ("err", ended.err)):
+                if text:
+                    (self._record / f"{name}.{end}").write_text(self.redact(text), encoding="utf-8")
+                    detail[end] = f"{self._record.name}/{name}.{end}"
+        self._hear(verb, detail)
+
+
+_WORD_MAX = 4096
+
+
+def _word(value: Any) -> str:
+    """As scripts take it: `2.3=0.8 2.4=0.2` for shares, `a b` for lists, and JSON for the rest."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return " ".join(value)
+    if isinstance(value, dict) and all(isinstance(each, int | float) for each in value.values()):
+        return " ".join(f"{name}={each:g}" for name, each in value.items())
+    return json.dumps(value)

@@ -1,0 +1,143 @@
+"""What the undo of a release, and of faults by command, does to a staging of commands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from chaos.staging.commands.answers import ServiceStatus, understood
+from chaos.staging.commands.calling import Caller
+from chaos.staging.commands.errors import CommandFailed, VerbMissing
+from chaos.staging.commands.recent import RecentStatus
+from chaos.staging.files.commands import Command, Commands, FaultCommands
+
+__all__ = ["CommandsSurface"]
+
+# The most commands that one rung of a release's undo, and one reading back of it, runs one after the other; and the
+# time that they have on the embedded staging.
+_DEPLOYS, _ROUTES, _STATUSES, _RUNG_S = 4, 1, 4, 60.0
+_READS, _READ_S = 5, 10.0
+
+
+class CommandsSurface:
+    """The part of chaos.faults.surface.Surface that releases use; its faults are commands (faults.py)."""
+
+    def __init__(self, token: str, commands: Commands, caller: Caller) -> None:
+        self._token = token
+        self._commands = commands
+        self._caller = caller
+        self._recent = RecentStatus(self._asked)
+
+    @property
+    def patience(self) -> float:
+        """From the commands' own times, so that no step of an undo is given up while its command may still work."""
+        commands, longest_s = self._commands, self._caller.timeout_s
+        status_s = longest_s(commands.status)
+        rung_s = _DEPLOYS * longest_s(commands.deploy) + _ROUTES * longest_s(commands.route) + _STATUSES * status_s
+        heals_s = [longest_s(fault.heal) for fault in commands.faults.values()]
+        residues_s = [longest_s(fault.residue) for fault in commands.faults.values()]
+        read_s = max(_READS * status_s, *residues_s, 0.0)
+        return max(1.0, rung_s / _RUNG_S, read_s / _READ_S, *(heal_s / _RUNG_S for heal_s in heals_s))
+
+    def token(self) -> str:
+        """The staging file's."""
+        return self._token
+
+    def status(self, service: str) -> ServiceStatus:
+        """The service as it is now."""
+        return self._recent.of(service)
+
+    def _asked(self, service: str) -> ServiceStatus:
+        printed = self._caller.call("status", self._commands.status, {"service": service})
+        return understood("status", ServiceStatus, printed, self._caller.redact)
+
+    def ordered(self, service: str) -> Mapping[str, int]:
+        """By the status command."""
+        return _some(self.status(service).ordered)
+
+    def ready(self, service: str) -> Mapping[str, int]:
+        """By the status command."""
+        return _some(self.status(service).ready)
+
+    def routes(self, service: str) -> Mapping[str, float]:
+        """By the status command."""
+        return {version: share for version, share in self.status(service).routes.items() if share > 0}
+
+    def steering(self, service: str) -> tuple[str, ...]:
+        """By the status command."""
+        return tuple(self.status(service).steering)
+
+    def defects(self, service: str) -> tuple[str, ...]:
+        """By the status command."""
+        found = self.status(service).defects
+        return tuple(f"{version}: {name}" for version, names in sorted(found.items()) for name in names)
+
+    def deploy(self, service: str, version: str, replicas: int) -> None:
+        """By the deploy command; the status is read back."""
+        told = {"service": service, "version": version, "replicas": replicas}
+        self._change("deploy", self._commands.deploy, told)
+        ready = self.ready(service).get(version, 0)
+        if ready != replicas:
+            raise CommandFailed(f"deploy of {service} {version}: status says ready(={ready}), must be {replicas}")
+
+    def route(self, service: str, weights: Mapping[str, float]) -> None:
+        """By the route command; the status is read back."""
+        self._change("route", self._commands.route, {"service": service, "weights": dict(weights)})
+        routes = dict(self.routes(service))
+        if any(abs(routes.get(name, 0.0) - weights.get(name, 0.0)) > _SHARE for name in {*routes, *weights}):
+            raise CommandFailed(f"route of {service}: status says {routes}, must be {dict(weights)}")
+
+    def flag(self, service: str, share: float, cohorts: list[str]) -> None:
+        """By the flag command, which ends when all follow."""
+        if self._commands.flag is None:
+            raise VerbMissing(f"flag of {service}: the staging file has no command for it")
+        self._change("flag", self._commands.flag, {"service": service, "share": share, "cohorts": cohorts})
+
+    def clear_steering(self, service: str) -> None:
+        """The flag off, where there is one."""
+        if self._commands.flag is not None and self.steering(service):
+            self.flag(service, 0.0, [])
+
+    def set_defects(self, service: str, version: str, names: list[str]) -> None:
+        """By the defects command."""
+        if self._commands.defects is None:
+            if not names:
+                return
+            raise VerbMissing(f"defects of {service} {version}: the staging file has no command for them")
+        told = {"service": service, "version": version, "defects": names}
+        self._change("defects", self._commands.defects, told)
+
+    def clear_defects(self, service: str) -> None:
+        """Of every version that has one."""
+        for version, names in self.status(service).defects.items():
+            if names:
+                self.set_defects(service, version, [])
+
+    # -- faults -------------------------------------------------------------------------------------------------
+
+    def fault(self, kind: str) -> FaultCommands:
+        """The commands of a kind of fault. Raises VerbMissing."""
+        found = self._commands.faults.get(kind)
+        if found is None:
+            raise VerbMissing(f"fault {kind}: the staging file has no commands for it")
+        return found
+
+    def play(self, verb: str, command: Command, told: Mapping[str, Any]) -> None:
+        """Run a command of a fault. Raises CommandFailed."""
+        self._change(verb, command, told)
+
+    def holds(self, verb: str, command: Command, told: Mapping[str, Any]) -> bool:
+        """Whether a command that asks ended with exit code 0."""
+        return self._caller.ask(verb, command, told).code == 0
+
+    def _change(self, verb: str, command: Command, told: Mapping[str, Any]) -> None:
+        with self._recent.changing():
+            self._caller.call(verb, command, told)
+
+
+# Routers keep shares in steps of their own: half a percent is as near as any has to come.
+_SHARE = 0.005
+
+
+def _some(counts: Mapping[str, int]) -> dict[str, int]:
+    return {version: count for version, count in counts.items() if count}

@@ -1,0 +1,1 @@
+"""Staging files: a user's own staging, described in YAML."""

@@ -1,0 +1,101 @@
+"""What of a scenario a file's staging cannot play: refused by path before anything is touched.
+
+The system of such a scenario is the user's own: only what a drill does to it is held against the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from chaos.realise import NotRealisable
+from chaos.safety.errors import BaselineDrifted
+from chaos.staging.adapter import StagingAdapter
+from chaos.staging.files.commands import Commands
+from chaos.staging.files.loading import Loaded
+from chaos.staging.files.models import StagingFile
+from chaos.unrealised import undrillable
+from scenarios.models import Scenario, Strategy
+
+__all__ = ["require_baseline", "require_fitting"]
+
+_DATA_STEPS = ("revert-migration", "reconcile", "restore", "fail-over")
+
+
+def require_fitting(scenario: Scenario, strategy: Strategy, defects: Sequence[str], loaded: Loaded) -> None:
+    """Raise NotRealisable, with all that does not fit, unless the file's staging can play the scenario.
+
+    `strategy` is the one to be played, `defects` those to be switched on in the new version.
+    """
+    file = loaded.file
+    problems = [*undrillable(scenario)]
+    if len(scenario.release.changes) > 1:
+        services = ", ".join(change.service for change in scenario.release.changes)
+        problems.append(f"release.changes: {services}: must be one change")
+    known = ", ".join(file.requests)
+    problems += [
+        f"functions.{name}: must be one of the file's requests ({known})"
+        for name in scenario.functions
+        if name not in file.requests
+    ]
+    problems += [line for topic in _TOPICS for line in topic(scenario, file)]
+    if file.commands is not None:
+        problems += [*_commands(scenario, strategy, defects, file.commands)]
+    if problems:
+        listed = "\n".join(f"  {problem}" for problem in problems)
+        raise NotRealisable(f"scenario {scenario.name} cannot be drilled on {loaded.path}:\n{listed}")
+
+
+def require_baseline(scenario: Scenario, staging: StagingAdapter) -> None:
+    """Raise BaselineDrifted unless what is released runs as the scenario has it, all requests to the old version."""
+    change = scenario.release.change
+    replicas = scenario.system.services[change.service].replicas
+    ready, routes = dict(staging.surface.ready(change.service)), dict(staging.surface.routes(change.service))
+    if ready != {change.old: replicas} or routes != {change.old: 1.0}:
+        raise BaselineDrifted(
+            f"the staging is not as the scenario has it: {change.service} has {ready} ready and routes {routes}, "
+            f"must be {{{change.old!r}: {replicas}}} and {{{change.old!r}: 1.0}}"
+        )
+
+
+def _stores(scenario: Scenario, file: StagingFile) -> Iterator[str]:
+    """Writes are looked up in a store that the scenario knows."""
+    for name, request in file.requests.items():
+        if request.store is not None and request.store not in scenario.system.stores:
+            stores = ", ".join(scenario.system.stores) or "(none)"
+            yield f"system.stores: {stores}: must have {request.store}, the store of the file's request {name}"
+
+
+def _data(scenario: Scenario, _: StagingFile) -> Iterator[str]:
+    """No verb of a file changes data."""
+    release = scenario.release
+    if release.migration is not None:
+        yield "release.migration: the file has no commands for data"
+    if release.repair is not None:
+        yield "release.repair: the file has no commands for data"
+    for index, step in enumerate(release.rollback):
+        if step in _DATA_STEPS:
+            yield f"release.rollback[{index}]: {step}: the file has no commands for data"
+
+
+def _commands(scenario: Scenario, strategy: Strategy, defects: Sequence[str], commands: Commands) -> Iterator[str]:
+    """Each verb that the drill will need has a command."""
+    if defects and commands.defects is None:
+        yield f"release.defects: {', '.join(defects)}: the file has no command defects (--good: as it is)"
+    if scenario.release.guardrails and commands.observe is None:
+        yield "release.guardrails: the file has no command observe: nothing would watch the release"
+    if strategy.toggle is not None and commands.flag is None:
+        yield "toggle: the file has no command flag"
+    if strategy.waves is not None:
+        yield f"waves: by {strategy.waves.by}: commands route by weights alone"
+    for index, step in enumerate(strategy.canary.steps if strategy.canary is not None else ()):
+        if step.cohort is not None:
+            yield f"canary.steps[{index}].cohort: {step.cohort}: commands route by weights alone"
+        if step.mirror is not None:
+            yield f"canary.steps[{index}].mirror: commands route by weights alone"
+    for index, fault in enumerate(scenario.faults):
+        if fault.kind not in commands.faults:
+            listed = ", ".join(commands.faults) or "none"
+            yield f"faults[{index}].{fault.kind}: must be a fault that the file has commands for ({listed})"
+
+
+_TOPICS: tuple[Callable[[Scenario, StagingFile], Iterator[str]], ...] = (_stores, _data)

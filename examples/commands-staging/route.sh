@@ -1,0 +1,8 @@
+#!/bin/sh
+# The shares of the versions of service $1: $2 is "2.3=0.8 2.4=0.2".
+set -eu
+service=$1
+set -f
+# shellcheck disable=SC2086 -- the shares are words
+set -- $2
+exec $WINDTUNNEL staging route "$service" "$@" --state "$SHOP_STATE"

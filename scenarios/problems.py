@@ -1,0 +1,94 @@
+"""From what a check found to what its author is told: file, line, path, value and rule."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from typing import Any
+
+from pydantic_core import ErrorDetails
+
+from scenarios.errors import Problem
+from scenarios.ranges import dotted
+from scenarios.yaml_text import Path
+
+__all__ = ["problem_of", "told"]
+
+_RULE_OF_TYPE = {
+    "missing": "is required",
+    "model_type": "must be a mapping of keys to values",
+    "invalid_key": "must be text, not a number or a list",
+    "finite_number": "must be a finite number",
+    "float_type": "must be a number",
+    "dict_type": "must be a mapping of names to values",
+    "list_type": "must be a list",
+    "string_type": "must be text",
+    "bool_type": "must be true or false",
+    "greater_than": "must be above {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "literal_error": "must be one of {expected}",
+    "string_too_short": "must not be empty",
+    "too_short": "must have at least {min_length}",
+    "too_long": "must have at most {max_length} in version 1 of the language",
+}
+
+
+def told(path: Path, value: Any, rule: str, lines: dict[Path, int], source: str) -> Problem:
+    """The problem of a rule that does not hold at a path."""
+    return Problem(source, _line(path, lines), dotted(path) or "(the whole)", _shown(value), rule)
+
+
+def problem_of(
+    error: ErrorDetails, data: Any, lines: dict[Path, int], source: str, keys: Callable[[Path], list[str]]
+) -> Problem:
+    """What pydantic found; `keys` tells which ones the mapping at a path may have."""
+    loc = error["loc"]
+    path = tuple(step for step in loc if step != "[key]")
+    if path[:2] == ("expect", "functions"):
+        path = ("expect", *path[2:])
+    rule = _RULE_OF_TYPE.get(error["type"], "").format(**error.get("ctx", {}))
+    value = _shown(_value_at(path, data, error["input"]))
+    if not rule:
+        rule = error["msg"].removeprefix("Value error, ")
+    if loc[-1:] == ("[key]",) or error["type"] == "invalid_key":
+        value = _shown(error["input"] if error["type"] == "invalid_key" else path[-1])
+    elif error["type"] == "missing":
+        value = "(absent)"
+    elif error["type"] == "extra_forbidden":
+        rule = _unknown_key(path, keys)
+    return Problem(source, _line(path, lines), dotted(path) or "(the whole)", value, rule)
+
+
+def _value_at(path: Path, data: Any, otherwise: Any) -> Any:
+    """What the author wrote at `path`; validators may have been given something derived from it."""
+    for step in path:
+        try:
+            data = data[step]
+        except (LookupError, TypeError):
+            return otherwise
+    return data
+
+
+def _unknown_key(path: Path, keys: Callable[[Path], list[str]]) -> str:
+    allowed = keys(path[:-1])
+    near = difflib.get_close_matches(str(path[-1]), allowed, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return f"unknown key, allowed are {', '.join(allowed) or '(none)'}{hint}"
+
+
+def _line(path: Path, lines: dict[Path, int]) -> int | None:
+    while path and path not in lines:
+        # Keys that are no text, such as 7, stand in `lines` as they are written.
+        written = (*path[:-1], str(path[-1]))
+        path = written if written in lines else path[:-1]
+    return lines.get(path)
+
+
+def _shown(value: Any) -> str:
+    try:
+        text = repr(value)
+    except ValueError:
+        # Python writes out no whole number of more than 4300 digits.
+        text = "(a huge number)"
+    return text if len(text) <= 80 else f"{text[:77]}..."

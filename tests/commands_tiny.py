@@ -1,0 +1,84 @@
+"""A staging of commands without processes: one script that keeps what it was told in files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from chaos.staging.files.loading import Loaded, parse_staging
+
+_SCRIPT = """#!/bin/sh
+set -eu
+cd "$(dirname "$0")"
+mkdir -p replicas routes faults
+echo "$WINDTUNNEL_VERB $*" >> calls
+case $WINDTUNNEL_VERB in
+deploy)
+    [ ! -e hang ] || sleep 600
+    echo "$3" > "replicas/$2"
+    ;;
+route)
+    rm -f routes/*
+    for share in $2; do echo "${share#*=}" > "routes/${share%=*}"; done
+    ;;
+status)
+    list() {
+        comma=
+        for file in "$1"/*; do
+            [ ! -e "$file" ] || printf '%s"%s": %s' "$comma" "${file##*/}" "$(cat "$file")"
+            comma=,
+        done
+    }
+    replicas=$(list replicas) routes=$(list routes)
+    echo "{\\"ordered\\": {$replicas}, \\"ready\\": {$replicas}, \\"routes\\": {$routes}}"
+    ;;
+inject) [ -e broken ] || touch "faults/$1" ;;
+confirm) [ -e "faults/$1" ] ;;
+heal) rm -f "faults/$1" ;;
+residue) [ ! -e "faults/$1" ] ;;
+verify) cat drift 2>/dev/null || true ;;
+esac
+"""
+
+
+def tiny_data(folder: Path, **changes: Any) -> dict[str, Any]:
+    """The data of a staging file in `folder`; `changes` are further keys of its commands."""
+    folder.mkdir(exist_ok=True)
+    script = folder / "staging.sh"
+    script.write_text(_SCRIPT, encoding="utf-8")
+    script.chmod(0o755)
+    run = str(script)
+    fault = {verb: {"run": [run, "{kind}"]} for verb in ("inject", "confirm", "heal", "residue")}
+    commands = {
+        "timeout": "10s",
+        "deploy": {"run": [run, "{service}", "{version}", "{replicas}"]},
+        "route": {"run": [run, "{service}", "{weights}"]},
+        "status": {"run": [run, "{service}"]},
+        "verify": {"run": [run]},
+        "faults": {"latency": fault},
+        **changes,
+    }
+    return {
+        "schema": "windtunnel-staging/v1",
+        "name": "tiny",
+        "adapter": "commands",
+        "target": "http://127.0.0.1:9",
+        "marker": {"token": "tiny-staging"},
+        "requests": {"checkout": {"path": "/"}},
+        "commands": commands,
+    }
+
+
+def tiny_staging(folder: Path, **changes: Any) -> Loaded:
+    """The staging with two replicas of version 1 and all requests to them."""
+    loaded = parse_staging(tiny_data(folder, **changes), folder / "staging.yaml")
+    for kind, value in (("replicas", "2"), ("routes", "1")):
+        (folder / kind).mkdir(exist_ok=True)
+        (folder / kind / "1").write_text(value, encoding="utf-8")
+    return loaded
+
+
+def calls(folder: Path) -> list[str]:
+    """Verbs and arguments of every call so far."""
+    path = folder / "calls"
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []

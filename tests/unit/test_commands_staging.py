@@ -1,0 +1,160 @@
+"""A drill's safety on a staging of commands: journalled, confirmed, healed from disk, also after a SIGKILL."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from chaos.faults.base import PlanContext
+from chaos.faults.errors import FaultNotConfirmed
+from chaos.safety.guard import guarded
+from chaos.safety.undo import heal
+from chaos.staging.adapter import StagingAdapter
+from chaos.staging.adapters import attach, open_staging
+from chaos.staging.commands.errors import AnswerNotUnderstood, CommandFailed, VerbMissing
+from scenarios.models import Fault
+from tests.commands_tiny import calls, tiny_staging
+from tests.e2e.drills import wait_for
+
+ROOT = Path(__file__).resolve().parents[2]
+LATENCY = Fault.model_validate({"at": "0s", "for": "5s", "latency": {"on": "checkout -> payments", "add": "100ms"}})
+CONTEXT = PlanContext("drill-1", "checkout", "1", "2")
+
+
+@pytest.fixture
+def staging(tmp_path: Path) -> StagingAdapter:
+    return open_staging(tiny_staging(tmp_path / "shop"), tmp_path / "state")
+
+
+def test_a_release_is_undone_by_the_commands(staging: StagingAdapter, tmp_path: Path) -> None:
+    surface = staging.surface
+    with guarded(surface, staging.state_dir, "drill-1", deadline_s=60.0, faults=staging.faults) as guard:
+        guard.protect_release("checkout")
+        staging.deploy("checkout", "2", 1, 5.0)
+        staging.route("checkout", {"1": 0.5, "2": 0.5})
+        assert dict(surface.routes("checkout")) == {"1": 0.5, "2": 0.5}
+    assert dict(surface.ready("checkout")) == {"1": 2}
+    assert dict(surface.routes("checkout")) == {"1": 1.0}
+    # the old version is whole before the routes go back to it, and only then the new one stops
+    undone = [call for call in calls(tmp_path / "shop") if call.startswith(("deploy", "route"))][2:]
+    assert undone == ["deploy checkout 1 2", "route checkout 1=1", "deploy checkout 2 0"]
+
+
+def test_a_fault_is_confirmed_and_healed_by_the_commands(staging: StagingAdapter, tmp_path: Path) -> None:
+    standing = tmp_path / "shop" / "faults" / "latency"
+    with guarded(staging.surface, staging.state_dir, "drill-1", deadline_s=60.0, faults=staging.faults) as guard:
+        entry = guard.inject(LATENCY, CONTEXT)
+        assert standing.exists()
+        assert guard.heal(entry).rung == "heal command"
+        assert not standing.exists()
+        (tmp_path / "shop" / "broken").touch()
+        with pytest.raises(FaultNotConfirmed, match="its confirm command says that it is not in force"):
+            guard.inject(LATENCY, CONTEXT)
+
+
+def test_sigkill_of_the_harness_in_a_deploy_is_healed_from_disk(staging: StagingAdapter, tmp_path: Path) -> None:
+    """The command that hangs is ended first: what it would still have done comes to nothing."""
+    (tmp_path / "shop" / "hang").touch()
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from chaos.faults.base import PlanContext\n"
+        "from chaos.safety.guard import guarded\n"
+        "from chaos.staging.adapters import attach\n"
+        "from tests.unit.test_commands_staging import CONTEXT, LATENCY\n"
+        "staging = attach(Path(sys.argv[1]))\n"
+        "with guarded(staging.surface, staging.state_dir, 'drill-1', 60.0, faults=staging.faults) as guard:\n"
+        "    guard.protect_release('checkout')\n"
+        "    guard.inject(LATENCY, CONTEXT)\n"
+        "    staging.route('checkout', {'1': 0.5, '2': 0.5})\n"
+        "    staging.deploy('checkout', '2', 1, 5.0)\n"
+    )
+    harness = subprocess.Popen([sys.executable, "-c", program, str(staging.state_dir)], cwd=ROOT)
+    try:
+        wait_for(lambda: "deploy checkout 2 1" in calls(tmp_path / "shop"), 30, "a deploy that hangs")
+        (tmp_path / "shop" / "hang").unlink()
+    finally:
+        os.kill(harness.pid, signal.SIGKILL)
+        harness.wait(10)
+    log = staging.state_dir / "watchdog.log"
+    wait_for(lambda: log.exists() and '"event": "clean"' in log.read_text(), 40, "the watchdog to have healed")
+    assert dict(staging.surface.ready("checkout")) == {"1": 2}
+    assert dict(staging.surface.routes("checkout")) == {"1": 1.0}
+    assert not (tmp_path / "shop" / "faults" / "latency").exists()
+    assert heal(staging.state_dir).results == ()
+
+
+def test_what_differs_is_told_by_the_verify_command(staging: StagingAdapter, tmp_path: Path) -> None:
+    assert staging.differences() == []
+    (tmp_path / "shop" / "drift").write_text("one thing\n\nanother\n")
+    assert attach(staging.state_dir).differences() == ["one thing", "another"]
+
+
+def test_what_has_no_command_is_refused(staging: StagingAdapter) -> None:
+    with pytest.raises(VerbMissing, match="mirror of checkout"):
+        staging.mirror("checkout", "2", 0.1)
+    with pytest.raises(VerbMissing, match="cohorts"):
+        staging.route("checkout", {"1": 1.0}, {"beta": {"2": 1.0}})
+    with pytest.raises(VerbMissing, match="flag of checkout"):
+        staging.flag("checkout", 0.5, ())
+    assert staging.observe() == []
+    assert staging.stores() == ()
+
+
+@pytest.mark.parametrize(
+    ("printed", "message"),
+    [
+        ("not JSON", "command of status printed not JSON: must be JSON"),
+        ('{"ordered": {}, "ready": {}}', "routes"),
+        ('{"ordered": {}, "ready": {"1": -1}, "routes": {}}', r"ready.1\(=-1\)"),
+        ('{"ordered": {}, "ready": {}, "routes": {"1": 20}}', r"routes.1\(=20\)"),
+    ],
+)
+def test_an_answer_that_is_none_is_told(printed: str, message: str, tmp_path: Path) -> None:
+    loaded = tiny_staging(tmp_path / "shop", status={"run": ["echo", printed]})
+    with pytest.raises(AnswerNotUnderstood, match=message):
+        open_staging(loaded, tmp_path / "state").surface.ready("checkout")
+
+
+def test_a_deploy_that_did_nothing_is_told(tmp_path: Path) -> None:
+    staging = open_staging(tiny_staging(tmp_path / "shop", deploy={"run": ["true"]}), tmp_path / "state")
+    with pytest.raises(CommandFailed, match=r"status says ready\(=0\), must be 1"):
+        staging.deploy("checkout", "2", 1, 5.0)
+
+
+def test_counters_must_agree_on_their_buckets(tmp_path: Path) -> None:
+    printed = (
+        '[{"service": "a", "version": "1", "requests": 3, "bounds_s": [0.1], "histogram": [2, 1]},'
+        ' {"service": "b", "version": "1", "requests": 0},'
+        ' {"service": "b", "version": "2", "requests": 0}]'
+    )
+    loaded = tiny_staging(tmp_path / "shop", observe={"run": ["echo", printed]})
+    staging = open_staging(loaded, tmp_path / "state")
+    assert staging.watched().bounds_s == (0.1,)
+    assert staging.watched().unversioned == {"a"}
+    assert [each.requests for each in staging.observe()] == [3, 0, 0]
+    odd = printed.replace('"requests": 0}', '"requests": 0, "bounds_s": [0.2], "histogram": [0, 0]}', 1)
+    loaded = tiny_staging(tmp_path / "shop", observe={"run": ["echo", odd]})
+    with pytest.raises(AnswerNotUnderstood, match="all must be the same"):
+        open_staging(loaded, tmp_path / "state").watched()
+
+
+def test_one_answer_serves_many_questions_but_none_across_a_change(staging: StagingAdapter, tmp_path: Path) -> None:
+    surface = staging.surface
+
+    def asked() -> int:
+        return sum(call.startswith("status") for call in calls(tmp_path / "shop"))
+
+    for look in (surface.ordered, surface.ready, surface.routes):
+        look("checkout")
+    assert asked() == 1
+    staging.route("checkout", {"1": 0.5, "2": 0.5})
+    assert dict(surface.routes("checkout")) == {"1": 0.5, "2": 0.5}
+    assert asked() == 2
+    staging.deploy("checkout", "1", 3, 5.0)
+    assert dict(surface.ready("checkout")) == {"1": 3}
+    assert asked() == 3
