@@ -18,7 +18,7 @@ pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).resolve().parents[2]
 SHORT = {
-    "duration: 40s": "duration: 26s",
+    "duration: 40s": "duration: 31s",
     "at: 10s\n": "at: 8s\n",
     "{at: 12s, for: 6s,": "{at: 9s, for: 4s,",
     "rto: 30s": "rto: 20s",
