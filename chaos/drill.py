@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -39,6 +40,7 @@ from chaos.safety.targets import preflight
 from chaos.safety.undo import EntryResult
 from chaos.staging.adapter import StagingAdapter
 from chaos.supervision import Supervision, failures_allowed
+from chaos.tracing import joined
 from chaos.world import StagingWorld
 from evidence.events import Event, EventKind
 from evidence.header import LoadFacts
@@ -271,6 +273,10 @@ class Drill:
             self._event(first.now_s(), EventKind.VERIFY, "steady state", differences=[])
 
     def _write(self, load: LoadRun, raw: RawSamples, observer: Observer, ledger: Ledger) -> None:
+        try:
+            self._record.write_spans(joined(raw, self._staging.spans_folder(), time.time() - load.now_s()))
+        except ChaosError as error:
+            self._event(load.now_s(), EventKind.ERROR, "spans", during="the record", message=str(error))
         rows = client_rows(raw, self._edges_s, self._scenario.measure.resolution_s)
         self._record.write_events(self._events)
         self._record.write_samples(Samples.join([rows, observer.samples()]))

@@ -33,12 +33,13 @@ from evidence.errors import (
 from evidence.events import Event, ordered
 from evidence.header import SCHEMA, Header, LoadFacts, Phase, World
 from evidence.measures import FunctionMeasure
+from evidence.spans import SPANS, Span, spans_from_arrow, spans_to_arrow
 from evidence.tables import Ledger, Samples
 
 __all__ = ["RunRecord"]
 
 _HEADER = "run.json"
-_TABLES = ("events", "samples", "ledger", "measures")
+_TABLES = ("events", "samples", "ledger", "measures", "spans")
 _JOURNAL = "events.jsonl"
 _FAMILY, _, _VERSION = SCHEMA.partition("/v")
 
@@ -121,6 +122,10 @@ class RunRecord:
         """Write measures.parquet."""
         self._write_table("measures", schema.measures_to_arrow(measures))
 
+    def write_spans(self, spans: Sequence[Span]) -> None:
+        """Write spans.parquet."""
+        self._write_table("spans", spans_to_arrow(spans))
+
     def recorded(
         self,
         *,
@@ -169,12 +174,18 @@ class RunRecord:
         """measures.parquet."""
         return schema.measures_from_arrow(self._read_table("measures"))
 
+    def spans(self) -> list[Span]:
+        """spans.parquet; none where a staging leaves none, and of a simulation."""
+        if not self.has("spans"):
+            return []
+        return spans_from_arrow(schema.check(self._read_table("spans"), SPANS, "spans"))
+
     def measure_columns(self) -> tuple[str, ...]:
         """Names of the columns of measures.parquet: a record of before has fewer."""
         return tuple(self._read_table("measures").schema.names)
 
     def has(self, table: str) -> bool:
-        """Whether the table (events, samples, ledger, measures) has been written."""
+        """Whether the table (events, samples, ledger, measures, spans) has been written."""
         return (self.folder / f"{table}.parquet").exists()
 
     def verdict(self) -> dict[str, Any] | None:

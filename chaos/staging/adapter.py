@@ -146,6 +146,10 @@ class StagingAdapter(Protocol):
         """Counters of every version of every service, which only grow."""
         ...
 
+    def spans_folder(self) -> Path | None:
+        """Where its services leave their spans and logs (chaos.tracing); None where they leave none."""
+        ...
+
     def dead(self) -> list[str]:
         """Parts of the staging itself that should run and do not: with them, nothing is proven any more."""
         ...

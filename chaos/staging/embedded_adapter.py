@@ -20,7 +20,7 @@ from chaos.staging.data_verbs import DataVerbs
 from chaos.staging.embedded import Staging
 from chaos.staging.envoy import EnvoyStats
 from chaos.staging.facts import application_declared, application_facts
-from chaos.staging.replicas import Drained
+from chaos.staging.replicas import SPANS_FOLDER, Drained
 from scenarios.models import Function
 
 __all__ = ["EmbeddedAdapter"]
@@ -118,6 +118,10 @@ class EmbeddedAdapter:
     def observe(self) -> list[EnvoyStats]:
         """Envoy's counters, and what replicas answered with a flag on."""
         return self.staging.stats_all()
+
+    def spans_folder(self) -> Path | None:
+        """A file of spans and one of logs for each replica."""
+        return self.staging.state_dir / SPANS_FOLDER
 
     def dead(self) -> list[str]:
         """Components that died."""

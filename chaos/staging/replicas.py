@@ -35,6 +35,7 @@ DRAIN_MAX_S = 10.0
 DRAIN_LADDER = ((signal.SIGTERM, 8.0), (signal.SIGKILL, 5.0))
 SETUP_FILE = "shop.json"
 ENDPOINTS_FOLDER = "envoy"
+SPANS_FOLDER = "log/spans"
 Defects = Mapping[str, Mapping[str, Sequence[Defect]]]
 
 
@@ -100,6 +101,7 @@ class Replicas:
             "config": state.config.to_json(),
             "upstreams": upstreams,
             "orders_dsn": postgres.dsn(orders_port, state.password),
+            "spans": str(self._file.folder / SPANS_FOLDER),
             "flags": {service: str(FlagFile(self._file.folder, service).path) for service in SERVICES},
             "payments_ledger": str(self._file.folder / LEDGER_FILE),
             "defects": {

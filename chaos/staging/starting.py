@@ -21,7 +21,7 @@ from chaos.staging.envoy import EnvoyClient
 from chaos.staging.flags import FlagFile
 from chaos.staging.ports import LOOPBACK, free_ports
 from chaos.staging.processes import ProcessId
-from chaos.staging.replicas import ENDPOINTS_FOLDER, Replicas
+from chaos.staging.replicas import ENDPOINTS_FOLDER, SPANS_FOLDER, Replicas
 from chaos.staging.state import State, StateFile
 from chaos.staging.toxiproxy import ToxiproxyClient
 
@@ -42,7 +42,7 @@ class Start:
         """Folders, ports and the first state; nothing runs yet."""
         toxiproxy_build.ensure(self._progress)
         shutil.rmtree(self._log, ignore_errors=True)
-        self._log.mkdir(mode=0o700)
+        (self._file.folder / SPANS_FOLDER).mkdir(mode=0o700, parents=True)
         (self._file.folder / ENDPOINTS_FOLDER).mkdir(mode=0o700, exist_ok=True)
         names = ["admin", "toxiproxy", "primary", "standby"]
         names += [f"listen:{service}" for service in SERVICES]

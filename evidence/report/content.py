@@ -11,6 +11,7 @@ from evidence.beside import Beside, BesideRow
 from evidence.caveats import caveats
 from evidence.comparison import Comparison, StrategyRow, compare
 from evidence.detection import JudgeRow, detection
+from evidence.diagnosis import Diagnosis, diagnose
 from evidence.errors import JudgeError
 from evidence.events import Event
 from evidence.header import Header, World
@@ -94,6 +95,11 @@ class RunContent:
     def process(self) -> list[ProcessRow]:
         """What calendars and people did, over the replications of a simulation; a drill's timeline tells it."""
         return process(self.measures) if self.header.world is World.SIMULATION else []
+
+    def diagnosis(self) -> Diagnosis | None:
+        """Where the failures of a drill's requests began; None where nothing failed, or nothing tells."""
+        found = diagnose(self.record.spans())
+        return found if found.failed else None
 
     def result_table(self) -> Table:
         """The measures: of a drill one by one, of a simulation over its replications."""

@@ -29,6 +29,7 @@ from evidence.report.content import (
     published_table,
     reach_text,
 )
+from evidence.report.diagnosis import diagnosis_table, example_text
 from evidence.report.drawing import svg_text
 from evidence.report.graph_figure import graph_figure
 from evidence.report.judges import judges_table
@@ -45,12 +46,13 @@ __all__ = ["comparison_html", "run_html", "side_by_side_html"]
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    """A part of the page: a table, a figure, or both, and `points` below; `folded` parts open on demand."""
+    """A part of the page: a table, a figure, or both, `text` and `points` below; `folded` parts open on demand."""
 
     title: str
     lead: str = ""
     figure: Markup | None = None
     table: Table | None = None
+    text: str = ""
     points: Sequence[str] = ()
     folded: bool = False
 
@@ -72,6 +74,7 @@ def run_html(run: RunContent) -> str:
     if process := run.process():
         table = process_table(process)
         sections.append(_Section(table.title, table=table))
+    sections += _diagnosis(run)
     if run.header.world is World.SIMULATION and run.measures:
         sections.append(_rto_section({run.header.strategy: run.measures}))
     sections += [_Section("Checks", table=checks_table(run.verdict)), *_timelines(run)]
@@ -95,6 +98,18 @@ def comparison_html(runs: Sequence[RunContent]) -> str:
         sections += _timelines(run, folded=True)
     sections += [_facts(run) for run in runs]
     return _page(runs, comparison_tiles(comparison, verdicts), sections)
+
+
+def _diagnosis(run: RunContent) -> list[_Section]:
+    diagnosis = run.diagnosis()
+    if diagnosis is None:
+        return []
+    table = diagnosis_table(diagnosis)
+    examples = [
+        _Section(f"{cause.where}: {cause.what}", text=example_text(cause), folded=True)
+        for cause in diagnosis.causes[: len(table.rows)]
+    ]
+    return [_Section(table.title, table=table), *examples]
 
 
 def _caveats(run: RunContent) -> list[_Section]:
@@ -137,6 +152,7 @@ def side_by_side_html(
     sections += _timelines(drill)
     sections.append(_graph_section(simulation, drill))
     sections.append(_Section("Measured in the drill", table=drill.result_table()))
+    sections += _diagnosis(drill)
     sections.append(_Section("Checks of the drill", table=checks_table(drill.verdict)))
     sections.append(_Section("Checks of the simulation", table=checks_table(simulation.verdict)))
     sections += _timelines(simulation, folded=True)

@@ -33,6 +33,8 @@ def run_json(run: RunContent) -> dict[str, Any]:
     }
     if header.world is World.STAGING:
         found["measures"] = [finite(asdict(row)) for row in run.measures]
+        diagnosis = run.diagnosis()
+        found["diagnosis"] = None if diagnosis is None else diagnosis.to_json()
     elif run.measures:
         found["recovery"] = [each.to_json() for each in recoveries(run.measures)]
         found["summary"] = run.comparison().to_json()["rows"]

@@ -17,6 +17,7 @@ from evidence.report.content import (
     published_table,
     reach_text,
 )
+from evidence.report.diagnosis import diagnosis_table, example_text
 from evidence.report.judges import judges_table
 from evidence.report.process import process_table
 
@@ -37,6 +38,8 @@ def run_text(run: RunContent) -> str:
         parts.append(judges_table(judges).text())
     if process := run.process():
         parts.append(process_table(process).text())
+    if diagnosis := run.diagnosis():
+        parts += [diagnosis_table(diagnosis).text(), example_text(diagnosis.causes[0])]
     if run.verdict.checks:
         parts.append(checks_table(run.verdict).text())
     parts += [f"Caveat: {line}" for line in run.caveats()]

@@ -16,6 +16,7 @@ from chaos.realise import staging_config
 from chaos.staging.embedded import EmbeddedStaging, Staging
 from evidence import schema
 from evidence.assess import assess
+from evidence.diagnosis import diagnose
 from evidence.record import RunRecord
 from scenarios.loading import load
 from simulator.replications import simulate
@@ -79,6 +80,21 @@ def test_the_new_version_answered_and_was_left(drilled: tuple[int, RunRecord, Pa
     assert new.failed_error.sum() > 0
     assert new.window_start_s.min() >= 6
     assert new.window_start_s.max() <= back_s
+
+
+def test_the_first_to_fail_is_told_from_spans(drilled: tuple[int, RunRecord, Path, Path]) -> None:
+    """Every request that failed for a client failed first in the new version; its example shows the whole way there."""
+    _, record, _, _ = drilled
+    diagnosis = diagnose(record.spans())
+    failed = sum(each.failed for each in record.measures())
+    assert diagnosis.failed == failed > 0
+    cause = diagnosis.causes[0]
+    assert (cause.where, cause.what) == ("checkout 2.4", "status 500: checkout 2.4: defect")
+    assert cause.requests >= 0.9 * failed
+    assert [span.service for _, span in cause.example] == ["client", "edge", "edge", "checkout"]
+    assert cause.example[-1][1].log
+    starts = [span.start_s for _, span in cause.example]
+    assert starts == sorted(starts)
 
 
 def test_judging_again_gives_the_same_verdict(drilled: tuple[int, RunRecord, Path, Path]) -> None:

@@ -135,6 +135,10 @@ class CommandsAdapter:
         """By the observe command; without one nothing is seen but what the clients see."""
         return [each.stats() for each in self._counters()]
 
+    def spans_folder(self) -> Path | None:
+        """Its services' traces are not asked for."""
+        return None
+
     def dead(self) -> list[str]:
         """Nobody says which parts a staging of commands has."""
         return []

@@ -21,6 +21,7 @@ from chaos.staging.shop.client import Pool
 from chaos.staging.shop.conditions import START_POLL_S, Conditions
 from chaos.staging.shop.draws import stream
 from chaos.staging.shop.service import Service
+from chaos.staging.shop.tracing import tracing_to
 
 WARM_DEADLINE_S = 5.0
 DRAIN_S = 5
@@ -31,6 +32,7 @@ def build(name: str, version: str, index: int, setup: dict[str, Any]) -> Service
     config = StagingConfig.from_json(setup["config"])
     chance = stream(config.seed, name, version, index)
     service = Service(name, version, config.services[name], chance)
+    service.tracing = tracing_to(Path(setup["spans"]), name, version, index)
     service.defects = tuple(Defect(**entry) for entry in setup["defects"].get(name, {}).get(version, []))
     service.meet(conditions(name, setup))
     for entry in setup["upstreams"]:
@@ -100,6 +102,7 @@ async def serve(arguments: argparse.Namespace) -> None:
         service.flag.close()
     if service.ledger is not None:
         service.ledger.close()
+    service.tracing.close()
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ from chaos.staging.shop.client import Pool, Response
 from chaos.staging.shop.conditions import Conditions, QuotaMeter
 from chaos.staging.shop.draws import Suffered, service_time_s, suffer
 from chaos.staging.shop.orders import Order
+from chaos.staging.shop.tracing import Tracing
 from chaos.staging.shop.workers import Refused, Workers
 
 if TYPE_CHECKING:  # only checkout pays for importing the database driver, and a new version for its flag's
@@ -94,6 +95,7 @@ class Service:
         self.ledger: PaymentsLedger | None = None
         self.counters = Counters()
         self.flag: Flag | None = None
+        self.tracing = Tracing()
 
     def meet(self, conditions: Conditions) -> None:
         """Serve under these from now on."""
@@ -101,7 +103,17 @@ class Service:
         self.workers.resize(conditions.workers or self.config.workers)
 
     async def answer(self, request: Request) -> Answer:
-        """Serve one request to its end, counted."""
+        """Serve one request to its end, traced and counted."""
+        path = request.path.partition("?")[0]
+        with self.tracing.serving(
+            f"{request.method} {path}", request.headers, request.cohort, mirrored=request.mirrored
+        ) as span:
+            answer = await self._counted(request)
+            if answer.status >= 400:
+                self.tracing.failed(span, f"status {answer.status}: {answer.document.get('error', '')}")
+        return answer
+
+    async def _counted(self, request: Request) -> Answer:
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         self.counters.busy += 1
@@ -192,15 +204,20 @@ class Service:
         assert self.store is not None
         store, call = self.store
         timeout_s = self.conditions.call_timeout_s or call.timeout_s
-        await calls.with_retries("orders", call, self.chance, lambda: store.write(order, timeout_s, keep=keep))
+
+        async def attempt() -> None:
+            with self.tracing.calling("orders"):
+                await store.write(order, timeout_s, keep=keep)
+
+        await calls.with_retries("orders", call, self.chance, attempt)
 
     async def _call(self, callee: str, request: Request, method: str, path: str, body: bytes) -> Response:
         pool, call = self.pools[callee]
         timeout_s = self.conditions.call_timeout_s or call.timeout_s
         headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
-        return await calls.with_retries(
-            callee,
-            call,
-            self.chance,
-            lambda: calls.http(pool, timeout_s, method, path, headers, body),
-        )
+
+        async def attempt() -> Response:
+            with self.tracing.calling(callee) as context:
+                return await calls.http(pool, timeout_s, method, path, headers | context, body)
+
+        return await calls.with_retries(callee, call, self.chance, attempt)
