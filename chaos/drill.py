@@ -41,6 +41,7 @@ from chaos.safety.undo import EntryResult
 from chaos.staging.adapter import StagingAdapter
 from chaos.supervision import Supervision, failures_allowed
 from chaos.tracing import joined
+from chaos.watching import NobodyWatches, Watcher
 from chaos.world import StagingWorld
 from evidence.events import Event, EventKind
 from evidence.header import LoadFacts
@@ -92,7 +93,9 @@ class Drill:
         record: RunRecord,
         progress: Progress,
         lease: Lease | None = None,
+        watcher: Watcher | None = None,
     ) -> None:
+        self._watcher = watcher or NobodyWatches()
         self._lease = lease
         self._own = lease is not None
         self._scenario = scenario
@@ -240,8 +243,19 @@ class Drill:
             abort=abort,
         )
         health = LiveHealth(self._scenario, self._edges_s)
-        watch = Supervision(self._scenario, load, observer, conditions, recheck, self._staging.dead, health)
-        env.process(watch.run(env))
+        supervision = Supervision(
+            self._scenario,
+            load,
+            observer,
+            conditions,
+            recheck,
+            self._staging.dead,
+            health,
+            self._watcher,
+            self._edges_s,
+        )
+        env.process(supervision.run(env))
+        self._watcher.begin(abort)
         controller.start()
         try:
             env.run(until=self._scenario.duration_s)
@@ -249,6 +263,8 @@ class Drill:
             self._stopped = str(error)
             condition = error.condition if isinstance(error, DrillStopped) else type(error).__name__
             self._event(env.wall_s(), EventKind.STOP, condition, message=str(error))
+        finally:
+            self._watcher.end()
 
     def _steady_again(self, first: LoadRun, guard: Guard) -> None:
         """A short load after the undo must be good from its first window to its last."""
@@ -331,5 +347,6 @@ class Drill:
         with self._mutex:  # commands are told of in the threads that call them
             self._events.append(event)
             self._record.append(event)
+            self._watcher.event(event)
         detail = ", ".join(f"{key} {value}" for key, value in event.detail.items())
         self._progress(f"{event.time_s:7.2f} s  {event.kind:<15} {event.subject}{f' ({detail})' if detail else ''}")

@@ -27,6 +27,7 @@ class LiveHealth:
         timeouts_s = [each.timeout_s or _PATIENCE_S for each in scenario.functions.values()]
         self._patience_s = max(timeouts_s)
         self._parts: list[RawSamples] = []
+        self._ended = dict.fromkeys(scenario.functions, 0)
         self._failed = dict.fromkeys(scenario.functions, 0)
 
     def add(self, raw: RawSamples) -> None:
@@ -34,7 +35,13 @@ class LiveHealth:
         if len(raw):
             self._parts.append(raw)
             for name in self._failed:
-                self._failed[name] += int(((raw.function == name) & (raw.kind != "ok")).sum())
+                of_function = raw.function == name
+                self._ended[name] += int(of_function.sum())
+                self._failed[name] += int((of_function & (raw.kind != "ok")).sum())
+
+    def ended(self) -> dict[str, int]:
+        """How many requests of each function have ended."""
+        return dict(self._ended)
 
     def failed(self) -> dict[str, int]:
         """How many requests of each function have ended, and not well."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,8 @@ from chaos.safety.baseline import require_healthy
 from chaos.safety.errors import DrillStopped
 from chaos.safety.recheck import Recheck
 from chaos.safety.stop import StopConditions
+from chaos.watching import FunctionNow, Snapshot, VersionNow, Watcher
+from evidence.histogram import quantile_upper_s
 from rollout.wallclock import WallClockEnvironment
 from scenarios.models import Scenario
 
@@ -45,6 +47,8 @@ class Supervision:
     recheck: Recheck
     dead: Callable[[], Sequence[str]]
     health: LiveHealth
+    watcher: Watcher
+    edges_s: NDArray[np.float64]
 
     def run(self, env: WallClockEnvironment) -> Generator[simpy.Event, Any, None]:
         """Process of the drill. Raises BaselineUnhealthy before the release, DrillStopped at any time."""
@@ -55,11 +59,42 @@ class Supervision:
             windows = self.health.windows(env.wall_s())
             self.conditions.check(env.wall_s(), self.health.down_for_s(windows), self.health.failed())
             self._require_all_there(env.wall_s())
+            self.watcher.look(self._snapshot(env.wall_s(), windows))
             if not gated and env.now >= gate_s:
                 gated = True
                 self._require_baseline(windows)
             wait_s = CHECK_EVERY_S if gated else min(CHECK_EVERY_S, max(0.0, gate_s - env.now))
             yield env.timeout(wait_s)
+
+    def _snapshot(self, now_s: float, windows: dict[str, NDArray[np.bool_]]) -> Snapshot:
+        """A function that is down is taken to be down until now: what its last requests saw is not known yet."""
+        resolution_s = self.scenario.measure.resolution_s
+        down_s = self.health.down_for_s(windows)
+        requests, failed = self.health.ended(), self.health.failed()
+        functions = {
+            name: FunctionNow(
+                known=len(good) * resolution_s >= self.scenario.measure.window_s,
+                down_s=now_s - len(good) * resolution_s + down_s[name] if down_s[name] > 0 else 0.0,
+                requests=requests[name],
+                failed=failed[name],
+            )
+            for name, good in windows.items()
+        }
+        return Snapshot(now_s, functions, tuple(self._versions()))
+
+    def _versions(self) -> Iterator[VersionNow]:
+        window_s = self.scenario.measure.window_s
+        for service in self.scenario.system.services:
+            versions = [(c.old, c.new) for c in self.scenario.release.changes if c.service == service]
+            for version in versions[0] if versions else (None,):
+                seen = self.observer.observe(service, version, window_s)
+                yield VersionNow(
+                    service,
+                    version or "",
+                    seen.requests / window_s,
+                    seen.errors / seen.requests if seen.requests else 0.0,
+                    quantile_upper_s(seen.histogram, self.edges_s, 0.95) if seen.histogram.any() else None,
+                )
 
     def _require_all_there(self, now_s: float) -> None:
         if self.recheck.refusal is not None:

@@ -25,6 +25,7 @@ from chaos.staging.embedded_adapter import EmbeddedAdapter
 from chaos.staging.files.fitting import require_baseline, require_fitting
 from chaos.staging.files.loading import Loaded
 from chaos.staging.paths import state_dir_default
+from chaos.watching import Watcher
 from evidence.assess import assess
 from evidence.header import World
 from evidence.provenance import header_for
@@ -129,12 +130,13 @@ def drill(
     on: Loaded | None = None,
     out: Path = Path("runs"),
     say: Say = lambda _: None,
+    watcher: Watcher | None = None,
 ) -> DrillOutcome:
     """Play the release on a staging and judge what happened.
 
     On the embedded one, unless `on` describes another, it uses the one that runs in `state_dir`, or brings one up and
     takes it down again. `defects` names what is wrong with the new version: the scenario's first defect when None,
-    nothing when empty.
+    nothing when empty. `watcher` is shown the drill as it plays.
     Raises UsageError, RequestError, ChaosError (StagingUnclean when something is left in force), EvidenceError.
     """
     chosen = strategy_named(scenario, strategy)
@@ -144,7 +146,7 @@ def drill(
     with _opened(scenario, seed, on, _folder(state_dir, on), say) as (staging, lease):
         header = _header(scenario, source, chosen, names, seed)
         record = RunRecord.create_in(out, header)
-        report = Drill(scenario, chosen, names, seed, staging, record, say, lease).run()
+        report = Drill(scenario, chosen, names, seed, staging, record, say, lease, watcher).run()
     verdict = assess(record.folder)
     return DrillOutcome(RunRecord.open(record.folder), report, verdict)
 

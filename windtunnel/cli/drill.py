@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +16,10 @@ from windtunnel.cli.exits import ExitCode
 from windtunnel.cli.options import JsonOption, OutOption, ScenarioArgument, SeedOption, StagingOption, StateOption
 from windtunnel.cli.output import emit_json, emit_text, say
 from windtunnel.cli.verdict import emit_judged
+
+if TYPE_CHECKING:
+    from chaos.watching import Watcher
+    from scenarios.models import Scenario
 
 __all__ = ["add_to"]
 
@@ -56,9 +64,11 @@ def drill(
         else:
             emit_text(plan.text())
         return
-    outcome = drilling.drill(
-        loaded, source, strategy=strategy, defects=defects, seed=seed, state_dir=state, on=on, out=out, say=say
-    )
+    with _shown(loaded) as (tell, watcher):
+        outcome = drilling.drill(
+            loaded, source, strategy=strategy, defects=defects, seed=seed, state_dir=state, on=on, out=out, say=tell,
+            watcher=watcher,
+        )  # fmt: skip
     stopped = outcome.report.stopped
     if stopped is not None:
         say(f"the drill was stopped early: {stopped}")
@@ -67,6 +77,18 @@ def drill(
     emit_judged(outcome.record, outcome.verdict, as_json=as_json, stopped=stopped, undone=undone, exit_code=int(code))
     # Not by way of Typer, which takes 130 for a Ctrl-C that nobody has answered yet.
     raise SystemExit(int(code))
+
+
+@contextmanager
+def _shown(scenario: Scenario) -> Iterator[tuple[Callable[[str], None], Watcher | None]]:
+    """A live view at a terminal, plain lines elsewhere."""
+    if sys.stderr is None or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield say, None
+        return
+    from windtunnel.cli.live import live_view
+
+    with live_view(scenario) as view:
+        yield view.say, view
 
 
 def _exit_code(stopped: str | None, judged: int) -> int:
