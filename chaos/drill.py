@@ -297,6 +297,7 @@ class Drill:
         self._record.write_events(self._events)
         self._record.write_samples(Samples.join([rows, observer.samples()]))
         self._record.write_ledger(ledger)
+        self._record.write_requests(raw.columns())
         late_s, problems = load.lateness_p99_s, load.problems(LATENESS_BOUND_S)
         facts = LoadFacts(
             valid=not problems,

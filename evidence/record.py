@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from evidence import schema
@@ -33,13 +34,14 @@ from evidence.errors import (
 from evidence.events import Event, ordered
 from evidence.header import SCHEMA, Header, LoadFacts, Phase, World
 from evidence.measures import FunctionMeasure
+from evidence.requests import requests_to_arrow
 from evidence.spans import SPANS, Span, spans_from_arrow, spans_to_arrow
 from evidence.tables import Ledger, Samples
 
 __all__ = ["RunRecord"]
 
 _HEADER = "run.json"
-_TABLES = ("events", "samples", "ledger", "measures", "spans")
+_TABLES = ("events", "samples", "ledger", "measures", "spans", "requests")
 _JOURNAL = "events.jsonl"
 _FAMILY, _, _VERSION = SCHEMA.partition("/v")
 
@@ -126,6 +128,10 @@ class RunRecord:
         """Write spans.parquet."""
         self._write_table("spans", spans_to_arrow(spans))
 
+    def write_requests(self, columns: Mapping[str, NDArray[Any]]) -> None:
+        """Write requests.parquet: the raw samples of a drill's load, for whoever wants to look closer."""
+        self._write_table("requests", requests_to_arrow(columns))
+
     def recorded(
         self,
         *,
@@ -185,7 +191,7 @@ class RunRecord:
         return tuple(self._read_table("measures").schema.names)
 
     def has(self, table: str) -> bool:
-        """Whether the table (events, samples, ledger, measures, spans) has been written."""
+        """Whether the table (events, samples, ledger, measures, spans, requests) has been written."""
         return (self.folder / f"{table}.parquet").exists()
 
     def verdict(self) -> dict[str, Any] | None:

@@ -63,6 +63,10 @@ class RawSamples:
         """From the intended to the actual send time; NaN when never sent."""
         return self.sent_s - self.intended_s
 
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """The columns by name."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
     def where(self, mask: NDArray[np.bool_]) -> "RawSamples":
         """The rows where mask is true."""
         return RawSamples(*(getattr(self, field.name)[mask] for field in fields(self)))

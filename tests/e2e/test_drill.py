@@ -67,6 +67,12 @@ def test_a_bad_canary_is_rolled_back_for_real(drilled: tuple[int, RunRecord, Pat
     assert checkout.acknowledged_writes > 200
     assert 0 < checkout.rto_s <= 15
     assert code == 0, record.verdict()
+    requests = pq.read_table(record.folder / "requests.parquet").to_pydict()
+    of_checkout = [
+        kind for name, kind in zip(requests["function"], requests["kind"], strict=True) if name == "checkout"
+    ]
+    assert len(of_checkout) == checkout.requests
+    assert len(of_checkout) - of_checkout.count("ok") == checkout.failed
     assert not processes_naming(state, record.folder)
 
 
