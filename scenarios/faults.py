@@ -7,6 +7,7 @@ from typing import Literal, Self, get_args
 from pydantic import Field, model_validator
 
 from scenarios.base import Name, Part, exactly_one
+from scenarios.database_faults import CorruptedMigration, Exhaustion, Lock, ReadOnly
 from scenarios.experiments import Experiment
 from scenarios.links import Link
 from scenarios.network_faults import (
@@ -43,6 +44,10 @@ FaultKind = Literal[
     "configuration",
     "outage",
     "quota",
+    "exhaustion",
+    "lock",
+    "read_only",
+    "corrupted_migration",
     "primary",
     "standby",
     "lag",
@@ -90,6 +95,10 @@ Effect = (
     | Configuration
     | Outage
     | ThirdPartyQuota
+    | Exhaustion
+    | Lock
+    | ReadOnly
+    | CorruptedMigration
     | Primary
     | Standby
     | Lag
@@ -119,6 +128,10 @@ class Fault(Part):
     configuration: Configuration | None = None
     outage: Outage | None = None
     quota: ThirdPartyQuota | None = None
+    exhaustion: Exhaustion | None = None
+    lock: Lock | None = None
+    read_only: ReadOnly | None = None
+    corrupted_migration: CorruptedMigration | None = None
     primary: Primary | None = None
     standby: Standby | None = None
     lag: Lag | None = None

@@ -2,6 +2,7 @@
 
 from scenarios.calendar import Blackout, Calendar, Freeze
 from scenarios.clock import Hours
+from scenarios.database_faults import CorruptedMigration, Exhaustion, Lock, ReadOnly
 from scenarios.defects import Defect, LatencyChange, Peer
 from scenarios.distributions import Distribution, Exponential, Lognormal, Uniform
 from scenarios.drills import Drill, Stop
@@ -69,6 +70,7 @@ __all__ = [
     "CanaryStep",
     "Change",
     "Configuration",
+    "CorruptedMigration",
     "CrashLoop",
     "Cut",
     "Defect",
@@ -77,6 +79,7 @@ __all__ = [
     "Ejection",
     "Error",
     "Escalation",
+    "Exhaustion",
     "Expect",
     "Experiment",
     "Exponential",
@@ -97,6 +100,7 @@ __all__ = [
     "LimitData",
     "Link",
     "LoadStep",
+    "Lock",
     "Lognormal",
     "MannWhitney",
     "Measure",
@@ -117,6 +121,7 @@ __all__ = [
     "Profile",
     "Published",
     "Quota",
+    "ReadOnly",
     "Reconcile",
     "Recreate",
     "Release",

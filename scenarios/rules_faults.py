@@ -15,6 +15,7 @@ __all__ = ["fault_rules"]
 _VICTIM_KINDS = ("kill", "pause", "crash_loop")
 # Kinds that are on processes of our own.
 _OWN_KINDS = (*_VICTIM_KINDS, "slow_start", "configuration")
+_STORE_KINDS = ("exhaustion", "lock", "read_only", "corrupted_migration")
 _SERVICE_KINDS = (*_OWN_KINDS, "outage", "quota")
 
 
@@ -51,6 +52,11 @@ def _services(view: Data, index: int, fault: dict[str, Any]) -> Iterator[Violati
             yield Violation(("faults", index, kind, "of"), service, rule)
         if kind in _VICTIM_KINDS:
             yield from _victims(view, index, kind, effect)
+
+    for kind in _STORE_KINDS:
+        store = mapping(fault.get(kind)).get("of")
+        if isinstance(store, str) and store not in view.stores:
+            yield Violation(("faults", index, kind, "of"), store, f"must be a store: {known(view.stores)}")
 
 
 def _on_service(view: Data, at: Path, service: Any) -> Iterator[Violation]:

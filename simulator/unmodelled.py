@@ -24,6 +24,10 @@ _FAULTS = {
     "slow_start": "a start takes what the service's startup says, always",
     "configuration": "workers and timeouts are what the system says, always",
     "quota": "only what holds all the time: give the service a quota (system.services.NAME.quota)",
+    "exhaustion": "nobody but the callers holds a store's connections: give it fewer (system.stores.NAME.connections)",
+    "lock": "tables are not told apart: lose the primary instead",
+    "read_only": "reads and writes of a store are refused together: lose the primary instead",
+    "corrupted_migration": "statements have no columns: let the service's requests fail by error",
 }
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -34,6 +35,9 @@ class World:
     paused: set[int] = field(default_factory=set)
     conditions: dict[str, dict[str, Any]] = field(default_factory=dict)
     agents: set[str] = field(default_factory=set)
+    read_only: bool = False
+    locks: dict[str, str] = field(default_factory=dict)
+    columns: set[str] = field(default_factory=lambda: {"id", "amount"})
 
 
 def fresh_world() -> World:
@@ -50,6 +54,48 @@ def fresh_world() -> World:
     )
 
 
+class MemoryStore:
+    """The surface's database: its one table is `orders`, and it takes 100 connections."""
+
+    def __init__(self, surface: MemorySurface) -> None:
+        self._surface = surface
+        self._world = surface.world
+
+    def free_connections(self) -> int:
+        return 1 if self._world.agents & self._surface.holding else 100
+
+    def refuses_writes(self) -> bool:
+        return self._world.read_only
+
+    def read_only(self) -> bool:
+        return self._world.read_only
+
+    def set_read_only(self, on: bool) -> None:
+        with self._surface.step("set_read_only"):
+            self._world.read_only = on
+
+    def locks(self) -> Mapping[str, str]:
+        return dict(self._world.locks)
+
+    def lock(self, name: str, table: str) -> None:
+        with self._surface.step("lock"):
+            self._world.locks[name] = table
+
+    def unlock(self, name: str) -> None:
+        with self._surface.step("unlock"):
+            self._world.locks.pop(name, None)
+
+    def is_locked(self, table: str) -> bool:
+        return table in self._world.locks.values()
+
+    def columns(self, table: str) -> set[str]:
+        return set(self._world.columns) if table == "orders" else set()
+
+    def rename_column(self, table: str, old: str, new: str) -> None:
+        with self._surface.step("rename_column"):
+            self._world.columns = self._world.columns - {old} | {new}
+
+
 class MemorySurface:
     """The surface on a World. `crash_after` counts half-steps: each change has one before and one after it."""
 
@@ -61,6 +107,7 @@ class MemorySurface:
         self.refuses: set[str] = set()
         self.calls: list[str] = []
         self.felt = 0
+        self.holding: set[str] = set()
 
     @property
     def patience(self) -> float:
@@ -80,6 +127,17 @@ class MemorySurface:
         self.calls.append(call)
         if call in self.refuses:
             raise StagingError(f"{call} refused")
+
+    @contextmanager
+    def step(self, call: str) -> Iterator[None]:
+        self._begin(call)
+        yield
+        self._half_step()
+
+    def store(self, name: str) -> MemoryStore:
+        if name != "orders":
+            raise StagingError(f"store(={name}) must be orders")
+        return MemoryStore(self)
 
     def _toxiproxy(self, name: str) -> ProxyState:
         if not self.world.toxiproxy_runs:
@@ -111,7 +169,8 @@ class MemorySurface:
             carried = answer_bytes if toxic.stream == "downstream" else PADDING_BYTES
             late_s, swallows = _meets(toxic, carried)
             if swallows:
-                ended = "reset" if toxic.type == "reset_peer" else "closed"
+                # Toxiproxy prepares a connection for its reset when it is opened, whatever closes it
+                ended = "reset" if any(each.type == "reset_peer" for each in toxics) else "closed"
                 return Felt(PADDING_BYTES, 0, None, ended)  # type: ignore[arg-type]
             answered_s = answered_s + late_s if answered_s is not None else None
             if toxic.type == "slow_close" and closed_s is not None:
@@ -247,6 +306,8 @@ class MemorySurface:
         """Its first turn is played at once."""
         self._begin("start_agent")
         self.world.agents.add(entry_id)
+        if agent == "connections":
+            self.holding.add(entry_id)
         self._half_step()
         for version, replicas in arguments.get("victims", {}).items():
             self.kill(arguments["service"], version, min(replicas, self.ready(arguments["service"]).get(version, 0)))

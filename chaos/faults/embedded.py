@@ -11,11 +11,13 @@ from typing import Any, Literal, Self
 from chaos.errors import StagingError
 from chaos.faults.agents import starting
 from chaos.faults.feeling import HTTP, POSTGRES, Felt, feel
+from chaos.faults.store_surface import StoreSurface
 from chaos.faults.surface import ProxyState, Toxic
 from chaos.staging import processes
 from chaos.staging.config import CALLS, STORE, proxy_name
 from chaos.staging.embedded import Staging
 from chaos.staging.processes import ProcessId
+from chaos.staging.store_faults import PostgresFaults
 
 _SIGNAL_TIMEOUT_S = 2.0
 _POLL_S = 0.01
@@ -143,6 +145,12 @@ class EmbeddedSurface:
     def proxies_to(self, callee: str) -> Sequence[str]:
         """As the shop's calls are."""
         return [proxy_name(caller, each) for caller, each in CALLS if each == callee]
+
+    def store(self, name: str) -> StoreSurface:
+        """The server that serves, past its proxy."""
+        if name != STORE:
+            raise StagingError(f"store(={name}) must be {STORE}")
+        return PostgresFaults(self._staging.orders_dsn())
 
     def start_agent(self, entry_id: str, agent: str, arguments: Mapping[str, Any], lifetime_s: float) -> None:
         """With the staging's token."""

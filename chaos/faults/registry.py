@@ -5,16 +5,20 @@ from __future__ import annotations
 from chaos.faults.bandwidth import BANDWIDTH
 from chaos.faults.base import FaultKind
 from chaos.faults.configuration import CONFIGURATION
+from chaos.faults.corrupted_migration import CORRUPTED_MIGRATION
 from chaos.faults.crash_loop import CRASH_LOOP
 from chaos.faults.cut import CUT
 from chaos.faults.error import ERROR
+from chaos.faults.exhaustion import EXHAUSTION
 from chaos.faults.experiment import EXPERIMENT
 from chaos.faults.kill import KILL
 from chaos.faults.latency import LATENCY
 from chaos.faults.limit_data import LIMIT_DATA
+from chaos.faults.lock import LOCK
 from chaos.faults.outage import OUTAGE
 from chaos.faults.pause import PAUSE
 from chaos.faults.quota import QUOTA
+from chaos.faults.read_only import READ_ONLY
 from chaos.faults.reset import RESET
 from chaos.faults.slicer import SLICER
 from chaos.faults.slow_close import SLOW_CLOSE
@@ -24,8 +28,11 @@ from chaos.faults.timeout import TIMEOUT
 _NETWORK: tuple[FaultKind, ...] = (LATENCY, BANDWIDTH, TIMEOUT, RESET, SLICER, LIMIT_DATA, SLOW_CLOSE, CUT)
 _PROCESSES: tuple[FaultKind, ...] = (KILL, PAUSE, CRASH_LOOP, SLOW_START, CONFIGURATION)
 _THIRD_PARTIES: tuple[FaultKind, ...] = (OUTAGE, QUOTA)
+_DATABASE: tuple[FaultKind, ...] = (EXHAUSTION, LOCK, READ_ONLY, CORRUPTED_MIGRATION)
 _OTHERS: tuple[FaultKind, ...] = (ERROR, EXPERIMENT)
 
-FAULTS: dict[str, FaultKind] = {kind.kind: kind for kind in (*_NETWORK, *_PROCESSES, *_THIRD_PARTIES, *_OTHERS)}
+FAULTS: dict[str, FaultKind] = {
+    kind.kind: kind for kind in (*_NETWORK, *_PROCESSES, *_THIRD_PARTIES, *_DATABASE, *_OTHERS)
+}
 
 __all__ = ["FAULTS"]

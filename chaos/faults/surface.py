@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from chaos.faults.feeling import Felt
+from chaos.faults.store_surface import StoreSurface
 from chaos.staging.processes import ProcessId
 
 __all__ = ["ProxyState", "Surface", "Toxic"]
@@ -131,6 +132,10 @@ class Surface(Protocol):
 
     def proxies_to(self, callee: str) -> Sequence[str]:
         """The proxies of all links to a service."""
+        ...
+
+    def store(self, name: str) -> StoreSurface:
+        """A database; raises StagingError when there is none of that name."""
         ...
 
     def start_agent(self, entry_id: str, agent: str, arguments: Mapping[str, Any], lifetime_s: float) -> None:

@@ -44,6 +44,8 @@ SETTINGS = {
     "jit": "off",
     "logging_collector": "off",
     "max_wal_size": "1GB",
+    # locks of faults are held by prepared transactions
+    "max_prepared_transactions": "8",
 }
 SCHEMA = """
     CREATE TABLE orders (

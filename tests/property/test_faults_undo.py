@@ -56,6 +56,10 @@ conditions = st.sampled_from(
         {"configuration": {"of": "checkout", "workers": 1, "timeout": "5ms"}},
         {"quota": {"of": "payments", "rate": "5/s"}},
         {"outage": {"of": "payments"}},
+        {"exhaustion": {"of": "orders"}},
+        {"lock": {"of": "orders", "table": "orders"}},
+        {"read_only": {"of": "orders"}},
+        {"corrupted_migration": {"of": "orders", "table": "orders", "column": "amount"}},
         {"outage": {"of": "payments", "silent": True}},
     ]
 )
@@ -188,6 +192,9 @@ def test_what_no_rung_can_undo_stays_open_and_is_not_called_clean(fault: Fault) 
             "resume",
             "set_conditions",
             "stop_agents",
+            "set_read_only",
+            "unlock",
+            "rename_column",
         }
         report = heal(folder, surface=surface)
         assert report.clean == (entry is None)

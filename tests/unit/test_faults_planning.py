@@ -17,7 +17,7 @@ from chaos.safety.journal import JournalEntry
 from chaos.safety.undo import undo_entry
 from scenarios.faults import FaultKind
 from scenarios.models import Fault
-from tests.faults_memory_surface import MemorySurface
+from tests.faults_memory_surface import MemoryStore, MemorySurface
 
 CONTEXT = PlanContext("drill-1", "checkout", "2.3", "2.4")
 ON = {"on": "checkout -> payments"}
@@ -46,6 +46,14 @@ PROCESSES = [
     ({"slow_start": {"of": "checkout", "add": "3s"}}, "set_conditions", "take back"),
     ({"configuration": {"of": "checkout", "workers": 1}}, "set_conditions", "take back"),
     ({"quota": {"of": "payments", "rate": "5/s"}}, "set_conditions", "take back"),
+    ({"exhaustion": {"of": "orders"}}, "start_agent", "give back"),
+    ({"lock": {"of": "orders", "table": "orders"}}, "lock", "unlock"),
+    ({"read_only": {"of": "orders"}}, "set_read_only", "reset setting"),
+    (
+        {"corrupted_migration": {"of": "orders", "table": "orders", "column": "amount"}},
+        "rename_column",
+        "rename back",
+    ),
     ({"outage": {"of": "payments"}}, "set_enabled", "open links"),
     ({"outage": {"of": "payments", "silent": True}}, "add_toxic", "open links"),
 ]
@@ -131,7 +139,8 @@ def test_its_undo(effect: dict[str, Any], method: str, rung: str) -> None:
 
 def test_a_second_one_of_its_kind_is_refused() -> None:
     surface = MemorySurface()
-    for effect in (PROCESSES[2][0], PROCESSES[4][0], PROCESSES[5][0]):
+    again = ("slow_start", "quota", "outage", "lock", "read_only")
+    for effect in (effect for effect, _, _ in PROCESSES[:-1] if next(iter(effect)) in again):
         apply(surface, **effect)
         with pytest.raises(FaultRefused, match="cannot overlap"):
             plan(surface, **effect)
@@ -167,6 +176,13 @@ def test_two_latencies_stand_on_one_link_and_each_undo_takes_its_own() -> None:
         ({"latency": {**ON, "add": "1s", "connections": "0.5%"}}, r"connections\(=0.005\) must be at least 0.01"),
         ({"bandwidth": {**ON, "rate": "400B/s"}}, r"rate_bytes_per_s\(=400\) must be at least 1000"),
         ({"timeout": {**ON, "close_after": "100us"}}, "at least 1 ms"),
+        ({"lock": {"of": "moon", "table": "orders"}}, r"store\(=moon\) must be orders"),
+        ({"lock": {"of": "orders", "table": "moon"}}, r"table\(=moon\) must be one of the store's"),
+        (
+            {"corrupted_migration": {"of": "orders", "table": "orders", "column": "moon"}},
+            r"column\(=moon\) must be one of orders's: amount, id",
+        ),
+        ({"exhaustion": {"of": "orders", "left": 100}}, r"left\(=100\) must be below 100"),
         ({"slow_close": {**ON, "delay": "100us"}}, "at least 1 ms"),
         ({"slicer": {**ON, "size": "8B", "vary": "8B"}}, r"size_bytes\(=8\) must be above vary_bytes\(=8\)"),
         ({"cut": {"on": "payments -> edge"}}, "payments -> edge"),
@@ -229,7 +245,8 @@ def test_a_fault_that_did_not_take_is_not_confirmed(
 ) -> None:
     surface = MemorySurface()
     entry = plan(surface, **effect)
-    monkeypatch.setattr(surface, method, lambda *arguments: None)
+    of = surface if hasattr(surface, method) else MemoryStore
+    monkeypatch.setattr(of, method, lambda *arguments: None)
     FAULTS[entry.kind].apply(surface, entry)
     with pytest.raises(FaultNotConfirmed, match="must"):
         FAULTS[entry.kind].confirm(surface, entry)

@@ -36,6 +36,13 @@ def scenario(**effect: Any) -> Scenario:
         ({"slow_start": {"of": "checkout", "add": "1s"}}, "faults[0].slow_start: "),
         ({"configuration": {"of": "checkout", "workers": 1}}, "faults[0].configuration: "),
         ({"quota": {"of": "payments", "rate": "1/s"}}, "faults[0].quota: "),
+        ({"exhaustion": {"of": "orders"}}, "faults[0].exhaustion: "),
+        ({"lock": {"of": "orders", "table": "orders"}}, "faults[0].lock: "),
+        ({"read_only": {"of": "orders"}}, "faults[0].read_only: "),
+        (
+            {"corrupted_migration": {"of": "orders", "table": "orders", "column": "amount"}},
+            "faults[0].corrupted_migration: ",
+        ),
         ({"outage": {"of": "payments", "silent": True}}, "faults[0].outage.silent: "),
     ],
 )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from chaos.faults.agents import crash_loop
+from chaos.faults.agents import connections, crash_loop
 from chaos.staging.embedded import Staging
 
-_AGENTS = {"crash_loop": crash_loop.play}
+_AGENTS: dict[str, Callable[..., None]] = {"crash_loop": crash_loop.play, "connections": connections.play}
 
 
 def main() -> None:
