@@ -220,7 +220,11 @@ class Rollouts:
     # -- change -------------------------------------------------------------------------------------------------
 
     def _steer(self, version: str, replicas: int, weight: int) -> None:
-        """The version's image, and steps for so many replicas and that weight; the Rollout's own are put aside."""
+        """The version's image, and steps for so many replicas and that weight; the Rollout's own are put aside.
+
+        Raises NotSettled for a rollout that somebody has aborted: new steps would make it go on.
+        """
+        _refuse_invalid(self._see())
 
         def edit(body: Object) -> None:
             canary = body["spec"]["strategy"]["canary"]
@@ -262,6 +266,9 @@ class Rollouts:
         seen = self._see()
         if seen.under_way or seen.stable != version:
             return f"{seen.name}: is on the way from {seen.stable} to {seen.desired}, must be at {version}"
+        for each in seen.sets.keys() - {version}:
+            if seen.count(each, "spec", "replicas") or seen.count(each, "status", "replicas"):
+                return f"{seen.name}: replicas of {each} have not ended yet"
         phase = seen.status.get("phase")
         return None if phase == "Healthy" else f"{seen.name}: {phase} {seen.status.get('message', '')}"
 

@@ -17,6 +17,7 @@ from chaos.faults.base import Undoable
 from chaos.faults.embedded import EmbeddedSurface
 from chaos.faults.registry import FAULTS
 from chaos.faults.surface import Surface
+from chaos.kubernetes.pod_kill import POD_KILL
 from chaos.safety.bounded import run_bounded
 from chaos.safety.ephemeral import EPHEMERAL
 from chaos.safety.errors import JournalError
@@ -31,7 +32,7 @@ from chaos.staging.state import StateFile
 _LOCK_TIMEOUT_S = 120.0
 _READ_BACK_TIMEOUT_S = 10.0
 
-_OWN: tuple[Undoable, ...] = (RELEASE, EPHEMERAL, COMMAND_FAULT)
+_OWN: tuple[Undoable, ...] = (RELEASE, EPHEMERAL, COMMAND_FAULT, POD_KILL)
 UNDOABLE: dict[str, Undoable] = {**FAULTS, **{each.kind: each for each in _OWN}}
 
 __all__ = ["UNDOABLE", "EntryResult", "HealReport", "end_orphan", "heal", "heal_for_the_dead", "undo_entry"]

@@ -1,4 +1,4 @@
-"""A real Dask cluster on loopback: a scheduler and two workers, each a process of its own."""
+"""Real clusters on loopback: one of Dask (a scheduler and two workers), and a Kubernetes control plane."""
 
 import json
 import os
@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.cluster.control_plane import api, kubeconfig
+
+__all__ = ["api", "kubeconfig"]
 
 ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 60.0

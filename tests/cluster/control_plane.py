@@ -1,0 +1,42 @@
+"""The control plane as fixtures: one for the session, a namespace for each test."""
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kubernetes import client
+
+from chaos.cluster import builds, control_plane
+from chaos.kubernetes.api import Api
+from chaos.kubernetes.gate import MARKER
+
+TOKEN = "staging-of-these-tests"
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Of a control plane that ends with the session."""
+    absent = ", ".join(build.name for build in builds.missing())
+    if absent:
+        pytest.skip(f"not built: {absent} (make cluster builds it)")
+    folder = tmp_path_factory.mktemp("cluster")
+    try:
+        yield control_plane.start(folder)
+    finally:
+        control_plane.stop(folder)
+
+
+@pytest.fixture
+def api(kubeconfig: Path) -> Iterator[Api]:
+    """A new namespace that says that it is the staging TOKEN."""
+    name = f"shop-{secrets.token_hex(4)}"
+    api = Api.connect(kubeconfig, None, name)
+    about = client.V1ObjectMeta(name=name, annotations={MARKER: TOKEN})
+    core = client.CoreV1Api(api.connection)
+    core.create_namespace(client.V1Namespace(metadata=about), _request_timeout=10.0)
+    try:
+        yield api
+    finally:
+        core.delete_namespace(name, _request_timeout=10.0)
+        api.connection.close()

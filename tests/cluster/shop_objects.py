@@ -1,0 +1,104 @@
+"""A shop in a namespace: two Deployments or a Rollout, their Services, and the route to them."""
+
+from typing import Any
+
+from kubernetes import client
+
+from chaos.kubernetes.api import DEPLOYMENT, HTTP_ROUTE, ROLLOUT, Api, Kind, Object
+
+STABLE, CANARY = "2.3", "2.4"
+SERVICES = Kind("", "v1", "services", "Service")
+STEPS = [{"setWeight": 20}, {"pause": {"duration": "1h"}}]
+
+
+def image(version: str) -> str:
+    return f"example.invalid/checkout:{version}"
+
+
+def named(name: str, **more: Any) -> dict[str, Any]:
+    return {"metadata": {"name": name}, **more}
+
+
+def pod_template(labels: dict[str, str], version: str, **spec: Any) -> dict[str, Any]:
+    container = {"name": "checkout", "image": image(version)}
+    return {
+        "metadata": {"labels": labels},
+        "spec": {"terminationGracePeriodSeconds": 1, "containers": [container], **spec},
+    }
+
+
+def create(api: Api, kind: Kind, body: Object) -> None:
+    body = {"apiVersion": f"{kind.group}/{kind.version}", "kind": kind.name, **body}
+    client.CustomObjectsApi(api.connection).create_namespaced_custom_object(
+        kind.group, kind.version, api.namespace, kind.plural, body, _request_timeout=10.0
+    )
+
+
+def create_service(api: Api, name: str, selector: dict[str, str]) -> None:
+    port = client.V1ServicePort(port=80, target_port=8080)
+    body = client.V1Service(
+        metadata=client.V1ObjectMeta(name=name), spec=client.V1ServiceSpec(selector=selector, ports=[port])
+    )
+    client.CoreV1Api(api.connection).create_namespaced_service(api.namespace, body, _request_timeout=10.0)
+
+
+def create_deployment(api: Api, version: str, replicas: int, **spec: Any) -> str:
+    """With a Service of the same name, which is returned."""
+    name = f"checkout-{version.replace('.', '-')}"
+    labels = {"app": "checkout", "version": version}
+    create_service(api, name, labels)
+    body = named(
+        name,
+        spec={
+            "replicas": replicas,
+            "progressDeadlineSeconds": 600,
+            "selector": {"matchLabels": labels},
+            "template": pod_template(labels, version, **spec),
+        },
+    )
+    create(api, DEPLOYMENT, body)
+    return name
+
+
+def create_route(api: Api, old: str, new: str) -> None:
+    refs = [{"name": old, "port": 80, "weight": 1}, {"name": new, "port": 80, "weight": 0}]
+    body = named("checkout", spec={"parentRefs": [{"name": "edge"}], "rules": [{"backendRefs": refs}]})
+    create(api, HTTP_ROUTE, body)
+
+
+def create_rollout(api: Api, replicas: int, routing: dict[str, Any]) -> None:
+    labels = {"app": "checkout"}
+    for name in ("checkout-stable", "checkout-canary"):
+        create_service(api, name, labels)
+    canary = {
+        "stableService": "checkout-stable",
+        "canaryService": "checkout-canary",
+        "trafficRouting": routing,
+        "scaleDownDelaySeconds": 1,
+        "abortScaleDownDelaySeconds": 1,
+        "steps": STEPS,
+    }
+    body = named(
+        "checkout",
+        spec={
+            "replicas": replicas,
+            "selector": {"matchLabels": labels},
+            "template": pod_template(labels, STABLE),
+            "strategy": {"canary": canary},
+        },
+    )
+    create(api, ROLLOUT, body)
+
+
+def create_ingress(api: Api, service: str) -> None:
+    """One that the nginx controller would serve, for Argo Rollouts to make a canary of."""
+    to = client.V1IngressBackend(
+        service=client.V1IngressServiceBackend(name=service, port=client.V1ServiceBackendPort(number=80))
+    )
+    path = client.V1HTTPIngressPath(path="/", path_type="Prefix", backend=to)
+    rule = client.V1IngressRule(host="shop.example.invalid", http=client.V1HTTPIngressRuleValue(paths=[path]))
+    body = client.V1Ingress(
+        metadata=client.V1ObjectMeta(name="checkout"),
+        spec=client.V1IngressSpec(ingress_class_name="nginx", rules=[rule]),
+    )
+    client.NetworkingV1Api(api.connection).create_namespaced_ingress(api.namespace, body, _request_timeout=10.0)
