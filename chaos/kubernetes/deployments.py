@@ -9,7 +9,7 @@ from chaos.kubernetes import routes
 from chaos.kubernetes.api import DEPLOYMENT, Api, Object
 from chaos.kubernetes.errors import KubernetesError
 from chaos.kubernetes.models import ServiceTarget
-from chaos.kubernetes.pods import running, selector_of
+from chaos.kubernetes.pods import made_of, running, selector_of
 from chaos.kubernetes.settling import condition, until
 
 __all__ = ["Deployments"]
@@ -63,6 +63,10 @@ class Deployments:
 
     def clear(self, timeout_s: float) -> None:
         """Nothing to do."""
+
+    def facts(self) -> dict[str, str]:
+        """Of each Deployment."""
+        return {f"Deployment {name}": made_of(self._get(version)) for version, name in self._names.items()}
 
     def pods(self, version: str) -> list[Object]:
         """By the Deployment's own selector."""

@@ -1,13 +1,15 @@
-"""Pods: which are whose, and which still run."""
+"""Pods: which are whose, what they are made of, and which still run."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable
 
 from chaos.kubernetes.api import Object
 from chaos.kubernetes.errors import KubernetesError
 
-__all__ = ["running", "selector_of"]
+__all__ = ["made_of", "running", "selector_of"]
 
 
 def selector_of(owner: Object) -> str:
@@ -17,6 +19,14 @@ def selector_of(owner: Object) -> str:
         name = owner["metadata"]["name"]
         raise KubernetesError(f"{name}: spec.selector.matchExpressions cannot be followed; must be matchLabels only")
     return ",".join(f"{key}={value}" for key, value in selector["matchLabels"].items())
+
+
+def made_of(owner: Object) -> str:
+    """Images, and the digest of the whole spec without its replicas."""
+    spec = {key: value for key, value in owner["spec"].items() if key != "replicas"}
+    images = ", ".join(each["image"] for each in spec["template"]["spec"]["containers"])
+    digest = hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()
+    return f"{images}, spec {digest[:12]}"
 
 
 def running(pods: Iterable[Object]) -> list[Object]:

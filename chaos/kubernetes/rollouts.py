@@ -21,7 +21,7 @@ from chaos.kubernetes import routes
 from chaos.kubernetes.api import REPLICA_SET, ROLLOUT, Api, Object
 from chaos.kubernetes.errors import KubernetesError
 from chaos.kubernetes.models import ServiceTarget
-from chaos.kubernetes.pods import running, selector_of
+from chaos.kubernetes.pods import made_of, running, selector_of
 from chaos.kubernetes.settling import condition, until
 
 _STEPS = "windtunnel/steps"
@@ -148,6 +148,11 @@ class Rollouts:
             (self._promote if whole else self._abort)(timeout_s)
         elif _STEPS in _annotations(seen.body):
             self._api.change(ROLLOUT, self._rollout.name, _restore_steps)
+
+    def facts(self) -> dict[str, str]:
+        """Of the Rollout."""
+        seen = self._see()
+        return {seen.name: made_of(seen.body)}
 
     def pods(self, version: str) -> list[Object]:
         """By the hash of the version's ReplicaSets."""

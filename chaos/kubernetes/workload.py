@@ -41,6 +41,10 @@ class Workload(Protocol):
         """Nothing of that."""
         ...
 
+    def facts(self) -> dict[str, str]:
+        """What its objects are made of, besides replicas and shares: by object."""
+        ...
+
     def pods(self, version: str) -> list[Object]:
         """Those of the version that run and are not about to end."""
         ...

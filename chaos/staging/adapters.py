@@ -49,4 +49,16 @@ def attach(state_dir: Path) -> StagingAdapter:
 
 def _adapter(loaded: Loaded, state_dir: Path) -> StagingAdapter:
     """By `adapter:` of the file."""
+    if loaded.file.kubernetes is not None:
+        return _kubernetes(loaded, state_dir)
     return CommandsAdapter(loaded, state_dir)
+
+
+def _kubernetes(loaded: Loaded, state_dir: Path) -> StagingAdapter:
+    """The cluster's client is an extra of its own."""
+    try:
+        from chaos.kubernetes.adapter import KubernetesAdapter
+    except ImportError as error:
+        remedy = "install windtunnel[kubernetes]"
+        raise StagingError(f"{loaded.path}: needs the Kubernetes client: {remedy} ({error})") from error
+    return KubernetesAdapter(loaded, state_dir)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from chaos.kubernetes.fitting import unplayable
 from chaos.realise import NotRealisable
 from chaos.safety.errors import BaselineDrifted
 from chaos.staging.adapter import StagingAdapter
@@ -40,6 +41,8 @@ def require_fitting(scenario: Scenario, strategy: Strategy, defects: Sequence[st
     problems += [line for topic in _TOPICS for line in topic(scenario, file)]
     if file.commands is not None:
         problems += [*_commands(scenario, strategy, defects, file.commands)]
+    if file.kubernetes is not None:
+        problems += [*unplayable(scenario, strategy, defects, file.kubernetes)]
     if problems:
         listed = "\n".join(f"  {problem}" for problem in problems)
         raise NotRealisable(f"scenario {scenario.name} cannot be drilled on {loaded.path}:\n{listed}")

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from chaos.kubernetes.models import Kubernetes
 from chaos.safety.targets import LOOPBACK, AllowList, Network
 from chaos.staging.files.commands import Commands
 from scenarios.base import Name, Part
@@ -90,15 +91,20 @@ class StagingFile(Part):
 
     schema_: Literal["windtunnel-staging/v1"] = Field(alias="schema", description="version of this language")
     name: Name = Field(description="for people, and for the folder of its state")
-    adapter: Literal["commands"] = Field(description="who puts the verbs onto it")
+    adapter: Literal["commands", "kubernetes"] = Field(description="who puts the verbs onto it")
     target: Annotated[str, BeforeValidator(_target)] = Field(description="where its clients find it: http://host:port")
     marker: Marker = Field(description="how it says that it is a staging")
     allow: Allow = Field(Allow(), description="where the target may be, besides this machine")
     requests: dict[Name, ClientRequest] = Field(min_length=1, description="by business function of the scenario")
     commands: Commands | None = Field(None, description="of `adapter: commands`")
+    kubernetes: Kubernetes | None = Field(None, description="of `adapter: kubernetes`")
 
     @model_validator(mode="after")
     def _has_its_adapter(self) -> Self:
-        if self.adapter == "commands" and self.commands is None:
-            raise ValueError("must have commands: the adapter's own part")
+        for name in ("commands", "kubernetes"):
+            given = getattr(self, name) is not None
+            if given != (self.adapter == name):
+                raise ValueError(
+                    f"must {'not ' if given else ''}have {name}: adapter(={self.adapter}) decides whose part"
+                )
         return self

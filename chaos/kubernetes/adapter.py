@@ -1,0 +1,158 @@
+"""A staging in a Kubernetes cluster behind the seam (chaos.staging.adapter)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import cast
+
+from chaos.faults.base import FaultKind
+from chaos.faults.surface import Surface
+from chaos.kubernetes.api import Api
+from chaos.kubernetes.errors import KubernetesError
+from chaos.kubernetes.gate import require_staging
+from chaos.kubernetes.pod_kill import POD_KILL
+from chaos.kubernetes.surface import KubernetesSurface
+from chaos.ledger import FinalRead
+from chaos.safety.targets import AllowList
+from chaos.staging.adapter import Hear, Request, Watched
+from chaos.staging.config import Defect
+from chaos.staging.data_verbs import DataVerbs
+from chaos.staging.envoy import EnvoyStats
+from chaos.staging.files.loading import Loaded
+from scenarios.models import Function
+
+__all__ = ["KubernetesAdapter"]
+
+
+class KubernetesAdapter:
+    """Fulfils StagingAdapter. Raises KubernetesError at once when the cluster is not this staging."""
+
+    name = "kubernetes"
+
+    def __init__(self, loaded: Loaded, state_dir: Path) -> None:
+        assert loaded.file.kubernetes is not None
+        self._file = loaded.file
+        self._state_dir = state_dir
+        config = loaded.file.kubernetes
+        kubeconfig = loaded.path.parent / Path(config.kubeconfig).expanduser()
+        api = Api.connect(kubeconfig, config.context, config.namespace)
+        require_staging(api, config, self._file.marker.token)
+        self._surface = KubernetesSurface(self._file.marker.token, api, config)
+
+    @property
+    def state_dir(self) -> Path:
+        """The harness's own; the cluster knows nothing of it."""
+        return self._state_dir
+
+    @property
+    def allow(self) -> AllowList:
+        """As the file lists it."""
+        return self._file.allow.listed()
+
+    @property
+    def surface(self) -> Surface:
+        """Its objects. The faults' own part is missing: none but POD_KILL and the release's undo is given it."""
+        return cast("Surface", self._surface)
+
+    @property
+    def faults(self) -> Mapping[str, FaultKind]:
+        """Those of pods."""
+        return {"kill": POD_KILL}
+
+    def record_to(self, folder: Path, hear: Hear) -> None:
+        """Nothing besides what the harness records of every verb."""
+
+    def settle(self) -> None:
+        """Calls of a harness that was killed died with it."""
+
+    @property
+    def data(self) -> DataVerbs | None:
+        """Data is out of the adapter's sight."""
+        return None
+
+    def token(self) -> str:
+        """As the file has it; the namespace carries it, too."""
+        return self._file.marker.token
+
+    def target_url(self) -> str:
+        """As the file has it."""
+        return self._file.target
+
+    def request(self, name: str, function: Function) -> Request:
+        """By the function's name, whatever its path through the scenario's system."""
+        del function
+        found = self._file.requests[name]
+        return Request(found.method, found.path, found.body, found.store, found.headers)
+
+    def deploy(self, service: str, version: str, replicas: int, timeout_s: float) -> None:
+        """Scale a Deployment; start, scale, abort or complete a Rollout."""
+        self._surface.deploy(service, version, replicas, timeout_s)
+
+    def route(
+        self, service: str, weights: Mapping[str, float], cohorts: Mapping[str, Mapping[str, float]] | None = None
+    ) -> None:
+        """By weights alone."""
+        if cohorts:
+            raise KubernetesError(f"route of {service}: cohorts(={sorted(cohorts)}): must be weights alone")
+        self._surface.route(service, weights)
+
+    def mirror(self, service: str, version: str, share: float) -> None:
+        """Not in a cluster: what a copy writes would stay."""
+        raise KubernetesError(f"mirror of {service} to {version}: share(={share:g}): cannot be had in a cluster")
+
+    def flag(self, service: str, share: float, cohorts: Sequence[str]) -> int:
+        """A cluster knows of no flags."""
+        raise KubernetesError(f"flag of {service}: share(={share:g}), cohorts(={list(cohorts)}): a cluster has none")
+
+    def flag_orders(self, service: str) -> Sequence[int]:
+        """There are none."""
+        del service
+        return ()
+
+    def set_defects(self, service: str, version: str, defects: Sequence[Defect]) -> None:
+        """What is wrong with a version is in its image."""
+        if defects:
+            names = ", ".join(defect.name for defect in defects)
+            raise KubernetesError(f"defects of {service} {version}: {names}: must be in the version's image")
+
+    def watched(self) -> Watched:
+        """Nothing: the cluster's objects tell no requests."""
+        return Watched((), frozenset())
+
+    def observe(self) -> list[EnvoyStats]:
+        """Nothing is seen but what the clients see."""
+        return []
+
+    def dead(self) -> list[str]:
+        """The API server, when it does not answer: then nothing could be undone any more."""
+        try:
+            self._surface.api.annotations()
+        except KubernetesError as error:
+            return [str(error)]
+        return []
+
+    def stores(self) -> Sequence[str]:
+        """Data is out of the adapter's sight."""
+        return ()
+
+    def final_read(self, store: str, ids: Sequence[str], since: datetime) -> FinalRead:
+        """There are no stores."""
+        del ids, since
+        raise KubernetesError(f"store(={store}): cannot be looked into")
+
+    def differences(self) -> list[str]:
+        """What is left of the release on the objects themselves."""
+        return [line for service in self._surface.services for line in self._surface.steering(service)]
+
+    def facts(self) -> Mapping[str, str]:
+        """What each object is made of."""
+        found: dict[str, str] = {}
+        for service in self._surface.services:
+            found |= self._surface.workload(service).facts()
+        return found
+
+    def declared(self) -> Mapping[str, str]:
+        """What was declared is in the user's own repository."""
+        return {}

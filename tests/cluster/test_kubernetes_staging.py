@@ -1,0 +1,175 @@
+"""A staging file's cluster as a drill has it: behind its gate, drilled, and undone whoever dies."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kubernetes import client
+
+from chaos.kubernetes.api import ROLLOUT, Api
+from chaos.kubernetes.errors import KubernetesError, NotThisStaging
+from chaos.kubernetes.gate import MARKER
+from chaos.kubernetes.settling import until
+from chaos.safety.journal import JOURNAL_NAME, read_journal
+from chaos.staging.adapter import StagingAdapter
+from chaos.staging.adapters import open_staging
+from chaos.staging.files.loading import load_staging
+from evidence.record import RunRecord
+from tests.cluster.control_plane import TOKEN
+from tests.cluster.shop_objects import CANARY, STABLE, STEPS, create_rollout, create_route, image
+from tests.e2e.drills import wait_for
+
+pytestmark = pytest.mark.cluster
+
+ROOT = Path(__file__).resolve().parents[2]
+RELEASE = ROOT / "examples" / "kubernetes-staging" / "release.yaml"
+
+
+class Shop(BaseHTTPRequestHandler):
+    """Simulated pods answer nobody: this stands for what the route leads to."""
+
+    def do_GET(self) -> None:
+        body = json.dumps({"id": TOKEN}).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def target() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Shop) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join(10.0)
+
+
+@pytest.fixture
+def file(api: Api, kubeconfig: Path, target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A staging file, and the Rollout that it speaks of, with three replicas of the old version."""
+    create_route(api, "checkout-stable", "checkout-canary")
+    create_rollout(api, 3, {})
+
+    def lacking() -> str | None:
+        phase = api.get(ROLLOUT, "checkout").get("status", {}).get("phase")
+        return None if phase == "Healthy" else f"Rollout is {phase}"
+
+    until(lacking, 60.0)
+    images = {version: image(version) for version in (STABLE, CANARY)}
+    service = {
+        "rollout": {"name": "checkout", "container": "checkout", "images": images},
+        "route": {"name": "checkout", "confirm": "spec"},
+    }
+    data = {
+        "schema": "windtunnel-staging/v1",
+        "name": "shop-cluster",
+        "adapter": "kubernetes",
+        "target": target,
+        "marker": {"token": TOKEN},
+        "requests": {"checkout": {"path": "/"}},
+        "kubernetes": {
+            "kubeconfig": "${SHOP_KUBECONFIG}",
+            "namespace": api.namespace,
+            "services": {"checkout": service},
+        },
+    }
+    monkeypatch.setenv("SHOP_KUBECONFIG", str(kubeconfig))
+    path = tmp_path / "shop.yaml"
+    path.write_text(json.dumps(data), encoding="utf-8")
+    return path
+
+
+def is_at_rest(staging: StagingAdapter, api: Api) -> None:
+    surface = staging.surface
+    assert (dict(surface.ordered("checkout")), dict(surface.ready("checkout"))) == ({STABLE: 3}, {STABLE: 3})
+    assert (dict(surface.routes("checkout")), surface.steering("checkout")) == ({STABLE: 1.0}, ())
+    assert api.get(ROLLOUT, "checkout")["spec"]["strategy"]["canary"]["steps"] == STEPS
+
+
+def test_namespace_that_is_not_marked_is_not_touched(api: Api, file: Path, tmp_path: Path) -> None:
+    loaded = load_staging(file)
+    open_staging(loaded, tmp_path / "state")
+    core = client.CoreV1Api(api.connection)
+    for token, why in (("another-staging", "marker of another staging"), (None, "has no annotation")):
+        core.patch_namespace(api.namespace, {"metadata": {"annotations": {MARKER: token}}}, _request_timeout=10.0)
+        with pytest.raises(NotThisStaging, match=why):
+            open_staging(loaded, tmp_path / "state")
+
+
+def test_cluster_that_does_not_answer_is_told(
+    file: Path, kubeconfig: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = json.loads(kubeconfig.read_text())
+    config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:9"
+    (tmp_path / "gone").write_text(json.dumps(config))
+    monkeypatch.setenv("SHOP_KUBECONFIG", str(tmp_path / "gone"))
+    with pytest.raises(KubernetesError, match=r"https://127\.0\.0\.1:9 did not answer"):
+        open_staging(load_staging(file), tmp_path / "state")
+
+
+HARNESS = """
+import sys, time
+from pathlib import Path
+from chaos.safety.guard import guarded
+from chaos.staging.adapters import attach
+staging = attach(Path(sys.argv[1]))
+with guarded(staging.surface, staging.state_dir, 'drill-1', 60.0, faults=staging.faults) as guard:
+    guard.protect_release('checkout')
+    staging.deploy('checkout', '2.4', 2, 60.0)
+    staging.route('checkout', {'2.3': 0.5, '2.4': 0.5})
+    print('half-way', flush=True)
+    time.sleep(600)
+"""
+
+
+def test_sigkill_of_the_harness_in_a_rollout_is_healed_by_the_watchdog(api: Api, file: Path, tmp_path: Path) -> None:
+    staging = open_staging(load_staging(file), tmp_path / "state")
+    journal = tmp_path / "state" / JOURNAL_NAME
+    harness = subprocess.Popen(
+        [sys.executable, "-c", HARNESS, str(staging.state_dir)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert harness.stdout is not None
+        assert harness.stdout.readline() == "half-way\n"
+        assert dict(staging.surface.routes("checkout")) == {STABLE: 0.5, CANARY: 0.5}
+    finally:
+        harness.send_signal(signal.SIGKILL)
+        harness.wait(10.0)
+        assert harness.stdout is not None
+        harness.stdout.close()
+    wait_for(lambda: not read_journal(journal).open_entries, 60, "the watchdog's undo")
+    is_at_rest(staging, api)
+
+
+def windtunnel(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "windtunnel", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=170, check=False)
+
+
+def test_drill_releases_kills_pods_and_leaves_the_cluster_as_it_was(api: Api, file: Path, tmp_path: Path) -> None:
+    state = ("--state", str(tmp_path / "state"))
+    told = windtunnel("drill", str(RELEASE), "--staging", str(file), "--good", "--out", str(tmp_path / "runs"), *state)
+    assert told.returncode == 0, told.stdout + told.stderr
+    (record,) = (tmp_path / "runs").iterdir()
+    events = RunRecord.open(record).events()
+    shares = [event.detail["weights"].get(CANARY, 0.0) for event in events if event.kind == "route"]
+    assert shares == [0.25, 0.5, 1.0]
+    assert [event.subject for event in events if event.kind == "fault-start"] == ["kill on checkout"]
+    assert {event.detail["kind"] for event in events if event.kind == "undo"} == {"kill", "release"}
+    is_at_rest(open_staging(load_staging(file), tmp_path / "state"), api)
