@@ -125,6 +125,10 @@ class KubernetesAdapter:
         """Nothing is seen but what the clients see."""
         return []
 
+    def spans_folder(self) -> Path | None:
+        """Its services keep their spans to themselves."""
+        return None
+
     def dead(self) -> list[str]:
         """The API server, when it does not answer: then nothing could be undone any more."""
         try:
