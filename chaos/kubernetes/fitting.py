@@ -35,11 +35,11 @@ def unplayable(scenario: Scenario, strategy: Strategy, defects: Sequence[str], c
 
 
 def _versions(service: str, versions: Sequence[str], config: Kubernetes) -> Iterator[str]:
-    target = config.services.get(service)
+    target, change = config.services.get(service), "release.changes[0]"
     if target is None:
-        yield f"release.service: {service}: must be one of the file's services ({', '.join(config.services)})"
+        yield f"{change}.service: {service}: must be one of the file's services ({', '.join(config.services)})"
         return
     known = target.deployments if target.rollout is None else target.rollout.images
     for key, version in zip(("from", "to"), versions, strict=True):
         if version not in known:
-            yield f"release.{key}: {version}: must be one of the file's versions of {service} ({', '.join(known)})"
+            yield f"{change}.{key}: {version}: must be one of the file's versions of {service} ({', '.join(known)})"

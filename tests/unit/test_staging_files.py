@@ -116,7 +116,7 @@ def test_the_example_is_understood_and_its_schema_knows_it(windtunnel: Run) -> N
     scenario, _ = load(str(EXAMPLE.parent / "release.yaml"))
     require_fitting(scenario, scenario.release.strategy, ["coupon-errors"], loaded)
     assert json.loads(windtunnel("schema", "--staging").out) == staging_schema()
-    assert set(staging_schema()["properties"]) == set(loaded.data) | {"allow"}
+    assert set(staging_schema()["properties"]) == set(loaded.data) | {"allow", "kubernetes"}
 
 
 def tiny(folder: Path, **changes: Any) -> Loaded:

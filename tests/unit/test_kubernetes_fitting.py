@@ -1,0 +1,71 @@
+"""What of a scenario a cluster cannot play, and whose part a staging file may have."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chaos.realise import NotRealisable
+from chaos.staging.files.errors import InvalidStagingFile
+from chaos.staging.files.fitting import require_fitting
+from chaos.staging.files.loading import Loaded, load_staging, parse_staging
+from scenarios.loading import load, load_text
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "kubernetes-staging"
+
+
+@pytest.fixture
+def loaded() -> Loaded:
+    return load_staging(EXAMPLE / "shop.yaml", {"SHOP_TOKEN": "x" * 8, "HOME": "/home/sre"})
+
+
+def test_the_example_fits(loaded: Loaded) -> None:
+    assert loaded.file.kubernetes is not None
+    assert loaded.file.kubernetes.kubeconfig == "/home/sre/.kube/config"
+    scenario, _ = load(str(EXAMPLE / "release.yaml"))
+    require_fitting(scenario, scenario.release.strategy, [], loaded)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ('to: "2.4"', 'to: "2.5"', r"release\.changes\[0\]\.to: 2\.5: must be one of the file's versions of checkout"),
+        ("{weight: 25%}", "{cohort: all}", r"canary\.steps\[0\]\.cohort: all"),
+        (
+            "kill: {of: checkout, version: old, replicas: 1}",
+            "pause: {of: checkout, replicas: 1}",
+            r"faults\[0\]\.pause",
+        ),
+    ],
+)
+def test_what_a_cluster_cannot_play_is_refused_by_path(loaded: Loaded, old: str, new: str, why: str) -> None:
+    text = (EXAMPLE / "release.yaml").read_text()
+    assert old in text
+    text = text.replace(old, new).replace("    timeout: 2s\n", "    timeout: 2s\n    cohorts: {all: 40%}\n")
+    scenario = load_text(text, "release.yaml")
+    with pytest.raises(NotRealisable, match=why):
+        require_fitting(scenario, scenario.release.strategy, [], loaded)
+
+
+def test_other_services_and_defects_are_refused(loaded: Loaded) -> None:
+    data = {**loaded.data, "kubernetes": {**loaded.data["kubernetes"]}}
+    data["kubernetes"]["services"] = {"payments": {"deployments": {"2.3": "payments"}}}
+    other = parse_staging(data, Path("shop.yaml"))
+    scenario, _ = load(str(EXAMPLE / "release.yaml"))
+    with pytest.raises(NotRealisable, match=r"release\.changes\[0\]\.service: checkout: must be one of"):
+        require_fitting(scenario, scenario.release.strategy, [], other)
+    with pytest.raises(NotRealisable, match="coupon-errors: must be in the new version's image"):
+        require_fitting(scenario, scenario.release.strategy, ["coupon-errors"], loaded)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"adapter": "commands"}, "adapter"),
+        ({"kubernetes": None}, "must have kubernetes"),
+        ({"adapter": "helm"}, "adapter"),
+    ],
+)
+def test_the_adapter_has_its_own_part_and_no_other(loaded: Loaded, changes: dict[str, Any], why: str) -> None:
+    with pytest.raises(InvalidStagingFile, match=why):
+        parse_staging({**loaded.data, **changes}, Path("shop.yaml"))
