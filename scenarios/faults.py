@@ -23,6 +23,7 @@ from scenarios.network_faults import (
 )
 from scenarios.process_faults import Configuration, CrashLoop, Kill, Outage, Pause, SlowStart, ThirdPartyQuota
 from scenarios.quantities import DurationS, PositiveDurationS, PositiveRatio
+from scenarios.resource_faults import Cpu, Descriptors, Disk, Memory
 from scenarios.store_faults import Lag, Primary, Standby
 
 __all__ = ["CLIENT", "LINK_KINDS", "Cut", "Effect", "Error", "Fault", "FaultKind", "Kill", "Latency", "Link", "Zone"]
@@ -44,6 +45,10 @@ FaultKind = Literal[
     "configuration",
     "outage",
     "quota",
+    "cpu",
+    "memory",
+    "descriptors",
+    "disk",
     "exhaustion",
     "lock",
     "read_only",
@@ -95,6 +100,10 @@ Effect = (
     | Configuration
     | Outage
     | ThirdPartyQuota
+    | Cpu
+    | Memory
+    | Descriptors
+    | Disk
     | Exhaustion
     | Lock
     | ReadOnly
@@ -128,6 +137,10 @@ class Fault(Part):
     configuration: Configuration | None = None
     outage: Outage | None = None
     quota: ThirdPartyQuota | None = None
+    cpu: Cpu | None = None
+    memory: Memory | None = None
+    descriptors: Descriptors | None = None
+    disk: Disk | None = None
     exhaustion: Exhaustion | None = None
     lock: Lock | None = None
     read_only: ReadOnly | None = None

@@ -32,6 +32,7 @@ from scenarios.profiles import LoadStep, MonthEnd, Peak, Profile
 from scenarios.published import Published
 from scenarios.quantities import Bound, Money
 from scenarios.release import Change, Release
+from scenarios.resource_faults import Cpu, Descriptors, Disk, Memory
 from scenarios.rollback_risks import RollbackRisk, Worse
 from scenarios.scenario import (
     Expect,
@@ -71,9 +72,12 @@ __all__ = [
     "Change",
     "Configuration",
     "CorruptedMigration",
+    "Cpu",
     "CrashLoop",
     "Cut",
     "Defect",
+    "Descriptors",
+    "Disk",
     "Distribution",
     "Drill",
     "Ejection",
@@ -104,6 +108,7 @@ __all__ = [
     "Lognormal",
     "MannWhitney",
     "Measure",
+    "Memory",
     "Migration",
     "Money",
     "MonthEnd",

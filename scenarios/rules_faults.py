@@ -16,7 +16,7 @@ _VICTIM_KINDS = ("kill", "pause", "crash_loop")
 # Kinds that are on processes of our own.
 _OWN_KINDS = (*_VICTIM_KINDS, "slow_start", "configuration")
 _STORE_KINDS = ("exhaustion", "lock", "read_only", "corrupted_migration")
-_SERVICE_KINDS = (*_OWN_KINDS, "outage", "quota")
+_SERVICE_KINDS = (*_OWN_KINDS, "outage", "quota", "cpu", "memory", "descriptors", "disk")
 
 
 def fault_rules(view: Data) -> Iterator[Violation]:
@@ -89,13 +89,19 @@ def _overlaps(view: Data) -> Iterator[Violation]:
             if at_s is None or for_s is None or not isinstance(target, str):
                 continue
             key = f"{kind} on {' '.join(target.replace('->', ' -> ').split())}"
-            # An outage is a cut of every link to its service.
-            cuts = [f"cut on {caller} -> {callee}" for caller, callee in _ways_to(view, target) if kind == "outage"]
-            for one in (key, *cuts):
+            also = _also(view, kind, target)
+            for one in (key, *also):
                 if any(one == other and at_s <= end and start <= at_s + for_s for other, start, end in spans_s):
                     rule = "must not overlap with or touch another fault of its kind and target"
                     yield Violation(("faults", index), one, rule)
-            spans_s += [(one, at_s, at_s + for_s) for one in (key, *cuts)]
+            spans_s += [(one, at_s, at_s + for_s) for one in (key, *also)]
+
+
+def _also(view: Data, kind: str, target: str) -> list[str]:
+    """What a fault is besides: an outage cuts every link to its service, and less CPU is a pause again and again."""
+    if kind == "outage":
+        return [f"cut on {caller} -> {callee}" for caller, callee in _ways_to(view, target)]
+    return [f"pause on {target}"] if kind == "cpu" else []
 
 
 def _ways_to(view: Data, service: str) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from simulator.errors import RequestError
 __all__ = ["require_modelled"]
 
 _BYTES = "requests and answers have no size here, and connections no end"
+_RESOURCES = "processes have no memory, descriptors or files here: let the service's requests fail by error"
 # Kinds of faults that only real staging has, and why.
 _FAULTS = {
     "experiment": "nothing but the Chaos Toolkit knows what its actions do",
@@ -24,6 +25,10 @@ _FAULTS = {
     "slow_start": "a start takes what the service's startup says, always",
     "configuration": "workers and timeouts are what the system says, always",
     "quota": "only what holds all the time: give the service a quota (system.services.NAME.quota)",
+    "cpu": "a service time is what the service says: let a defect stretch it",
+    "memory": _RESOURCES,
+    "descriptors": _RESOURCES,
+    "disk": _RESOURCES,
     "exhaustion": "nobody but the callers holds a store's connections: give it fewer (system.stores.NAME.connections)",
     "lock": "tables are not told apart: lose the primary instead",
     "read_only": "reads and writes of a store are refused together: lose the primary instead",

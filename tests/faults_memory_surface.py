@@ -34,6 +34,7 @@ class World:
     steering: dict[str, set[str]] = field(default_factory=dict)
     paused: set[int] = field(default_factory=set)
     conditions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    limits: dict[tuple[int, str], int] = field(default_factory=dict)
     agents: set[str] = field(default_factory=set)
     read_only: bool = False
     locks: dict[str, str] = field(default_factory=dict)
@@ -262,7 +263,9 @@ class MemorySurface:
         }
 
     def _bury(self) -> None:
-        self.world.paused &= self._all_pids()
+        there = self._all_pids()
+        self.world.paused &= there
+        self.world.limits = {key: most for key, most in self.world.limits.items() if key[0] in there}
 
     def running(self, service: str) -> Mapping[str, Sequence[ProcessId]]:
         return {
@@ -283,6 +286,19 @@ class MemorySurface:
     def resume(self, process: ProcessId) -> None:
         self._begin("resume")
         self.world.paused.discard(process.pid)
+        self._half_step()
+
+    def used(self, process: ProcessId, resource: str) -> int:
+        return 50
+
+    def limit(self, process: ProcessId, resource: str) -> int | None:
+        return self.world.limits.get((process.pid, resource))
+
+    def set_limit(self, process: ProcessId, resource: str, most: int | None) -> None:
+        self._begin("set_limit")
+        self.world.limits.pop((process.pid, resource), None)
+        if most is not None and process.pid in self._all_pids():
+            self.world.limits[process.pid, resource] = most
         self._half_step()
 
     def conditions(self, service: str) -> Mapping[str, Any]:
@@ -309,6 +325,8 @@ class MemorySurface:
         if agent == "connections":
             self.holding.add(entry_id)
         self._half_step()
+        if agent == "throttle":
+            self.pause(next(each for version in self.running(arguments["service"]).values() for each in version))
         for version, replicas in arguments.get("victims", {}).items():
             self.kill(arguments["service"], version, min(replicas, self.ready(arguments["service"]).get(version, 0)))
 

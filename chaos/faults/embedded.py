@@ -13,7 +13,7 @@ from chaos.faults.agents import starting
 from chaos.faults.feeling import HTTP, POSTGRES, Felt, feel
 from chaos.faults.store_surface import StoreSurface
 from chaos.faults.surface import ProxyState, Toxic
-from chaos.staging import processes
+from chaos.staging import limits, processes
 from chaos.staging.config import CALLS, STORE, proxy_name
 from chaos.staging.embedded import Staging
 from chaos.staging.processes import ProcessId
@@ -133,6 +133,18 @@ class EmbeddedSurface:
         """SIGCONT."""
         if processes.send(process, signal.SIGCONT):
             self._until(process, "paused")
+
+    def used(self, process: ProcessId, resource: str) -> int:
+        """As the kernel counts it."""
+        return limits.used(process, resource)
+
+    def limit(self, process: ProcessId, resource: str) -> int | None:
+        """The soft limit."""
+        return limits.soft(process, resource)
+
+    def set_limit(self, process: ProcessId, resource: str, most: int | None) -> None:
+        """The soft limit; the hard one stays, so that it can be lifted without root."""
+        limits.set_soft(process, resource, most)
 
     def conditions(self, service: str) -> Mapping[str, Any]:
         """Of every replica that runs."""

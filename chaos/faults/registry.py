@@ -6,8 +6,11 @@ from chaos.faults.bandwidth import BANDWIDTH
 from chaos.faults.base import FaultKind
 from chaos.faults.configuration import CONFIGURATION
 from chaos.faults.corrupted_migration import CORRUPTED_MIGRATION
+from chaos.faults.cpu import CPU
 from chaos.faults.crash_loop import CRASH_LOOP
 from chaos.faults.cut import CUT
+from chaos.faults.descriptors import DESCRIPTORS
+from chaos.faults.disk import DISK
 from chaos.faults.error import ERROR
 from chaos.faults.exhaustion import EXHAUSTION
 from chaos.faults.experiment import EXPERIMENT
@@ -15,6 +18,7 @@ from chaos.faults.kill import KILL
 from chaos.faults.latency import LATENCY
 from chaos.faults.limit_data import LIMIT_DATA
 from chaos.faults.lock import LOCK
+from chaos.faults.memory import MEMORY
 from chaos.faults.outage import OUTAGE
 from chaos.faults.pause import PAUSE
 from chaos.faults.quota import QUOTA
@@ -28,11 +32,12 @@ from chaos.faults.timeout import TIMEOUT
 _NETWORK: tuple[FaultKind, ...] = (LATENCY, BANDWIDTH, TIMEOUT, RESET, SLICER, LIMIT_DATA, SLOW_CLOSE, CUT)
 _PROCESSES: tuple[FaultKind, ...] = (KILL, PAUSE, CRASH_LOOP, SLOW_START, CONFIGURATION)
 _THIRD_PARTIES: tuple[FaultKind, ...] = (OUTAGE, QUOTA)
+_RESOURCES: tuple[FaultKind, ...] = (CPU, MEMORY, DESCRIPTORS, DISK)
 _DATABASE: tuple[FaultKind, ...] = (EXHAUSTION, LOCK, READ_ONLY, CORRUPTED_MIGRATION)
 _OTHERS: tuple[FaultKind, ...] = (ERROR, EXPERIMENT)
 
 FAULTS: dict[str, FaultKind] = {
-    kind.kind: kind for kind in (*_NETWORK, *_PROCESSES, *_THIRD_PARTIES, *_DATABASE, *_OTHERS)
+    kind.kind: kind for kind in (*_NETWORK, *_PROCESSES, *_THIRD_PARTIES, *_RESOURCES, *_DATABASE, *_OTHERS)
 }
 
 __all__ = ["FAULTS"]

@@ -122,6 +122,18 @@ class Surface(Protocol):
         """Let it go on; one that is gone or runs is fine."""
         ...
 
+    def used(self, process: ProcessId, resource: str) -> int:
+        """What it has of a resource (memory, descriptors, disk: bytes of its largest open file)."""
+        ...
+
+    def limit(self, process: ProcessId, resource: str) -> int | None:
+        """The most that it may have; None: without limit. Of one that is gone, None."""
+        ...
+
+    def set_limit(self, process: ProcessId, resource: str, most: int | None) -> None:
+        """Set it; one that is gone is fine."""
+        ...
+
     def conditions(self, service: str) -> Mapping[str, Any]:
         """What faults have changed about the service's replicas; raises StagingError unless all say the same."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -43,6 +44,12 @@ def order(staging: Staging, timeout_s: float = 10.0) -> int | None:
         return httpx.post(f"{staging.edge_url()}/checkout", json=body, timeout=timeout_s, trust_env=False).status_code
     except httpx.TransportError:
         return None
+
+
+def timed(staging: Staging) -> float:
+    began_s = time.monotonic()
+    order(staging)
+    return time.monotonic() - began_s
 
 
 def until(holds: Callable[[], bool], timeout_s: float = 20.0) -> None:
@@ -115,6 +122,43 @@ def test_a_quota_lets_so_many_through(guard: Guard, staging_session: Staging) ->
     assert 201 in answers
     assert 502 in answers
     assert [order(staging) for _ in range(3)] == [201] * 3
+
+
+def test_less_cpu_is_felt_and_no_replica_is_left_stopped(guard: Guard, staging_session: Staging) -> None:
+    staging = staging_session
+    entry = guard.inject(fault(cpu={"of": "payments", "share": "10%"}), CONTEXT)
+    slow_s = [timed(staging) for _ in range(10)]
+    assert guard.heal(entry).rung == "end throttling"
+    assert starting.found(entry.id) == []
+    assert psutil.STATUS_STOPPED not in {
+        psutil.Process(each.process.pid).status() for each in staging.running("payments")
+    }
+    # a stop lasts 90 ms: without it no order takes so long for long
+    assert max(slow_s) >= 0.04
+    assert order(staging) == 201
+
+
+def test_limits_are_felt_by_the_process_and_lifted(guard: Guard, staging_session: Staging) -> None:
+    staging = staging_session
+    pids = [each.process.pid for each in staging.running("payments")]
+    resources = (resource.RLIMIT_AS, resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE)
+    before = [resource.prlimit(pid, each) for pid in pids for each in resources]
+    entries = [
+        guard.inject(fault(**effect), CONTEXT)
+        for effect in (
+            {"memory": {"of": "payments", "left": "1MB"}},
+            {"descriptors": {"of": "payments"}},
+            {"disk": {"of": "payments", "left": "1B"}},
+        )
+    ]
+    assert [resource.prlimit(pid, each) for pid in pids for each in resources] != before
+    # nobody has a connection more to a replica without descriptors
+    with pytest.raises(httpx.TransportError):
+        httpx.get(f"http://127.0.0.1:{staging.running('payments')[0].port}/ready", timeout=0.5, trust_env=False)
+    for entry in reversed(entries):
+        assert guard.heal(entry).rung == "lift limit"
+    assert [resource.prlimit(pid, each) for pid in pids for each in resources] == before
+    until(lambda: order(staging) == 201)
 
 
 @pytest.mark.parametrize("silent", [False, True])

@@ -56,6 +56,10 @@ conditions = st.sampled_from(
         {"configuration": {"of": "checkout", "workers": 1, "timeout": "5ms"}},
         {"quota": {"of": "payments", "rate": "5/s"}},
         {"outage": {"of": "payments"}},
+        {"cpu": {"of": "checkout", "share": "20%"}},
+        {"memory": {"of": "checkout", "left": "1MB"}},
+        {"descriptors": {"of": "payments"}},
+        {"disk": {"of": "payments", "left": "1kB"}},
         {"exhaustion": {"of": "orders"}},
         {"lock": {"of": "orders", "table": "orders"}},
         {"read_only": {"of": "orders"}},
@@ -193,6 +197,7 @@ def test_what_no_rung_can_undo_stays_open_and_is_not_called_clean(fault: Fault) 
             "set_conditions",
             "stop_agents",
             "set_read_only",
+            "set_limit",
             "unlock",
             "rename_column",
         }

@@ -8,10 +8,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from chaos.faults.agents import connections, crash_loop
+from chaos.faults.agents import connections, crash_loop, throttle
 from chaos.staging.embedded import Staging
 
-_AGENTS: dict[str, Callable[..., None]] = {"crash_loop": crash_loop.play, "connections": connections.play}
+_AGENTS: dict[str, Callable[..., None]] = {
+    "crash_loop": crash_loop.play,
+    "connections": connections.play,
+    "throttle": throttle.play,
+}
 
 
 def main() -> None:
