@@ -11,14 +11,13 @@ to one. It does not see callers that hung up.
 
 from __future__ import annotations
 
+import http.client
 import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
-from urllib.parse import urlsplit
-
-import httpx
+from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 from chaos.errors import StagingError
 from chaos.staging.envoy import EnvoyStats
@@ -68,54 +67,42 @@ class Counters:
 
 
 class PrometheusReader:
-    """Reads the counters of `versions` (by service) from the server at `url`. Every method raises PrometheusError."""
+    """Reads the counters of all services from the server at `url`. Every method raises PrometheusError."""
 
-    def __init__(self, url: str, queries: Queries, versions: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, url: str, queries: Queries) -> None:
         parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if parts.scheme != "http" or not parts.hostname or parts.query or parts.fragment:
             raise PrometheusError(f"prometheus.url(={url}) must be http://HOST:PORT")
-        self._url = url.rstrip("/")
-        self._queries = queries
-        self._versions = {name: tuple(each) for name, each in versions.items()}
-        self._client = httpx.Client(trust_env=False, follow_redirects=False, timeout=_TIMEOUT_S)
+        self._host, self._port, self._root = parts.hostname, parts.port or 80, parts.path.rstrip("/")
+        self._url, self._queries = url.rstrip("/"), queries
         self._requests, self._errors, self._latency = Counters(), Counters(), Counters()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Let the connection go."""
-        self._client.close()
-
-    def require_series(self) -> None:
-        """Every service has a counter: a query that names the wrong label observes nothing, and nothing would trip."""
-        seen = {group[0] for _, group, _ in self._samples(self._queries.requests)}
-        missing = sorted(set(self._versions) - seen)
-        if missing:
+    def bounds_s(self) -> tuple[float, ...]:
+        """Upper bounds of the latency buckets that the server has now, the same for all; none without `latency`."""
+        if self._queries.latency is None:
+            return ()
+        found: dict[tuple[str, ...], list[float]] = {}
+        for _, (service, version, le), _ in self._samples(self._queries.latency, "le"):
+            found.setdefault((service, version), []).append(float(le))
+        kinds = {tuple(sorted(bound for bound in each if math.isfinite(bound))) for each in map(set, found.values())}
+        if len(kinds) > 1:
             raise PrometheusError(
-                f"prometheus.requests(={self._queries.requests}) has no series whose label {self._queries.service} "
-                f"is {', '.join(missing)}; it has {', '.join(sorted(seen)) or 'none at all'}"
+                f"prometheus.latency(={self._queries.latency}) has buckets {sorted(kinds)}: must be one"
             )
+        return tuple(bound * self._queries.le_s for bound in next(iter(kinds), ()))
 
     def read(self) -> list[EnvoyStats]:
-        """Totals of every version of every service; a version without a series has answered nothing."""
+        """Totals of every version of every service that has answered; one without a series has answered nothing."""
         requests = self._requests.add(self._samples(self._queries.requests))
         errors = self._errors.add(self._samples(self._queries.errors))
         buckets: dict[tuple[str, ...], float] = {}
         if self._queries.latency is not None:
             buckets = self._latency.add(self._samples(self._queries.latency, "le"))
-        return [
-            self._stats((service, version), requests, errors, buckets)
-            for service, versions in self._versions.items()
-            for version in versions
-        ]
+        return [self._stats((service, version), requests, errors, buckets) for service, version in sorted(requests)]
 
     def _stats(
         self,
-        key: tuple[str, str],
+        key: tuple[str, ...],
         requests: Mapping[tuple[str, ...], float],
         errors: Mapping[tuple[str, ...], float],
         buckets: Mapping[tuple[str, ...], float],
@@ -126,35 +113,34 @@ class PrometheusReader:
         bounds_ms = tuple(bound * self._queries.le_s * 1e3 for bound, _ in cumulative if math.isfinite(bound))
         histogram = parted if len(parted) == len(bounds_ms) + 1 else (*parted, 0) if parted else ()
         return EnvoyStats(
-            *key, round(requests.get(key, 0.0)), round(errors.get(key, 0.0)), 0, bounds_ms, tuple(histogram)
+            key[0], key[1], round(requests.get(key, 0.0)), round(errors.get(key, 0.0)), 0, bounds_ms, tuple(histogram)
         )
 
     def _samples(self, query: str, *more: str) -> list[tuple[Series, tuple[str, ...], float]]:
-        """Series, group (service, version and the labels `more`) and value; series of other services are left out.
-
-        A service with one version may have series without the label of versions.
-        """
+        """Series, group (service, version and the labels `more`) and value; what has no service is left out."""
         found = []
         for entry in self._ask(query):
             labels, value = entry["metric"], float(entry["value"][1])
             service = labels.get(self._queries.service, "")
-            versions = self._versions.get(service, ())
-            version = labels.get(self._queries.version, versions[0] if len(versions) == 1 else "")
-            if version in versions and math.isfinite(value):
-                group = (service, version, *(labels.get(name, "") for name in more))
+            if service and math.isfinite(value):
+                group = (service, labels.get(self._queries.version, ""), *(labels.get(name, "") for name in more))
                 found.append((tuple(sorted(labels.items())), group, value))
         return found
 
     def _ask(self, query: str) -> list[dict[str, Any]]:
         where = f"prometheus {self._url}: {query}"
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=_TIMEOUT_S)
         try:
-            answer = self._client.get(f"{self._url}/api/v1/query", params={"query": query})
-            document = answer.json()
-        except (httpx.HTTPError, json.JSONDecodeError, UnicodeDecodeError) as error:
+            connection.request("GET", f"{self._root}/api/v1/query?{urlencode({'query': query})}")
+            answer = connection.getresponse()
+            document = json.loads(answer.read())
+        except (OSError, http.client.HTTPException, ValueError) as error:
             raise PrometheusError(f"{where}: {error!r}") from error
+        finally:
+            connection.close()
         if not isinstance(document, dict) or document.get("status") != "success":
             told = document.get("error") if isinstance(document, dict) else None
-            raise PrometheusError(f"{where}: status(={answer.status_code}): {told or 'no answer of a Prometheus'}")
+            raise PrometheusError(f"{where}: status(={answer.status}): {told or 'no answer of a Prometheus'}")
         if document["data"]["resultType"] != "vector":
             raise PrometheusError(f"{where}: answers a {document['data']['resultType']}, must be a vector")
         result: list[dict[str, Any]] = document["data"]["result"]

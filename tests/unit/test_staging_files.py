@@ -116,7 +116,7 @@ def test_the_example_is_understood_and_its_schema_knows_it(windtunnel: Run) -> N
     scenario, _ = load(str(EXAMPLE.parent / "release.yaml"))
     require_fitting(scenario, scenario.release.strategy, ["coupon-errors"], loaded)
     assert json.loads(windtunnel("schema", "--staging").out) == staging_schema()
-    assert set(staging_schema()["properties"]) == set(loaded.data) | {"allow", "kubernetes"}
+    assert set(staging_schema()["properties"]) == set(loaded.data) | {"allow", "kubernetes", "prometheus"}
 
 
 def tiny(folder: Path, **changes: Any) -> Loaded:
@@ -134,7 +134,7 @@ def test_what_does_not_fit_is_told_before_anything_starts(tmp_path: Path) -> Non
         require_fitting(scenario, strategy, ["coupon-errors"], loaded)
     lines = str(caught.value).splitlines()[1:]
     assert [line.split(": ")[0].strip() for line in lines] == [
-        "functions.browse", "release.defects", "release.guardrails", "canary.steps[0].mirror", "faults[0].latency",
+        "functions.browse", "release.defects", "canary.steps[0].mirror", "faults[0].latency", "release.guardrails",
     ]  # fmt: skip
     good = scenario.model_copy(update={"release": scenario.release.model_copy(update={"guardrails": []})})
     require_fitting(good, scenario.release.strategy, [], tiny(tmp_path))

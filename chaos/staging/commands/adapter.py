@@ -41,6 +41,7 @@ class CommandsAdapter:
         self._commands = loaded.file.commands
         self._state_dir = state_dir
         self._caller = Caller(self._commands, loaded.path.parent / self._commands.folder, state_dir)
+        self._prometheus = None if self._file.prometheus is None else self._file.prometheus.reader()
         self._surface = CommandsSurface(self._file.marker.token, self._commands, self._caller)
 
     @property
@@ -122,7 +123,9 @@ class CommandsAdapter:
         self._surface.set_defects(service, version, [defect.name for defect in defects])
 
     def watched(self) -> Watched:
-        """As the first answer of the observe command has it."""
+        """As the Prometheus has it, or the first answer of the observe command."""
+        if self._prometheus is not None:
+            return Watched(self._prometheus.bounds_s(), frozenset())
         counters = self._counters()
         bounds = {tuple(each.bounds_s) for each in counters if each.histogram}
         if len(bounds) > 1:
@@ -132,7 +135,9 @@ class CommandsAdapter:
         return Watched(next(iter(bounds), ()), only)
 
     def observe(self) -> list[EnvoyStats]:
-        """By the observe command; without one nothing is seen but what the clients see."""
+        """By the Prometheus or the observe command; without either nothing is seen but what the clients see."""
+        if self._prometheus is not None:
+            return self._prometheus.read()
         return [each.stats() for each in self._counters()]
 
     def spans_folder(self) -> Path | None:

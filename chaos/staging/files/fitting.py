@@ -43,13 +43,17 @@ def require_fitting(scenario: Scenario, strategy: Strategy, defects: Sequence[st
         problems += [*_commands(scenario, strategy, defects, file.commands)]
     if file.kubernetes is not None:
         problems += [*unplayable(scenario, strategy, defects, file.kubernetes)]
+    problems += [*_watched(scenario, file)]
     if problems:
         listed = "\n".join(f"  {problem}" for problem in problems)
         raise NotRealisable(f"scenario {scenario.name} cannot be drilled on {loaded.path}:\n{listed}")
 
 
 def require_baseline(scenario: Scenario, staging: StagingAdapter) -> None:
-    """Raise BaselineDrifted unless what is released runs as the scenario has it, all requests to the old version."""
+    """Raise BaselineDrifted unless what is released runs as the scenario has it, all requests to the old version.
+
+    What guardrails watch must be seen as well: a query with a wrong label sees nothing, and nothing would trip.
+    """
     change = scenario.release.change
     replicas = scenario.system.services[change.service].replicas
     ready, routes = dict(staging.surface.ready(change.service)), dict(staging.surface.routes(change.service))
@@ -57,6 +61,13 @@ def require_baseline(scenario: Scenario, staging: StagingAdapter) -> None:
         raise BaselineDrifted(
             f"the staging is not as the scenario has it: {change.service} has {ready} ready and routes {routes}, "
             f"must be {{{change.old!r}: {replicas}}} and {{{change.old!r}: 1.0}}"
+        )
+    seen = {each.service for each in staging.observe()} if scenario.release.guardrails else set()
+    unseen = sorted({each.of for each in scenario.release.guardrails} - seen)
+    if unseen:
+        raise BaselineDrifted(
+            f"nothing is observed of {', '.join(unseen)} (but of {', '.join(sorted(seen)) or 'nothing'}): "
+            "its guardrails would never trip"
         )
 
 
@@ -80,12 +91,17 @@ def _data(scenario: Scenario, _: StagingFile) -> Iterator[str]:
             yield f"release.rollback[{index}]: {step}: the file has no commands for data"
 
 
+def _watched(scenario: Scenario, file: StagingFile) -> Iterator[str]:
+    """Something tells how the versions answer."""
+    told = file.prometheus is not None or (file.commands is not None and file.commands.observe is not None)
+    if scenario.release.guardrails and not told:
+        yield "release.guardrails: the file has neither prometheus nor a command observe: nothing would watch"
+
+
 def _commands(scenario: Scenario, strategy: Strategy, defects: Sequence[str], commands: Commands) -> Iterator[str]:
     """Each verb that the drill will need has a command."""
     if defects and commands.defects is None:
         yield f"release.defects: {', '.join(defects)}: the file has no command defects (--good: as it is)"
-    if scenario.release.guardrails and commands.observe is None:
-        yield "release.guardrails: the file has no command observe: nothing would watch the release"
     if strategy.toggle is not None and commands.flag is None:
         yield "toggle: the file has no command flag"
     if strategy.waves is not None:

@@ -25,7 +25,9 @@ __all__ = ["Loaded", "load_staging", "parse_staging", "staging_schema"]
 _BYTES_MAX = 1 << 20
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 # Where `${NAME}` stands for an environment variable; anywhere else it is the text that it is.
-_EXPANDED: tuple[Place, ...] = (("target",), ("marker", "token"), ("kubernetes", "kubeconfig"))
+_EXPANDED: tuple[Place, ...] = (
+    ("target",), ("marker", "token"), ("kubernetes", "kubeconfig"), ("prometheus", "url"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from chaos.kubernetes.models import Kubernetes
 from chaos.safety.targets import LOOPBACK, AllowList, Network
 from chaos.staging.files.commands import Commands
+from chaos.staging.files.prometheus import Prometheus
 from scenarios.base import Name, Part
 
 __all__ = ["SCHEMA", "Allow", "ClientRequest", "Marker", "StagingFile"]
@@ -98,6 +99,7 @@ class StagingFile(Part):
     requests: dict[Name, ClientRequest] = Field(min_length=1, description="by business function of the scenario")
     commands: Commands | None = Field(None, description="of `adapter: commands`")
     kubernetes: Kubernetes | None = Field(None, description="of `adapter: kubernetes`")
+    prometheus: Prometheus | None = Field(None, description="what tells how versions answer, instead of `observe`")
 
     @model_validator(mode="after")
     def _has_its_adapter(self) -> Self:
