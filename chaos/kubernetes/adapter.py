@@ -40,6 +40,7 @@ class KubernetesAdapter:
         api = Api.connect(kubeconfig, config.context, config.namespace)
         require_staging(api, config, self._file.marker.token)
         self._surface = KubernetesSurface(self._file.marker.token, api, config)
+        self._prometheus = None if self._file.prometheus is None else self._file.prometheus.reader()
 
     @property
     def state_dir(self) -> Path:
@@ -118,12 +119,12 @@ class KubernetesAdapter:
             raise KubernetesError(f"defects of {service} {version}: {names}: must be in the version's image")
 
     def watched(self) -> Watched:
-        """Nothing: the cluster's objects tell no requests."""
-        return Watched((), frozenset())
+        """What a Prometheus has: the cluster's objects tell no requests."""
+        return Watched(() if self._prometheus is None else self._prometheus.bounds_s(), frozenset())
 
     def observe(self) -> list[EnvoyStats]:
-        """Nothing is seen but what the clients see."""
-        return []
+        """By the Prometheus; without one nothing is seen but what the clients see."""
+        return [] if self._prometheus is None else self._prometheus.read()
 
     def spans_folder(self) -> Path | None:
         """Its services keep their spans to themselves."""

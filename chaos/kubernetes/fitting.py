@@ -18,8 +18,6 @@ def unplayable(scenario: Scenario, strategy: Strategy, defects: Sequence[str], c
     yield from _versions(change.service, (change.old, change.new), config)
     if defects:
         yield f"release.defects: {', '.join(defects)}: must be in the new version's image (--good: as it is)"
-    if scenario.release.guardrails:
-        yield "release.guardrails: a cluster's objects tell no requests: nothing would watch the release"
     if strategy.toggle is not None:
         yield "toggle: a cluster has no flags"
     if strategy.waves is not None:
