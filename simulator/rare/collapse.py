@@ -33,8 +33,9 @@ Answer = TypeVar("Answer")
 class Collapse:
     """`probability` of one run of the scenario, with its interval.
 
-    `levels` are jobs in the system; `trajectories` all that were played, the pilot's included, `hits` of them met the
-    event. `plain_replications` would have given as narrow an interval; None where the runs do not tell.
+    `levels` are jobs in the system, none where the event is not rare or more jobs did not lead to it. `trajectories`
+    are all that were played, the pilot's included; `hits` of them met the event. `plain_replications` would have given
+    as narrow an interval; None where the runs do not tell.
     """
 
     probability: Estimate
@@ -64,8 +65,8 @@ def collapse_probability(
 
     `text` is the scenario as its author wrote it, with its ranges: a root draws inputs, and its branches share them.
     A pilot chooses the levels; then RUNS independent runs play `effort` trajectories for each level. The answer depends
-    on the seed alone. Raises RequestError for what the scenario does not have, and when the event does not come nearer
-    with more and more jobs in the system.
+    on the seed alone. Without any collapse the interval goes from 0 to what plain replications can still rule out.
+    Raises RequestError for what the scenario does not have.
     """
     chosen = strategy_named(scenario, strategy)
     if scenario.fidelity == "fluid":

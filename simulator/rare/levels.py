@@ -10,8 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from simulator.errors import RequestError
-from simulator.rare.paths import Outcome, Path
+from simulator.rare.paths import Path
 from simulator.rare.splitting import Play, branches
 
 __all__ = ["pilot_levels"]
@@ -24,16 +23,20 @@ _REACHED_MIN = 4
 def pilot_levels(paths: Sequence[Path], play: Play) -> tuple[float, ...]:
     """The levels of one event, from these roots; none when it is not rare.
 
-    Raises RequestError when the event does not come nearer with the importance.
+    There are none either when no trajectory of the pilot met the event, however many jobs it had: levels would cost
+    without leading anywhere. Where some did, but not more and more of them, the levels up to there are kept.
     """
     levels: list[float] = []
+    met = False
     while True:
         outcomes = play(paths)
-        if sum(outcome.hit for outcome in outcomes) * _ONE_IN >= len(outcomes):
+        hits = sum(outcome.hit for outcome in outcomes)
+        met = met or hits > 0
+        if hits * _ONE_IN >= len(outcomes):
             return tuple(levels)
         importance = _next_level([outcome.peak for outcome in outcomes])
         if len(levels) == _LEVELS_MAX or (levels and importance <= levels[-1]):
-            raise RequestError(_leads_nowhere(levels, outcomes))
+            return tuple(levels) if met else ()
         paths, _ = branches(paths, outcomes, importance, len(levels))
         levels.append(importance)
 
@@ -46,12 +49,3 @@ def _next_level(peaks: Sequence[float]) -> float:
     distance = np.abs(np.log(reached * _ONE_IN / len(values)))
     enough = reached >= min(_REACHED_MIN, len(values))
     return float(candidates[np.argmin(np.where(enough, distance, np.inf))])
-
-
-def _leads_nowhere(levels: Sequence[float], outcomes: Sequence[Outcome]) -> str:
-    hits = sum(outcome.hit for outcome in outcomes)
-    top = levels[-1] if levels else 0.0
-    return (
-        f"rare: beyond {len(levels)} levels, up to {top:g} jobs in the system, {hits} of {len(outcomes)} trajectories "
-        "met the event: it must come with more and more of them; if it is not that rare, `simulate` estimates it"
-    )

@@ -7,7 +7,6 @@ import pytest
 
 from scenarios.loading import load
 from simulator.draws import Stream, stream_keys
-from simulator.errors import RequestError
 from simulator.rare.collapse import collapse_probability
 from simulator.rare.levels import pilot_levels
 from simulator.rare.paths import Outcome, Path, Split, branch_keys
@@ -100,12 +99,14 @@ def test_without_a_hit_the_interval_is_what_plain_replications_would_tell() -> N
     assert found.high == pytest.approx(3.69 / 1600, rel=0.01)  # -log(0.025) over n
 
 
-def test_an_event_that_does_not_come_nearer_is_refused() -> None:
+@pytest.mark.parametrize(("hits", "levels"), [(0, ()), (1, (1.0,))])
+def test_an_event_that_does_not_come_nearer_has_no_levels_or_those_up_to_there(
+    hits: int, levels: tuple[float, ...]
+) -> None:
     def flat(paths: list[Path]) -> list[Outcome]:
-        return [Outcome(((0, 1.0),), hit=False) for _ in paths]
+        return [Outcome(((0, 1.0),), hit=path.root < hits) for path in paths]
 
-    with pytest.raises(RequestError, match="it must come with more and more of them"):
-        pilot_levels([Path(root) for root in range(20)], flat)
+    assert pilot_levels([Path(root) for root in range(20)], flat) == levels
 
 
 def test_a_collapse_that_is_not_rare_needs_no_levels_and_any_number_of_processes_agrees() -> None:

@@ -64,7 +64,7 @@ def _plain(found: Collapse) -> dict[str, Any]:
 
 def _text(found: Collapse, duration_s: float) -> str:
     chance = found.probability
-    levels = ", ".join(f"{level:g}" for level in found.levels) or "none: it is not rare"
+    levels = ", ".join(f"{level:g}" for level in found.levels) or "none: all trajectories are plain replications"
     lines = [
         f"Probability that a run of {duration_s:g} s ends in a collapse, a load that never comes back:",
         f"  {chance.value:.3g} [{chance.low:.3g}, {chance.high:.3g}] (95 %)",
@@ -74,5 +74,8 @@ def _text(found: Collapse, duration_s: float) -> str:
     if found.plain_replications is not None:
         lines.append(f"plain replications for the same precision: {found.plain_replications:,}")
     if found.hits == 0:
-        lines.append("No trajectory collapsed: the interval is what so many plain replications would have told.")
+        lines.append(
+            "No trajectory collapsed: the upper end is what the plain replications among them rule out, and falls with "
+            "--effort."
+        )
     return "\n".join(lines)
