@@ -11,7 +11,7 @@ import math
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from chaos.errors import ChaosError, StagingUnclean
+from chaos.faults.store_servers import HasServers
 from chaos.invariants import settle
 from chaos.ledger import done_against_the_odds, from_load, looked_up
 from chaos.live_health import LiveHealth
@@ -28,6 +29,7 @@ from chaos.load.run import LoadRun
 from chaos.observer import Observer
 from chaos.proof import Proof
 from chaos.realise import defects_of, load_plan
+from chaos.realise_data import has_backup, touches_store
 from chaos.safety.ephemeral import EPHEMERAL, plan_ephemeral
 from chaos.safety.errors import DrillStopped
 from chaos.safety.guard import Guard, guarded
@@ -37,8 +39,9 @@ from chaos.safety.recheck import Recheck
 from chaos.safety.stop import ABORT_FILE, Abort, StopConditions, abort_on_signals
 from chaos.safety.target_lock import hold_target
 from chaos.safety.targets import preflight
-from chaos.safety.undo import EntryResult
+from chaos.safety.undo import UNDOABLE, EntryResult
 from chaos.staging.adapter import StagingAdapter
+from chaos.staging.config import STORE
 from chaos.supervision import Supervision, failures_allowed
 from chaos.tracing import joined
 from chaos.watching import NobodyWatches, Watcher
@@ -132,6 +135,7 @@ class Drill:
             if self._own:
                 guard.journal.open(plan_ephemeral(surface, staging.state_dir, drill_id))
             staging.record_to(self._record.folder, self._heard)
+            self._back_up()
             plan = load_plan(self._scenario, staging, self._seed, self._scenario.duration_s)
             with LoadRun.start(plan, self._record.folder) as load:
                 self._clock = load.now_s
@@ -150,10 +154,11 @@ class Drill:
             raw = load.samples()
             ledger = self._ledger(raw)
             try:
-                self._prove_rollback(proof, load)
                 self._progress("healing: undoing all that is still in force, and reading it back")
-                healed = self._heal(guard, load)
-                ledger = self._afterwards(ledger, load, guard, proof)
+                healed = self._heal(guard, load, staging.faults)
+                ledger = self._look(ledger, load, proof)
+                healed += self._heal(guard, load, UNDOABLE)
+                self._afterwards(load, guard, proof)
             finally:
                 # Whatever could not be undone or checked: what was measured is kept.
                 self._write(load, raw, observer, ledger)
@@ -161,6 +166,15 @@ class Drill:
             # Too late to stop anything; whoever asked is told all the same.
             self._stopped = f"stop asked for: {abort.reason}, when the load was over"
         return DrillReport(healed, self._stopped)
+
+    def _back_up(self) -> None:
+        """Where the scenario's store has backups, the last one before the load."""
+        data = self._staging.data
+        if data is None or not has_backup(self._scenario):
+            return
+        self._progress("taking a backup, and verifying it")
+        taken = data.back_up()
+        self._event(0.0, EventKind.BACKUP, STORE, size_bytes=taken.size_bytes, took_s=taken.took_s)
 
     def _prove_rollback(self, proof: Proof, load: LoadRun) -> None:
         """What a rollback left is compared with what was there before, while nothing but the rollback put it back."""
@@ -181,6 +195,7 @@ class Drill:
         service = release.change.service
         names = [
             "proxy ",
+            "store ",
             "errors ",
             *(f"replicas {name}" for name in self._scenario.system.services if name != service),
         ]
@@ -190,28 +205,34 @@ class Drill:
             names += ["schema", "column ", "index "]  # expanded, it takes the old version; verify looks for that
         return names
 
-    def _afterwards(self, ledger: Ledger, load: LoadRun, guard: Guard, proof: Proof) -> Ledger:
-        """The ledger looked up, and all that must hold checked; what cannot be checked makes the verdict an error."""
+    def _look(self, ledger: Ledger, load: LoadRun, proof: Proof) -> Ledger:
+        """What the release, or its rollback, left: the ledger looked up, before the drill's own undo touches data."""
+        self._prove_rollback(proof, load)
         try:
             ledger = self._read_back(ledger, load)
             self._settle(ledger, load, proof)
-            self._event(
-                load.now_s(), EventKind.VERIFY, "staging as before", differences=proof.compare("after the undo")
-            )
+        except ChaosError as error:
+            self._event(load.now_s(), EventKind.ERROR, "ledger", message=f"{type(error).__name__}: {error}")
+        return ledger
+
+    def _afterwards(self, load: LoadRun, guard: Guard, proof: Proof) -> None:
+        """All that must hold again is checked; what cannot be checked makes the verdict an error."""
+        try:
+            found = proof.compare("after the undo")
+            self._event(load.now_s(), EventKind.VERIFY, "staging as before", differences=found)
             self._steady_again(load, guard)
         except ChaosError as error:
             self._event(load.now_s(), EventKind.ERROR, "afterwards", message=f"{type(error).__name__}: {error}")
-        return ledger
 
-    def _heal(self, guard: Guard, load: LoadRun) -> tuple[EntryResult, ...]:
-        """Undo everything but the staging itself, newest first.
+    def _heal(self, guard: Guard, load: LoadRun, kinds: Collection[str]) -> tuple[EntryResult, ...]:
+        """Undo everything of these kinds but the staging itself, newest first.
 
         Raises StagingUnclean at the first that cannot be undone, but on a staging of our own: that ends, and with it
         all that is left in force on it.
         """
         results = []
         for entry in reversed(guard.journal.open_entries()):
-            if entry.kind == EPHEMERAL.kind:
+            if entry.kind == EPHEMERAL.kind or entry.kind not in kinds:
                 continue
             try:
                 result = guard.heal(entry)
@@ -228,9 +249,11 @@ class Drill:
         observer.start(load.start_at_s)
         self._event(0.0, EventKind.LOAD_START, "load")
         guard.protect_release(self._scenario.release.change.service)
+        if touches_store(self._scenario) and isinstance(guard.surface, HasServers):
+            guard.protect_store()
         env = WallClockEnvironment(load.start_at_s)
         defects = defects_of(self._scenario, self._defects, self._strategy)
-        world = StagingWorld(env, self._staging, guard, observer, self._scenario, defects, self._take)
+        world = StagingWorld(env, self._staging, guard, observer, self._scenario, defects, self._take, self._seed)
         rng = np.random.default_rng(np.random.SeedSequence(self._seed))
         controller = Controller(world, self._scenario, self._strategy, self._defects, rng)
         conditions = StopConditions(

@@ -41,11 +41,15 @@ class LedgerError(ChaosError):
 
 @dataclass(frozen=True)
 class StoreTable:
-    """Where a store keeps its writes, one row each."""
+    """Where a store keeps its writes, one row each.
+
+    A row without a value in `read_column` is not found: the version that serves does not see it.
+    """
 
     name: str = "orders"
     id_column: str = "id"
     created_column: str = "created_at"
+    read_column: str = "id"
 
 
 @dataclass(frozen=True)
@@ -118,8 +122,10 @@ def final_read(
 
 
 def _counts(connection: psycopg.Connection, ids: list[str], table: StoreTable) -> list[tuple[str, int]]:
-    query = sql.SQL("SELECT {id}::text, count(*) FROM {table} WHERE {id}::text = ANY(%s) GROUP BY 1").format(
-        id=sql.Identifier(table.id_column), table=sql.Identifier(table.name)
+    query = sql.SQL(
+        "SELECT {id}::text, count(*) FROM {table} WHERE {id}::text = ANY(%s) AND {read} IS NOT NULL GROUP BY 1"
+    ).format(
+        id=sql.Identifier(table.id_column), table=sql.Identifier(table.name), read=sql.Identifier(table.read_column)
     )
     return [(str(name), int(count)) for name, count in connection.execute(query, (ids,)).fetchall()]
 

@@ -22,9 +22,10 @@ from chaos.staging.config import (
     StagingConfig,
     StoreConfig,
 )
+from chaos.staging.postgres import OLD_ROW_BYTES
 from chaos.unrealised import unrealised
 from evidence.histogram import edges_s
-from scenarios.models import Distribution, Function, Scenario, Strategy
+from scenarios.models import Distribution, Function, Scenario, Store, Strategy
 
 __all__ = ["NotRealisable", "defects_of", "load_plan", "request_of", "require_realisable", "staging_config"]
 
@@ -108,11 +109,23 @@ def staging_config(scenario: Scenario, seed: int) -> StagingConfig:
     return StagingConfig(
         services=services,
         calls=calls,
-        store=StoreConfig(store.connections, _service_time(store.service_time)),
+        store=_store(scenario, store),
         latency_edges_s=tuple(bounds_s),
         seed=seed,
         cohorts=tuple(sorted({name for each in scenario.functions.values() for name in each.cohort_shares})),
         flag_poll_s=_flag_poll_s(scenario),
+    )
+
+
+def _store(scenario: Scenario, store: Store) -> StoreConfig:
+    migration = scenario.release.migration
+    return StoreConfig(
+        connections=store.connections,
+        service_time=_service_time(store.service_time),
+        replication=store.replication,
+        archive_every_s=store.archive_every_s,
+        rows=0 if store.size_bytes is None else round(store.size_bytes / OLD_ROW_BYTES),
+        migration=None if migration is None else "dual" if migration.dual_writes else "new",
     )
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
+from chaos.realise_data import unrealised_data
 from scenarios.clock import worked
-from scenarios.models import Defect, Scenario, Store, Strategy
+from scenarios.models import Defect, Scenario, Strategy
 from scenarios.warmup import AUTO
 
 __all__ = ["undrillable", "unrealised"]
@@ -35,37 +36,10 @@ def _steps(strategy: Strategy) -> Iterator[str]:
         yield "waves: by zones: the staging is one place"
 
 
-# What a store of the embedded staging has; the rest of a store's keys is for the simulator.
-_STORE_KEYS = {"engine", "connections", "service_time"}
-_DATA_STEPS = ("revert-migration", "reconcile", "restore", "fail-over")
-
-
 def _measure(scenario: Scenario) -> Iterator[str]:
     """A drill is one run of one system: there is nothing to find a warm-up from."""
     if scenario.measure.warmup == AUTO:
         yield "measure.warmup: auto is found by simulation; a drill needs a duration"
-
-
-def _data(scenario: Scenario) -> Iterator[str]:
-    """A drill plays no failover, backup or migration of the shop's store: both versions share its schema."""
-    release = scenario.release
-    for name, store in scenario.system.stores.items():
-        for field in sorted(store.model_fields_set - _STORE_KEYS):
-            key = Store.model_fields[field].alias or field
-            yield f"system.stores.{name}.{key}: a drill has no failover, backup or archive of a store"
-    if release.migration is not None:
-        yield "release.migration: the shop's versions share one schema"
-    if release.repair is not None:
-        yield "release.repair: the staging has no bad data to repair"
-    for index, step in enumerate(release.rollback):
-        if step in _DATA_STEPS:
-            yield f"release.rollback[{index}]: {step}: the staging has nothing to play it on"
-    for index, defect in enumerate(release.defects):
-        if defect.bad_data is not None:
-            yield f"release.defects[{index}].bad_data: the shop's replicas do not write wrong rows"
-    for index, fault in enumerate(scenario.faults):
-        if fault.kind in ("primary", "standby", "lag"):
-            yield f"faults[{index}].{fault.kind}: the staging's store has no fault of this kind"
 
 
 _DEFECT_FIELDS = ("after_s", "ramp_s", "above_rate_per_s", "crash", "crash_after_s", "incompatible_with")
@@ -133,4 +107,11 @@ def _process(scenario: Scenario) -> Iterator[str]:
 
 # What no staging can have, whichever it is.
 _ANYWHERE = (_measure, _way_back, _process)
-_TOPICS: tuple[Callable[[Scenario], Iterator[str]], ...] = (_measure, _data, _fleets, _way_back, _mechanics, _process)
+_TOPICS: tuple[Callable[[Scenario], Iterator[str]], ...] = (
+    _measure,
+    unrealised_data,
+    _fleets,
+    _way_back,
+    _mechanics,
+    _process,
+)

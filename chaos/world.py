@@ -10,12 +10,13 @@ import time
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import numpy as np
 import simpy
 
-from chaos.data import NoData
+from chaos.data import StagingData
 from chaos.errors import ChaosError, NotSettled
 from chaos.faults.base import PlanContext
 from chaos.observer import Observer
@@ -26,6 +27,7 @@ from chaos.staging.config import Defect
 from evidence.events import Event
 from evidence.histogram import edges_s
 from rollout.errors import WorldError
+from rollout.people import People
 from rollout.wallclock import WallClockEnvironment
 from scenarios.models import Fault, Scenario, Worse
 
@@ -55,11 +57,14 @@ class StagingWorld:
         scenario: Scenario,
         defects: Sequence[Defect],
         on_event: Callable[[Event], None],
+        seed: int,
     ) -> None:
         change = scenario.release.change
         self.env: simpy.Environment = env
         self.edges_s = edges_s(scenario)
-        self.data = NoData(env)
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
+        self.data = StagingData(env, staging.data, scenario, self.record, self._page, rng)
+        self._people = People(self, scenario, rng)
         self._clock = env
         self._staging = staging
         self._guard = guard
@@ -125,6 +130,8 @@ class StagingWorld:
     def record(self, kind: str, subject: str, /, **detail: object) -> None:
         """Write on the timeline, at the moment of the clock."""
         self._on_event(Event(self._clock.wall_s(), kind, subject, detail))
+        if kind == "release-start":
+            self.data.begun()
         for hear in self._listeners:
             hear(kind)
 
@@ -205,10 +212,17 @@ class StagingWorld:
 
     def _inject(self, fault: Fault) -> None:
         self._entries[id(fault)] = self._guard.inject(fault, self._context)
+        if fault.primary is not None:
+            self._clock.call_soon(partial(self.data.primary_lost, fault.primary))
 
     def _heal(self, fault: Fault) -> None:
         result = self._guard.heal(self._entries.pop(id(fault)))
+        if fault.primary is not None:
+            self._clock.call_soon(self.data.primary_back)
         self._clock.call_soon(lambda: self.record("undo", str(fault.target), kind=fault.kind, rung=result.rung))
+
+    def _page(self, subject: str) -> Generator[simpy.Event, Any, None]:
+        yield from self._people.page(subject)
 
     def _differences(self, dark: frozenset[str]) -> list[str]:
         """What differs from before the release; faults that still stand are not the release's."""

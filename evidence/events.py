@@ -51,6 +51,7 @@ class EventKind(StrEnum):
     SCALE = "scale"  # subject: service; detail: replicas that autoscaling wants
     STORE_FAILURE = "store-failure"  # detail: cause, lost (its data is gone until it is brought back)
     FAIL_OVER = "fail-over"  # detail: failed_s, kept_until_s (seconds): rows acknowledged in between are gone
+    BACKUP = "backup"  # taken and verified; detail: size_bytes, took_s
     RESTORE = "restore"  # detail: phase failed | end, backup_age_s; of the end also failed_s, kept_until_s
     BAD_DATA = "bad-data"  # subject: the defect; detail: phase start | end of its errors, rows
     RECONCILE = "reconcile"  # detail: phase start | end, rows

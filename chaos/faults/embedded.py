@@ -17,6 +17,7 @@ from chaos.staging import limits, processes
 from chaos.staging.config import CALLS, STORE, proxy_name
 from chaos.staging.embedded import Staging
 from chaos.staging.processes import ProcessId
+from chaos.staging.servers import Servers
 from chaos.staging.store_faults import PostgresFaults
 
 _SIGNAL_TIMEOUT_S = 2.0
@@ -205,6 +206,19 @@ class EmbeddedSurface:
         """Of every version of the service, also for replicas that start later."""
         for version in self._staging.config.services[service].versions:
             self._staging.set_defects(service, version, ())
+
+    @property
+    def servers(self) -> Servers:
+        """The database's."""
+        return self._staging.servers
+
+    def store_differences(self) -> list[str]:
+        """Of servers and schema."""
+        return self._staging.data.store_differences()
+
+    def reset_store(self) -> None:
+        """Servers, then schema."""
+        self._staging.data.reset()
 
     def _until(self, process: ProcessId, not_any_more: str) -> None:
         deadline_s = time.monotonic() + _SIGNAL_TIMEOUT_S

@@ -15,25 +15,28 @@ from chaos.faults.error import ERROR
 from chaos.faults.exhaustion import EXHAUSTION
 from chaos.faults.experiment import EXPERIMENT
 from chaos.faults.kill import KILL
+from chaos.faults.lag import LAG
 from chaos.faults.latency import LATENCY
 from chaos.faults.limit_data import LIMIT_DATA
 from chaos.faults.lock import LOCK
 from chaos.faults.memory import MEMORY
 from chaos.faults.outage import OUTAGE
 from chaos.faults.pause import PAUSE
+from chaos.faults.primary import PRIMARY
 from chaos.faults.quota import QUOTA
 from chaos.faults.read_only import READ_ONLY
 from chaos.faults.reset import RESET
 from chaos.faults.slicer import SLICER
 from chaos.faults.slow_close import SLOW_CLOSE
 from chaos.faults.slow_start import SLOW_START
+from chaos.faults.standby import STANDBY
 from chaos.faults.timeout import TIMEOUT
 
 _NETWORK: tuple[FaultKind, ...] = (LATENCY, BANDWIDTH, TIMEOUT, RESET, SLICER, LIMIT_DATA, SLOW_CLOSE, CUT)
 _PROCESSES: tuple[FaultKind, ...] = (KILL, PAUSE, CRASH_LOOP, SLOW_START, CONFIGURATION)
 _THIRD_PARTIES: tuple[FaultKind, ...] = (OUTAGE, QUOTA)
 _RESOURCES: tuple[FaultKind, ...] = (CPU, MEMORY, DESCRIPTORS, DISK)
-_DATABASE: tuple[FaultKind, ...] = (EXHAUSTION, LOCK, READ_ONLY, CORRUPTED_MIGRATION)
+_DATABASE: tuple[FaultKind, ...] = (EXHAUSTION, LOCK, READ_ONLY, CORRUPTED_MIGRATION, PRIMARY, STANDBY, LAG)
 _OTHERS: tuple[FaultKind, ...] = (ERROR, EXPERIMENT)
 
 FAULTS: dict[str, FaultKind] = {

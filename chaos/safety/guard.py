@@ -29,6 +29,7 @@ from chaos.safety.lease import Lease
 from chaos.safety.locks import DRILL_LOCK, HEAL_LOCK, hold
 from chaos.safety.release import plan_release
 from chaos.safety.stop import ABORT_FILE
+from chaos.safety.store import plan_store
 from chaos.safety.undo import EntryResult, HealReport, heal, undo_entry
 from scenarios.models import Fault
 
@@ -56,6 +57,13 @@ class Guard:
         """Journal how `service` is now; after this, and only then, the release may start."""
         self.lease.require()
         entry = plan_release(self.surface, service, self.drill_id)
+        self.journal.open(entry)
+        return entry
+
+    def protect_store(self) -> JournalEntry:
+        """Journal that servers and schema of the store go back; after this, and only then, they may change."""
+        self.lease.require()
+        entry = plan_store(self.surface, self.drill_id)
         self.journal.open(entry)
         return entry
 

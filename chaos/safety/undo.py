@@ -24,6 +24,7 @@ from chaos.safety.errors import JournalError
 from chaos.safety.journal import Journal, JournalEntry
 from chaos.safety.locks import DRILL_LOCK, HEAL_LOCK, hold
 from chaos.safety.release import RELEASE
+from chaos.safety.store import STORE_UNDO
 from chaos.staging.adapters import attach
 from chaos.staging.commands.faults import COMMAND_FAULT
 from chaos.staging.embedded import EmbeddedStaging, Staging
@@ -32,7 +33,7 @@ from chaos.staging.state import StateFile
 _LOCK_TIMEOUT_S = 120.0
 _READ_BACK_TIMEOUT_S = 10.0
 
-_OWN: tuple[Undoable, ...] = (RELEASE, EPHEMERAL, COMMAND_FAULT, POD_KILL)
+_OWN: tuple[Undoable, ...] = (RELEASE, STORE_UNDO, EPHEMERAL, COMMAND_FAULT, POD_KILL)
 UNDOABLE: dict[str, Undoable] = {**FAULTS, **{each.kind: each for each in _OWN}}
 
 __all__ = ["UNDOABLE", "EntryResult", "HealReport", "end_orphan", "heal", "heal_for_the_dead", "undo_entry"]

@@ -19,6 +19,8 @@ from chaos.errors import StagingError
 SERVICES = ("edge", "catalogue", "checkout", "payments")
 STORE = "orders"
 CLIENT = "client"
+# The proxy between the orders' database and its standby.
+REPLICATION = "replication"
 CALLS = (
     ("client", "edge"),
     ("edge", "catalogue"),
@@ -122,10 +124,26 @@ class CallConfig:
 
 @dataclass(frozen=True)
 class StoreConfig:
-    """The orders database: `connections` of each checkout replica, `service_time` spent inside PostgreSQL."""
+    """The orders database: `connections` of each checkout replica, `service_time` spent inside PostgreSQL.
+
+    replication: async, or sync: a write is acknowledged when the standby has it too. archive_every_s: of the
+    write-ahead log; None: it is not archived. rows: how many there are from before. migration: what the new version
+    writes, both schemas' columns (dual) or only its own (new); None: the schema does not change.
+    """
 
     connections: int = 10
     service_time: ServiceTime | None = None
+    replication: str = "async"
+    archive_every_s: float | None = None
+    rows: int = 0
+    migration: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.replication not in ("async", "sync") or self.migration not in (None, "dual", "new"):
+            raise StagingError(
+                f"replication(={self.replication}) must be async or sync, "
+                f"migration(={self.migration}) dual, new or null"
+            )
 
 
 def _services_default() -> dict[str, ServiceConfig]:
@@ -219,6 +237,6 @@ class StagingConfig:
             for entry in data["calls"]
         }
         time = data["store"]["service_time"]
-        store = StoreConfig(data["store"]["connections"], ServiceTime(**time) if time else None)
+        store = StoreConfig(**{**data["store"], "service_time": ServiceTime(**time) if time else None})
         edges_s, cohorts = tuple(data["latency_edges_s"]), tuple(data["cohorts"])
         return cls(services, calls, store, edges_s, data["seed"], cohorts, data["flag_poll_s"])

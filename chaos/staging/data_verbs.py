@@ -9,12 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-__all__ = ["DataVerbs", "Payment", "StoredOrder"]
+from chaos.errors import StagingError
+
+__all__ = ["BackedUp", "DataVerbs", "NothingLeft", "Payment", "Restored", "StoredOrder"]
+
+
+class NothingLeft(StagingError):
+    """What the verb needs is gone for good: no standby, no backup, or a schema past its point of no return."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredOrder:
-    """An order as the store has it. `amount` is None where the old schema's column is empty or gone."""
+    """An order as the store has it. `amount` is None where no column has one."""
 
     id: str
     amount: float | None
@@ -26,6 +32,24 @@ class Payment:
 
     order_id: str
     amount: float
+
+
+@dataclass(frozen=True, slots=True)
+class BackedUp:
+    """A backup that was taken, and verified against its manifest; whether it restores is known when it has."""
+
+    taken: datetime
+    size_bytes: int
+    took_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A backup that was restored, and read. Rows committed after `kept` are gone; `rows` were counted in it."""
+
+    taken: datetime
+    kept: datetime
+    rows: int
 
 
 class DataVerbs(Protocol):
@@ -41,4 +65,34 @@ class DataVerbs(Protocol):
 
     def payments_since(self, moment: datetime) -> list[Payment]:
         """Payments that were taken since."""
+        ...
+
+    def migrate(self, phase: str, lock_s: float) -> None:
+        """Play a phase of the migration: expand, backfill, switch, contract or revert. Raises NothingLeft.
+
+        For `lock_s` it keeps the lock that it takes, so that all statements wait.
+        """
+        ...
+
+    def end_migration(self) -> None:
+        """End a phase that is at work; it is as if it had not begun, but for batches that it had committed."""
+        ...
+
+    def reconcile(self) -> int:
+        """Give the old version's schema what only the new one's has; how many rows were put right."""
+        ...
+
+    def fail_over(self) -> datetime | None:
+        """Have a standby take over; the old primary is fenced. Raises NothingLeft.
+
+        When the last write was made that the new one has, or None when it has all that there was.
+        """
+        ...
+
+    def back_up(self) -> BackedUp:
+        """Take a backup and verify it."""
+        ...
+
+    def restore(self, until: datetime) -> Restored:
+        """A fresh instance from the last backup, played on to this moment, serves from now on. Raises NothingLeft."""
         ...

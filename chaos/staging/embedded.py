@@ -27,6 +27,7 @@ from chaos.staging.paths import state_dir_default
 from chaos.staging.ports import LOOPBACK
 from chaos.staging.processes import ProcessId
 from chaos.staging.replicas import ENDPOINTS_FOLDER, SETUP_FILE, Drained, Replicas
+from chaos.staging.servers import RESTORED, Servers
 from chaos.staging.shop.app import MARKER_PATH
 from chaos.staging.shop.payments_ledger import LEDGER_FILE
 from chaos.staging.starting import Progress, Start, create_proxies
@@ -60,7 +61,8 @@ class Staging:
         self._replicas = Replicas(self._file, self.envoy)
         self.conditions = ServiceConditions(self._file, self._replicas)
         self.flags = Flags(folder, state.config, self._replicas)
-        self.data = OrdersData(self._file)
+        self.servers = Servers(self._file, self.toxiproxy)
+        self.data = OrdersData(self._file, self.servers)
 
     @classmethod
     def attach(cls, state_dir: Path | None = None) -> Staging:
@@ -108,7 +110,8 @@ class Staging:
     def orders_dsn(self, standby: bool = False) -> str:
         """The database itself, not through Toxiproxy."""
         state = self.state()
-        return postgres.dsn(state.ports["standby" if standby else "primary"], state.password)
+        name = self.servers.other() if standby else state.store_at
+        return postgres.dsn(state.ports[name], state.password)
 
     def token(self) -> str:
         """The token that the marker must show."""
@@ -307,7 +310,7 @@ def _stop(state: State) -> list[ProcessId]:
     """Stop all that is recorded and all that carries the token. Raises StagingUnclean."""
     known = {*_recorded(state), *processes.with_token(state.token)}
     running = [process for process in known if processes.alive(process)]
-    for name in ("primary", "standby"):
+    for name in ("primary", "standby", RESTORED):
         if name in state.components:
             # the data goes with the staging: no need to wait for clients or a checkpoint
             processes.send(state.components[name], signal.SIGQUIT)

@@ -11,7 +11,7 @@ from chaos.faults.base import FaultKind
 from chaos.faults.embedded import EmbeddedSurface
 from chaos.faults.registry import FAULTS
 from chaos.faults.surface import Surface
-from chaos.ledger import FinalRead, final_read
+from chaos.ledger import FinalRead, StoreTable, final_read
 from chaos.realise import request_of
 from chaos.safety.targets import LOOPBACK, AllowList
 from chaos.staging.adapter import Hear, Request, Watched
@@ -134,11 +134,21 @@ class EmbeddedAdapter:
     def final_read(self, store: str, ids: Sequence[str], since: datetime) -> FinalRead:
         """From the database itself, not through Toxiproxy."""
         assert store == STORE, store
-        return final_read(self.staging.orders_dsn(), ids, since=since)
+        column = self.staging.data.read_column(self._new_serves())
+        # A version without its column reads nothing, and that is a difference of the schema: the rows are there.
+        table = StoreTable() if column is None else StoreTable(read_column=column)
+        return final_read(self.staging.orders_dsn(), ids, table, since)
+
+    def _new_serves(self) -> bool:
+        """Whether the new version of the service that writes orders gets any request."""
+        _, *new = self.staging.config.services["checkout"].versions
+        shares = self.staging.routes("checkout")
+        return any(shares.get(version, 0.0) > 0 for version in new)
 
     def differences(self) -> list[str]:
-        """None besides replicas and routes."""
-        return []
+        """A schema that the old version cannot read."""
+        readable = self.staging.data.read_column(by_new=False) is not None
+        return [] if readable else [f"{STORE}: schema is contracted, must be one that the old version reads"]
 
     def facts(self) -> Mapping[str, str]:
         """Of processes, router, proxies and database."""

@@ -3,38 +3,36 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Collection, Mapping
+from contextlib import closing
 from datetime import datetime
 
-import psycopg
 from psycopg import sql
 
 from chaos.errors import StagingError
 from chaos.staging import postgres
-from chaos.staging.data_verbs import Payment, StoredOrder
+from chaos.staging.backups import Backups
+from chaos.staging.data_verbs import BackedUp, Payment, Restored, StoredOrder
+from chaos.staging.migrating import BASELINE, Migrations
+from chaos.staging.servers import Servers
 from chaos.staging.shop.payments_ledger import LEDGER_FILE
 from chaos.staging.state import StateFile
 
-__all__ = ["BASELINE", "OrdersData"]
+__all__ = ["OrdersData"]
 
-BASELINE = "baseline"
-_STATEMENT_TIMEOUT_MS = 15_000
 # Settings that a drill, or somebody before it, may have changed, besides those that the servers were started with.
 _ALSO = {"default_transaction_read_only": "off"}
-_COLUMNS = """
-    SELECT column_name, data_type || CASE is_nullable WHEN 'NO' THEN ' not null' ELSE '' END
-    FROM information_schema.columns WHERE table_schema = 'public' AND table_name = 'orders'
-"""
 _INDEXES = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename = 'orders'"
-_REVISION = "SELECT version_num FROM alembic_version"
 
 
 class OrdersData:
     """The data of an embedded staging. Holds no state of its own: every answer is read from the servers."""
 
-    def __init__(self, file: StateFile) -> None:
+    def __init__(self, file: StateFile, servers: Servers) -> None:
         self._file = file
+        self._servers = servers
+        self._migrations = Migrations(file, servers)
+        self._backups = Backups(file, servers)
 
     def declared(self) -> Mapping[str, str]:
         """As the servers were started, with the schema that both versions know."""
@@ -42,6 +40,7 @@ class OrdersData:
         columns = {f"column orders.{name}": text for name, text in postgres.COLUMNS.items()}
         indexes = {"index orders_pkey": "CREATE UNIQUE INDEX orders_pkey ON public.orders USING btree (id)"}
         return {
+            **self._servers.declared(),
             "schema": BASELINE,
             **columns,
             **indexes,
@@ -50,35 +49,35 @@ class OrdersData:
 
     def facts(self) -> Mapping[str, str]:
         """Read from the server that serves."""
-        with self._connection() as connection:
+        with self._servers.connection() as connection:
             names = [*postgres.SETTINGS, *_ALSO]
             query = "SELECT name, current_setting(name) FROM unnest(%s::text[]) name"
             settings = connection.execute(query, (names,)).fetchall()
-            columns = connection.execute(_COLUMNS).fetchall()
             indexes = connection.execute(_INDEXES).fetchall()
             return {
-                "schema": _revision(connection),
-                **{f"column orders.{name}": str(text) for name, text in columns},
+                **self._servers.facts(),
+                "schema": self._migrations.revision(),
+                **{f"column orders.{name}": str(text) for name, text in self._migrations.columns().items()},
                 **{f"index {name}": str(text) for name, text in indexes},
                 **{f"setting {name}": str(value) for name, value in settings},
             }
 
     def rows_until(self, moment: datetime) -> str:
         """Amounts count in whichever column the schema of now has them."""
-        with self._connection() as connection:
+        with self._servers.connection() as connection:
             query = sql.SQL(
                 "SELECT count(*), coalesce(sum(hashtextextended(id || ':' || coalesce(round({amount}, 2), 0), 0)), 0)"
                 " FROM orders WHERE created_at < %s"
-            ).format(amount=_amount(connection))
+            ).format(amount=_amount(self._migrations.columns()))
             row = connection.execute(query, (moment,)).fetchone()
         assert row is not None, "an aggregate has one row"
         return f"{row[0]} rows, checksum {row[1]}"
 
     def orders_since(self, moment: datetime) -> list[StoredOrder]:
         """In the order of their ids."""
-        with self._connection() as connection:
+        with self._servers.connection() as connection:
             query = sql.SQL("SELECT id, {amount} FROM orders WHERE created_at >= %s ORDER BY id").format(
-                amount=_amount(connection)
+                amount=_amount(self._migrations.columns())
             )
             rows = connection.execute(query, (moment,)).fetchall()
         return [StoredOrder(str(name), None if amount is None else float(amount)) for name, amount in rows]
@@ -96,33 +95,57 @@ class OrdersData:
             raise StagingError(f"payments ledger {path}: cannot be read: {error}") from error
         return [Payment(str(name), float(amount)) for name, amount in rows]
 
-    @contextmanager
-    def _connection(self) -> Iterator[psycopg.Connection]:
-        """To the server that serves, not through Toxiproxy."""
-        state = self._file.read()
-        try:
-            with psycopg.connect(
-                postgres.dsn(state.ports["primary"], state.password),
-                autocommit=True,
-                options=f"-c statement_timeout={_STATEMENT_TIMEOUT_MS}",
-            ) as connection:
-                yield connection
-        except psycopg.Error as error:
-            raise StagingError(f"orders database: {type(error).__name__}: {str(error).strip()}") from error
+    def fail_over(self) -> datetime | None:
+        """To the standby."""
+        return self._servers.fail_over()
+
+    def store_differences(self) -> list[str]:
+        """Of servers and schema."""
+        declared = {name: value for name, value in self.declared().items() if not name.startswith("setting ")}
+        facts = self.facts()
+        return [
+            f"{name}: {facts.get(name, 'not there')}, was {declared.get(name, 'not there')}"
+            for name in sorted({*declared, *facts})
+            if not name.startswith("setting ") and declared.get(name) != facts.get(name)
+        ]
+
+    def reset(self) -> None:
+        """Servers, then schema, as at the start."""
+        self._servers.reset()
+        self._migrations.reset()
+
+    def migrate(self, phase: str, lock_s: float) -> None:
+        """By Alembic."""
+        self._migrations.play(phase, lock_s)
+
+    def end_migration(self) -> None:
+        """Its connection is ended, and with it its process."""
+        self._migrations.end()
+
+    def reconcile(self) -> int:
+        """Amounts in cents to amounts."""
+        return self._migrations.reconcile()
+
+    def back_up(self) -> BackedUp:
+        """By pg_basebackup and pg_verifybackup."""
+        return self._backups.take()
+
+    def restore(self, until: datetime) -> Restored:
+        """Into the server `restored`."""
+        return self._backups.restore(until)
+
+    def read_column(self, by_new: bool) -> str | None:
+        """The column that a version reads amounts from: a row without it is not there for that version.
+
+        None where the version does not find its column: then it can serve nobody.
+        """
+        name = "amount_cents" if by_new and self._file.read().config.store.migration is not None else "amount"
+        return name if name in self._migrations.columns() else None
 
 
-def _revision(connection: psycopg.Connection) -> str:
-    """The migration that the schema stands at; before the first there is none."""
-    if connection.execute("SELECT to_regclass('alembic_version')").fetchone() == (None,):
-        return BASELINE
-    row = connection.execute(_REVISION).fetchone()
-    return BASELINE if row is None else str(row[0])
-
-
-def _amount(connection: psycopg.Connection) -> sql.Composable:
+def _amount(columns: Collection[str]) -> sql.Composable:
     """Where the amount is: in the old column, else in the new one."""
-    names = {row[0] for row in connection.execute(_COLUMNS).fetchall()}
     new = sql.SQL("amount_cents::numeric / 100")
-    if "amount" not in names:
+    if "amount" not in columns:
         return new
-    return sql.SQL("coalesce(amount, {new})").format(new=new) if "amount_cents" in names else sql.SQL("amount")
+    return sql.SQL("coalesce(amount, {new})").format(new=new) if "amount_cents" in columns else sql.SQL("amount")

@@ -14,6 +14,7 @@ import stat
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ import psycopg
 
 from chaos.errors import ComponentFailed, StagingUnclean
 from chaos.staging import processes
+from chaos.staging.config import StoreConfig
 from chaos.staging.ports import LOOPBACK
 from chaos.staging.processes import ProcessId
 
@@ -46,6 +48,7 @@ SETTINGS = {
     "max_wal_size": "1GB",
     # locks of faults are held by prepared transactions
     "max_prepared_transactions": "8",
+    "wal_retrieve_retry_interval": "200ms",
 }
 SCHEMA = """
     CREATE TABLE orders (
@@ -58,6 +61,12 @@ SCHEMA = """
     );
     CREATE TABLE windtunnel_staging (id text PRIMARY KEY);
 """
+# Orders of the day before, so that a migration has rows to rewrite and a restore something to read.
+OLD_ROWS = """
+    INSERT INTO orders SELECT 'old-' || n, 'checkout', 'default', 55, now() - interval '1 day', '2.3'
+    FROM generate_series(1, %(rows)s) n
+"""
+OLD_ROW_BYTES = 160  # on disk, with its part of the index
 # The orders' columns of that schema, as PostgreSQL tells them.
 COLUMNS = {
     "id": "text not null",
@@ -97,12 +106,18 @@ def base_folder(state_dir: Path, token: str) -> Path:
 
 def prepare(base: Path) -> PostgresFiles:
     """Make the folder, choose user and binaries; copy these out if as root the user cannot reach them."""
-    packaged = _package_folder() / "pginstall" / "bin"
     base.mkdir(mode=0o700)
+    if os.geteuid() == 0:
+        entry = pwd.getpwnam(UNPRIVILEGED)
+        os.chown(base, entry.pw_uid, entry.pw_gid)
+    return found(base)
+
+
+def found(base: Path) -> PostgresFiles:
+    """The files of servers that were prepared before."""
+    packaged = _package_folder() / "pginstall" / "bin"
     if os.geteuid() != 0:
         return PostgresFiles(packaged, base, None)
-    entry = pwd.getpwnam(UNPRIVILEGED)
-    os.chown(base, entry.pw_uid, entry.pw_gid)
     binaries = packaged if _runs(packaged, UNPRIVILEGED) else _copy_out(packaged)
     return PostgresFiles(binaries, base, UNPRIVILEGED)
 
@@ -115,19 +130,29 @@ def dsn(port: int, password: str, timeout_s: int = 5) -> str:
     )
 
 
-def start_primary(files: PostgresFiles, port: int, password: str, token: str, log: Path) -> ProcessId:
-    """Initialise and start the primary, create database and tables. Raises ComponentFailed."""
+def start_primary(
+    files: PostgresFiles, port: int, password: str, token: str, log: Path, store: StoreConfig
+) -> ProcessId:
+    """Initialise and start the primary, create database, tables and old rows. Raises ComponentFailed."""
     secret = files.base / "password"
     _write_private(secret, password, files.user)
-    _run(
+    run(
         files,
         ["initdb", "-D", str(files.primary), "-U", SUPERUSER, "-A", "scram-sha-256",
-         f"--pwfile={secret}", "-E", "UTF8", "--no-locale", "--no-sync", "--no-instructions"],
+         f"--pwfile={secret}", "-E", "UTF8", "--no-locale", "--no-sync", "--no-instructions",
+         # small segments: an archive that is to be up to date is made of many of them
+         *(["--wal-segsize=1"] if store.archive_every_s is not None else [])],
         token,
     )  # fmt: skip
     secret.unlink()
-    with (files.primary / "postgresql.auto.conf").open("a", encoding="utf-8") as file:
-        file.writelines(f"{name} = {value}\n" for name, value in SETTINGS.items())
+    configure(files.primary, SETTINGS)
+    if store.archive_every_s is not None:
+        archive = files.base / "archive"
+        run(files, ["/bin/mkdir", str(archive)], token)
+        command = f"test ! -f {archive}/%f && cp %p {archive}/.%f && mv {archive}/.%f {archive}/%f"
+        every_s = max(1, round(store.archive_every_s))
+        settings = {"archive_mode": "on", "archive_command": f"'{command}'", "archive_timeout": f"{every_s}s"}
+        configure(files.primary, settings)
     process = start_server(files, files.primary, port, token, log)
     wait_ready(process, port, password, log, database="postgres")
     admin = dsn(port, password).replace(f"dbname={DATABASE}", "dbname=postgres")
@@ -136,24 +161,45 @@ def start_primary(files: PostgresFiles, port: int, password: str, token: str, lo
     with psycopg.connect(dsn(port, password), autocommit=True) as connection:
         connection.execute(SCHEMA)
         connection.execute("INSERT INTO windtunnel_staging VALUES (%s)", (token,))
+        connection.execute(OLD_ROWS, {"rows": store.rows})
     return process
 
 
-def start_standby(
-    files: PostgresFiles, primary_port: int, port: int, password: str, token: str, log: Path
-) -> ProcessId:
-    """Copy the primary and stream from it. Raises ComponentFailed."""
-    source = f"host={LOOPBACK} port={primary_port} user={SUPERUSER} application_name=standby"
-    _run(
+def base_backup(files: PostgresFiles, folder: Path, port: int, password: str, token: str) -> None:
+    """Copy the server on `port`, with a manifest and the log that the copy needs. Raises ComponentFailed."""
+    source = f"host={LOOPBACK} port={port} user={SUPERUSER}"
+    run(
         files,
-        ["pg_basebackup", "-D", str(files.standby), "-d", source, "-R", "-X", "stream",
+        ["pg_basebackup", "-D", str(folder), "-d", source, "-X", "stream", "-c", "fast", "--no-sync"],
+        token,
+        password,
+    )
+
+
+def start_standby(
+    files: PostgresFiles, name: str, primary_port: int, port: int, password: str, token: str, log: Path, through: int
+) -> ProcessId:
+    """Copy the primary into the folder `name`, and stream from it by the port `through`. Raises ComponentFailed."""
+    data = files.base / name
+    source = f"host={LOOPBACK} port={primary_port} user={SUPERUSER}"
+    run(
+        files,
+        ["pg_basebackup", "-D", str(data), "-d", source, "-R", "-X", "stream",
          "-c", "fast", "--no-sync", "--no-manifest"],
         token,
         password,
     )  # fmt: skip
-    process = start_server(files, files.standby, port, token, log)
+    streamed = f"host={LOOPBACK} port={through} user={SUPERUSER} password={password} application_name=standby"
+    configure(data, {"primary_conninfo": f"'{streamed}'"})
+    process = start_server(files, data, port, token, log)
     wait_ready(process, port, password, log)
     return process
+
+
+def configure(data: Path, settings: Mapping[str, str]) -> None:
+    """Append settings to a server's own; the last one of a name holds."""
+    with (data / "postgresql.auto.conf").open("a", encoding="utf-8") as file:
+        file.writelines(f"{name} = {value}\n" for name, value in settings.items())
 
 
 def start_server(files: PostgresFiles, data: Path, port: int, token: str, log: Path) -> ProcessId:
@@ -211,7 +257,8 @@ def _environment() -> dict[str, str]:
     return {"LC_ALL": "C", **{name: os.environ[name] for name in keep if name in os.environ}}
 
 
-def _run(files: PostgresFiles, command: list[str], token: str, password: str | None = None) -> None:
+def run(files: PostgresFiles, command: list[str], token: str, password: str | None = None) -> None:
+    """One command, as the servers' user: of PostgreSQL, or by an absolute path. Raises ComponentFailed."""
     environment = {**_environment(), processes.TOKEN_VARIABLE: token}
     if password is not None:
         environment["PGPASSWORD"] = password

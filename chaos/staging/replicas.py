@@ -291,7 +291,7 @@ class Replicas:
             process = processes.spawn(
                 [*argv, str(listener.fileno()), str(self._setup_path())],
                 log=self._log(service, version),
-                environment=_python_environment(),
+                environment=python_environment(),
                 token=state.token,
                 cwd=self._file.folder,
                 pass_fds=(listener.fileno(),),
@@ -318,7 +318,7 @@ class Replicas:
         return self._file.folder / SETUP_FILE
 
 
-def _python_environment() -> dict[str, str]:
+def python_environment() -> dict[str, str]:
     """The child must find this package wherever it is started."""
     root = str(Path(__file__).resolve().parents[2])
     paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]

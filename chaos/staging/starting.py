@@ -16,12 +16,13 @@ import psycopg
 
 from chaos.errors import ComponentFailed, ToxiproxyError
 from chaos.staging import envoy_config, postgres, processes, toxiproxy_build
-from chaos.staging.config import CALLS, CLIENT, SERVICES, STORE, StagingConfig, proxy_name
+from chaos.staging.config import CALLS, CLIENT, REPLICATION, SERVICES, STORE, StagingConfig, proxy_name
 from chaos.staging.envoy import EnvoyClient
 from chaos.staging.flags import FlagFile
 from chaos.staging.ports import LOOPBACK, free_ports
 from chaos.staging.processes import ProcessId
 from chaos.staging.replicas import ENDPOINTS_FOLDER, SPANS_FOLDER, Replicas
+from chaos.staging.servers import RESTORED, Servers
 from chaos.staging.state import State, StateFile
 from chaos.staging.toxiproxy import ToxiproxyClient
 
@@ -44,10 +45,11 @@ class Start:
         shutil.rmtree(self._log, ignore_errors=True)
         (self._file.folder / SPANS_FOLDER).mkdir(mode=0o700, parents=True)
         (self._file.folder / ENDPOINTS_FOLDER).mkdir(mode=0o700, exist_ok=True)
-        names = ["admin", "toxiproxy", "primary", "standby"]
+        names = ["admin", "toxiproxy", "primary", "standby", RESTORED]
         names += [f"listen:{service}" for service in SERVICES]
         names += [f"listen:{envoy_config.STAGING_LISTENER}"]
         names += [f"proxy:{proxy_name(caller, callee)}" for caller, callee in CALLS]
+        names += [f"proxy:{REPLICATION}"]
         ports = dict(zip(names, free_ports(len(names)), strict=True))
         token = secrets.token_hex(16)
         base = postgres.base_folder(self._file.folder, token)
@@ -80,6 +82,7 @@ class Start:
         for service in SERVICES:
             config = state.config.services[service]
             replicas.deploy(service, config.versions[0], config.replicas, READY_TIMEOUT_S)
+        Servers(self._file, ToxiproxyClient(state.ports["toxiproxy"])).replicate()
         self._prove()
         self._file.change(phase="up")
 
@@ -130,11 +133,12 @@ class Start:
         files = postgres.prepare(Path(state.postgres_base))
         primary, standby = state.ports["primary"], state.ports["standby"]
         log = self._log / "primary.log"
-        process = postgres.start_primary(files, primary, state.password, state.token, log)
+        process = postgres.start_primary(files, primary, state.password, state.token, log, state.config.store)
         self._record("primary", process)
         self._progress("postgres primary ready")
         log = self._log / "standby.log"
-        process = postgres.start_standby(files, primary, standby, state.password, state.token, log)
+        through = state.ports[f"proxy:{REPLICATION}"]
+        process = postgres.start_standby(files, "standby", primary, standby, state.password, state.token, log, through)
         self._record("standby", process)
         self._progress("postgres standby streaming")
 
@@ -188,11 +192,13 @@ def create_proxies(client: ToxiproxyClient, state: State) -> None:
         name = proxy_name(caller, callee)
         if name not in existing:
             client.create(name, state.proxy_port(caller, callee), upstream(state, callee))
+    if REPLICATION not in existing:
+        client.create(REPLICATION, state.ports[f"proxy:{REPLICATION}"], upstream(state, STORE))
 
 
 def upstream(state: State, callee: str) -> str:
     """Where a callee's proxy leads: the database, or the callee's listener on Envoy."""
-    port = state.ports["primary"] if callee == STORE else state.ports[f"listen:{callee}"]
+    port = state.ports[state.store_at] if callee == STORE else state.ports[f"listen:{callee}"]
     return f"{LOOPBACK}:{port}"
 
 

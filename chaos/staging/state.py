@@ -37,10 +37,10 @@ class Replica:
 
 @dataclass(frozen=True)
 class State:
-    """All of it. `ports` by name: admin, toxiproxy, primary, standby, listen:<service>, proxy:<name>.
+    """All of it. `ports` by name: admin, toxiproxy, primary, standby, restored, listen:<service>, proxy:<name>.
 
     `ordered`: replicas by service and version, as the last deploys had it. `owner`: the drill's process that started
-    it for itself alone; with none it was started to stay.
+    it for itself alone; with none it was started to stay. `store_at`: the database server that takes the orders.
     """
 
     token: str
@@ -54,6 +54,7 @@ class State:
     ordered: dict[str, dict[str, int]] = field(default_factory=dict)
     postgres_base: str = ""
     owner: ProcessId | None = None
+    store_at: str = "primary"
 
     def proxy_port(self, caller: str, callee: str) -> int:
         """Where Toxiproxy takes the caller's calls to the callee."""

@@ -105,6 +105,14 @@ class ToxiproxyClient:
             raise ToxiproxyError(f"proxy {name}: enabled(={proxy.enabled}) must be {enabled}")
         return proxy
 
+    def set_upstream(self, name: str, upstream: str) -> Proxy:
+        """Lead a proxy elsewhere; connections to where it led are broken."""
+        self._call("post", _path(name), {"upstream": upstream})
+        proxy = self.proxy(name)
+        if proxy.upstream != upstream:
+            raise ToxiproxyError(f"proxy {name}: upstream(={proxy.upstream}) must be {upstream}")
+        return proxy
+
     def add_toxic(
         self,
         proxy: str,

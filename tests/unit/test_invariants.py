@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from chaos.invariants import settle
 from chaos.staging.data_verbs import Payment, StoredOrder
 from chaos.staging.orders_data import OrdersData
+from chaos.staging.servers import Servers
 from chaos.staging.shop.payments_ledger import LEDGER_FILE, PaymentsLedger
 from chaos.staging.state import StateFile
+from chaos.staging.toxiproxy import ToxiproxyClient
 
 FATES = ("there", "lost", "failed", "unpaid", "wrong")
 
@@ -39,10 +41,11 @@ def test_an_empty_amount_and_doubles_are_broken() -> None:
 
 def test_a_payment_is_taken_once_for_each_order(tmp_path: Path) -> None:
     replicas = [PaymentsLedger(tmp_path / LEDGER_FILE) for _ in range(2)]
+    file = StateFile(tmp_path)
     for ledger in replicas:
         ledger.take("a", 55.0)
     replicas[1].take("b", 7.0)
-    read = OrdersData(StateFile(tmp_path)).payments_since(datetime.fromtimestamp(0, UTC))
+    read = OrdersData(file, Servers(file, ToxiproxyClient(1))).payments_since(datetime.fromtimestamp(0, UTC))
     assert read == [Payment("a", 55.0), Payment("b", 7.0)]
     for ledger in replicas:
         ledger.close()

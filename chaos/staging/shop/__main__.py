@@ -42,7 +42,8 @@ def build(name: str, version: str, index: int, setup: dict[str, Any]) -> Service
     if name == "checkout":
         from chaos.staging.shop.store import OrderStore
 
-        store = OrderStore(setup["orders_dsn"], config.store.connections, config.store.service_time, chance)
+        told, schema = config.store, _schema(config, version)
+        store = OrderStore(setup["orders_dsn"], told.connections, told.service_time, chance, schema)
         service.store = (store, config.call("checkout", "orders"))
     if config.has_flag(name, version):
         from chaos.staging.shop.flag import Flag
@@ -54,6 +55,12 @@ def build(name: str, version: str, index: int, setup: dict[str, Any]) -> Service
 
         service.ledger = PaymentsLedger(Path(setup["payments_ledger"]))
     return service
+
+
+def _schema(config: StagingConfig, version: str) -> str:
+    """The schema that a version of checkout writes: the new one's may be another."""
+    is_new = version != config.services["checkout"].versions[0]
+    return config.store.migration or "old" if is_new else "old"
 
 
 def conditions(name: str, setup: dict[str, Any]) -> Conditions:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import select
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import psycopg
 
@@ -17,15 +17,8 @@ from chaos.staging.config import ServiceTime
 from chaos.staging.shop.client import CallFailed
 from chaos.staging.shop.draws import service_time_s
 from chaos.staging.shop.orders import Order
+from chaos.staging.shop.statements import insert
 
-INSERT = """
-    INSERT INTO orders (id, function, cohort, amount, version) VALUES (%s, %s, %s, %s, %s) ON CONFLICT (id) DO NOTHING
-"""
-INSERT_SLOWLY = """
-    WITH pause AS MATERIALIZED (SELECT pg_sleep(%s))
-    INSERT INTO orders (id, function, cohort, amount, version)
-    SELECT %s, %s, %s, %s::numeric, %s FROM pause ON CONFLICT (id) DO NOTHING
-"""
 CONNECT_TIMEOUT_S = 5
 WARM_CONNECTIONS = 2
 # Opened while the replica already serves. A pool that grew only when it has to would pay for every new connection in
@@ -35,9 +28,12 @@ WARM_RETRY_S = 0.05
 
 
 class OrderStore:
-    """A small pool of connections and the one statement."""
+    """A small pool of connections and the one statement, for the schema (old, dual, new) that its version writes."""
 
-    def __init__(self, dsn: str, connections: int, service_time: ServiceTime | None, chance: random.Random) -> None:
+    def __init__(
+        self, dsn: str, connections: int, service_time: ServiceTime | None, chance: random.Random, schema: str = "old"
+    ) -> None:
+        self._schema = schema
         self._dsn = dsn
         self._service_time = service_time
         self._chance = chance
@@ -105,12 +101,18 @@ class OrderStore:
             self._idle.append(connection)
 
     async def _execute(self, connection: psycopg.AsyncConnection, order: Order) -> None:
-        values = (order.id, order.function, order.cohort, order.amount, order.version)
-        if self._service_time is None:
-            await connection.execute(INSERT, values)
-        else:
-            pause_s = service_time_s(self._service_time, self._chance)
-            await connection.execute(INSERT_SLOWLY, (pause_s, *values))
+        """One statement; whoever writes both columns goes on with the new one alone when the old one is dropped."""
+        values: dict[str, object] = asdict(order)
+        if self._service_time is not None:
+            values["pause_s"] = service_time_s(self._service_time, self._chance)
+        slowly = self._service_time is not None
+        try:
+            await connection.execute(insert(self._schema, slowly=slowly), values)
+        except psycopg.errors.UndefinedColumn:
+            if self._schema != "dual":
+                raise
+            self._schema = "new"
+            await connection.execute(insert(self._schema, slowly=slowly), values)
 
     async def _take(self) -> psycopg.AsyncConnection:
         while self._idle:

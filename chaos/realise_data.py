@@ -1,0 +1,72 @@
+"""What a scenario does to the data of a staging, and what of its stores a drill cannot realise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from chaos.staging.postgres import OLD_ROW_BYTES
+from scenarios.models import Backup, Scenario, Store
+
+__all__ = ["has_backup", "touches_store", "unrealised_data"]
+
+_DATA_STEPS = ("revert-migration", "reconcile", "restore", "fail-over")
+_STORE_FAULTS = ("primary", "standby", "lag")
+_ROWS_MAX = 400_000
+# A backup is taken within this before the load.
+_BACKUP_AGE_MAX_S = 10.0
+
+
+def touches_store(scenario: Scenario) -> bool:
+    """Whether servers or schema of a store may change: then they are put back."""
+    release = scenario.release
+    return (
+        release.migration is not None
+        or any(step in _DATA_STEPS for step in release.rollback)
+        or any(fault.kind in _STORE_FAULTS for fault in scenario.faults)
+    )
+
+
+def has_backup(scenario: Scenario) -> bool:
+    """Whether a backup is to be taken before the load."""
+    return any(store.backup is not None for store in scenario.system.stores.values())
+
+
+def unrealised_data(scenario: Scenario) -> Iterator[str]:
+    """A drill's store has one standby at most, and one backup, taken before the load."""
+    for name, store in scenario.system.stores.items():
+        for path, why in [*_of_store(store), *_of_backup(store.backup, scenario.duration_s)]:
+            yield f"system.stores.{name}.{path}: {why}"
+    release = scenario.release
+    if release.repair is not None:
+        yield "release.repair: the staging has no bad data to repair"
+    if release.reconcile is not None and release.reconcile.leaves:
+        yield "release.reconcile.leaves: what a drill reconciles is put right, or is not"
+    if release.migration is not None and release.change.service != "checkout":
+        yield f"release.migration: {release.change.service} writes no orders: must be a release of checkout"
+    for index, defect in enumerate(release.defects):
+        if defect.bad_data is not None:
+            yield f"release.defects[{index}].bad_data: the shop's replicas do not write wrong rows"
+
+
+def _of_store(store: Store) -> Iterator[tuple[str, str]]:
+    if store.standbys > 1:
+        yield "standbys", f"{store.standbys}: must be at most 1, which the staging has"
+    if store.lag is not None:
+        yield "lag", "a drill has the lag that there is; more of it is a fault: lag"
+    if store.size_bytes is not None and store.size_bytes > _ROWS_MAX * OLD_ROW_BYTES:
+        limit_mb = _ROWS_MAX * OLD_ROW_BYTES / 1e6
+        yield "size", f"{store.size_bytes / 1e6:g} MB: must be at most {limit_mb:g} MB, as rows are really there"
+
+
+def _of_backup(backup: Backup | None, duration_s: float) -> Iterator[tuple[str, str]]:
+    if backup is None:
+        return
+    if backup.every_s < duration_s:
+        yield (
+            "backup.every",
+            f"{backup.every_s:g} s: must be at least the drill's {duration_s:g} s: it takes one",
+        )
+    if backup.age_s is not None and backup.age_s > _BACKUP_AGE_MAX_S:
+        yield "backup.age", f"{backup.age_s:g} s: must be at most {_BACKUP_AGE_MAX_S:g} s: it is taken before the load"
+    if backup.tested < 1.0:
+        yield "backup.tested", "a drill finds out whether its backup restores"
