@@ -86,8 +86,8 @@ def load_text(text: str, source: str) -> Scenario:
     for share in (0.5, 0.0, 1.0) if ranges else (0.5,):
         scenario, found = _checked(with_values(data, ranges, [each.at(share) for each in ranges]), lines, source)
         scenarios.append(scenario)
-        told = {(each.path, each.rule) for each in problems}
-        problems += [each for each in found if (each.path, each.rule) not in told]
+        known = {(each.path, each.rule) for each in problems}
+        problems += [each for each in found if (each.path, each.rule) not in known]
     if problems or scenarios[0] is None:
         raise InvalidScenario(sorted(problems, key=lambda each: (each.line or 0, each.path)))
     return scenarios[0]
