@@ -82,9 +82,8 @@ def test_on_call_is_there_to_fail_over() -> None:
 @pytest.mark.parametrize(
     ("name", "refused"),
     [
-        ("failover-async", ["orders.failover", "orders.lag", "orders.standbys", "faults[0].primary"]),
-        ("untested-backup", ["projects.backup", "projects.size", "faults[0].primary"]),
-        ("expand-contract", ["release.migration", "release.rollback[3]"]),
+        ("failover-async", ["orders.lag"]),
+        ("untested-backup", ["projects.backup.every", "projects.backup.tested", "projects.size"]),
         ("bad-data", ["release.defects[0].bad_data", "release.repair"]),
     ],
 )
