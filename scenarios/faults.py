@@ -22,8 +22,9 @@ from scenarios.network_faults import (
     ToxicPart,
 )
 from scenarios.process_faults import Configuration, CrashLoop, Kill, Outage, Pause, SlowStart, ThirdPartyQuota
-from scenarios.quantities import DurationS, PositiveDurationS, PositiveRatio
+from scenarios.quantities import DurationS, PositiveDurationS
 from scenarios.resource_faults import Cpu, Descriptors, Disk, Memory
+from scenarios.router_faults import Delay, Error
 from scenarios.store_faults import Lag, Primary, Standby
 
 __all__ = ["CLIENT", "LINK_KINDS", "Cut", "Effect", "Error", "Fault", "FaultKind", "Kill", "Latency", "Link", "Zone"]
@@ -38,6 +39,7 @@ FaultKind = Literal[
     "slow_close",
     "cut",
     "error",
+    "delay",
     "kill",
     "pause",
     "crash_loop",
@@ -67,13 +69,6 @@ LINK_KINDS = ("latency", "bandwidth", "timeout", "reset", "slicer", "limit_data"
 CLIENT = "client"
 
 
-class Error(Part):
-    """A share of a service's requests is answered with an error before it reaches the service."""
-
-    on: Name
-    share: PositiveRatio
-
-
 class Zone(Part):
     """A zone is out: all replicas in it die, and nothing starts there until the fault ends."""
 
@@ -93,6 +88,7 @@ Effect = (
     | SlowClose
     | Cut
     | Error
+    | Delay
     | Kill
     | Pause
     | CrashLoop
@@ -130,6 +126,7 @@ class Fault(Part):
     slow_close: SlowClose | None = None
     cut: Cut | None = None
     error: Error | None = None
+    delay: Delay | None = None
     kill: Kill | None = None
     pause: Pause | None = None
     crash_loop: CrashLoop | None = None
@@ -173,4 +170,4 @@ class Fault(Part):
         effect = self.effect
         if isinstance(effect, Experiment):
             return effect.file
-        return str(effect.on) if isinstance(effect, ToxicPart | Cut | Error) else effect.of
+        return str(effect.on) if isinstance(effect, ToxicPart | Cut | Error | Delay) else effect.of

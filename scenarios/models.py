@@ -34,6 +34,7 @@ from scenarios.quantities import Bound, Money
 from scenarios.release import Change, Release
 from scenarios.resource_faults import Cpu, Descriptors, Disk, Memory
 from scenarios.rollback_risks import RollbackRisk, Worse
+from scenarios.router_faults import Delay
 from scenarios.scenario import (
     Expect,
     FunctionExpectation,
@@ -76,6 +77,7 @@ __all__ = [
     "CrashLoop",
     "Cut",
     "Defect",
+    "Delay",
     "Descriptors",
     "Disk",
     "Distribution",

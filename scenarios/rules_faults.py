@@ -26,7 +26,13 @@ def fault_rules(view: Data) -> Iterator[Violation]:
         if at_s is not None and view.duration_s is not None and at_s >= view.duration_s:
             yield Violation(("faults", index, "at"), fault["at"], "must be before the end (duration)")
         yield from _links(view, index, fault)
-        yield from _on_service(view, (index, "error", "on"), mapping(fault.get("error")).get("on"))
+        for kind in ("error", "delay"):
+            effect = mapping(fault.get(kind))
+            yield from _on_service(view, (index, kind, "on"), effect.get("on"))
+            cohort = effect.get("cohort")
+            if isinstance(cohort, str) and cohort not in view.cohorts:
+                rule = f"must be a cohort of a function: {known(sorted(view.cohorts))}"
+                yield Violation(("faults", index, kind, "cohort"), cohort, rule)
         yield from _services(view, index, fault)
     yield from _overlaps(view)
 

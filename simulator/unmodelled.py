@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scenarios.models import Fault, Latency, Outage, Scenario
+from scenarios.models import Error, Fault, Latency, Outage, Scenario
 from simulator.errors import RequestError
 
 __all__ = ["require_modelled"]
@@ -20,6 +20,7 @@ _FAULTS = {
     "slicer": _BYTES,
     "limit_data": _BYTES,
     "slow_close": _BYTES,
+    "delay": "the router holds nothing back: put a latency on the links to the service",
     "pause": "a process either serves or is dead: kill it",
     "crash_loop": "nothing restarts what a fault has killed before the fault ends: kill it",
     "slow_start": "a start takes what the service's startup says, always",
@@ -50,6 +51,8 @@ def _of_fault(fault: Fault) -> Iterator[str]:
         yield f"{fault.kind}: {_FAULTS[fault.kind]}"
     if isinstance(fault.effect, Outage) and fault.effect.silent:
         yield "outage.silent: true: connections are not followed: callers are refused, or wait by a latency"
+    if isinstance(fault.effect, Error) and fault.effect.cohort is not None:
+        yield f"error.cohort: {fault.effect.cohort}: errors are of all requests: let a defect of a cohort fail instead"
     if isinstance(fault.effect, Latency):
         if fault.effect.direction != "answers":
             yield f"latency.direction: {fault.effect.direction}: only answers come later"

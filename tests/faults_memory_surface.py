@@ -27,6 +27,7 @@ class World:
     proxies: dict[str, ProxyState] = field(default_factory=dict)
     toxiproxy_runs: bool = True
     shares: dict[str, float] = field(default_factory=dict)
+    delays: dict[str, tuple[float, float]] = field(default_factory=dict)
     ordered: dict[str, dict[str, int]] = field(default_factory=dict)
     ready: dict[str, dict[str, int]] = field(default_factory=dict)
     routes: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -216,15 +217,39 @@ class MemorySurface:
         self.world.toxiproxy_runs = True
         self.world.proxies = copy.deepcopy(self.start.proxies)
 
-    def error_share(self, service: str) -> float:
+    def _router_key(self, service: str, cohort: str | None) -> str:
         if service not in self.world.shares:
             raise EnvoyError(f"service(={service}) must be one of the staging's")
-        return self.world.shares[service]
+        if cohort not in (None, "coupon"):
+            raise EnvoyError(f"cohort(={cohort}) must be among coupon")
+        return service if cohort is None else f"{service}.{cohort}"
 
-    def set_error_share(self, service: str, share: float) -> None:
+    def error_share(self, service: str, cohort: str | None = None) -> float:
+        return self.world.shares.get(self._router_key(service, cohort), 0.0)
+
+    def set_error_share(self, service: str, share: float, cohort: str | None = None) -> None:
         self._begin("set_error_share")
-        self.world.shares[service] = share
+        key = self._router_key(service, cohort)
+        self.world.shares[key] = share
+        if cohort is not None and not share:
+            del self.world.shares[key]
         self._half_step()
+
+    def delay(self, service: str, cohort: str | None = None) -> tuple[float, float]:
+        return self.world.delays.get(self._router_key(service, cohort), (0.0, 0.0))
+
+    def set_delay(self, service: str, share: float, delay_s: float, cohort: str | None = None) -> None:
+        self._begin("set_delay")
+        self.world.delays[self._router_key(service, cohort)] = (share, delay_s)
+        if not share:
+            del self.world.delays[self._router_key(service, cohort)]
+        self._half_step()
+
+    def feel_router(self, service: str, patience_s: float, cohort: str | None = None) -> Felt:
+        share, delay_s = self.delay(service, cohort)
+        self.felt += 1
+        hit = share == 1.0 or (share > 0 and self.felt % 4 == 0)
+        return Felt(PADDING_BYTES, 97, 0.001 + delay_s if hit else 0.001, "open")
 
     def ordered(self, service: str) -> Mapping[str, int]:
         return dict(self.world.ordered[service])

@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 
 from chaos.errors import StagingError
 from chaos.faults.agents import starting
-from chaos.faults.feeling import HTTP, POSTGRES, Felt, feel
+from chaos.faults.feeling import HTTP, POSTGRES, Felt, feel, of_cohort
 from chaos.faults.store_surface import StoreSurface
 from chaos.faults.surface import ProxyState, Toxic
 from chaos.staging import limits, processes
@@ -87,14 +87,28 @@ class EmbeddedSurface:
         """A new server with all proxies."""
         self._staging.restart_toxiproxy()
 
-    def error_share(self, service: str) -> float:
+    def error_share(self, service: str, cohort: str | None = None) -> float:
         """The share of requests that Envoy aborts."""
         self._staging.running(service)  # Envoy would read a key of no service as 0
-        return self._staging.envoy.abort_share(service)
+        return self._staging.envoy.abort_share(service, cohort)
 
-    def set_error_share(self, service: str, share: float) -> None:
+    def set_error_share(self, service: str, share: float, cohort: str | None = None) -> None:
         """Set it."""
-        self._staging.envoy.set_abort_share(service, share)
+        self._staging.envoy.set_abort_share(service, share, cohort)
+
+    def delay(self, service: str, cohort: str | None = None) -> tuple[float, float]:
+        """The share of requests that Envoy holds back, and for how long."""
+        self._staging.running(service)
+        return self._staging.envoy.delay(service, cohort)
+
+    def set_delay(self, service: str, share: float, delay_s: float, cohort: str | None = None) -> None:
+        """Set it."""
+        self._staging.envoy.set_delay(service, share, delay_s, cohort)
+
+    def feel_router(self, service: str, patience_s: float, cohort: str | None = None) -> Felt:
+        """At Envoy's listener, past Toxiproxy."""
+        port = self._staging.state().ports[f"listen:{service}"]
+        return feel(port, HTTP if cohort is None else of_cohort(cohort), patience_s)
 
     def ordered(self, service: str) -> Mapping[str, int]:
         """As the staging's state has it, whatever died since."""

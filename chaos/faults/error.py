@@ -1,8 +1,9 @@
 """Error: a share of a service's requests is answered 503 by the router, in the place of the version chosen for each.
 
 Not modelled: errors after the service has done its work (an aborted request never reaches it, so no
-write is half done); errors of one version or cohort only; connection resets; slow errors. Envoy
-draws for each request by itself, unseeded, so the share holds on average.
+write is half done); errors of one version only; connection resets; slow errors. Envoy draws for each
+request by itself, unseeded, so the share holds on average. Of one cohort, known by its header, it is a
+share besides that of all.
 """
 
 from __future__ import annotations
@@ -37,32 +38,32 @@ class ErrorFault:
         if effect.share < _RESOLUTION:
             raise FaultRefused(f"error on {effect.on}: share(={effect.share:g}) must be at least {_RESOLUTION:g}")
         try:
-            share = surface.error_share(effect.on)
+            share = surface.error_share(effect.on, effect.cohort)
         except StagingError as error:
             raise FaultRefused(f"error on {effect.on}: {error}") from error
         if share > 0:
             raise FaultRefused(f"error on {effect.on}: a share of {share:g} is in force; errors cannot overlap")
-        undo = {"service": effect.on, "share": effect.share}
+        undo = {"service": effect.on, "share": effect.share, "cohort": effect.cohort}
         return new_entry(surface.token(), context.drill_id, self.kind, effect.on, undo)
 
     def apply(self, surface: Surface, entry: JournalEntry) -> None:
         """Set the share."""
-        surface.set_error_share(entry.undo["service"], entry.undo["share"])
+        surface.set_error_share(entry.undo["service"], entry.undo["share"], entry.undo["cohort"])
 
     def confirm(self, surface: Surface, entry: JournalEntry) -> None:
         """The router says the share back."""
-        found = surface.error_share(entry.undo["service"])
+        found = surface.error_share(entry.undo["service"], entry.undo["cohort"])
         if abs(found - entry.undo["share"]) > _RESOLUTION / 2:
             raise FaultNotConfirmed(f"error on {entry.target}: the share is {found:g}, must be {entry.undo['share']:g}")
 
     def residue(self, surface: Surface, entry: JournalEntry) -> str | None:
         """The share, if there still is one."""
-        share = surface.error_share(entry.undo["service"])
+        share = surface.error_share(entry.undo["service"], entry.undo["cohort"])
         return f"an error share of {share:g} on {entry.undo['service']}" if share > 0 else None
 
 
 def _clear(surface: Surface, entry: JournalEntry) -> None:
-    surface.set_error_share(entry.undo["service"], 0.0)
+    surface.set_error_share(entry.undo["service"], 0.0, entry.undo["cohort"])
 
 
 ERROR = ErrorFault()

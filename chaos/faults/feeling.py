@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from chaos.staging.ports import LOOPBACK
+from chaos.staging.shop.service import COHORT_HEADER
 
 _CONNECT_TIMEOUT_S = 2.0
 _CHUNK = 65_536
 
-__all__ = ["HTTP", "PADDING_BYTES", "POSTGRES", "Felt", "Question", "feel"]
+__all__ = ["HTTP", "PADDING_BYTES", "POSTGRES", "Felt", "Question", "feel", "of_cohort"]
 
 # So much of a question is ballast, so that a limit on requests is felt as well.
 PADDING_BYTES = 4_000
@@ -36,6 +37,13 @@ HTTP = Question(
 )
 # PostgreSQL's SSLRequest: answered by one letter before any login. Nothing is put after it: that would be a breach.
 POSTGRES = Question(b"\x00\x00\x00\x08\x04\xd2\x16\x2f", b"N")
+
+
+def of_cohort(cohort: str) -> Question:
+    """The same question, as one of a cohort's clients would ask it."""
+    ending = b"\r\n\r\n"
+    header = f"\r\n{COHORT_HEADER}: {cohort}".encode()
+    return Question(HTTP.text.removesuffix(ending) + header + ending, HTTP.answer_ends)
 
 
 @dataclass(frozen=True)

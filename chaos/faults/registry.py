@@ -9,6 +9,7 @@ from chaos.faults.corrupted_migration import CORRUPTED_MIGRATION
 from chaos.faults.cpu import CPU
 from chaos.faults.crash_loop import CRASH_LOOP
 from chaos.faults.cut import CUT
+from chaos.faults.delay import DELAY
 from chaos.faults.descriptors import DESCRIPTORS
 from chaos.faults.disk import DISK
 from chaos.faults.error import ERROR
@@ -33,14 +34,15 @@ from chaos.faults.standby import STANDBY
 from chaos.faults.timeout import TIMEOUT
 
 _NETWORK: tuple[FaultKind, ...] = (LATENCY, BANDWIDTH, TIMEOUT, RESET, SLICER, LIMIT_DATA, SLOW_CLOSE, CUT)
+_ROUTER: tuple[FaultKind, ...] = (ERROR, DELAY)
 _PROCESSES: tuple[FaultKind, ...] = (KILL, PAUSE, CRASH_LOOP, SLOW_START, CONFIGURATION)
 _THIRD_PARTIES: tuple[FaultKind, ...] = (OUTAGE, QUOTA)
 _RESOURCES: tuple[FaultKind, ...] = (CPU, MEMORY, DESCRIPTORS, DISK)
 _DATABASE: tuple[FaultKind, ...] = (EXHAUSTION, LOCK, READ_ONLY, CORRUPTED_MIGRATION, PRIMARY, STANDBY, LAG)
-_OTHERS: tuple[FaultKind, ...] = (ERROR, EXPERIMENT)
+_OTHERS: tuple[FaultKind, ...] = (EXPERIMENT,)
 
 FAULTS: dict[str, FaultKind] = {
-    kind.kind: kind for kind in (*_NETWORK, *_PROCESSES, *_THIRD_PARTIES, *_RESOURCES, *_DATABASE, *_OTHERS)
+    kind.kind: kind for kind in (*_NETWORK, *_ROUTER, *_PROCESSES, *_THIRD_PARTIES, *_RESOURCES, *_DATABASE, *_OTHERS)
 }
 
 __all__ = ["FAULTS"]

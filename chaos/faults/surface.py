@@ -82,12 +82,24 @@ class Surface(Protocol):
         """Kill the Toxiproxy server and start it with all the staging's proxies, without toxics."""
         ...
 
-    def error_share(self, service: str) -> float:
-        """The share (0..1) of requests that the router answers with an error."""
+    def error_share(self, service: str, cohort: str | None = None) -> float:
+        """The share (0..1) of requests, or of a cohort's, that the router answers with an error."""
         ...
 
-    def set_error_share(self, service: str, share: float) -> None:
-        """Have the router answer this share of requests with an error."""
+    def set_error_share(self, service: str, share: float, cohort: str | None = None) -> None:
+        """Have the router answer this share of requests, or of a cohort's, with an error."""
+        ...
+
+    def delay(self, service: str, cohort: str | None = None) -> tuple[float, float]:
+        """The share of requests, or of a cohort's, that the router holds back, and for how many seconds."""
+        ...
+
+    def set_delay(self, service: str, share: float, delay_s: float, cohort: str | None = None) -> None:
+        """Have the router hold this share of requests, or of a cohort's, back; 0: none."""
+        ...
+
+    def feel_router(self, service: str, patience_s: float, cohort: str | None = None) -> Felt:
+        """What a request of our own meets at the service's router, which answers it itself; see feeling.py."""
         ...
 
     def ordered(self, service: str) -> Mapping[str, int]:

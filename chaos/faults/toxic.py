@@ -35,7 +35,7 @@ _TOXICITY_DECIMALS = 6
 PATIENCE_S = 0.25
 PATIENCE_S_MAX = 1.0
 
-__all__ = ["PATIENCE_S", "PATIENCE_S_MAX", "ToxicFault", "whole_ms"]
+__all__ = ["PATIENCE_S", "PATIENCE_S_MAX", "ToxicFault", "tries_of", "whole_ms"]
 
 
 class ToxicFault(ABC):
@@ -96,7 +96,7 @@ class ToxicFault(ABC):
         found = surface.proxy(proxy).toxics.get(_name(entry))
         if found is None or _comparable(found) != _comparable(wanted):
             raise FaultNotConfirmed(f"{self.kind} on {entry.target}: proxy {proxy} has {found}, must have {wanted}")
-        tries = 1 if wanted.toxicity == 1.0 else math.ceil(math.log(_MISSED) / math.log1p(-wanted.toxicity))
+        tries = tries_of(wanted.toxicity)
         for _ in range(tries):
             felt = surface.feel(proxy, self.patience_s(wanted.attributes), self.closes)
             if not self.refuted(felt, wanted.attributes, wanted.stream):
@@ -110,6 +110,11 @@ class ToxicFault(ABC):
         if _name(entry) in surface.proxy(entry.undo["proxy"]).toxics:
             return f"toxic {_name(entry)} on proxy {entry.undo['proxy']}"
         return None
+
+
+def tries_of(share: float) -> int:
+    """How many tries hit a share at least once, but for a chance of one in a million."""
+    return 1 if share == 1.0 else math.ceil(math.log(_MISSED) / math.log1p(-share))
 
 
 def whole_ms(kind: str, on: object, name: str, seconds: float, least_ms: int = 1) -> int:

@@ -17,6 +17,7 @@ from chaos.staging.envoy_config import (
     WEIGHT_TOTAL,
     abort_key,
     cluster_name,
+    delay_keys,
     mirror_key,
     weight_keys,
 )
@@ -145,13 +146,34 @@ class EnvoyClient:
             raise EnvoyError(f"mirror of {service}: version(={version}) must be among {new}")
         self.set_runtime({mirror_key(service, version): _fraction(f"mirror share of {service}", share)})
 
-    def abort_share(self, service: str) -> float:
-        """The share of the service's requests that are answered 503 in its place."""
-        return _share(self.runtime().get(abort_key(service), ""))
+    def abort_share(self, service: str, cohort: str | None = None) -> float:
+        """The share of the service's requests, or of a cohort's, that are answered 503 in its place."""
+        self._known(service, cohort)
+        return _share(self.runtime().get(abort_key(service, cohort), ""))
 
-    def set_abort_share(self, service: str, share: float) -> None:
+    def set_abort_share(self, service: str, share: float, cohort: str | None = None) -> None:
         """Put a share (0..1, steps of 0.0001) in force; 0 removes it."""
-        self.set_runtime({abort_key(service): _fraction(f"abort share of {service}", share)})
+        self._known(service, cohort)
+        self.set_runtime({abort_key(service, cohort): _fraction(f"abort share of {service}", share)})
+
+    def delay(self, service: str, cohort: str | None = None) -> tuple[float, float]:
+        """The share of the service's requests, or of a cohort's, that are held back, and for how many seconds."""
+        self._known(service, cohort)
+        share_key, ms_key = delay_keys(service, cohort)
+        now = self.runtime()
+        return _share(now.get(share_key, "")), int(now.get(ms_key, "") or 0) / 1000
+
+    def set_delay(self, service: str, share: float, delay_s: float, cohort: str | None = None) -> None:
+        """Hold a share (0..1, steps of 0.0001) back for whole milliseconds; share 0 removes it."""
+        self._known(service, cohort)
+        share_key, ms_key = delay_keys(service, cohort)
+        delay_ms = str(round(delay_s * 1000)) if share else ""
+        self.set_runtime({ms_key: delay_ms, share_key: _fraction(f"delay share of {service}", share)})
+
+    def _known(self, service: str, cohort: str | None) -> None:
+        """Raise EnvoyError for a cohort that has no keys: Envoy would take them, and do nothing."""
+        if cohort is not None and cohort not in self._config.cohorts:
+            raise EnvoyError(f"faults of {service}: cohort(={cohort}) must be among {self._config.cohorts}")
 
     def healthy_ports(self, service: str, version: str) -> tuple[set[int], set[int]]:
         """Ports of the replicas that take requests, and of all that Envoy knows."""

@@ -9,7 +9,8 @@ policy (`mirror.checkout.<cluster>`), marked by a header, so that the shop does 
 An error fault is a second route, taken by a share of the requests (`fault.checkout.abort`): it has the same weights
 and leads to a cluster a (service, version) that answers 503 in the version's place. So these errors stand in the
 counters of the version that would have answered, where a guardrail looks; Envoy's own fault filter answers before a
-version is chosen.
+version is chosen, so it does what is no version's own: it holds requests back (`fault.checkout.delay`). Each cohort has
+keys of its own for both (`fault.checkout.coupon.abort`).
 """
 
 from __future__ import annotations
@@ -69,9 +70,14 @@ def weight_keys(service: str, version: str, cohort: str | None = None) -> tuple[
     return f"{prefix}.{name}", f"{prefix}.{ABORTED}{name}"
 
 
-def abort_key(service: str) -> str:
-    """The runtime key of the share of requests that are answered 503, of FRACTION_TOTAL."""
-    return f"fault.{service}.abort"
+def abort_key(service: str, cohort: str | None = None) -> str:
+    """The runtime key of the share of requests, or of a cohort's, that are answered 503, of FRACTION_TOTAL."""
+    return f"{_fault(service, cohort)}.abort"
+
+
+def delay_keys(service: str, cohort: str | None = None) -> tuple[str, str]:
+    """The runtime keys of the share of requests, or of a cohort's, that are held back, and of how long, in ms."""
+    return f"{_fault(service, cohort)}.delay", f"{_fault(service, cohort)}.delay_ms"
 
 
 def mirror_key(service: str, version: str) -> str:
@@ -84,7 +90,12 @@ def bootstrap(
 ) -> dict[str, Any]:
     """The bootstrap document. `ports`: of the listeners, by service, and of STAGING_LISTENER."""
     listeners = [
-        _listener(name, ports[name], _service_routes(name, config.services[name].versions, config.cohorts))
+        _listener(
+            name,
+            ports[name],
+            _service_routes(name, config.services[name].versions, config.cohorts),
+            _delays(name, config.cohorts),
+        )
         for name in SERVICES
     ]
     listeners.append(_staging_listener(ports[STAGING_LISTENER], token))
@@ -117,6 +128,10 @@ def write_endpoints(folder: Path, service: str, version: str, ports: Sequence[in
     write_atomically(folder / f"{name}.json", json.dumps({"resources": [assignment]}))
 
 
+def _fault(service: str, cohort: str | None) -> str:
+    return f"fault.{service}" if cohort is None else f"fault.{service}.{cohort}"
+
+
 def _weights(service: str, cohort: str | None = None) -> str:
     return f"route.{service}" if cohort is None else f"cohort.{service}.{cohort}"
 
@@ -128,11 +143,13 @@ def _address(port: int) -> dict[str, Any]:
 def _service_routes(service: str, versions: Sequence[str], cohorts: Sequence[str]) -> list[dict[str, Any]]:
     """The first that matches is taken: a cohort's before everybody's, and of each the aborting one first."""
     routes = [_direct("/_admin", 404, "")]
+    for one in cohorts:
+        match = {"prefix": "/", **_of(one), "runtime_fraction": _fraction(abort_key(service, one))}
+        aborting = _weighted(service, versions, one if len(versions) > 1 else None, ABORTED)
+        routes.append({"match": match, "route": {**aborting, "prefix_rewrite": f"{ABORT_PATH}/"}})
     # with one version there is nothing to choose
     for cohort in (*(cohorts if len(versions) > 1 else ()), None):
-        match: dict[str, Any] = {"prefix": "/"}
-        if cohort is not None:
-            match["headers"] = [{"name": COHORT_HEADER, "string_match": {"exact": cohort}}]
+        match = {"prefix": "/", **_of(cohort)}
         aborted = {**match, "runtime_fraction": _fraction(abort_key(service))}
         abort = {**_weighted(service, versions, cohort, ABORTED), "prefix_rewrite": f"{ABORT_PATH}/"}
         routes.append({"match": aborted, "route": abort})
@@ -141,6 +158,27 @@ def _service_routes(service: str, versions: Sequence[str], cohorts: Sequence[str
             route["request_mirror_policies"] = [_copies(service, version) for version in versions[1:]]
         routes.append({"match": match, "route": route})
     return routes
+
+
+def _of(cohort: str | None) -> dict[str, Any]:
+    """What tells a cohort's requests; None: all are meant."""
+    return {} if cohort is None else {"headers": [{"name": COHORT_HEADER, "string_match": {"exact": cohort}}]}
+
+
+def _delays(service: str, cohorts: Sequence[str]) -> list[dict[str, Any]]:
+    """Filters that hold nothing back, unless the runtime says otherwise: of all requests, and of each cohort's."""
+    filters = []
+    for cohort in (None, *cohorts):
+        share_key, ms_key = delay_keys(service, cohort)
+        fault = {
+            "@type": f"{EXTENSION}.filters.http.fault.v3.HTTPFault",
+            "delay": {"fixed_delay": "0.001s", "percentage": {"numerator": 0, "denominator": "TEN_THOUSAND"}},
+            "delay_percent_runtime": share_key,
+            "delay_duration_runtime": ms_key,
+            **_of(cohort),
+        }
+        filters.append({"name": share_key, "typed_config": fault})
+    return filters
 
 
 def _fraction(key: str) -> dict[str, Any]:
@@ -183,13 +221,15 @@ def _direct(prefix: str, status: int, body: str) -> dict[str, Any]:
     return {"match": {"prefix": prefix}, "direct_response": answer}
 
 
-def _listener(name: str, port: int, routes: list[dict[str, Any]]) -> dict[str, Any]:
+def _listener(
+    name: str, port: int, routes: list[dict[str, Any]], filters: Sequence[dict[str, Any]] = ()
+) -> dict[str, Any]:
     manager = {
         "@type": f"{EXTENSION}.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": name,
         "generate_request_id": False,
         "route_config": {"virtual_hosts": [{"name": name, "domains": ["*"], "routes": routes}]},
-        "http_filters": [ROUTER],
+        "http_filters": [*filters, ROUTER],
     }
     chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
     return {"name": name, "address": _address(port), "filter_chains": [chain]}

@@ -117,6 +117,23 @@ def test_an_error_share_fails_that_share(guard: Guard, shop: Shop) -> None:
     assert shop.statuses(20) == [201] * 20
 
 
+def test_a_delay_of_one_cohort_leaves_the_others_alone(guard: Guard, staging: Staging) -> None:
+    (cohort, *_) = staging.config.cohorts
+    entry = guard.inject(fault(delay={"on": "catalogue", "add": "300ms", "cohort": cohort}), CONTEXT)
+    entries = [entry, guard.inject(fault(error={"on": "edge", "share": "100%", "cohort": cohort}), CONTEXT)]
+    url = f"http://127.0.0.1:{staging.state().ports['listen:catalogue']}/catalogue"
+    theirs = httpx.get(url, headers={"x-cohort": cohort}, trust_env=False)
+    assert (theirs.status_code, theirs.elapsed.total_seconds() >= 0.3) == (200, True)
+    assert httpx.get(url, trust_env=False).elapsed.total_seconds() < 0.3
+    edge = f"{staging.edge_url()}/catalogue"
+    assert httpx.get(edge, headers={"x-cohort": cohort}, trust_env=False).status_code == 503
+    assert httpx.get(edge, trust_env=False).status_code == 200
+    assert [guard.heal(entry).rung for entry in reversed(entries)] == ["clear share", "clear delay"]
+    assert httpx.get(edge, headers={"x-cohort": cohort}, trust_env=False).status_code == 200
+    # a share is felt as well, and not by each
+    guard.heal(guard.inject(fault(delay={"on": "catalogue", "add": "20ms", "share": "30%"}), CONTEXT))
+
+
 def test_a_kill_leaves_no_process_and_its_undo_brings_one_back(guard: Guard, shop: Shop, staging: Staging) -> None:
     before = {replica.process.pid for replica in staging.running("payments")}
     entry = guard.inject(fault(kill={"of": "payments", "replicas": len(before)}), CONTEXT)

@@ -56,6 +56,9 @@ conditions = st.sampled_from(
         {"configuration": {"of": "checkout", "workers": 1, "timeout": "5ms"}},
         {"quota": {"of": "payments", "rate": "5/s"}},
         {"outage": {"of": "payments"}},
+        {"delay": {"on": "checkout", "add": "100ms", "share": "30%"}},
+        {"delay": {"on": "payments", "add": "1s", "cohort": "coupon"}},
+        {"error": {"on": "edge", "share": "30%", "cohort": "coupon"}},
         {"cpu": {"of": "checkout", "share": "20%"}},
         {"memory": {"of": "checkout", "left": "1MB"}},
         {"descriptors": {"of": "payments"}},
@@ -198,6 +201,7 @@ def test_what_no_rung_can_undo_stays_open_and_is_not_called_clean(fault: Fault) 
             "stop_agents",
             "set_read_only",
             "set_limit",
+            "set_delay",
             "unlock",
             "rename_column",
         }

@@ -46,6 +46,9 @@ PROCESSES = [
     ({"slow_start": {"of": "checkout", "add": "3s"}}, "set_conditions", "take back"),
     ({"configuration": {"of": "checkout", "workers": 1}}, "set_conditions", "take back"),
     ({"quota": {"of": "payments", "rate": "5/s"}}, "set_conditions", "take back"),
+    ({"delay": {"on": "edge", "add": "200ms", "share": "50%"}}, "set_delay", "clear delay"),
+    ({"delay": {"on": "edge", "add": "200ms", "cohort": "coupon"}}, "set_delay", "clear delay"),
+    ({"error": {"on": "edge", "share": "5%", "cohort": "coupon"}}, "set_error_share", "clear share"),
     ({"cpu": {"of": "checkout", "share": "20%"}}, "start_agent", "end throttling"),
     ({"memory": {"of": "checkout", "left": "1MB"}}, "set_limit", "lift limit"),
     ({"descriptors": {"of": "payments", "left": 3}}, "set_limit", "lift limit"),
@@ -187,6 +190,7 @@ def test_two_latencies_stand_on_one_link_and_each_undo_takes_its_own() -> None:
             r"column\(=moon\) must be one of orders's: amount, id",
         ),
         ({"cpu": {"of": "checkout", "share": "1%"}}, r"share\(=0.01\) must be in 0.05..0.95"),
+        ({"delay": {"on": "edge", "add": "1s", "cohort": "moon"}}, r"cohort\(=moon\) must be among coupon"),
         ({"memory": {"of": "moon", "left": "1MB"}}, "moon"),
         ({"exhaustion": {"of": "orders", "left": 100}}, r"left\(=100\) must be below 100"),
         ({"slow_close": {**ON, "delay": "100us"}}, "at least 1 ms"),
@@ -307,7 +311,7 @@ def test_staging_errors_in_reading_back_count_as_left(monkeypatch: pytest.Monkey
     surface = MemorySurface()
     entry = apply(surface, error={"on": "edge", "share": "5%"})
 
-    def broken(service: str) -> float:
+    def broken(service: str, cohort: str | None) -> float:
         raise StagingError("no answer")
 
     monkeypatch.setattr(surface, "error_share", broken)

@@ -36,6 +36,8 @@ def scenario(**effect: Any) -> Scenario:
         ({"slow_start": {"of": "checkout", "add": "1s"}}, "faults[0].slow_start: "),
         ({"configuration": {"of": "checkout", "workers": 1}}, "faults[0].configuration: "),
         ({"quota": {"of": "payments", "rate": "1/s"}}, "faults[0].quota: "),
+        ({"delay": {"on": "checkout", "add": "1s"}}, "faults[0].delay: "),
+        ({"error": {"on": "checkout", "share": "5%", "cohort": "coupon"}}, "faults[0].error.cohort: coupon: "),
         ({"cpu": {"of": "checkout", "share": "20%"}}, "faults[0].cpu: "),
         ({"memory": {"of": "checkout", "left": "8MB"}}, "faults[0].memory: "),
         ({"descriptors": {"of": "checkout"}}, "faults[0].descriptors: "),
