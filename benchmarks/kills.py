@@ -1,10 +1,12 @@
-"""Kills the harness with SIGKILL at random moments of short drills, and looks at what is left. Prints JSON.
+"""Kills parts of a drill with SIGKILL at random moments of short drills, and looks at what is left. Prints JSON.
 
-    python -m benchmarks.kills [--own 12] [--running 8] [--seed 1]
+    python -m benchmarks.kills [--kills 20] [--victims harness,load,watchdog,toxiproxy] [--seed 1]
 
-`--own`: drills that bring their own staging up; `--running`: drills on a staging that runs already. After each kill
-nobody does anything for a while (the watchdog may); then `windtunnel undo` is run, and whatever it had to do is listed.
-At most 40 kills, each bounded in time. Exit code 1 when anything was left after the undo.
+Victims take turns: the harness with its whole process group, the load generator, the watchdog, Toxiproxy. Two drills in
+five run on a staging that runs already, the others bring their own up; Toxiproxy is killed on the drill's own, as one
+that runs already is not the drill's to start again. After each kill nobody does anything for a while (the drill or the
+watchdog may); then `windtunnel undo` is run, and whatever it had to do is listed. Each kill takes about 20 s and is
+bounded in time. Exit code 1 when anything was left after the undo.
 """
 
 from __future__ import annotations
@@ -32,7 +34,10 @@ from chaos.staging.postgres import SHARED_TEMPORARY
 from chaos.staging.processes import TOKEN_VARIABLE
 from scenarios.loading import load, read
 
-KILLS_MAX = 40
+KILLS_MAX = 1000
+VICTIMS = ("harness", "load", "watchdog", "toxiproxy")
+# A drill that lost a part ends by itself: it heals, looks again, and takes its staging down.
+ENDS_WITHIN_S = 120.0
 # From the command to the end of its drill, on two cores: staging 4 s, drill 10 s, afterwards 6 s.
 SPAN_S = 21.0
 QUIET_S = 12.0
@@ -133,23 +138,60 @@ def undo(state: Path) -> dict[str, Any]:
     }
 
 
-def kill_at(moment_s: float, scenario: Path, state: Path, runs: Path, clean: Callable[[], bool]) -> dict[str, Any]:
-    """One drill, killed; what was left and what healed it."""
+def victim_pid(victim: str, state: Path, runs: Path) -> int | None:
+    """The process to kill; None while there is none."""
+    if victim == "toxiproxy":
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            document = json.loads((state / "state.json").read_text(encoding="utf-8"))
+            return int(document["components"]["toxiproxy"]["pid"])
+        return None
+    module, path = {"load": ("chaos.load.locustfile", runs), "watchdog": ("chaos.safety.watchdog", state)}[victim]
+    for process in of_drill((path,), set()):
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            if module in process.cmdline():
+                return process.pid
+    return None
+
+
+def kill_part(drill: subprocess.Popen[bytes], victim: str, state: Path, runs: Path) -> int | None:
+    """Kill the victim once it is there, and wait for the drill to end; its exit code, None when it did not."""
+    while drill.poll() is None:
+        pid = victim_pid(victim, state, runs)
+        if pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            break
+        time.sleep(0.05)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        return drill.wait(ENDS_WITHIN_S)
+    return None
+
+
+def kill_at(
+    victim: str, moment_s: float, scenario: Path, state: Path, runs: Path, clean: Callable[[], bool]
+) -> dict[str, Any]:
+    """One drill of which the victim is killed; what was left and what healed it."""
     drill = start(scenario, state, runs)
+    exit_code = None
     try:
         with contextlib.suppress(subprocess.TimeoutExpired):
             drill.wait(moment_s)
         ended = drill.poll()
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(drill.pid, signal.SIGKILL)
+        if victim == "harness":
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(drill.pid, signal.SIGKILL)
+        else:
+            exit_code = kill_part(drill, victim, state, runs)
     finally:
         drill.kill()
         drill.wait()
     alone_s = until(clean, QUIET_S)
     undone = undo(state)
     return {
+        "victim": victim,
         "moment_s": round(moment_s, 2),
         "drill_had_ended": ended,
+        "drill_ended_with": exit_code,
         "last_event": last_event(runs),
         "clean_by_itself_after_s": alone_s,
         "undo": undone,
@@ -157,7 +199,7 @@ def kill_at(moment_s: float, scenario: Path, state: Path, runs: Path, clean: Cal
     }
 
 
-def own(folder: Path, scenario: Path, number: int, moment_s: float) -> dict[str, Any]:
+def own(folder: Path, scenario: Path, number: int, victim: str, moment_s: float) -> dict[str, Any]:
     """A drill with a staging of its own: nothing of it may be left."""
     state, runs = folder / f"own-{number}" / "state", folder / f"own-{number}" / "runs"
     tokens: set[str] = set()
@@ -168,12 +210,12 @@ def own(folder: Path, scenario: Path, number: int, moment_s: float) -> dict[str,
         return not of_drill((state, runs), tokens) and not any(path.exists() for path in data)
 
     try:
-        return kill_at(moment_s, scenario, state, runs, clean)
+        return kill_at(victim, moment_s, scenario, state, runs, clean)
     finally:
         EmbeddedStaging.down(state)
 
 
-def running(folder: Path, scenario: Path, moments_s: list[float]) -> list[dict[str, Any]]:
+def running(folder: Path, scenario: Path, kills: list[tuple[str, float]]) -> list[dict[str, Any]]:
     """Drills on one staging that runs on: it must be as before after each."""
     state = folder / "running" / "state"
     loaded, _ = load(str(scenario))
@@ -182,7 +224,7 @@ def running(folder: Path, scenario: Path, moments_s: list[float]) -> list[dict[s
         staging = EmbeddedStaging.up(staging_config(loaded, 1), state)
         before, tokens = in_force(staging), tokens_of(state)
         ours = {process.pid for process in of_drill((), tokens)}
-        for number, moment_s in enumerate(moments_s):
+        for number, (victim, moment_s) in enumerate(kills):
             runs = folder / "running" / f"runs-{number}"
 
             def clean(runs: Path = runs) -> bool:
@@ -191,7 +233,8 @@ def running(folder: Path, scenario: Path, moments_s: list[float]) -> list[dict[s
                 helpers = [p for p in others if TOKEN_VARIABLE not in _environment(p)]
                 return not helpers and in_force(staging) == before
 
-            found.append(kill_at(moment_s, scenario, state, runs, clean))
+            found.append(kill_at(victim, moment_s, scenario, state, runs, clean))
+            sys.stderr.write(f"{json.dumps(found[-1])}\n")
     finally:
         EmbeddedStaging.down(state)
     return found
@@ -204,30 +247,52 @@ def _environment(process: psutil.Process) -> dict[str, str]:
         return {}
 
 
+def split(
+    victims: list[str], kills: int, chance: random.Random
+) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
+    """Who is killed when: on stagings of the drill's own, and on one that runs already.
+
+    Moments of each victim are drawn one from each part of the drill, so that few kills meet every phase.
+    """
+    on_own: list[tuple[str, float]] = []
+    on_running: list[tuple[str, float]] = []
+    for place, victim in enumerate(victims):
+        count = len(range(place, kills, len(victims)))
+        for number in range(count):
+            part = (number + chance.random()) / count
+            if victim != "toxiproxy" and number % 5 in (1, 3):
+                on_running.append((victim, (SPAN_S - 4.0) * part))
+            else:
+                on_own.append((victim, SPAN_S * part))
+    return on_own, on_running
+
+
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kills", description=__doc__)
-    parser.add_argument("--own", type=int, default=12)
-    parser.add_argument("--running", type=int, default=8)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--victims", default=",".join(VICTIMS))
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    if not 0 < given.own + given.running <= KILLS_MAX:
-        parser.error(f"--own + --running(={given.own + given.running}) must be 1..{KILLS_MAX}")
+    victims = given.victims.split(",")
+    if not 0 < given.kills <= KILLS_MAX:
+        parser.error(f"--kills(={given.kills}) must be 1..{KILLS_MAX}")
+    if not set(victims) <= set(VICTIMS):
+        parser.error(f"--victims(={given.victims}) must be of {', '.join(VICTIMS)}")
     chance = random.Random(given.seed)
+    on_own, on_running = split(victims, given.kills, chance)
     with tempfile.TemporaryDirectory(prefix="windtunnel-kills-") as name:
         folder = Path(name)
         scenario = scenario_file(folder)
         owns = []
-        for number in range(given.own):
-            # one in each part of the drill, so that few kills meet every phase
-            moment_s = SPAN_S * (number + chance.random()) / given.own
-            owns.append(own(folder, scenario, number, moment_s))
+        for number, (victim, moment_s) in enumerate(on_own):
+            owns.append(own(folder, scenario, number, victim, moment_s))
             sys.stderr.write(f"{json.dumps(owns[-1])}\n")
-        moments_s = [(SPAN_S - 4.0) * (number + chance.random()) / given.running for number in range(given.running)]
-        runnings = running(folder, scenario, moments_s) if moments_s else []
+        runnings = running(folder, scenario, on_running) if on_running else []
     every = [*owns, *runnings]
     document = {
         "kills": len(every),
+        "by_victim": {victim: sum(each["victim"] == victim for each in every) for victim in victims},
         "needed_undo": [each for each in every if each["clean_by_itself_after_s"] is None],
         "left": [each for each in every if not each["clean"] or each["undo"]["exit_code"] != 0],
         "own_staging": owns,

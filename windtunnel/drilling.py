@@ -38,7 +38,17 @@ from simulator.strategies import strategy_named
 from windtunnel.choices import chosen_defects
 from windtunnel.errors import UsageError
 
-__all__ = ["DrillOutcome", "DrillPlan", "drill", "drill_plan", "staging_for"]
+__all__ = [
+    "DrillOutcome",
+    "DrillPlan",
+    "Say",
+    "drill",
+    "drill_plan",
+    "opened",
+    "require_playable",
+    "staging_for",
+    "state_folder",
+]
 
 Say = Callable[[str], None]
 
@@ -97,10 +107,10 @@ def drill_plan(
     """What `drill` would do with the same arguments. Raises UsageError, RequestError and NotRealisable as it would."""
     chosen = strategy_named(scenario, strategy)
     names = chosen_defects(scenario, defects)
-    _require_playable(scenario, chosen, names, on)
+    require_playable(scenario, chosen, names, on)
     change = scenario.release.change
     replicas = scenario.system.services[change.service].replicas
-    folder = _folder(state_dir, on)
+    folder = state_folder(state_dir, on)
     return DrillPlan(
         scenario=scenario.name,
         strategy=chosen.kind,
@@ -141,9 +151,10 @@ def drill(
     """
     chosen = strategy_named(scenario, strategy)
     names = chosen_defects(scenario, defects)
-    _require_playable(scenario, chosen, names, on)
+    require_playable(scenario, chosen, names, on)
     require_lever_off()
-    with _opened(scenario, seed, on, _folder(state_dir, on), say) as (staging, lease):
+    deadline_s = deadline_of(scenario)
+    with opened(scenario, seed, on, state_folder(state_dir, on), say, deadline_s) as (staging, lease):
         header = _header(scenario, source, chosen, names, seed)
         record = RunRecord.create_in(out, header)
         report = Drill(scenario, chosen, names, seed, staging, record, say, lease, watcher).run()
@@ -151,14 +162,16 @@ def drill(
     return DrillOutcome(RunRecord.open(record.folder), report, verdict)
 
 
-def _require_playable(scenario: Scenario, strategy: Strategy, defects: Sequence[str], on: Loaded | None) -> None:
+def require_playable(scenario: Scenario, strategy: Strategy, defects: Sequence[str], on: Loaded | None) -> None:
+    """Raise NotRealisable, or what the staging file refuses, unless the scenario can be played there."""
     if on is None:
         require_realisable(scenario, strategy)
     else:
         require_fitting(scenario, strategy, defects, on)
 
 
-def _folder(state_dir: Path | None, on: Loaded | None) -> Path:
+def state_folder(state_dir: Path | None, on: Loaded | None) -> Path:
+    """Where the staging's state is: as asked for, else that of the staging."""
     return (state_dir or (state_dir_default() if on is None else state_dir_of(on))).absolute()
 
 
@@ -169,17 +182,16 @@ def _staging_text(folder: Path, on: Loaded | None) -> str:
 
 
 @contextmanager
-def _opened(
-    scenario: Scenario, seed: int, on: Loaded | None, folder: Path, say: Say
+def opened(
+    scenario: Scenario, seed: int, on: Loaded | None, folder: Path, say: Say, deadline_s: float
 ) -> Iterator[tuple[StagingAdapter, Lease | None]]:
-    """The staging to play on; with a lease when it is the drill's own."""
+    """The staging to play on, for at most `deadline_s` once it is up; with a lease when it is the drill's own."""
     if on is not None:
         staging = open_staging(on, folder)
         require_baseline(scenario, staging)
         yield staging, None
         return
-    deadline_s = _START_S + deadline_of(scenario)
-    with staging_for(staging_config(scenario, seed), folder, deadline_s, say) as (local, lease):
+    with staging_for(staging_config(scenario, seed), folder, _START_S + deadline_s, say) as (local, lease):
         yield EmbeddedAdapter(local), lease
 
 

@@ -1,0 +1,35 @@
+"""A peak drill on the real staging: each block goes to one version, and the staging is as it was afterwards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chaos.peak import PeakDrill, PeakPlan, figures
+from chaos.safety.journal import JOURNAL_NAME, read_journal
+from chaos.staging.config import Defect
+from chaos.staging.embedded import Staging
+from chaos.staging.embedded_adapter import EmbeddedAdapter
+from scenarios.loading import load
+
+pytestmark = pytest.mark.e2e
+
+
+def test_each_block_is_one_versions_and_all_is_undone(staging: Staging, tmp_path: Path) -> None:
+    scenario, _ = load("shop-release")
+    before = (staging.replicas("checkout"), staging.routes("checkout"))
+    slow = Defect(name="slow-query", latency_add_s=0.3)
+    said: list[str] = []
+    drill = PeakDrill(scenario, [slow], 1, EmbeddedAdapter(staging), tmp_path, said.append)
+    old, new = drill.run(PeakPlan(pairs=1, block_s=1.0))
+    assert (old.version, new.version) == ("2.3", "2.4")
+    assert old.raw.intended_s.max() == pytest.approx(new.raw.intended_s.max())  # the same requests
+    found = [figures(block, "checkout") for block in (old, new)]
+    assert found[0].requests == found[1].requests > 20
+    assert found[0].p95_s is not None
+    assert found[1].p95_s is not None
+    assert found[1].p95_s > found[0].p95_s + 0.2
+    assert len(said) == 2
+    assert (staging.replicas("checkout"), staging.routes("checkout")) == before
+    assert read_journal(staging.state_dir / JOURNAL_NAME).open_entries == ()

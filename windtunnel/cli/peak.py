@@ -1,0 +1,67 @@
+"""``windtunnel peak``: both versions at the scenario's peak, side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from windtunnel.cli.options import JsonOption, OutOption, ScenarioArgument, SeedOption, StagingOption, StateOption
+from windtunnel.cli.output import emit_json, emit_text, say
+
+__all__ = ["add_to"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this group's commands to the root."""
+    app.command("peak")(peak)
+
+
+def peak(
+    scenario: ScenarioArgument,
+    defect: Annotated[
+        list[str] | None,
+        typer.Option("--defect", help="Wrong with the new version (repeatable); else the first."),
+    ] = None,
+    good: Annotated[bool, typer.Option("--good", help="Nothing is wrong with the new version.")] = False,
+    pairs: Annotated[int, typer.Option("--pairs", help="Pairs of blocks: one of the old version, one of the new.")] = 6,
+    block: Annotated[str, typer.Option("--block", help="How long a block is counted.")] = "5s",
+    slower: Annotated[str, typer.Option("--slower", help="What the new version's p95 may be above the old's.")] = "10%",
+    failures: Annotated[
+        str, typer.Option("--failures", help="What the new version's failed share may be above the old's.")
+    ] = "0.5%",
+    seed: SeedOption = 1,
+    staging: StagingOption = "local",
+    state: StateOption = None,
+    out: OutOption = Path("runs"),
+    as_json: JsonOption = False,
+) -> None:
+    """Load both versions in turn with the scenario's peak, and tell regression from noise. Exit code as of a drill."""
+    from chaos.peak import PeakPlan
+    from evidence.regression import Tolerance
+    from scenarios.loading import load
+    from scenarios.quantities import parse_positive_duration_s, parse_ratio
+    from windtunnel import peaking, stagings
+    from windtunnel.cli.verdict import verdict_text
+    from windtunnel.errors import UsageError
+
+    if good and defect:
+        raise UsageError(f"--good and --defect(={','.join(defect)}) must not both be given")
+    try:
+        plan = PeakPlan(pairs, parse_positive_duration_s(block))
+        tolerance = Tolerance(parse_ratio(slower), parse_ratio(failures))
+    except ValueError as error:
+        raise UsageError(f"--block(={block}), --slower(={slower}) or --failures(={failures}): {error}") from error
+    loaded, _ = load(scenario)
+    outcome = peaking.peak(
+        loaded, defects=[] if good else (defect or None), plan=plan, tolerance=tolerance, seed=seed, state_dir=state,
+        on=stagings.named(staging), out=out, say=say,
+    )  # fmt: skip
+    code = outcome.verdict.exit_code
+    if as_json:
+        emit_json({"record": str(outcome.folder), **outcome.verdict.to_json(), "exit_code": code})
+    else:
+        emit_text(verdict_text(outcome.verdict))
+        emit_text(f"blocks: {outcome.folder}")
+    raise typer.Exit(code)
