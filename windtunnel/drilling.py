@@ -31,7 +31,9 @@ from evidence.header import World
 from evidence.provenance import header_for
 from evidence.record import RunRecord
 from evidence.verdicts import Verdict
+from rollout.migration import after, before
 from rollout.plan import plan
+from rollout.steps import Step
 from scenarios.loading import ScenarioText
 from scenarios.models import Fault, Scenario, Strategy
 from simulator.strategies import strategy_named
@@ -117,7 +119,7 @@ def drill_plan(
         defects=names,
         duration_s=scenario.duration_s,
         release_at_s=scenario.release.at_s,
-        steps=tuple(str(step) for step in plan(chosen, change, replicas)),
+        steps=tuple(str(step) for step in _steps(scenario, chosen, replicas)),
         faults=tuple(_fault_text(fault) for fault in scenario.faults),
         rollback=tuple(scenario.release.rollback),
         load_per_s={
@@ -245,6 +247,13 @@ def _header(scenario: Scenario, source: ScenarioText, strategy: Strategy, defect
         source=source.source,
         defects=defects,
     )
+
+
+def _steps(scenario: Scenario, strategy: Strategy, replicas: int) -> list[Step]:
+    """Those of the rollout, with the migration's around them."""
+    release = scenario.release
+    steps: list[Step] = list(plan(strategy, release.change, replicas))
+    return steps if release.migration is None else [*before(release.migration), *steps, *after(release.migration)]
 
 
 def _fault_text(fault: Fault) -> str:

@@ -49,7 +49,7 @@ class OrdersData:
 
     def facts(self) -> Mapping[str, str]:
         """Read from the server that serves."""
-        with self._servers.connection() as connection:
+        with self._servers.connection(as_client=True) as connection:
             names = [*postgres.SETTINGS, *_ALSO]
             query = "SELECT name, current_setting(name) FROM unnest(%s::text[]) name"
             settings = connection.execute(query, (names,)).fetchall()

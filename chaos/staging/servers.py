@@ -95,11 +95,16 @@ class Servers:
         return {"store serves": self.serving, "store standby": "streaming" if self.streaming() else "none"}
 
     @contextmanager
-    def connection(self, name: str | None = None) -> Iterator[psycopg.Connection]:
-        """To one server (None: the serving one), not through Toxiproxy. Raises StagingError."""
+    def connection(self, name: str | None = None, *, as_client: bool = False) -> Iterator[psycopg.Connection]:
+        """To one server (None: the serving one), not through Toxiproxy. Raises StagingError.
+
+        It writes whatever the database's default is, but `as_client`: then it meets the settings that clients meet.
+        """
         state = self._file.read()
         name = name or state.store_at
-        options = f"-c statement_timeout={_STATEMENT_TIMEOUT_MS} -c default_transaction_read_only=off"
+        options = f"-c statement_timeout={_STATEMENT_TIMEOUT_MS}"
+        if not as_client:
+            options += " -c default_transaction_read_only=off"
         try:
             target = postgres.dsn(state.ports[name], state.password)
             with psycopg.connect(target, autocommit=True, options=options) as connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -11,6 +12,7 @@ import pytest
 from chaos.faults.base import PlanContext
 from chaos.faults.embedded import EmbeddedSurface
 from chaos.faults.registry import FAULTS
+from chaos.safety.journal import JournalEntry
 from chaos.safety.store import plan_store
 from chaos.safety.undo import undo_entry
 from chaos.staging.embedded import Staging
@@ -37,47 +39,42 @@ def there(staging: Staging, *names: str) -> list[bool]:
     return [name in rows for name in names]
 
 
-def test_a_killed_primary_loses_what_the_standby_lacked_and_never_serves_again(staging: Staging) -> None:
-    surface = EmbeddedSurface(staging)
-    undo = plan_store(surface, "drill-1")
-    lag, primary = (
-        Fault.model_validate({"at": "0s", "for": "9s", **effect})
-        for effect in ({"lag": {"of": "orders", "add": "2s"}}, {"primary": {"of": "orders"}})
-    )
-    before = order(staging)
-    entries = []
-    for fault in (lag, primary):
-        entry = FAULTS[fault.kind].plan(surface, fault, CONTEXT)
-        if fault is primary:
-            lost = order(staging)
-        FAULTS[fault.kind].apply(surface, entry)
-        FAULTS[fault.kind].confirm(surface, entry)
-        entries.append(entry)
-    kept = staging.data.fail_over()
-    assert kept is not None
-    assert staging.servers.serving == "standby"
-    after = order(staging)
-    assert there(staging, before, lost, after) == [True, False, True]
-    assert undo_entry(surface, entries[1]).rung == "bring back"
-    assert staging.servers.streaming(), "the old primary came back, as a standby"
-    assert staging.servers.serving == "standby"
-    assert undo_entry(surface, entries[0]).rung == "remove toxic"
-    assert undo_entry(surface, undo).rung == "restore baseline"
-    assert staging.data.store_differences() == []
-    assert there(staging, before, lost, after, order(staging)) == [True, False, True, True]
+def apply(surface: EmbeddedSurface, **effect: Any) -> JournalEntry:
+    """A fault in force."""
+    fault = Fault.model_validate({"at": "0s", "for": "9s", **effect})
+    entry = FAULTS[fault.kind].plan(surface, fault, CONTEXT)
+    FAULTS[fault.kind].apply(surface, entry)
+    FAULTS[fault.kind].confirm(surface, entry)
+    return entry
 
 
-def test_a_planned_failover_loses_nothing_and_a_lost_standby_comes_back(staging: Staging) -> None:
+def test_a_lost_standby_comes_back(staging: Staging) -> None:
     surface = EmbeddedSurface(staging)
-    fault = Fault.model_validate({"at": "0s", "for": "9s", "standby": {"of": "orders"}})
-    entry = FAULTS["standby"].plan(surface, fault, CONTEXT)
-    FAULTS["standby"].apply(surface, entry)
-    FAULTS["standby"].confirm(surface, entry)
+    entry = apply(surface, standby={"of": "orders"})
     assert staging.data.store_differences() == ["store standby: none, was streaming"]
     assert undo_entry(surface, entry).rung == "bring back"
     staging.servers.wait_streaming()
-    before = order(staging)
-    assert staging.data.fail_over() is None
-    assert there(staging, before, order(staging)) == [True, True]
-    staging.data.reset()
     assert staging.data.store_differences() == []
+
+
+def test_failovers_lose_what_the_standby_lacked_and_no_old_primary_serves_again(staging: Staging) -> None:
+    surface = EmbeddedSurface(staging)
+    undo = plan_store(surface, "drill-1")
+    before = order(staging)
+    lag = apply(surface, lag={"of": "orders", "add": "2s"})
+    lost = order(staging)
+    killed = apply(surface, primary={"of": "orders"})
+    assert staging.data.fail_over() is not None
+    assert staging.servers.serving == "standby"
+    after = order(staging)
+    assert there(staging, before, lost, after) == [True, False, True]
+    assert undo_entry(surface, lag).rung == "remove toxic"
+    assert undo_entry(surface, killed).rung == "bring back"
+    assert staging.servers.streaming(), "the old primary came back, as a standby"
+    assert staging.servers.serving == "standby"
+    # In order, from the one that took over to the one that was killed: nothing is lost.
+    assert staging.data.fail_over() is None
+    last = order(staging)
+    assert undo_entry(surface, undo).rung == "restore baseline"
+    assert staging.data.store_differences() == []
+    assert there(staging, before, lost, after, last, order(staging)) == [True, False, True, True, True]

@@ -1,0 +1,38 @@
+"""What a drill cannot play of a store's data is refused by path; what it can is realised on the staging."""
+
+import pytest
+
+from chaos.realise import staging_config
+from chaos.realise_data import has_backup, touches_store
+from chaos.staging.config import StoreConfig
+from chaos.unrealised import unrealised
+from scenarios.loading import load, load_text, read
+
+
+@pytest.mark.parametrize("name", ["shop-failover", "shop-migration", "shop-restore"])
+def test_the_librarys_drills_of_data_can_be_played(name: str) -> None:
+    scenario = load(name)[0]
+    assert unrealised(scenario) == []
+    assert touches_store(scenario)
+
+
+def test_stores_are_realised() -> None:
+    store = staging_config(load("shop-restore")[0], 1).store
+    assert (store.archive_every_s, store.rows, store.migration) == (2.0, 20_000, None)
+    assert staging_config(load("shop-migration")[0], 1).store.migration == "new"
+    assert has_backup(load("shop-restore")[0])
+    assert not touches_store(load("shop-release")[0])
+    assert staging_config(load("shop-release")[0], 1).store == StoreConfig(20, store.service_time)
+
+
+def test_what_a_staging_does_not_have_is_refused_by_path() -> None:
+    text = read("shop-restore").text
+    changes = {
+        "size: 3.2MB": "size: 12GB\n      standbys: 2\n      lag: 1s",
+        "every: 1h, age: 0s": "every: 10s, age: 1m, tested: 90%",
+    }
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    paths = [line.split(": ")[0].removeprefix("system.stores.orders.") for line in unrealised(load_text(text, "f"))]
+    assert paths == ["standbys", "lag", "size", "backup.every", "backup.age", "backup.tested"]
