@@ -105,6 +105,13 @@ def _process(scenario: Scenario) -> Iterator[str]:
             yield f"operations.approvals.{name}.hours: nobody signs off before the drill ends"
 
 
+def _procedure(scenario: Scenario) -> Iterator[str]:
+    """Operators have one, this staging has no operators."""
+    if "procedure" in scenario.release.rollback:
+        place = scenario.release.rollback.index("procedure")
+        yield f"release.rollback[{place}]: procedure: the embedded staging has none, a staging file may (--staging)"
+
+
 # What no staging can have, whichever it is.
 _ANYWHERE = (_measure, _way_back, _process)
 _TOPICS: tuple[Callable[[Scenario], Iterator[str]], ...] = (
@@ -114,4 +121,5 @@ _TOPICS: tuple[Callable[[Scenario], Iterator[str]], ...] = (
     _way_back,
     _mechanics,
     _process,
+    _procedure,
 )

@@ -111,6 +111,10 @@ class StagingWorld:
         """What Envoy saw; at once, since the observer polls on its own."""
         return self.env.timeout(0, self._observer.observe(service, version, window_s))
 
+    def procedure(self, service: str, old: str, new: str) -> simpy.Event:
+        """As the staging has it; read back by verify, as everything is."""
+        return self._queued(("procedure", service), self._staging.procedure, service, old, new)
+
     def inject(self, fault: Fault) -> simpy.Event:
         """Journal the undo, apply, confirm."""
         return self._queued(("fault", fault.kind, fault.target), self._inject, fault)

@@ -78,7 +78,10 @@ class Timeline:
             event.time_s
             for event in self.all(*_EXPOSURE_ENDS)
             if event.kind != EventKind.ROLLBACK_STEP
-            or (event.subject in ("route-back", "kill-switch") and event.detail.get("phase", "end") == "end")
+            or (
+                event.subject in ("route-back", "kill-switch", "procedure")
+                and event.detail.get("phase", "end") == "end"
+            )
         ]
 
     def data_hurts(self) -> bool:

@@ -52,6 +52,11 @@ def kill_switch(play: Play) -> Generator[simpy.Event, Any, list[str]]:
     return (yield from _each(play, off))
 
 
+def procedure(play: Play) -> Generator[simpy.Event, Any, list[str]]:
+    """The operator's own procedure, whatever that does."""
+    return (yield from _each(play, lambda change: [play.world.procedure(change.service, change.old, change.new)]))
+
+
 def retire(play: Play) -> Generator[simpy.Event, Any, list[str]]:
     """Stop the new version."""
     return (yield from _each(play, lambda change: [play.world.deploy(change.service, change.new, 0)]))
@@ -104,6 +109,7 @@ def _each(play: Play, actions: Callable[[Change], Iterable[simpy.Event]]) -> Gen
 
 STEPS: Mapping[str, RollbackStep] = {
     "kill-switch": kill_switch,
+    "procedure": procedure,
     "redeploy": redeploy,
     "route-back": route_back,
     "retire": retire,

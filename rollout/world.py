@@ -104,6 +104,10 @@ class World(Protocol):
         """Observation of a version (None: of all) over the last `window_s` seconds, as the event's value."""
         ...
 
+    def procedure(self, service: str, old: str, new: str) -> simpy.Event:
+        """Run the operator's own rollback of a service; the event fails when it did not come to a good end."""
+        ...
+
     def inject(self, fault: Fault) -> simpy.Event:
         """Put a fault in force; fires when that is confirmed."""
         ...

@@ -22,6 +22,7 @@ RollbackStep = Literal[
     "retire",
     "verify",
     "kill-switch",
+    "procedure",
     "revert-migration",
     "reconcile",
     "restore",

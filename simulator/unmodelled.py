@@ -42,6 +42,11 @@ def require_modelled(scenario: Scenario) -> None:
     problems = [
         f"  faults[{place}].{problem}" for place, fault in enumerate(scenario.faults) for problem in _of_fault(fault)
     ]
+    problems += [
+        f"  release.rollback[{place}]: procedure: only its author knows what it does"
+        for place, step in enumerate(scenario.release.rollback)
+        if step == "procedure"
+    ]
     if problems:
         raise RequestError("\n".join([f"scenario {scenario.name} cannot be simulated, only drilled:", *problems]))
 

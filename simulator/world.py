@@ -251,6 +251,10 @@ class SimulatedWorld:
         """Gone at once; killed replicas after their startup, unless nobody wants them any more."""
         return self._faults.heal(fault)
 
+    def procedure(self, service: str, old: str, new: str) -> simpy.Event:
+        """Never asked for: `simulator.unmodelled` refuses the step."""
+        raise AssertionError(f"procedure of {service} from {new} to {old}")
+
     def worsen(self, service: str, version: str, worse: Worse | None) -> simpy.Event:
         """At once, and on all of its requests."""
         place = self._compiled.versions[service].index(version)

@@ -134,6 +134,10 @@ class StagingAdapter(Protocol):
         """The order that each running replica with a flag has followed last; none where replicas cannot be asked."""
         ...
 
+    def procedure(self, service: str, old: str, new: str) -> None:
+        """The operator's own rollback, for the rollback step of this name."""
+        ...
+
     def set_defects(self, service: str, version: str, defects: Sequence[Defect]) -> None:
         """Switch what is wrong with a version; none heals it."""
         ...

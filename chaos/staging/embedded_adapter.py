@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Self
 
+from chaos.errors import StagingError
 from chaos.faults.base import FaultKind
 from chaos.faults.embedded import EmbeddedSurface
 from chaos.faults.registry import FAULTS
@@ -104,6 +105,10 @@ class EmbeddedAdapter:
     def flag_orders(self, service: str) -> Sequence[int]:
         """As their providers have it."""
         return self.staging.flags.orders(service)
+
+    def procedure(self, service: str, old: str, new: str) -> None:
+        """There is none; `chaos.unrealised` refuses the step."""
+        raise StagingError(f"procedure of {service} from {new} to {old}: the embedded staging has none")
 
     def set_defects(self, service: str, version: str, defects: Sequence[Defect]) -> None:
         """In the version's replicas, running and to come."""

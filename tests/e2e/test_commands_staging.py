@@ -18,9 +18,10 @@ pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).resolve().parents[2]
 SHORT = {
-    "duration: 40s": "duration: 31s",
+    "duration: 40s": "duration: 28s",
     "at: 10s\n": "at: 8s\n",
     "{at: 12s, for: 6s,": "{at: 9s, for: 4s,",
+    "rollback: [redeploy, route-back, retire, verify]": "rollback: [procedure, verify]",
     "rto: 30s": "rto: 20s",
 }
 
@@ -66,7 +67,20 @@ def test_a_bad_canary_is_rolled_back_by_shell_scripts(tmp_path: Path) -> None:
     assert all(event.detail["differences"] == [] for event in events if event.kind == "verify")
     verbs = [event.subject for event in events if event.kind == "command"]
     assert {*verbs} == {
-        *("deploy", "route", "status", "defects", "inject", "confirm", "heal", "residue", "verify", "facts", "ledger")
+        *(
+            "deploy",
+            "route",
+            "status",
+            "defects",
+            "inject",
+            "confirm",
+            "heal",
+            "residue",
+            "verify",
+            "facts",
+            "ledger",
+            "rollback",
+        )
     }
     checkout = next(each for each in record.measures() if each.function == "checkout")
     assert checkout.failed > 0

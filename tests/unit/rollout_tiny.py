@@ -113,6 +113,9 @@ class TinyWorld:
             return event.fail(WorldError("no metrics"))
         return event.succeed(self.sees(self.env.now))
 
+    def procedure(self, service: str, old: str, new: str) -> simpy.Event:
+        return self._act(f"procedure {service} {new} to {old}", 1.0, lambda: None)
+
     def inject(self, fault: Fault) -> simpy.Event:
         return self._act(f"inject {fault.kind}", 0.5, lambda: None)
 

@@ -158,3 +158,12 @@ def test_one_answer_serves_many_questions_but_none_across_a_change(staging: Stag
     staging.deploy("checkout", "1", 3, 5.0)
     assert dict(surface.ready("checkout")) == {"1": 3}
     assert asked() == 3
+
+
+def test_an_own_procedure_is_told_all_that_it_needs(staging: StagingAdapter, tmp_path: Path) -> None:
+    with pytest.raises(VerbMissing, match="no command rollback"):
+        staging.procedure("checkout", "1", "2")
+    script = 'echo "$WINDTUNNEL_OLD $WINDTUNNEL_NEW $1" > told'
+    loaded = tiny_staging(tmp_path / "shop", rollback={"run": ["/bin/sh", "-c", script, "sh", "{service}"]})
+    open_staging(loaded, tmp_path / "other").procedure("checkout", "1", "2")
+    assert (tmp_path / "shop" / "told").read_text() == "1 2 checkout\n"

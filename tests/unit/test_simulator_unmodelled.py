@@ -61,3 +61,10 @@ def test_what_is_not_modelled_is_refused_by_path(effect: dict[str, Any], path: s
 def test_what_is_modelled_passes() -> None:
     require_modelled(scenario(outage={"of": "payments"}))
     require_modelled(scenario(latency={**LINK, "add": "1s"}))
+
+
+def test_an_operator_s_own_procedure_is_refused() -> None:
+    plain, _ = load("shop-release")
+    release = plain.release.model_copy(update={"rollback": ["procedure", "verify"]})
+    with pytest.raises(RequestError, match=r"release.rollback\[0\]: procedure: only its author knows"):
+        require_modelled(plain.model_copy(update={"release": release}))

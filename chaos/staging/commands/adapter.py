@@ -118,6 +118,10 @@ class CommandsAdapter:
         del service
         return ()
 
+    def procedure(self, service: str, old: str, new: str) -> None:
+        """By the rollback command."""
+        self._surface.procedure(service, old, new)
+
     def set_defects(self, service: str, version: str, defects: Sequence[Defect]) -> None:
         """By their names."""
         self._surface.set_defects(service, version, [defect.name for defect in defects])

@@ -93,6 +93,12 @@ class CommandsSurface:
             raise VerbMissing(f"flag of {service}: the staging file has no command for it")
         self._change("flag", self._commands.flag, {"service": service, "share": share, "cohorts": cohorts})
 
+    def procedure(self, service: str, old: str, new: str) -> None:
+        """By the rollback command."""
+        if self._commands.rollback is None:
+            raise VerbMissing(f"procedure of {service}: the staging file has no command rollback")
+        self._change("rollback", self._commands.rollback, {"service": service, "old": old, "new": new})
+
     def clear_steering(self, service: str) -> None:
         """The flag off, where there is one."""
         if self._commands.flag is not None and self.steering(service):

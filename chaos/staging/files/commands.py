@@ -19,6 +19,7 @@ PLACEHOLDERS: dict[str, tuple[str, ...]] = {
     "status": ("service",),
     "observe": (),
     "defects": ("service", "version", "defects"),
+    "rollback": ("service", "old", "new"),
     "flag": ("service", "share", "cohorts"),
     "ledger": ("store",),
     "verify": (),
@@ -102,6 +103,7 @@ class Commands(Part):
     ledger: Command | None = Field(None, description="prints which writes are in {store}, as JSON")
     verify: Command | None = Field(None, description="prints what differs from what was declared, a line each")
     facts: Command | None = Field(None, description="prints all that a rollback must bring back, as JSON")
+    rollback: Command | None = Field(None, description="your own way back, for the rollback step `procedure`")
     flag: Command | None = Field(
         None, description="has the new version's flag on for {share} of the requests and for {cohorts}; 0 and none: off"
     )
