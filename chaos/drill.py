@@ -63,6 +63,9 @@ LATENESS_BOUND_S = 0.05
 _STEADY_S = 3.0
 # Room for healing, the second load and the final read, before the watchdog ends a drill by force.
 _AFTERWARDS_S = 240.0
+# As long as a deploy may take, and how often to look whether it has ended.
+_VERB_S = 60.0
+_LOOK_S = 0.1
 
 Progress = Callable[[str], None]
 
@@ -155,7 +158,7 @@ class Drill:
             ledger = self._ledger(raw)
             try:
                 self._progress("healing: undoing all that is still in force, and reading it back")
-                healed = self._heal(guard, load, staging.faults)
+                healed = self._heal(guard, load, {each.kind for each in staging.faults.values()})
                 ledger = self._look(ledger, load, proof)
                 healed += self._heal(guard, load, UNDOABLE)
                 self._afterwards(load, guard, proof)
@@ -288,6 +291,19 @@ class Drill:
             self._event(env.wall_s(), EventKind.STOP, condition, message=str(error))
         finally:
             self._watcher.end()
+            self._end_verbs(env)
+
+    def _end_verbs(self, env: WallClockEnvironment) -> None:
+        """Nothing is undone while a verb is at work, or the verb would have the last word.
+
+        It comes to its end by itself; where the drill was stopped, or it takes too long, it is ended as far as the
+        staging can.
+        """
+        ends_s = env.wall_s() + (0.0 if self._stopped is not None else _VERB_S)
+        gives_up_s = ends_s + _VERB_S * self._staging.surface.patience
+        while not env.idle(_LOOK_S) and env.wall_s() < gives_up_s:
+            if env.wall_s() >= ends_s:
+                self._staging.settle()
 
     def _steady_again(self, first: LoadRun, guard: Guard) -> None:
         """A short load after the undo must be good from its first window to its last."""

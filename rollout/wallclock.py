@@ -27,6 +27,7 @@ class WallClockEnvironment(simpy.Environment):
     def __init__(self, start_monotonic_s: float | None = None) -> None:
         super().__init__()
         self._start_s = time.monotonic() if start_monotonic_s is None else start_monotonic_s
+        self._threads: list[threading.Thread] = []
         self._calls: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
 
     def wall_s(self) -> float:
@@ -52,8 +53,18 @@ class WallClockEnvironment(simpy.Environment):
             else:
                 self.call_soon(partial(done.succeed, result))
 
-        threading.Thread(target=run, name=getattr(work, "__name__", "work"), daemon=True).start()
+        thread = threading.Thread(target=run, name=getattr(work, "__name__", "work"), daemon=True)
+        self._threads = [each for each in self._threads if each.is_alive()]
+        self._threads.append(thread)
+        thread.start()
         return done
+
+    def idle(self, within_s: float) -> bool:
+        """Whether all blocking work has come to its end, or does within so many seconds."""
+        until_s = time.monotonic() + within_s
+        for thread in self._threads:
+            thread.join(max(0.0, until_s - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
 
     def step(self) -> None:
         """Process the next event, at its time; until then make the calls that come in from threads."""

@@ -112,6 +112,10 @@ class KubernetesAdapter:
         del service
         return ()
 
+    def procedure(self, service: str, old: str, new: str) -> None:
+        """There is none; a scenario that asks for it is refused."""
+        raise KubernetesError(f"procedure of {service} from {new} to {old}: a cluster has none")
+
     def set_defects(self, service: str, version: str, defects: Sequence[Defect]) -> None:
         """What is wrong with a version is in its image."""
         if defects:

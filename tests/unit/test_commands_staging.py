@@ -17,6 +17,7 @@ from chaos.safety.undo import heal
 from chaos.staging.adapter import StagingAdapter
 from chaos.staging.adapters import attach, open_staging
 from chaos.staging.commands.errors import AnswerNotUnderstood, CommandFailed, VerbMissing
+from rollout.wallclock import WallClockEnvironment
 from scenarios.models import Fault
 from tests.commands_tiny import calls, tiny_staging
 from tests.e2e.drills import wait_for
@@ -167,3 +168,14 @@ def test_an_own_procedure_is_told_all_that_it_needs(staging: StagingAdapter, tmp
     loaded = tiny_staging(tmp_path / "shop", rollback={"run": ["/bin/sh", "-c", script, "sh", "{service}"]})
     open_staging(loaded, tmp_path / "other").procedure("checkout", "1", "2")
     assert (tmp_path / "shop" / "told").read_text() == "1 2 checkout\n"
+
+
+def test_a_command_under_way_can_be_ended_by_whoever_stops_the_drill(staging: StagingAdapter, tmp_path: Path) -> None:
+    (tmp_path / "shop" / "hang").touch()
+    env = WallClockEnvironment()
+    env.in_thread(staging.deploy, "checkout", "2", 1, 5.0)
+    wait_for(lambda: "deploy checkout 2 1" in calls(tmp_path / "shop"), 20, "a deploy that hangs")
+    assert not env.idle(0.05)
+    staging.settle()
+    assert env.idle(10.0)
+    assert dict(staging.surface.ready("checkout")) == {"1": 2}

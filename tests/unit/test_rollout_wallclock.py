@@ -128,3 +128,13 @@ def test_the_start_can_lie_in_the_past() -> None:
     env.run(until=60.0)
     assert log == [50.0]
     assert env.wall_s() >= 100.0
+
+
+def test_whoever_undoes_can_wait_for_blocking_work() -> None:
+    env = WallClockEnvironment()
+    assert env.idle(0.0)
+    release = threading.Event()
+    env.in_thread(release.wait, 10.0)
+    assert not env.idle(0.05)
+    release.set()
+    assert env.idle(5.0)

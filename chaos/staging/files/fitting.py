@@ -98,6 +98,13 @@ def _watched(scenario: Scenario, file: StagingFile) -> Iterator[str]:
         yield "release.guardrails: the file has neither prometheus nor a command observe: nothing would watch"
 
 
+def _procedure(scenario: Scenario, file: StagingFile) -> Iterator[str]:
+    """The operator's own way back is a command."""
+    steps = scenario.release.rollback
+    if "procedure" in steps and (file.commands is None or file.commands.rollback is None):
+        yield f"release.rollback[{steps.index('procedure')}]: procedure: the file has no command rollback"
+
+
 def _commands(scenario: Scenario, strategy: Strategy, defects: Sequence[str], commands: Commands) -> Iterator[str]:
     """Each verb that the drill will need has a command."""
     if defects and commands.defects is None:
@@ -117,4 +124,4 @@ def _commands(scenario: Scenario, strategy: Strategy, defects: Sequence[str], co
             yield f"faults[{index}].{fault.kind}: must be a fault that the file has commands for ({listed})"
 
 
-_TOPICS: tuple[Callable[[Scenario, StagingFile], Iterator[str]], ...] = (_stores, _data)
+_TOPICS: tuple[Callable[[Scenario, StagingFile], Iterator[str]], ...] = (_stores, _data, _procedure)
