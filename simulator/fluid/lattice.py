@@ -278,21 +278,23 @@ def stretch(p: Pool, a: int, factor: float, add_s: float) -> None:
 
 
 @outlined
-def exponential_wait(p: Pool, a: int, waits: float, mean_s: float) -> None:
-    """No wait, or with probability `waits` an exponential one."""
+def exponential_wait(p: Pool, a: int, waits: float, mean_s: float, folds: float) -> None:
+    """No wait, or with probability `waits` an exponential one, up to where it has fallen by e to the `folds`.
+
+    A full queue bounds waits: with few folds all up to the bound are as likely, with negative ones long ones more.
+    """
     point(p, a, 0.0, 1.0)
     if waits < 1e-6 or mean_s < 1e-9:
         return
-    step = 8.0 * mean_s / (_WAIT_POINTS - 1)
-    p.n[a], p.step[a] = _WAIT_POINTS, step
+    p.n[a] = _WAIT_POINTS
     total = first = 0.0
     for i in range(1, _WAIT_POINTS):
-        p.w[a, i] = math.exp(-i * step / mean_s)
+        p.w[a, i] = math.exp(-folds * i / (_WAIT_POINTS - 1))
         total += p.w[a, i]
-        first += p.w[a, i] * i * step
+        first += p.w[a, i] * i
     for i in range(1, _WAIT_POINTS):
         p.w[a, i] *= waits / total
-    p.step[a] *= mean_s * total / first
+    p.step[a] = mean_s * total / first
     p.w[a, 0] = 1.0 - waits
 
 

@@ -40,6 +40,7 @@ VERSION = _record(
     offered_before="f8",  # of the round before, while flows are found
     hold_before_s="f8",
     refused="f8",  # share of the offered
+    burst="f8",  # by how much the variance of the refused is above their mean, per mean, over longer than a burst
     waits_s="f8",  # mean of the accepted
     drive="f8",  # requests started for each one accepted: below 1 while a backlog grows, above while it falls
 )
@@ -65,14 +66,23 @@ REPLY = _record(  # what a caller gets, all attempts together
     ok="f8",
     fail="f8",
     attempts="f8",
+    stuck="f8",  # of them, retries that the queue refuses that refused the attempt before
     lasts_s="f8",
     lasts_var="f8",
+    burst="f8",  # of the failed calls, as of a version's refused
 )
 FLOW = _record(
     calls="f8",  # attempts per second
+    stuck="f8",  # of them
     begins_s="f8",  # mean time from the client's request to the call
 )
-HELD = _record(mean_s="f8", var="f8")
+HELD = _record(
+    mean_s="f8",
+    var="f8",
+    stuck="f8",  # share of a call's retries that are stuck, that come to the version
+    below="f8",  # failures in calls that the version makes, times their burst
+    burst="f8",  # of the failures in the service row
+)
 FUNCTION = _record(segment="i8", root="i8", rate="f8", arrivals_left="i8", mass_left="f8")
 
 

@@ -18,6 +18,10 @@ BACKLOG_MIN = 0.5
 """Requests; fewer than that are no backlog."""
 FULL = 0.995
 """Share of its limit from which a queue counts as full."""
+FOLDS_MAX = 8.0
+"""By how many powers of e waits become rarer, up to the longest that counts."""
+_DRIFT_MIN = 1.0
+"""Over a bounded queue, surplus times places over variability; below, chance fills and empties it and not the surplus."""
 
 
 @outlined
@@ -50,6 +54,27 @@ def steady(workers: int, queue: int, load: float, hold_s: float, variability: fl
 
 
 @outlined
+def burst_of(workers: int, queue: int, load: float, variability: float) -> float:
+    """By how much more than a Poisson count's the refusals of one replica vary, as a share of their mean.
+
+    A queue that is full refuses one after the other, so refusals come in bursts. Of a birth and death process that
+    refuses in its last state K the count over a long time has the variance 1 + 2 lambda D(K, K), where the deviation
+    matrix has D(K, K) = p(K) sum over j < K of F(j)^2 / (lambda p(j)); p are its probabilities, F their sums. Less
+    varying traffic makes a longer queue that moves as much more slowly, as in `steady`.
+    """
+    places = workers + (max(1, round(queue / variability)) if queue > 0 else 0)
+    last = 1.0  # relative to the probability of being empty, scaled down where it grows large
+    upto, moments = 1.0, 0.0
+    for k in range(1, places + 1):
+        moments += upto * upto / last
+        last *= load / min(k, workers)
+        upto += last
+        if upto > 1e100:
+            last, upto, moments = last * 1e-100, upto * 1e-100, moments * 1e-100
+    return 2.0 * variability * last * moments / (upto * upto)
+
+
+@outlined
 def find_wait(s: State, row: int, spell_s: float, wait: int, spare: int, spare2: int) -> None:
     """Waits and refusals of a version at what is offered to it now; `wait` becomes the lattice of the waits.
 
@@ -57,7 +82,7 @@ def find_wait(s: State, row: int, spell_s: float, wait: int, spare: int, spare2:
     others with a backlog. A kill's refusals are told within `spell_s`. The spares are overwritten.
     """
     version = s.versions[row]
-    version["refused"], version["waits_s"], version["drive"] = 0.0, 0.0, 1.0
+    version["refused"], version["burst"], version["waits_s"], version["drive"] = 0.0, 0.0, 0.0, 1.0
     lattice.point(s.pool, wait, 0.0, 1.0)
     ready = version["ready"]
     if ready == 0:
@@ -83,22 +108,31 @@ def _find_waits(s: State, row: int, wait: int, spare: int, spare2: int) -> None:
     if station["queue"] >= 0:
         # Above capacity a queue is full, but for what its steady state leaves free of it on the mean.
         limit = workers + (station["queue"] if load <= workers else waits * wait_s * load / hold_s * (1.0 - refused))
+    steady_to, folds = float(workers), FOLDS_MAX
+    if station["queue"] >= 0:
+        if refused > 1e-6:
+            together = 1.0 + (ready - 1.0) / (1.0 + ready * variation)
+            version["burst"] = together * (1.0 + burst_of(workers, station["queue"], load, variability)) - 1.0
+        folds = -math.log(max(load, 1e-9) / workers) * max(1.0, station["queue"] / variability)
+        folds = min(max(folds, -FOLDS_MAX), FOLDS_MAX)
+        steady_to += workers * _DRIFT_MIN * variability / (workers + station["queue"])
     accepted = started = 0.0
     lattice.clear(s.pool, wait)
     for index in range(version["first_replica"], version["first_replica"] + version["replicas"]):
         replica = s.replicas[index]
+        was_full = replica["full"]
         replica["full"], replica["refused"], replica["limit"], replica["behind_s"] = 0, 0.0, limit, 0.0
         if replica["ready"] == 0:
             continue
         backlog = replica["inside"] - workers
         starts = load
-        if backlog < BACKLOG_MIN and load < workers:
+        if backlog < BACKLOG_MIN and load < steady_to:
             replica["refused"] = refused
             starts = load * (1.0 - refused)
-            lattice.exponential_wait(s.pool, spare, waits, wait_s)
+            lattice.exponential_wait(s.pool, spare, waits, wait_s, folds)
             version["waits_s"] += (1.0 - refused) * waits * wait_s
         else:
-            if load > workers and replica["inside"] >= FULL * limit:
+            if load > workers and (was_full == 1 or replica["inside"] >= FULL * limit):
                 replica["full"], replica["refused"] = 1, refused
                 starts = load * (1.0 - refused)
             elif backlog >= BACKLOG_MIN:

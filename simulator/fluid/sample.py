@@ -91,6 +91,26 @@ def _binomial_low(u: float, n: int, p: float) -> int:
 
 
 @outlined
+def burst_at(u: float, n: int, p: float, burst: float, most: int) -> int:
+    """As `binomial_at`, with the variance larger by `burst` times the mean: negative binomial, up to `most`."""
+    mean = n * p
+    index = 1.0 - p + burst
+    if index <= 1.0:
+        return binomial_at(u, n, p)
+    if mean > _EXACT_MAX * index:
+        deviation = math.sqrt(mean * index)
+        return min(most, _near_normal(u, mean, deviation, (2.0 * index - 1.0) / deviation))
+    size, q = mean / (index - 1.0), 1.0 - 1.0 / index
+    term = math.exp(-size * math.log(index))
+    below, count = term, 0
+    while u > below and count < most and count < 1000:
+        term *= q * (count + size) / (count + 1)
+        count += 1
+        below += term
+    return count
+
+
+@outlined
 def draw_arrivals(s: State, cell: int, begins_s: float, ends_s: float) -> None:
     """How many requests of each function and cohort come in a cell; the steps within it share them out."""
     for index in range(len(s.functions)):
@@ -144,8 +164,8 @@ def _moment(cell: int, begins_s: float) -> int:
 
 
 @outlined
-def _fail(s: State, shares: NDArray[np.float64], calls: int) -> int:
-    """Draw how many of the calls fail, by kind into `s.failed`; returns how many do not.
+def _fail(s: State, shares: NDArray[np.float64], calls: int, burst: float, most: int) -> int:
+    """Draw how many of the calls fail, at the most `most`, by kind into `s.failed`; returns how many do not.
 
     All rows of a step take the same quantile: it is mostly one cause that makes calls fail all the way up, so a burst
     of failures that clients see is the burst that a guardrail sees.
@@ -154,7 +174,7 @@ def _fail(s: State, shares: NDArray[np.float64], calls: int) -> int:
     mass = shares[ERROR] + shares[TIMEOUT] + shares[REFUSED]
     if calls == 0 or mass <= 1e-12:
         return calls
-    failed = calls if mass >= 1.0 - 1e-12 else binomial_at(s.luck[0], calls, mass)
+    failed = calls if mass >= 1.0 - 1e-12 else burst_at(s.luck[0], calls, mass, burst, most)
     left = failed
     for column in range(ERROR, REFUSED + 1):
         if left == 0 or mass <= 1e-12:
@@ -163,7 +183,7 @@ def _fail(s: State, shares: NDArray[np.float64], calls: int) -> int:
         s.failed[column] = found
         left -= found
         mass -= shares[column]
-    return calls - failed
+    return max(0, calls - failed)
 
 
 @outlined
@@ -178,6 +198,7 @@ def _count(
     sent_s: float,
     timeout_s: float,
     lasts_s: float,
+    burst: float,
     bins_key: np.uint64,
     detailed: int,
 ) -> int:
@@ -186,7 +207,8 @@ def _count(
     Answers behind the last cell are not counted. `s.failed` has the failures by kind. Latency bins are drawn by a key
     of their own, so where a row that is not `detailed` has all successes of a cell in one bin, nothing else differs.
     """
-    ok = _fail(s, shares, calls)
+    # With a burst come its retries, so more calls than on the mean; but no client has more answers than requests.
+    ok = _fail(s, shares, calls, burst, calls if arrived_cell >= 0 else 2 * calls)
     for column in range(ERROR, REFUSED + 1):
         if s.failed[column] > 0:
             _put(s, table, row, arrived_cell, column, s.failed[column], sent_s, timeout_s, lasts_s)
@@ -266,7 +288,7 @@ def _sample_request(s: State, index: int, cohort: int, came: int, cell: int, beg
     begin_draws(s, _SERVICE, root * cohorts + cohort, _moment(cell, begins_s))
     _count(
         s, s.client, row, cell, s.seen[index, alike], s.seen_order[index, alike], came, 0.5 * (begins_s + ends_s),
-        s.nodes[root]["timeout_s"], s.replies[root, alike]["lasts_s"],
+        s.nodes[root]["timeout_s"], s.replies[root, alike]["lasts_s"], s.replies[root, alike]["burst"],
         nth(nth(s.keys[_REQUEST], row), _moment(cell, begins_s)), 1,
     )  # fmt: skip
 
@@ -306,9 +328,10 @@ def _sample_row(s: State, node: int, cohort: int, version: int, calls: int, sent
     row = record["row"] + version * s.shares.shape[1] + cohort
     alike = s.alike[node, cohort]
     home = s.versions[s.versions[station["first_version"] + version]["home"]]
+    held = s.held[node, alike, version]
     ok = _count(
         s, s.service, row, -1, s.answers[node, alike, version], s.answers_order[node, alike, version], calls, sent_s,
-        record["timeout_s"], home["waits_s"] + s.held[node, alike, version]["mean_s"],
+        record["timeout_s"], home["waits_s"] + held["mean_s"], held["burst"],
         nth(nth(s.keys[_LATENCY], row), moment), station["detailed"],
     )  # fmt: skip
     if record["writes"] != 0:

@@ -96,7 +96,7 @@ def _work_through(s: State, node: int, cohort: int, version: int, base: int) -> 
     lattice.copy(p, ok, spare, 1.0 - error)
     lattice.copy(p, spare, ok, 1.0)
     first, second = lattice.moments(p, own)
-    mean_s, var, reach = first, max(0.0, second - first * first), 1.0 - error
+    mean_s, var, reach, below = first, max(0.0, second - first * first), 1.0 - error, 0.0
     child = s.nodes[node]["child"]
     while child >= 0:
         reply = s.replies[child, s.alike[child, cohort]]
@@ -104,6 +104,7 @@ def _work_through(s: State, node: int, cohort: int, version: int, base: int) -> 
             mean_s += reach * reply["lasts_s"]
             var += reach * reply["lasts_var"] + reach * (1.0 - reach) * reply["lasts_s"] ** 2
         if reply["fail"] > _RARE:
+            below += reach * reply["fail"] * reply["burst"]
             lattice.convolve(p, ok, reply_of(s, child, cohort) + 1, spare, spare2, spare3)
             lattice.mix(p, bad, 1.0, spare, spare2)
         lattice.convolve(p, ok, reply_of(s, child, cohort), spare, spare2, spare3)
@@ -111,7 +112,22 @@ def _work_through(s: State, node: int, cohort: int, version: int, base: int) -> 
         reach *= reply["ok"]
         child = s.nodes[child]["sibling"]
     held = s.held[node, cohort, version]
-    held["mean_s"], held["var"] = mean_s, var
+    held["mean_s"], held["var"], held["below"] = mean_s, var, below
+
+
+@outlined
+def _burst(s: State, node: int, cohort: int, version: int) -> float:
+    """Failures of a version per attempt, times their burst; of a burst a node has its share of what comes."""
+    station = s.stations[s.nodes[node]["station"]]
+    row = station["first_version"] + version
+    home, flow, weight = s.versions[s.versions[row]["home"]], s.flows[node, cohort], s.weights[row, cohort]
+    passes = 1.0 - station["error_share"]
+    found = passes * (1.0 - home["refused"]) * s.held[node, cohort, version]["below"] * weight
+    if home["offered"] > 0.0:
+        enter = flow["calls"] * weight - flow["stuck"] * s.held[node, cohort, version]["stuck"]
+        share = min(1.0, max(0.0, enter) * passes / home["offered"])
+        found += passes * home["refused"] * home["burst"] * share
+    return found
 
 
 @outlined
@@ -132,6 +148,67 @@ def _tell_rows(s: State, node: int, cohort: int, version: int, base: int) -> Non
     shares[TIMEOUT] = enters * late
     shares[REFUSED] = (1.0 - station["error_share"]) * row["refused"]
     _order(shares, s.answers_order[node, cohort, version])
+
+
+@outlined
+def _meets_again(s: State, node: int, cohort: int, version: int) -> float:
+    """How often an attempt is refused at a version, and one that comes at once would be so again.
+
+    The next one comes to the same replica, or to another that is as full: round robin hands all of them the same
+    surplus, so what their backlogs have in common is the arrivals' part in how much they vary.
+    """
+    station = s.stations[s.nodes[node]["station"]]
+    row = station["first_version"] + version
+    home = s.versions[s.versions[row]["home"]]
+    weight, ready = s.weights[row, cohort], home["ready"]
+    if weight <= 0.0 or ready == 0 or home["refused"] <= 0.0:
+        return 0.0
+    variation = home["hold_var"] / max(1e-12, home["hold_s"] ** 2)
+    alike = 1.0 / (1.0 + ready * variation)
+    return weight * (1.0 - station["error_share"]) * home["refused"] * weight * (1.0 + (ready - 1.0) * alike) / ready
+
+
+@outlined
+def _met_again(s: State, node: int, cohort: int) -> float:
+    """The same at any of the versions."""
+    total = 0.0
+    for version in range(s.stations[s.nodes[node]["station"]]["versions"]):
+        total += _meets_again(s, node, cohort, version)
+    return total
+
+
+@outlined
+def _freed(s: State, node: int, cohort: int, refused: float) -> float:
+    """How much likelier than any attempt a retry that is not stuck is accepted: it comes to where there is room."""
+    station = s.stations[s.nodes[node]["station"]]
+    free = meets = 0.0
+    for version in range(station["versions"]):
+        row = station["first_version"] + version
+        left = max(0.0, s.weights[row, cohort] * refused - _meets_again(s, node, cohort, version))
+        free += left
+        meets += left * (1.0 - s.versions[s.versions[row]["home"]]["refused"])
+    if free <= _RARE or refused >= 1.0:
+        return 1.0
+    return meets / free / (1.0 - refused)
+
+
+@outlined
+def _tell_stuck(s: State, node: int, cohort: int, version: int) -> None:
+    """Retries that are refused where the attempt before was come to a version's service row besides."""
+    flow, shares = s.flows[node, cohort], s.answers[node, cohort, version]
+    weight = s.weights[s.stations[s.nodes[node]["station"]]["first_version"] + version, cohort]
+    held = s.held[node, cohort, version]
+    failed = shares[ERROR] + shares[TIMEOUT] + shares[REFUSED]
+    held["burst"] = _burst(s, node, cohort, version) / failed if failed > _RARE else 0.0
+    stuck = flow["stuck"] * held["stuck"]
+    enter = flow["calls"] * weight - stuck
+    if stuck <= 0.0 or enter <= 0.0:
+        return
+    if failed > _RARE:  # each of a burst counts as often
+        held["burst"] = (1.0 + stuck / (enter * failed)) * (1.0 + held["burst"]) - 1.0
+    for column in range(len(shares)):
+        shares[column] *= enter / (enter + stuck)
+    shares[REFUSED] += stuck / (enter + stuck)
 
 
 @outlined
@@ -163,7 +240,8 @@ def _find_reply(s: State, node: int, cohort: int, final: bool) -> None:
     limit_s = s.nodes[node]["timeout_s"]
     lattice.clear(p, good)
     lattice.clear(p, bad)
-    refused, erred, met_again, clears_s = 0.0, 0.0, 0.0, 0.0
+    refused, erred, clears_s, burst = 0.0, 0.0, 0.0, 0.0
+    met_again = 0.0 if call["cut"] != 0 else _met_again(s, node, cohort)
     if call["cut"] != 0:
         refused = 1.0
     else:
@@ -175,14 +253,17 @@ def _find_reply(s: State, node: int, cohort: int, final: bool) -> None:
             passes = weight * (1.0 - station["error_share"])
             refused += passes * row["refused"]
             if row["ready"] > 0:
-                met_again += passes * row["refused"] * weight / row["ready"]
                 clears_s += passes * row["refused"] * row["hold_s"] / station["workers"]
             erred += weight * station["error_share"]
             _work_through(s, node, cohort, version, work)
+            burst += weight * _burst(s, node, cohort, version)
+            again = _meets_again(s, node, cohort, version)
+            s.held[node, cohort, version]["stuck"] = again / met_again if again > 0.0 else 0.0
             lattice.mix(p, good, passes * (1.0 - row["refused"]), work, spare)
             lattice.mix(p, bad, passes * (1.0 - row["refused"]), work + 1, spare)
             if final:
                 _tell_rows(s, node, cohort, version, work)
+                _tell_stuck(s, node, cohort, version)
     if refused + erred > _RARE:
         lattice.point(p, work, 0.0, refused + erred)
         lattice.mix(p, bad, 1.0, work, spare)
@@ -209,11 +290,15 @@ def _find_reply(s: State, node: int, cohort: int, final: bool) -> None:
         # A queue that was full still is when the retry comes at once; it comes to the same one that often.
         wait_s = call["backoff_s"] * (0.5 if call["jitter"] != 0 else 1.0)
         sticks = met_again / max(refused, failed) * math.exp(-wait_s / max(1e-9, clears_s / refused))
-    attempts = _retry(s, node, cohort, good, bad, work, spare, spare2, spare3, sticks)
+    hopeless = max(0.0, 1.0 - (1.0 - sticks) * _freed(s, node, cohort, refused)) if sticks > 0.0 else 0.0
+    attempts = _retry(s, node, cohort, good, bad, work, spare, spare2, spare3, hopeless)
     reply = s.replies[node, cohort]
     ok = reply_of(s, node, cohort)
     (ok_s, ok_s2), (bad_s, bad_s2) = lattice.moments(p, ok), lattice.moments(p, ok + 1)
     reply["ok"], reply["fail"], reply["attempts"] = lattice.mass(p, ok), lattice.mass(p, ok + 1), attempts
+    reply["stuck"] = sticks * (attempts - 1.0)
+    # Of a burst only those are left that no retry has saved.
+    reply["burst"] = burst * reply["fail"] / (failed + late) ** 2 if failed + late > _RARE else 0.0
     reply["lasts_s"] = ok_s + bad_s
     reply["lasts_var"] = max(0.0, ok_s2 + bad_s2 - (ok_s + bad_s) ** 2)
 
@@ -282,6 +367,7 @@ def _find_flows(s: State) -> float:
     for node in range(len(s.nodes)):
         for cohort in range(cohorts):
             s.flows[node, cohort]["calls"], s.flows[node, cohort]["begins_s"] = 0.0, 0.0
+            s.flows[node, cohort]["stuck"] = 0.0
             for version in range(most):
                 s.writers[node, cohort, version] = 0.0
     for node in range(len(s.nodes)):
@@ -329,10 +415,10 @@ def _enter(s: State, node: int, cohort: int, version: int) -> None:
     record = s.versions[s.versions[row]["home"]]
     flow = s.flows[node, cohort]
     alike = s.alike[node, cohort]
-    enter = flow["calls"] * s.weights[row, cohort] * (1.0 - station["error_share"])
+    held = s.held[node, alike, version]
+    enter = (flow["calls"] * s.weights[row, cohort] - flow["stuck"] * held["stuck"]) * (1.0 - station["error_share"])
     if enter <= 0.0:
         return
-    held = s.held[node, alike, version]
     record["offered"] += enter
     record["hold_s"] += enter * held["mean_s"]
     record["hold_var"] += enter * held["var"]
@@ -344,6 +430,7 @@ def _enter(s: State, node: int, cohort: int, version: int) -> None:
         reply = s.replies[child, s.alike[child, cohort]]
         calls = reach * reply["attempts"]
         s.flows[child, cohort]["calls"] += calls
+        s.flows[child, cohort]["stuck"] += reach * reply["stuck"]
         s.flows[child, cohort]["begins_s"] += calls * begins_s
         s.writers[child, cohort, version] += calls
         begins_s += reply["lasts_s"]
