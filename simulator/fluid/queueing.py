@@ -21,7 +21,7 @@ FULL = 0.995
 FOLDS_MAX = 8.0
 """By how many powers of e waits become rarer, up to the longest that counts."""
 _DRIFT_MIN = 1.0
-"""Over a bounded queue, surplus times places over variability; below, chance fills and empties it and not the surplus."""
+"""Surplus times places over variability of a bounded queue; below, chance fills and empties it, not the surplus."""
 
 
 @outlined

@@ -6,13 +6,16 @@ has decided what it means for flows, and never silently ignored.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from pydantic import BaseModel
 
 from scenarios.models import Scenario, Strategy
+from simulator.compile import compile_scenario
 from simulator.errors import RequestError
-from simulator.parts import parts
+from simulator.network import Network
+from simulator.parts import judged_services, parts
 
 __all__ = ["require_fluid"]
 
@@ -33,6 +36,42 @@ def require_fluid(scenario: Scenario, strategy: Strategy) -> None:
     """Raise RequestError for the first key that flows do not model."""
     for path in (*_unmodelled(scenario.system, "system"), *_of_lists(scenario), *_of_strategy(strategy)):
         raise RequestError(f"fidelity fluid does not model {path}: play it with fidelity requests")
+    for reason in _decided_by_bursts(scenario, strategy):
+        raise RequestError(f"fidelity fluid does not model {reason}: play it with fidelity requests")
+
+
+def _decided_by_bursts(scenario: Scenario, strategy: Strategy) -> Iterator[str]:
+    """Zone outages that leave a judged service less than what it is offered.
+
+    Retries of what one version refuses then come to the other in bursts, and whether its guardrail trips hangs on them.
+    """
+    zones = len(scenario.system.zones)
+    faults = [place for place, fault in enumerate(scenario.faults) if getattr(fault, "zone", None) is not None]
+    if not faults:
+        return
+    compiled = compile_scenario(scenario)
+    judged = {*judged_services(scenario.release), *judged_services(strategy)}
+    for name in compiled.services:
+        service, station = scenario.system.services[name], compiled.station(name)
+        if name not in judged or service.external or service.queue is None:
+            continue
+        left = service.replicas - math.ceil(service.replicas / zones)
+        left_per_s = left * service.workers / compiled.network.stations[station].service.mean_s
+        offered_per_s = _offered_per_s(compiled.network, station)
+        if offered_per_s > left_per_s:
+            yield (
+                f"faults[{faults[0]}].zone (it leaves {name} {left_per_s:.4g} of {offered_per_s:.4g} requests/s; "
+                f"bursts of retries decide whether a judge of {name} trips)"
+            )
+
+
+def _offered_per_s(network: Network, station: int) -> float:
+    """First attempts at a station when all functions have their peaks."""
+    return sum(
+        max(rate for _, rate in function.rates)
+        * sum(network.calls[node.call].callee == station for node in function.root.walk())
+        for function in network.functions
+    )
 
 
 def _of_lists(scenario: Scenario) -> Iterator[str]:

@@ -68,3 +68,9 @@ def test_what_flows_do_not_model_is_refused_by_its_key() -> None:
     scenario, source = load("retry-storm")
     with pytest.raises(RequestError, match=r"system\.calls\[0\]\.retry_budget"):
         simulate(at_fidelity(scenario, "fluid"), source.text, replications=1)
+
+
+def test_an_outage_whose_outcome_bursts_decide_is_refused_by_its_key() -> None:
+    scenario, source = load("zone-outage")
+    with pytest.raises(RequestError, match=r"faults\[0\]\.zone \(it leaves shop 40 of 42 requests/s"):
+        simulate(at_fidelity(scenario, "fluid"), source.text, replications=1)

@@ -1,5 +1,6 @@
 """The fluid plane beside closed forms and beside the request-level plane on small systems."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -136,3 +137,29 @@ def test_latencies_that_nobody_looks_at_change_nothing_else() -> None:
     assert np.array_equal(one[:, 1, :4], other[:, 1, :4])
     assert np.array_equal(one[:, 1, 4:].sum(axis=1), other[:, 1, 4:].sum(axis=1))
     assert np.count_nonzero(other[:, 1, 4:]) < np.count_nonzero(one[:, 1, 4:])
+
+
+def test_refusals_come_in_bursts() -> None:
+    made = network(19.0, station(0.1, 2, queue=8))
+    counts = []
+    for plane in (DataPlane(made, 1), FluidPlane(made, 1)):
+        played(plane)
+        refused = plane.recording().client[10:220, 0, 0, 3].reshape(-1, 10).sum(axis=1)
+        counts.append((refused.mean(), refused.var() / refused.mean()))
+    (mean, index), (flow_mean, flow_index) = counts
+    assert flow_mean == pytest.approx(mean, rel=0.4)
+    assert flow_index == pytest.approx(index, rel=0.6)
+    assert flow_index > 3.0  # a Poisson count has 1
+
+
+def test_a_retry_meets_the_queue_that_refused_it() -> None:
+    made = network(1.0, station(0.001, 64), station(0.1, 2, queue=8), retries=1)
+    made = dataclasses.replace(
+        made, functions=(dataclasses.replace(made.functions[0], rates=((0.0, 21.0),)),), cells=4000
+    )
+    shares = []
+    for plane in (DataPlane(made, 1), FluidPlane(made, 1)):
+        played(plane, 1990.0)
+        answers = plane.recording().service[:, 1].sum(axis=0)
+        shares.append(answers[3] / answers.sum())
+    assert shares[1] == pytest.approx(shares[0], rel=0.1)
