@@ -153,6 +153,7 @@ def defects_of(scenario: Scenario, names: Sequence[str], strategy: Strategy) -> 
             cohort=defect.cohort,
             # under the other strategies it is like any defect
             flag=defect.flag and strategy.toggle is not None,
+            contract=defect.contract,
         )
         for defect in scenario.release.defects
         if defect.name in names

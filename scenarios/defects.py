@@ -75,6 +75,7 @@ class Defect(Part):
     )
 
     flag: bool = Field(False, description="under a toggle, only requests for which its flag is on meet it")
+    contract: bool = Field(False, description="errors are of an API that breaks its consumers: `windtunnel contract`")
 
     @model_validator(mode="after")
     def _does_something(self) -> Self:
@@ -107,6 +108,12 @@ class Defect(Part):
         apart = (self.crash or None, self.crash_after_s, self.bad_data, self.incompatible_with)
         if self.flag and any(each is not None for each in apart):
             raise ValueError("flag must stand without bad_data, crash, crash_after and incompatible_with")
+        return self
+
+    @model_validator(mode="after")
+    def _breaks_calls(self) -> Self:
+        if self.contract and (self.errors == 0 or self.incompatible_with is not None):
+            raise ValueError("contract needs errors, the share of the calls that it breaks, and no incompatible_with")
         return self
 
     @property

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from chaos.contract.check import check_contract
 from chaos.drill import Drill, DrillReport, deadline_of
 from chaos.errors import StagingNotUp
-from chaos.realise import require_realisable, staging_config
+from chaos.realise import defects_of, require_realisable, staging_config
 from chaos.safety.guard import watched
 from chaos.safety.lease import Lease
 from chaos.safety.lever import require_lever_off
@@ -143,20 +144,28 @@ def drill(
     out: Path = Path("runs"),
     say: Say = lambda _: None,
     watcher: Watcher | None = None,
+    contract: bool = False,
 ) -> DrillOutcome:
     """Play the release on a staging and judge what happened.
 
     On the embedded one, unless `on` describes another, it uses the one that runs in `state_dir`, or brings one up and
     takes it down again. `defects` names what is wrong with the new version: the scenario's first defect when None,
-    nothing when empty. `watcher` is shown the drill as it plays.
-    Raises UsageError, RequestError, ChaosError (StagingUnclean when something is left in force), EvidenceError.
+    nothing when empty. `watcher` is shown the drill as it plays; with `contract`, it begins only when the new version
+    keeps the old one's contract.
+    Raises UsageError, RequestError, ChaosError (StagingUnclean when something is left in force, ContractBroken when the
+    gate holds it back), EvidenceError.
     """
     chosen = strategy_named(scenario, strategy)
     names = chosen_defects(scenario, defects)
     require_playable(scenario, chosen, names, on)
+    if contract and on is not None:
+        raise UsageError("--contract needs the embedded staging: of yours, nobody says how one version is asked")
     require_lever_off()
     deadline_s = deadline_of(scenario)
     with opened(scenario, seed, on, state_folder(state_dir, on), say, deadline_s) as (staging, lease):
+        if contract:
+            assert isinstance(staging, EmbeddedAdapter), "of others it was refused"
+            check_contract(scenario, defects_of(scenario, names, chosen), staging, lease, say).require_kept()
         header = _header(scenario, source, chosen, names, seed)
         record = RunRecord.create_in(out, header)
         report = Drill(scenario, chosen, names, seed, staging, record, say, lease, watcher).run()

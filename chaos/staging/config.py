@@ -64,6 +64,7 @@ class Defect:
     lost_writes_ratio: float = 0.0
     cohort: str | None = None
     flag: bool = False  # only requests for which the release's flag is on meet it
+    contract: bool = False  # its errors are of a contract that it breaks, and its OpenAPI document says so
 
     def __post_init__(self) -> None:
         for name in ("errors_ratio", "lost_writes_ratio"):

@@ -40,6 +40,9 @@ def drill(
         typer.Option("--defect", help="Wrong with the new version (repeatable); else the first."),
     ] = None,
     good: Annotated[bool, typer.Option("--good", help="Nothing is wrong with the new version.")] = False,
+    contract: Annotated[
+        bool, typer.Option("--contract", help="Begin only if the new version keeps the old one's contract.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and touch nothing.")] = False,
     seed: SeedOption = 1,
     staging: StagingOption = "local",
@@ -67,7 +70,7 @@ def drill(
     with _shown(loaded) as (tell, watcher):
         outcome = drilling.drill(
             loaded, source, strategy=strategy, defects=defects, seed=seed, state_dir=state, on=on, out=out, say=tell,
-            watcher=watcher,
+            watcher=watcher, contract=contract,
         )  # fmt: skip
     stopped = outcome.report.stopped
     if stopped is not None:

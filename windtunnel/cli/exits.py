@@ -33,6 +33,7 @@ ERROR_CODES: tuple[tuple[str, str, ExitCode], ...] = (
     ("evidence.errors", "TableError", ExitCode.ERROR),
     ("evidence.errors", "EvidenceError", ExitCode.USAGE),
     ("chaos.errors", "StagingUnclean", ExitCode.UNCLEAN),
+    ("chaos.contract.check", "ContractBroken", ExitCode.FAIL),
     ("chaos.staging.files.errors", "StagingFileError", ExitCode.USAGE),
     ("chaos.realise", "NotRealisable", ExitCode.USAGE),
     ("chaos.safety.errors", "TargetRefused", ExitCode.USAGE),

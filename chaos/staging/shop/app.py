@@ -6,6 +6,7 @@
     GET, PUT /_admin/defects                what is wrong with this replica (Envoy lets nobody in from outside)
     GET, PUT /_admin/conditions             what faults have changed about it
     GET  /_admin/flag                       the release's flag as it has it, and what it answered with it on
+    GET  /openapi.json                      what this version promises its callers
     GET  /_admin/busy                       how many requests it is at work on
     anything else                           the service itself: GET /catalogue, POST /checkout, POST /payments
 
@@ -22,6 +23,7 @@ from typing import Any
 
 from chaos.errors import StagingError
 from chaos.staging.config import Defect
+from chaos.staging.shop import openapi
 from chaos.staging.shop.conditions import Conditions
 from chaos.staging.shop.service import Answer, Request, Service
 
@@ -30,6 +32,7 @@ DEFECTS_PATH = "/_admin/defects"
 CONDITIONS_PATH = "/_admin/conditions"
 FLAG_PATH = "/_admin/flag"
 BUSY_PATH = "/_admin/busy"
+OPENAPI_PATH = "/openapi.json"
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -60,6 +63,9 @@ class App:
             answer = self._defects(request)
         elif path == CONDITIONS_PATH:
             answer = self._conditions(request)
+        elif path == OPENAPI_PATH:
+            breaks = any(defect.contract for defect in self._service.defects)
+            answer = Answer(200, openapi.document(self._service.name, self._service.version, breaks=breaks))
         elif path == BUSY_PATH:
             answer = Answer(200, {"busy": self._service.counters.busy})
         elif path == FLAG_PATH:

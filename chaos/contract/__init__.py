@@ -1,0 +1,1 @@
+"""Whether a new version keeps the old one's contract: OpenAPI documents compared, consumers' calls replayed."""
