@@ -13,6 +13,7 @@ from chaos.kubernetes.api import Api
 from chaos.kubernetes.errors import KubernetesError
 from chaos.kubernetes.gate import require_staging
 from chaos.kubernetes.pod_kill import POD_KILL
+from chaos.kubernetes.pod_pause import POD_PAUSE
 from chaos.kubernetes.surface import KubernetesSurface
 from chaos.ledger import FinalRead
 from chaos.safety.targets import AllowList
@@ -54,13 +55,13 @@ class KubernetesAdapter:
 
     @property
     def surface(self) -> Surface:
-        """Its objects. The faults' own part is missing: none but POD_KILL and the release's undo is given it."""
+        """Its objects. The faults' own part is missing: none but those of pods and the release's undo is given it."""
         return cast("Surface", self._surface)
 
     @property
     def faults(self) -> Mapping[str, FaultKind]:
         """Those of pods."""
-        return {"kill": POD_KILL}
+        return {"kill": POD_KILL, "pause": POD_PAUSE}
 
     def record_to(self, folder: Path, hear: Hear) -> None:
         """Nothing besides what the harness records of every verb."""

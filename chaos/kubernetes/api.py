@@ -6,7 +6,7 @@ Objects go in and out as the API's own JSON: definitions such as Rollout and HTT
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,8 @@ import urllib3
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
+from kubernetes.stream import stream
+from websocket import WebSocketException
 
 from chaos.kubernetes.errors import KubernetesError, ObjectChanged, ObjectMissing
 
@@ -111,6 +113,36 @@ class Api:
         now = client.V1DeleteOptions(grace_period_seconds=0, preconditions=client.V1Preconditions(uid=uid))
         with suppress(ObjectMissing):
             self._call(f"pod {name}", self._core.delete_namespaced_pod, name, self.namespace, body=now)
+
+    def execute(self, pod: str, container: str, command: Sequence[str]) -> str:
+        """Standard output of a command in a container; it must end with exit code 0."""
+        what = f"{command[0]} in pod {pod}"
+        # The stream takes over the client that it is given, so it is given one of its own.
+        core = client.CoreV1Api(client.ApiClient(self.connection.configuration))
+        try:
+            session = stream(
+                core.connect_get_namespaced_pod_exec,
+                pod,
+                self.namespace,
+                container=container,
+                command=list(command),
+                stdin=False,
+                stdout=True,
+                stderr=True,
+                tty=False,
+                _preload_content=False,
+                _request_timeout=_TIMEOUT_S,
+            )
+            session.run_forever(timeout=_TIMEOUT_S)
+            ended, out, err = not session.is_open(), session.read_stdout(timeout=0), session.read_stderr(timeout=0)
+            code = session.returncode if ended else None
+            session.close()
+        except (ApiException, urllib3.exceptions.HTTPError, WebSocketException, OSError, ValueError) as error:
+            raise KubernetesError(f"{what}: cannot be run: {str(error).strip()[:300]}") from error
+        if code != 0:
+            told = f"exit code {code}: {err.strip()[:300]}" if ended else f"no end within {_TIMEOUT_S:g} s"
+            raise KubernetesError(f"{what}: {told}")
+        return str(out)
 
     def annotations(self) -> dict[str, str]:
         """Those of the namespace. Raises ObjectMissing."""

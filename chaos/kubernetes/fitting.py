@@ -9,7 +9,7 @@ from scenarios.models import Scenario, Strategy
 
 __all__ = ["unplayable"]
 
-_FAULTS = ("kill",)
+_FAULTS = ("kill", "pause")
 
 
 def unplayable(scenario: Scenario, strategy: Strategy, defects: Sequence[str], config: Kubernetes) -> Iterator[str]:
@@ -30,6 +30,8 @@ def unplayable(scenario: Scenario, strategy: Strategy, defects: Sequence[str], c
     for index, fault in enumerate(scenario.faults):
         if fault.kind not in _FAULTS:
             yield f"faults[{index}].{fault.kind}: must be one that a cluster can have ({', '.join(_FAULTS)})"
+        elif fault.pause is not None and getattr(config.services.get(fault.pause.of), "pause", None) is None:
+            yield f"faults[{index}].pause: {fault.pause.of}: the file does not say which process (services.NAME.pause)"
 
 
 def _versions(service: str, versions: Sequence[str], config: Kubernetes) -> Iterator[str]:

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from scenarios.base import Name, Part, Version
 
-__all__ = ["Kubernetes", "RolloutTarget", "Route", "ServiceTarget"]
+__all__ = ["Kubernetes", "PauseTarget", "RolloutTarget", "Route", "ServiceTarget"]
 
 # As Kubernetes names objects (RFC 1123).
 ObjectName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]
@@ -41,11 +41,21 @@ class RolloutTarget(Part):
         return self
 
 
+class PauseTarget(Part):
+    """Which process of a pod stands still under the fault `pause`."""
+
+    container: ObjectName = Field(description="of its pods; its image must have sh")
+    process: Annotated[str, Field(pattern=r"^[!-~]{1,15}$")] = Field(
+        description="its name, as /proc/PID/comm has it (at most 15 long); all that have it are stopped"
+    )
+
+
 class ServiceTarget(Part):
     """How one service of the scenario runs."""
 
     deployments: dict[Version, ObjectName] = Field({}, description="the Deployment of each version")
     rollout: RolloutTarget | None = Field(None, description="instead of Deployments")
+    pause: PauseTarget | None = Field(None, description="what the fault pause stops; without, it is refused")
     route: Route | None = Field(None, description="its weights; without, the service runs one version at a time")
 
     @model_validator(mode="after")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
+from chaos.kubernetes import signals
 from chaos.kubernetes.api import Api, Object
 from chaos.kubernetes.deployments import Deployments
 from chaos.kubernetes.errors import KubernetesError
@@ -27,6 +29,7 @@ class KubernetesSurface:
     def __init__(self, token: str, api: Api, config: Kubernetes) -> None:
         self.api = api
         self._token = token
+        self.pauses = {name: target.pause for name, target in config.services.items() if target.pause is not None}
         self._workloads: dict[str, Workload] = {
             name: Deployments(api, name, target) if target.rollout is None else Rollouts(api, name, target)
             for name, target in config.services.items()
@@ -86,3 +89,16 @@ class KubernetesSurface:
     def pods(self, service: str, version: str) -> list[Object]:
         """Those of a version that run."""
         return self.workload(service).pods(version)
+
+    def all_pods(self, service: str) -> list[Object]:
+        """Those of every version that is ordered or ready."""
+        workload = self.workload(service)
+        return [pod for version in {**workload.ordered(), **workload.ready()} for pod in workload.pods(version)]
+
+    def standing(self, pod: str, container: str, process: str) -> tuple[int, int]:
+        """How many processes of that name stand still, and how many there are."""
+        return signals.standing(self.api, pod, container, process)
+
+    def signal(self, pod: str, container: str, process: str, signal: Literal["STOP", "CONT"]) -> None:
+        """To every process of that name."""
+        signals.send(self.api, pod, container, process, signal)

@@ -18,6 +18,7 @@ from chaos.faults.embedded import EmbeddedSurface
 from chaos.faults.registry import FAULTS
 from chaos.faults.surface import Surface
 from chaos.kubernetes.pod_kill import POD_KILL
+from chaos.kubernetes.pod_pause import POD_PAUSE
 from chaos.safety.bounded import run_bounded
 from chaos.safety.ephemeral import EPHEMERAL
 from chaos.safety.errors import JournalError
@@ -33,7 +34,7 @@ from chaos.staging.state import StateFile
 _LOCK_TIMEOUT_S = 120.0
 _READ_BACK_TIMEOUT_S = 10.0
 
-_OWN: tuple[Undoable, ...] = (RELEASE, STORE_UNDO, EPHEMERAL, COMMAND_FAULT, POD_KILL)
+_OWN: tuple[Undoable, ...] = (RELEASE, STORE_UNDO, EPHEMERAL, COMMAND_FAULT, POD_KILL, POD_PAUSE)
 UNDOABLE: dict[str, Undoable] = {**FAULTS, **{each.kind: each for each in _OWN}}
 
 __all__ = ["UNDOABLE", "EntryResult", "HealReport", "end_orphan", "heal", "heal_for_the_dead", "undo_entry"]

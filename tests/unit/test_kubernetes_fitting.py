@@ -34,7 +34,7 @@ def test_the_example_fits(loaded: Loaded) -> None:
         (
             "kill: {of: checkout, version: old, replicas: 1}",
             "pause: {of: checkout, replicas: 1}",
-            r"faults\[0\]\.pause",
+            r"faults\[0\]\.pause: checkout: the file does not say which process",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""Pods are killed, found dead, replaced by the platform, and never another one than was planned."""
+"""Pods are killed, found dead, replaced by the platform, and never another one than was planned; or not paused."""
 
 import pytest
 
@@ -7,6 +7,7 @@ from chaos.faults.errors import FaultRefused
 from chaos.kubernetes.api import Api
 from chaos.kubernetes.models import Kubernetes
 from chaos.kubernetes.pod_kill import POD_KILL
+from chaos.kubernetes.pod_pause import POD_PAUSE
 from chaos.kubernetes.surface import KubernetesSurface
 from chaos.safety.undo import undo_entry
 from scenarios.models import Fault
@@ -53,3 +54,14 @@ def test_more_pods_than_run_are_refused(surface: KubernetesSurface) -> None:
     with pytest.raises(FaultRefused, match=r"replicas\(=4\) must be at most 3"):
         POD_KILL.plan(surface, kill(4), PlanContext("drill"))
     assert len(uids(surface)) == 3
+
+
+def test_pods_without_processes_cannot_be_paused(api: Api) -> None:
+    names = {STABLE: create_deployment(api, STABLE, 1)}
+    target = {"deployments": names, "pause": {"container": "checkout", "process": "checkout"}}
+    config = {"namespace": api.namespace, "services": {"checkout": target}}
+    surface = KubernetesSurface(TOKEN, api, Kubernetes.model_validate(config))
+    surface.deploy("checkout", STABLE, 1)
+    pause = Fault.model_validate({"pause": {"of": "checkout", "replicas": 1}, "at": "1s", "for": "5s"})
+    with pytest.raises(FaultRefused, match=r"pause of checkout: sh in pod checkout-2-3-.*: cannot be run"):
+        POD_PAUSE.plan(surface, pause, PlanContext("drill"))
