@@ -72,8 +72,8 @@ def test_a_paused_replica_keeps_its_pid_and_serves_again(guard: Guard, staging_s
 
 def test_replicas_crash_until_the_undo_ends_the_loop(guard: Guard, staging_session: Staging) -> None:
     staging = staging_session
-    entry = guard.inject(fault(crash_loop={"of": "payments", "every": "100ms"}), CONTEXT)
     first = max(each.index for each in staging.running("payments"))
+    entry = guard.inject(fault(crash_loop={"of": "payments", "every": "100ms"}), CONTEXT)
     # each that is started has a number of its own: one of them died and was started again
     until(lambda: max((each.index for each in staging.running("payments")), default=0) > first + 1)
     assert guard.heal(entry).rung == "end the loop"
