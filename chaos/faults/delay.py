@@ -21,6 +21,7 @@ __all__ = ["DELAY"]
 # A smaller share would take thousands of requests to be felt.
 _SHARE_MIN = 0.01
 _RESOLUTION_S = 1e-3
+_FELT = 0.95
 
 
 class DelayFault:
@@ -63,7 +64,8 @@ class DelayFault:
         wanted = (share, round(entry.undo["add_s"], 3))
         if abs(found[0] - share) > 1e-4 or round(found[1], 3) != wanted[1]:
             raise FaultNotConfirmed(f"delay on {entry.target}: the router has {found}, must have {wanted}")
-        least_s = min(wanted[1], PATIENCE_S_MAX)
+        # The router's timers are of whole milliseconds, and may be early by some.
+        least_s = _FELT * min(wanted[1], PATIENCE_S_MAX)
         tries = tries_of(share)
         for _ in range(tries):
             felt = surface.feel_router(service, least_s, cohort)

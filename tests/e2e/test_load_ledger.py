@@ -11,6 +11,7 @@ from chaos.ledger import LedgerError, StoreTable, final_read, from_load, looked_
 from chaos.load.raw import COLUMNS, RawSamples
 from chaos.load.schedule import request_id, write_id
 from chaos.staging import postgres, processes
+from chaos.staging.config import StoreConfig
 from chaos.staging.ports import free_ports
 
 pytestmark = pytest.mark.e2e
@@ -23,7 +24,7 @@ def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     files = postgres.prepare(postgres.base_folder(folder, TOKEN))
     (port,) = free_ports(1)
     try:
-        postgres.start_primary(files, port, "secret", TOKEN, folder / "postgres.log")
+        postgres.start_primary(files, port, "secret", TOKEN, folder / "postgres.log", StoreConfig())
         yield postgres.dsn(port, "secret")
     finally:
         left = processes.stop(processes.with_token(TOKEN))
@@ -36,7 +37,7 @@ def table(dsn: str) -> Iterator[StoreTable]:
     """A table that does not stop duplicates, as an event log would not."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("CREATE TABLE journal (write text, written timestamptz NOT NULL DEFAULT clock_timestamp())")
-        yield StoreTable("journal", "write", "written")
+        yield StoreTable("journal", "write", "written", read_column="write")
         connection.execute("DROP TABLE journal")
 
 
