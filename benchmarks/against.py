@@ -1,6 +1,6 @@
 """Whether the kernel has become slower: the chain of `benchmarks.peers` here and in another working tree, in turn.
 
-Run: git worktree add /tmp/old b1a8ddc && python -m benchmarks.against /tmp/old [--requests 200000] [--rounds 21]
+Run: git worktree add ../before b1a8ddc && python -m benchmarks.against ../before [--requests 200000] [--rounds 21]
 
 Commit b1a8ddc is the last whose kernel had no mechanics (balancing, ejection, breakers, budgets, shedding, quotas,
 cancelling, calls at the same time, mirrors). Each tree runs in a process of its own. Figures are processor time; the
