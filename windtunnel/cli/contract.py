@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from windtunnel.cli.exits import ExitCode
-from windtunnel.cli.options import JsonOption, ScenarioArgument, SeedOption, StateOption
+from windtunnel.cli.options import (
+    DefectOption,
+    GoodOption,
+    JsonOption,
+    ScenarioArgument,
+    SeedOption,
+    StateOption,
+    defects_to_switch_on,
+)
 from windtunnel.cli.output import emit_json, emit_text, say
 
 if TYPE_CHECKING:
@@ -23,11 +31,8 @@ def add_to(app: typer.Typer) -> None:
 
 def contract(
     scenario: ScenarioArgument,
-    defect: Annotated[
-        list[str] | None,
-        typer.Option("--defect", help="Wrong with the new version (repeatable); else the first."),
-    ] = None,
-    good: Annotated[bool, typer.Option("--good", help="Nothing is wrong with the new version.")] = False,
+    defect: DefectOption = None,
+    good: GoodOption = False,
     seed: SeedOption = 1,
     state: StateOption = None,
     as_json: JsonOption = False,
@@ -35,12 +40,9 @@ def contract(
     """Compare both versions' OpenAPI documents, and replay their consumers' calls. Exit code 1 if any breaks."""
     from scenarios.loading import load
     from windtunnel import contracting
-    from windtunnel.errors import UsageError
 
-    if good and defect:
-        raise UsageError(f"--good and --defect(={','.join(defect)}) must not both be given")
+    defects = defects_to_switch_on(defect, good=good)
     loaded, _ = load(scenario)
-    defects = [] if good else (defect or None)
     report = contracting.contract(loaded, defects=defects, seed=seed, state_dir=state, say=say)
     if as_json:
         emit_json(report.to_json())

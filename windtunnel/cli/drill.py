@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from windtunnel.cli.exits import ExitCode
-from windtunnel.cli.options import JsonOption, OutOption, ScenarioArgument, SeedOption, StagingOption, StateOption
+from windtunnel.cli.options import (
+    DefectOption,
+    GoodOption,
+    JsonOption,
+    OutOption,
+    ScenarioArgument,
+    SeedOption,
+    StagingOption,
+    StateOption,
+    defects_to_switch_on,
+)
 from windtunnel.cli.output import emit_json, emit_text, say
 from windtunnel.cli.verdict import emit_judged
 
@@ -35,11 +45,8 @@ def drill(
     strategy: Annotated[
         str | None, typer.Option("--strategy", help="One of the scenario's; else its main one.")
     ] = None,
-    defect: Annotated[
-        list[str] | None,
-        typer.Option("--defect", help="Wrong with the new version (repeatable); else the first."),
-    ] = None,
-    good: Annotated[bool, typer.Option("--good", help="Nothing is wrong with the new version.")] = False,
+    defect: DefectOption = None,
+    good: GoodOption = False,
     contract: Annotated[
         bool, typer.Option("--contract", help="Begin only if the new version keeps the old one's contract.")
     ] = False,
@@ -53,12 +60,9 @@ def drill(
     """Play the release on a staging, for real, and judge what happened."""
     from scenarios.loading import load
     from windtunnel import drilling, stagings
-    from windtunnel.errors import UsageError
 
-    if good and defect:
-        raise UsageError(f"--good and --defect(={','.join(defect)}) must not both be given")
+    defects = defects_to_switch_on(defect, good=good)
     loaded, source = load(scenario)
-    defects = [] if good else (defect or None)
     on = stagings.named(staging)
     if dry_run:
         plan = drilling.drill_plan(loaded, strategy=strategy, defects=defects, state_dir=state, on=on)

@@ -10,8 +10,10 @@ import typer
 from scenarios.fidelity import Fidelity
 
 __all__ = [
+    "DefectOption",
     "FewestOption",
     "FidelityOption",
+    "GoodOption",
     "JsonOption",
     "MostOption",
     "OutOption",
@@ -24,10 +26,16 @@ __all__ = [
     "StrategiesOption",
     "UntilOption",
     "VaryOption",
+    "defects_to_switch_on",
 ]
 
 ScenarioArgument = Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario file, or a name in the library.")]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run record: the folder that a run wrote.")]
+DefectOption = Annotated[
+    list[str] | None,
+    typer.Option("--defect", help="Wrong with the new version (repeatable); else the first."),
+]
+GoodOption = Annotated[bool, typer.Option("--good", help="Nothing is wrong with the new version.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 ReplicationsOption = Annotated[
     int, typer.Option("--replications", "-n", min=1, help="How often the release is played.")
@@ -74,3 +82,12 @@ StateOption = Annotated[
     # absolute, because the staging's processes run in that folder themselves
     typer.Option("--state", resolve_path=True, help="The staging's state folder (WINDTUNNEL_STATE; else the user's)."),
 ]
+
+
+def defects_to_switch_on(defect: list[str] | None, *, good: bool) -> list[str] | None:
+    """Of `--defect` and `--good`: none, those named, or None for the scenario's first. Raises UsageError for both."""
+    from windtunnel.errors import UsageError
+
+    if good and defect:
+        raise UsageError(f"--good and --defect(={','.join(defect)}) must not both be given")
+    return [] if good else (defect or None)

@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from windtunnel.cli.options import JsonOption, OutOption, ScenarioArgument, SeedOption, StagingOption, StateOption
+from windtunnel.cli.options import (
+    DefectOption,
+    GoodOption,
+    JsonOption,
+    OutOption,
+    ScenarioArgument,
+    SeedOption,
+    StagingOption,
+    StateOption,
+    defects_to_switch_on,
+)
 from windtunnel.cli.output import emit_json, emit_text, say
 
 __all__ = ["add_to"]
@@ -20,11 +30,8 @@ def add_to(app: typer.Typer) -> None:
 
 def peak(
     scenario: ScenarioArgument,
-    defect: Annotated[
-        list[str] | None,
-        typer.Option("--defect", help="Wrong with the new version (repeatable); else the first."),
-    ] = None,
-    good: Annotated[bool, typer.Option("--good", help="Nothing is wrong with the new version.")] = False,
+    defect: DefectOption = None,
+    good: GoodOption = False,
     pairs: Annotated[int, typer.Option("--pairs", help="Pairs of blocks: one of the old version, one of the new.")] = 6,
     block: Annotated[str, typer.Option("--block", help="How long a block is counted.")] = "5s",
     slower: Annotated[str, typer.Option("--slower", help="What the new version's p95 may be above the old's.")] = "10%",
@@ -46,8 +53,7 @@ def peak(
     from windtunnel.cli.verdict import verdict_text
     from windtunnel.errors import UsageError
 
-    if good and defect:
-        raise UsageError(f"--good and --defect(={','.join(defect)}) must not both be given")
+    defects = defects_to_switch_on(defect, good=good)
     try:
         plan = PeakPlan(pairs, parse_positive_duration_s(block))
         tolerance = Tolerance(parse_ratio(slower), parse_ratio(failures))
@@ -55,7 +61,7 @@ def peak(
         raise UsageError(f"--block(={block}), --slower(={slower}) or --failures(={failures}): {error}") from error
     loaded, _ = load(scenario)
     outcome = peaking.peak(
-        loaded, defects=[] if good else (defect or None), plan=plan, tolerance=tolerance, seed=seed, state_dir=state,
+        loaded, defects=defects, plan=plan, tolerance=tolerance, seed=seed, state_dir=state,
         on=stagings.named(staging), out=out, say=say,
     )  # fmt: skip
     code = outcome.verdict.exit_code
