@@ -27,6 +27,7 @@ lint: setup
 	$(BIN)/lint-imports --no-logo
 
 test: lint
+	@$(BIN)/python -m chaos.contract.oasdiff >/dev/null
 	$(BIN)/python -m pytest -m "not cluster"
 
 cluster: setup

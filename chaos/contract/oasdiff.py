@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,15 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from chaos.errors import ChaosError
-from chaos.staging.go_toolchain import Go, Say, locked
-from chaos.staging.paths import cache_dir
+from chaos.staging.go_program import GoProgram
+from chaos.staging.go_toolchain import Say
 
-__all__ = ["Breaking", "breaking", "ensure", "find"]
+__all__ = ["OASDIFF", "Breaking", "breaking"]
 
-OASDIFF_VERSION = "1.36.0"
-PACKAGE = "github.com/oasdiff/oasdiff"
-GO_VERSION_MIN = (1, 26)
-BUILD_TIMEOUT_S = 600.0
+OASDIFF = GoProgram("oasdiff", "1.36.0", "github.com/oasdiff/oasdiff", (1, 26), "a minute")
+
 _COMPARE_TIMEOUT_S = 30.0
 
 
@@ -39,33 +36,9 @@ class Breaking:
         return f"{self.operation} {self.path}: {self.text} ({self.kind})"
 
 
-def find() -> Path | None:
-    """The program, if it is on PATH or in the cache."""
-    on_path = shutil.which("oasdiff")
-    if on_path:
-        return Path(on_path)
-    return _cached() if os.access(_cached(), os.X_OK) else None
-
-
-def ensure(say: Say = lambda _: None) -> Path:
-    """The program, built now if need be. Two runs at once build it once. Raises BuildFailed."""
-    target = _cached()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with locked(target.parent / ".build-oasdiff.lock"):
-        found = find()
-        if found:
-            return found
-        with tempfile.TemporaryDirectory(prefix=".build-", dir=target.parent) as scratch:
-            go = Go.find(GO_VERSION_MIN, Path(scratch), say)
-            say(f"building oasdiff {OASDIFF_VERSION} (once; about a minute)")
-            go.run(["install", "-trimpath", "-ldflags=-s -w", f"{PACKAGE}@v{OASDIFF_VERSION}"], BUILD_TIMEOUT_S)
-            go.installed(PACKAGE).replace(target)
-    return target
-
-
 def breaking(old: Mapping[str, Any], new: Mapping[str, Any], say: Say = lambda _: None) -> list[Breaking]:
     """What in the new document breaks those who hold on to the old one. Raises ChaosError, BuildFailed."""
-    program = ensure(say)
+    program = OASDIFF.ensure(say)
     with tempfile.TemporaryDirectory(prefix="windtunnel-contract-") as name:
         folder = Path(name)
         for file, document in (("old.json", old), ("new.json", new)):
@@ -85,5 +58,5 @@ def breaking(old: Mapping[str, Any], new: Mapping[str, Any], say: Say = lambda _
     ]
 
 
-def _cached() -> Path:
-    return cache_dir() / "bin" / f"oasdiff-{OASDIFF_VERSION}"
+if __name__ == "__main__":
+    sys.exit(OASDIFF.main())

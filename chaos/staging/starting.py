@@ -15,7 +15,7 @@ import httpx
 import psycopg
 
 from chaos.errors import ComponentFailed, ToxiproxyError
-from chaos.staging import envoy_config, postgres, processes, toxiproxy_build
+from chaos.staging import envoy_config, postgres, processes
 from chaos.staging.config import CALLS, CLIENT, REPLICATION, SERVICES, STORE, StagingConfig, proxy_name
 from chaos.staging.envoy import EnvoyClient
 from chaos.staging.flags import FlagFile
@@ -25,6 +25,7 @@ from chaos.staging.replicas import ENDPOINTS_FOLDER, SPANS_FOLDER, Replicas
 from chaos.staging.servers import RESTORED, Servers
 from chaos.staging.state import State, StateFile
 from chaos.staging.toxiproxy import ToxiproxyClient
+from chaos.staging.toxiproxy_build import TOXIPROXY
 
 Progress = Callable[[str], None]
 POLL_S = 0.03
@@ -41,7 +42,7 @@ class Start:
 
     def plan(self, config: StagingConfig, owner: ProcessId | None = None) -> None:
         """Folders, ports and the first state; nothing runs yet."""
-        toxiproxy_build.ensure(self._progress)
+        TOXIPROXY.ensure(self._progress)
         shutil.rmtree(self._log, ignore_errors=True)
         (self._file.folder / SPANS_FOLDER).mkdir(mode=0o700, parents=True)
         (self._file.folder / ENDPOINTS_FOLDER).mkdir(mode=0o700, exist_ok=True)
@@ -92,7 +93,7 @@ class Start:
         """The server and a proxy before every callee."""
         state = self._file.read()
         port = state.ports["toxiproxy"]
-        server = toxiproxy_build.find()
+        server = TOXIPROXY.find()
         if server is None:
             raise ComponentFailed("toxiproxy-server is neither on PATH nor in the cache")
         log = self._log / "toxiproxy.log"

@@ -15,7 +15,7 @@ from scenarios.loading import load
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.skipif(
-        oasdiff.find() is None,
+        oasdiff.OASDIFF.find() is None,
         reason="oasdiff is neither on PATH nor in the cache: `windtunnel contract shop-contract` builds it once",
     ),
 ]

@@ -93,7 +93,7 @@ def test_a_version_that_breaks_the_contract_says_so(service: str) -> None:
     kept, broken = (document(service, "2.4", breaks=breaks) for breaks in (False, True))
     assert kept["paths"].keys() == broken["paths"].keys()
     assert ("currency" in json.dumps(kept), "currency" in json.dumps(broken)) == (False, True)
-    if oasdiff.find() is None:
+    if oasdiff.OASDIFF.find() is None:
         pytest.skip("oasdiff is neither on PATH nor in the cache: `windtunnel contract shop-contract` builds it once")
     assert oasdiff.breaking(kept, kept) == []
     assert {each.kind for each in oasdiff.breaking(kept, broken)} <= {

@@ -40,9 +40,9 @@ def postgresql() -> Finding:
 
 def toxiproxy() -> Finding:
     """The proxy between every caller and callee: on PATH, in the cache, or to be built."""
-    from chaos.staging import toxiproxy_build
+    from chaos.staging.toxiproxy_build import TOXIPROXY
 
-    found = toxiproxy_build.find()
+    found = TOXIPROXY.find()
     if found is None:
         return Finding(
             "toxiproxy",
