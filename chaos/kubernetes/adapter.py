@@ -16,42 +16,29 @@ from chaos.kubernetes.pod_kill import POD_KILL
 from chaos.kubernetes.pod_pause import POD_PAUSE
 from chaos.kubernetes.surface import KubernetesSurface
 from chaos.ledger import FinalRead
-from chaos.safety.targets import AllowList
-from chaos.staging.adapter import Hear, Request, Watched
+from chaos.staging.adapter import Hear, Watched
 from chaos.staging.config import Defect
 from chaos.staging.data_verbs import DataVerbs
 from chaos.staging.envoy import EnvoyStats
+from chaos.staging.files.described import Described
 from chaos.staging.files.loading import Loaded
-from scenarios.models import Function
 
 __all__ = ["KubernetesAdapter"]
 
 
-class KubernetesAdapter:
+class KubernetesAdapter(Described):
     """Fulfils StagingAdapter. Raises KubernetesError at once when the cluster is not this staging."""
 
     name = "kubernetes"
 
     def __init__(self, loaded: Loaded, state_dir: Path) -> None:
+        super().__init__(loaded, state_dir)
         assert loaded.file.kubernetes is not None
-        self._file = loaded.file
-        self._state_dir = state_dir
         config = loaded.file.kubernetes
         kubeconfig = loaded.path.parent / Path(config.kubeconfig).expanduser()
         api = Api.connect(kubeconfig, config.context, config.namespace)
         require_staging(api, config, self._file.marker.token)
         self._surface = KubernetesSurface(self._file.marker.token, api, config)
-        self._prometheus = None if self._file.prometheus is None else self._file.prometheus.reader()
-
-    @property
-    def state_dir(self) -> Path:
-        """The harness's own; the cluster knows nothing of it."""
-        return self._state_dir
-
-    @property
-    def allow(self) -> AllowList:
-        """As the file lists it."""
-        return self._file.allow.listed()
 
     @property
     def surface(self) -> Surface:
@@ -73,20 +60,6 @@ class KubernetesAdapter:
     def data(self) -> DataVerbs | None:
         """Data is out of the adapter's sight."""
         return None
-
-    def token(self) -> str:
-        """As the file has it; the namespace carries it, too."""
-        return self._file.marker.token
-
-    def target_url(self) -> str:
-        """As the file has it."""
-        return self._file.target
-
-    def request(self, name: str, function: Function) -> Request:
-        """By the function's name, whatever its path through the scenario's system."""
-        del function
-        found = self._file.requests[name]
-        return Request(found.method, found.path, found.body, found.store, found.headers)
 
     def deploy(self, service: str, version: str, replicas: int, timeout_s: float) -> None:
         """Scale a Deployment; start, scale, abort or complete a Rollout."""

@@ -10,8 +10,7 @@ from typing import cast
 from chaos.faults.base import FaultKind
 from chaos.faults.surface import Surface
 from chaos.ledger import FinalRead
-from chaos.safety.targets import AllowList
-from chaos.staging.adapter import Hear, Request, Watched
+from chaos.staging.adapter import Hear, Watched
 from chaos.staging.commands.answers import Counters, FactsRead, LedgerRead, understood, understood_list
 from chaos.staging.commands.calling import Caller
 from chaos.staging.commands.errors import AnswerNotUnderstood, VerbMissing
@@ -21,8 +20,8 @@ from chaos.staging.commands.surface import CommandsSurface
 from chaos.staging.config import Defect
 from chaos.staging.data_verbs import DataVerbs
 from chaos.staging.envoy import EnvoyStats
+from chaos.staging.files.described import Described
 from chaos.staging.files.loading import Loaded
-from scenarios.models import Function
 
 __all__ = ["CommandsAdapter"]
 
@@ -30,29 +29,17 @@ __all__ = ["CommandsAdapter"]
 _DRIFT, _NONE = "differs from what was declared", "nothing"
 
 
-class CommandsAdapter:
+class CommandsAdapter(Described):
     """Fulfils StagingAdapter."""
 
     name = "commands"
 
     def __init__(self, loaded: Loaded, state_dir: Path) -> None:
+        super().__init__(loaded, state_dir)
         assert loaded.file.commands is not None
-        self._file = loaded.file
         self._commands = loaded.file.commands
-        self._state_dir = state_dir
         self._caller = Caller(self._commands, loaded.path.parent / self._commands.folder, state_dir)
-        self._prometheus = None if self._file.prometheus is None else self._file.prometheus.reader()
         self._surface = CommandsSurface(self._file.marker.token, self._commands, self._caller)
-
-    @property
-    def state_dir(self) -> Path:
-        """The harness's own; the staging knows nothing of it."""
-        return self._state_dir
-
-    @property
-    def allow(self) -> AllowList:
-        """As the file lists it."""
-        return self._file.allow.listed()
 
     @property
     def surface(self) -> Surface:
@@ -76,20 +63,6 @@ class CommandsAdapter:
     def data(self) -> DataVerbs | None:
         """Commands read it, and look writes up; they do not change it."""
         return None
-
-    def token(self) -> str:
-        """As the file has it."""
-        return self._file.marker.token
-
-    def target_url(self) -> str:
-        """As the file has it."""
-        return self._file.target
-
-    def request(self, name: str, function: Function) -> Request:
-        """By the function's name, whatever its path through the scenario's system."""
-        del function
-        found = self._file.requests[name]
-        return Request(found.method, found.path, found.body, found.store, found.headers)
 
     def deploy(self, service: str, version: str, replicas: int, timeout_s: float) -> None:
         """The command has its own time."""

@@ -1,0 +1,45 @@
+"""What every adapter of a staging file has from the file itself, whoever puts the verbs onto the staging."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chaos.safety.targets import AllowList
+from chaos.staging.adapter import Request
+from chaos.staging.files.loading import Loaded
+from scenarios.models import Function
+
+__all__ = ["Described"]
+
+
+class Described:
+    """Base of such adapters: where the staging is, who it says that it is, and how its clients ask."""
+
+    def __init__(self, loaded: Loaded, state_dir: Path) -> None:
+        self._file = loaded.file
+        self._state_dir = state_dir
+        self._prometheus = None if self._file.prometheus is None else self._file.prometheus.reader()
+
+    @property
+    def state_dir(self) -> Path:
+        """The harness's own; the staging knows nothing of it."""
+        return self._state_dir
+
+    @property
+    def allow(self) -> AllowList:
+        """As the file lists it."""
+        return self._file.allow.listed()
+
+    def token(self) -> str:
+        """As the file has it."""
+        return self._file.marker.token
+
+    def target_url(self) -> str:
+        """As the file has it."""
+        return self._file.target
+
+    def request(self, name: str, function: Function) -> Request:
+        """By the function's name, whatever its path through the scenario's system."""
+        del function
+        found = self._file.requests[name]
+        return Request(found.method, found.path, found.body, found.store, found.headers)
