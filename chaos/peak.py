@@ -1,4 +1,4 @@
-"""A peak drill: the scenario's load at its highest, open loop, before the old and the new version in turn.
+"""A peak drill: the scenario's load around its peak, open loop, before the old and the new version in turn.
 
 Both versions run with all their replicas for the whole time, and all requests go to one of them for a block. Two blocks
 make a pair with the same requests, old first in one pair and new first in the next, so that a staging that gets slower
@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from chaos.load.plan import LoadPlan
 from chaos.load.raw import RawSamples
 from chaos.load.run import LoadRun
 from chaos.realise import load_plan
@@ -30,6 +29,7 @@ from chaos.staging.adapter import StagingAdapter
 from chaos.staging.config import Defect
 from evidence.regression import BlockFigures
 from scenarios.models import Scenario
+from scenarios.peak_window import PeakWindow
 
 # Of each block, not counted: connections are made, and queues fill to what they are at this load.
 WARM_UP_S = 1.0
@@ -44,10 +44,15 @@ __all__ = ["WARM_UP_S", "PeakBlock", "PeakDrill", "PeakPlan", "figures"]
 
 @dataclass(frozen=True)
 class PeakPlan:
-    """How many pairs of blocks, and how long a block is counted after its warm-up."""
+    """How many pairs of blocks, and the part of the scenario's load that each block plays after its warm-up."""
 
     pairs: int
-    block_s: float
+    window: PeakWindow
+
+    @property
+    def block_s(self) -> float:
+        """How long a block is counted."""
+        return self.window.until_s - self.window.from_s
 
     @property
     def deadline_s(self) -> float:
@@ -135,14 +140,16 @@ class PeakDrill:
             for version in order:
                 other = change.new if version == change.old else change.old
                 self._staging.route(change.service, {version: 1.0, other: 0.0})
-                block = self._block(guard, conditions, pair, version, plan.block_s)
+                block = self._block(guard, conditions, plan, pair, version)
                 self._say(f"pair {pair + 1} of {plan.pairs}, {version}: {self._told(block)}")
                 yield block
 
-    def _block(self, guard: Guard, conditions: StopConditions, pair: int, version: str, block_s: float) -> PeakBlock:
+    def _block(self, guard: Guard, conditions: StopConditions, plan: PeakPlan, pair: int, version: str) -> PeakBlock:
         folder = self._folder / f"pair-{pair + 1}-{version}"
         folder.mkdir()
-        with LoadRun.start(self._peak(self._seed + pair, WARM_UP_S + block_s), folder) as load:
+        duration_s, rates = WARM_UP_S + plan.block_s, plan.window.after(WARM_UP_S)
+        played = load_plan(self._scenario, self._staging, self._seed + pair, duration_s, rates)
+        with LoadRun.start(played, folder) as load:
             guard.lease.guard(load.pid)
             while load.running:
                 conditions.check(load.now_s(), {}, {})
@@ -152,12 +159,6 @@ class PeakDrill:
                 conditions.abort.wait(_CHECK_EVERY_S)
             load.wait()
             return PeakBlock(pair, version, load.samples(), tuple(load.problems(_LATENESS_BOUND_S)))
-
-    def _peak(self, seed: int, duration_s: float) -> LoadPlan:
-        """Every function at the highest rate that its profile has in the scenario's duration."""
-        whole = load_plan(self._scenario, self._staging, seed, self._scenario.duration_s)
-        at_peak = tuple(replace(each, profile=((0.0, each.peak_per_s()),)) for each in whole.functions)
-        return replace(whole, functions=at_peak, duration_s=duration_s)
 
     def _told(self, block: PeakBlock) -> str:
         parts = []

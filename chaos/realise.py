@@ -6,7 +6,7 @@ service times, timeouts, retries, rates, cohorts), and a scenario of another sha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from chaos.errors import ChaosError
 from chaos.load.plan import FunctionLoad, LoadPlan, Profile
@@ -165,10 +165,21 @@ def request_of(function: Function) -> Request:
     return _REQUESTS[tuple(function.path)]
 
 
-def load_plan(scenario: Scenario, staging: StagingAdapter, seed: int, duration_s: float) -> LoadPlan:
-    """Every business function at its rate, open loop, for `duration_s`."""
+def load_plan(
+    scenario: Scenario,
+    staging: StagingAdapter,
+    seed: int,
+    duration_s: float,
+    rates: Mapping[str, Profile] | None = None,
+) -> LoadPlan:
+    """Every business function, open loop, for `duration_s`: at `rates`, or at the scenario's from its start on."""
     functions = tuple(
-        _function_load(name, function, function.rates(scenario.clock, duration_s), staging.request(name, function))
+        _function_load(
+            name,
+            function,
+            function.rates(scenario.clock, duration_s) if rates is None else rates[name],
+            staging.request(name, function),
+        )
         for name, function in scenario.functions.items()
     )
     patience_s = max((each.timeout_s or 0.0 for each in functions), default=0.0)

@@ -50,6 +50,7 @@ __all__ = [
     "opened",
     "require_playable",
     "staging_for",
+    "staging_text",
     "state_folder",
 ]
 
@@ -128,7 +129,7 @@ def drill_plan(
             for name, each in scenario.functions.items()
         },
         state_dir=str(folder),
-        staging=_staging_text(folder, on),
+        staging=staging_text(folder, on),
     )
 
 
@@ -186,7 +187,8 @@ def state_folder(state_dir: Path | None, on: Loaded | None) -> Path:
     return (state_dir or (state_dir_default() if on is None else state_dir_of(on))).absolute()
 
 
-def _staging_text(folder: Path, on: Loaded | None) -> str:
+def staging_text(folder: Path, on: Loaded | None) -> str:
+    """Which staging would be played on, for a person."""
     if on is not None:
         return f"{on.file.name} by {on.file.adapter} at {on.file.target}"
     return "in use as it runs" if _attached(folder) else "brought up for the drill"

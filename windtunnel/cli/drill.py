@@ -15,6 +15,7 @@ import typer
 from windtunnel.cli.exits import ExitCode
 from windtunnel.cli.options import (
     DefectOption,
+    DryRunOption,
     GoodOption,
     JsonOption,
     OutOption,
@@ -50,7 +51,7 @@ def drill(
     contract: Annotated[
         bool, typer.Option("--contract", help="Begin only if the new version keeps the old one's contract.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and touch nothing.")] = False,
+    dry_run: DryRunOption = False,
     seed: SeedOption = 1,
     staging: StagingOption = "local",
     state: StateOption = None,

@@ -11,6 +11,7 @@ from scenarios.fidelity import Fidelity
 
 __all__ = [
     "DefectOption",
+    "DryRunOption",
     "FewestOption",
     "FidelityOption",
     "GoodOption",
@@ -36,6 +37,7 @@ DefectOption = Annotated[
     typer.Option("--defect", help="Wrong with the new version (repeatable); else the first."),
 ]
 GoodOption = Annotated[bool, typer.Option("--good", help="Nothing is wrong with the new version.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and touch nothing.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 ReplicationsOption = Annotated[
     int, typer.Option("--replications", "-n", min=1, help="How often the release is played.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from windtunnel.cli.options import (
     DefectOption,
+    DryRunOption,
     GoodOption,
     JsonOption,
     OutOption,
@@ -33,11 +35,14 @@ def peak(
     defect: DefectOption = None,
     good: GoodOption = False,
     pairs: Annotated[int, typer.Option("--pairs", help="Pairs of blocks: one of the old version, one of the new.")] = 6,
-    block: Annotated[str, typer.Option("--block", help="How long a block is counted.")] = "5s",
+    block: Annotated[
+        str, typer.Option("--block", help="How long a block is counted: that part of the scenario with most load.")
+    ] = "5s",
     slower: Annotated[str, typer.Option("--slower", help="What the new version's p95 may be above the old's.")] = "10%",
     failures: Annotated[
         str, typer.Option("--failures", help="What the new version's failed share may be above the old's.")
     ] = "0.5%",
+    dry_run: DryRunOption = False,
     seed: SeedOption = 1,
     staging: StagingOption = "local",
     state: StateOption = None,
@@ -48,21 +53,29 @@ def peak(
     from chaos.peak import PeakPlan
     from evidence.regression import Tolerance
     from scenarios.loading import load
+    from scenarios.peak_window import peak_window
     from scenarios.quantities import parse_positive_duration_s, parse_ratio
     from windtunnel import peaking, stagings
     from windtunnel.cli.verdict import verdict_text
     from windtunnel.errors import UsageError
 
     defects = defects_to_switch_on(defect, good=good)
+    loaded, _ = load(scenario)
     try:
-        plan = PeakPlan(pairs, parse_positive_duration_s(block))
+        plan = PeakPlan(pairs, peak_window(loaded, parse_positive_duration_s(block)))
         tolerance = Tolerance(parse_ratio(slower), parse_ratio(failures))
     except ValueError as error:
         raise UsageError(f"--block(={block}), --slower(={slower}) or --failures(={failures}): {error}") from error
-    loaded, _ = load(scenario)
+    on = stagings.named(staging)
+    if dry_run:
+        planned = peaking.outline(loaded, defects=defects, plan=plan, tolerance=tolerance, state_dir=state, on=on)
+        if as_json:
+            emit_json(asdict(planned))
+        else:
+            emit_text(planned.text())
+        return
     outcome = peaking.peak(
-        loaded, defects=defects, plan=plan, tolerance=tolerance, seed=seed, state_dir=state,
-        on=stagings.named(staging), out=out, say=say,
+        loaded, defects=defects, plan=plan, tolerance=tolerance, seed=seed, state_dir=state, on=on, out=out, say=say,
     )  # fmt: skip
     code = outcome.verdict.exit_code
     if as_json:
