@@ -1,12 +1,16 @@
 """Kills parts of a drill with SIGKILL at random moments of short drills, and looks at what is left. Prints JSON.
 
-    python -m benchmarks.kills [--kills 20] [--victims harness,load,watchdog,toxiproxy] [--seed 1]
+    python -m benchmarks.kills [--kills 45] [--drills release,failover,…] [--victims harness,load,…] [--out FILE]
 
-Victims take turns: the harness with its whole process group, the load generator, the watchdog, Toxiproxy. Two drills in
-five run on a staging that runs already, the others bring their own up; Toxiproxy is killed on the drill's own, as one
-that runs already is not the drill's to start again. After each kill nobody does anything for a while (the drill or the
-watchdog may); then `windtunnel undo` is run, and whatever it had to do is listed. Each kill takes about 20 s and is
-bounded in time. Exit code 1 when anything was left after the undo.
+The drills: a release rolled back under faults, a failover, a restore, a migration reverted, a toggle killed. The
+victims: the harness with its whole process group, the load generator, the watchdog, Toxiproxy, Envoy, and the database
+server that serves. Each drill brings its own staging up; those of which harness, load or watchdog is killed also run on
+one that is up already (its other parts are not the drill's to start again). 45 kills meet each once, in random order.
+
+After each kill nobody does anything for a while (the drill or the watchdog may); then `windtunnel undo` is run, and
+whatever it had to do is listed. A drill that ended before its kill counts for nothing, and is tried again at another
+moment. `--out` is written after each kill, so that a run cut short keeps what it has. Each kill takes about 25 s and is
+bounded in time. Exit code 1 when anything was left after an undo.
 """
 
 from __future__ import annotations
@@ -21,110 +25,108 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from benchmarks.killed_drills import DRILLS, happened, in_force, of_drill, remains, strays, tokens_of
+from chaos.errors import ChaosError
 from chaos.realise import staging_config
-from chaos.staging.config import SERVICES
-from chaos.staging.embedded import EmbeddedStaging, Staging
-from chaos.staging.postgres import SHARED_TEMPORARY
-from chaos.staging.processes import TOKEN_VARIABLE
-from scenarios.loading import load, read
+from chaos.staging.embedded import EmbeddedStaging
+from chaos.staging.paths import write_atomically
+from evidence.events import EventKind
+from scenarios.loading import load
 
 KILLS_MAX = 1000
-VICTIMS = ("harness", "load", "watchdog", "toxiproxy")
+# Where a drill may run of which this is killed: on its own staging, on one that is up already.
+VICTIMS = {
+    "harness": ("own", "running"),
+    "load": ("own", "running"),
+    "watchdog": ("own", "running"),
+    "toxiproxy": ("own",),
+    "envoy": ("own",),
+    "database": ("own",),
+}
+# What a drill takes before its load begins and after that ended, on two idle cores: by whose staging it runs on. A kill
+# is drawn from all of the drill evenly; on a slower machine these ends get fewer kills than their share.
+BEFORE_S = {"own": 4.0, "running": 2.0}
+AFTER_S = {"own": 6.0, "running": 5.0}
 # A drill that lost a part ends by itself: it heals, looks again, and takes its staging down.
 ENDS_WITHIN_S = 120.0
-# From the command to the end of its drill, on two cores: staging 4 s, drill 10 s, afterwards 6 s.
-SPAN_S = 21.0
-QUIET_S = 12.0
+QUIET_S = 15.0
 UNDO_TIMEOUT_S = 120.0
-SHORTER = {
-    "duration: 36s": "duration: 10s",
-    "window: 3s, consecutive: 12": "window: 1s, consecutive: 3",
-    "at: 10s\n": "at: 4s\n",
-    "{weight: 20%}, {bake: 8s}, {weight: 60%}, {bake: 8s}": "{weight: 50%}, {bake: 6s}",
-    "  - {at: 12s, for: 6s, latency: {on: checkout -> payments, add: 100ms, jitter: 20ms}}": (
-        "  - {at: 4500ms, for: 4s, latency: {on: checkout -> payments, add: 50ms}}\n"
-        "  - {at: 5s, for: 4s, error: {on: catalogue, share: 10%}}\n"
-        "  - {at: 5500ms, for: 3s, kill: {of: checkout, version: any}}\n"
-        "  - {at: 6s, for: 2s, cut: {on: edge -> catalogue}}"
-    ),
-}
+TRIES = 5
+COMMAND = "command"
+
+# What is there that should not be.
+Left = Callable[[], list[str]]
 
 
-def scenario_file(folder: Path) -> Path:
-    """The shop's release made short, with a fault of each kind at once."""
-    text = read("shop-release").text
-    for old, new in SHORTER.items():
-        if old not in text:
-            raise SystemExit(f"the shop's release no longer says {old!r}")
-        text = text.replace(old, new)
-    path = folder / "killed.yaml"
-    path.write_text(text, encoding="utf-8")
-    return path
+@dataclass(frozen=True)
+class Moment:
+    """So many seconds after something: the command, or an event of the drill."""
+
+    after: str
+    by_s: float
+
+    def wait(self, drill: subprocess.Popen[bytes], runs: Path) -> None:
+        """Until it has come, or the drill has ended."""
+        while self.after != COMMAND and self.after not in happened(runs) and drill.poll() is None:
+            time.sleep(0.05)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            drill.wait(self.by_s)
 
 
-def of_drill(paths: tuple[Path, ...], tokens: set[str]) -> list[psutil.Process]:
-    """Processes that name one of the paths, or carry one of the tokens."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            words = " ".join([*process.cmdline(), process.cwd()])
-            token = process.environ().get(TOKEN_VARIABLE)
-        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
-            continue
-        if token in tokens or any(str(path) in words for path in paths):
-            found.append(process)
-    return found
+@dataclass(frozen=True)
+class Kill:
+    """Which victim of which drill, on whose staging."""
+
+    drill: str
+    victim: str
+    on: str
+
+    def moment(self, duration_s: float, chance: random.Random) -> Moment:
+        """When, in a drill whose load lasts so long."""
+        at_s = chance.uniform(0.0, BEFORE_S[self.on] + duration_s + AFTER_S[self.on])
+        for after, lasts_s in ((COMMAND, BEFORE_S[self.on]), (EventKind.LOAD_START, duration_s)):
+            if at_s < lasts_s:
+                return Moment(str(after), at_s)
+            at_s -= lasts_s
+        return Moment(str(EventKind.LOAD_END), at_s)
 
 
-def tokens_of(state: Path) -> set[str]:
-    """The token of the staging that is recorded, if one is."""
-    with contextlib.suppress(OSError, ValueError, KeyError):
-        return {str(json.loads((state / "state.json").read_text(encoding="utf-8"))["token"])}
-    return set()
+def kills(drills: list[str], victims: list[str], chance: random.Random) -> Iterator[Kill]:
+    """All there are, in random order, over and over."""
+    every = [Kill(drill, victim, on) for drill in drills for victim in victims for on in VICTIMS[victim]]
+    while True:
+        yield from chance.sample(every, len(every))
 
 
-def in_force(staging: Staging) -> dict[str, Any]:
-    """Everything that a drill changes, as the staging itself tells it."""
-    return {
-        "proxies": {name: (p.enabled, len(p.toxics)) for name, p in staging.toxiproxy.proxies().items()},
-        "errors": {name: staging.envoy.abort_share(name) for name in SERVICES},
-        "replicas": {name: staging.replicas(name) for name in SERVICES},
-        "ordered": {name: staging.ordered(name) for name in SERVICES},
-        "routes": {name: staging.routes(name) for name in SERVICES},
-        "defects": {v: len(staging.defects("checkout", v)) for v in staging.config.services["checkout"].versions},
-    }
-
-
-def until(holds: Callable[[], bool], timeout_s: float) -> float | None:
-    """Seconds until it holds, None when it does not in time."""
+def until_nothing(left: Left, timeout_s: float) -> tuple[float | None, list[str]]:
+    """Seconds until nothing is left, None when something still is, and what."""
     began_s = time.monotonic()
-    while not holds():
-        if time.monotonic() - began_s > timeout_s:
-            return None
+    while True:
+        try:
+            found = left()
+        except ChaosError as error:
+            found = [f"cannot be read: {type(error).__name__}: {error}"]
+        took_s = time.monotonic() - began_s
+        if not found:
+            return round(took_s, 2), []
+        if took_s > timeout_s:
+            return None, found
         time.sleep(0.1)
-    return round(time.monotonic() - began_s, 2)
-
-
-def last_event(runs: Path) -> str:
-    """The last event that the record of the drill holds."""
-    lines = [line for path in runs.glob("*/events.jsonl") for line in path.read_text(encoding="utf-8").splitlines()]
-    with contextlib.suppress(ValueError, KeyError, IndexError):
-        return str(json.loads(lines[-1])["kind"])
-    return "before the first event"
 
 
 def start(scenario: Path, state: Path, runs: Path) -> subprocess.Popen[bytes]:
     """A drill in a process group of its own."""
     command = [sys.executable, "-m", "windtunnel", "drill", str(scenario), "--state", str(state), "--out", str(runs)]
-    return subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )  # fmt: skip
+    with (state.parent / "drill.log").open("ab") as log:
+        return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
 
 
 def undo(state: Path) -> dict[str, Any]:
@@ -138,168 +140,170 @@ def undo(state: Path) -> dict[str, Any]:
     }
 
 
-def victim_pid(victim: str, state: Path, runs: Path) -> int | None:
+def victim_pid(victim: str, drill: int, state: Path, runs: Path) -> int | None:
     """The process to kill; None while there is none."""
-    if victim == "toxiproxy":
-        with contextlib.suppress(OSError, ValueError, KeyError):
-            document = json.loads((state / "state.json").read_text(encoding="utf-8"))
-            return int(document["components"]["toxiproxy"]["pid"])
+    if victim == "harness":
+        return drill
+    if victim in ("load", "watchdog"):
+        module, path = {"load": ("chaos.load.locustfile", runs), "watchdog": ("chaos.safety.watchdog", state)}[victim]
+        for process in of_drill((path,), set()):
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                if module in process.cmdline():
+                    return process.pid
         return None
-    module, path = {"load": ("chaos.load.locustfile", runs), "watchdog": ("chaos.safety.watchdog", state)}[victim]
-    for process in of_drill((path,), set()):
-        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-            if module in process.cmdline():
-                return process.pid
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        document = json.loads((state / "state.json").read_text(encoding="utf-8"))
+        part = document["store_at"] if victim == "database" else victim
+        pid = int(document["components"][part]["pid"])
+        return pid if psutil.pid_exists(pid) else None
     return None
 
 
-def kill_part(drill: subprocess.Popen[bytes], victim: str, state: Path, runs: Path) -> int | None:
-    """Kill the victim once it is there, and wait for the drill to end; its exit code, None when it did not."""
+def kill_part(drill: subprocess.Popen[bytes], victim: str, state: Path, runs: Path) -> bool:
+    """Kill the victim once it is there; whether it was before the drill's end."""
     while drill.poll() is None:
-        pid = victim_pid(victim, state, runs)
+        pid = victim_pid(victim, drill.pid, state, runs)
         if pid is not None:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-            break
+                (os.killpg if victim == "harness" else os.kill)(pid, signal.SIGKILL)
+                return True
         time.sleep(0.05)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        return drill.wait(ENDS_WITHIN_S)
-    return None
+    return False
 
 
-def kill_at(
-    victim: str, moment_s: float, scenario: Path, state: Path, runs: Path, clean: Callable[[], bool]
-) -> dict[str, Any]:
-    """One drill of which the victim is killed; what was left and what healed it."""
+def killed_at(kill: Kill, moment: Moment, scenario: Path, folder: Path, left: Left) -> dict[str, Any] | None:
+    """One drill of which the victim is killed; what was left and what healed it. None for one that ended before."""
+    state, runs = folder / "state", folder / "runs"
     drill = start(scenario, state, runs)
     exit_code = None
     try:
+        moment.wait(drill, runs)
+        killed = kill_part(drill, kill.victim, state, runs)
+        events = happened(runs)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            drill.wait(moment_s)
-        ended = drill.poll()
-        if victim == "harness":
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(drill.pid, signal.SIGKILL)
-        else:
-            exit_code = kill_part(drill, victim, state, runs)
+            exit_code = drill.wait(ENDS_WITHIN_S)
     finally:
         drill.kill()
         drill.wait()
-    alone_s = until(clean, QUIET_S)
+    if not killed:
+        return None
+    alone_s, left_alone = until_nothing(left, QUIET_S)
     undone = undo(state)
     return {
-        "victim": victim,
-        "moment_s": round(moment_s, 2),
-        "drill_had_ended": ended,
+        "drill": kill.drill,
+        "victim": kill.victim,
+        "staging": kill.on,
+        "moment": f"{moment.by_s:.2f} s after {moment.after}",
+        "last_event": events[-1] if events else "before the first event",
         "drill_ended_with": exit_code,
-        "last_event": last_event(runs),
         "clean_by_itself_after_s": alone_s,
+        "left_alone": left_alone,
         "undo": undone,
-        "clean": clean(),
+        "left": until_nothing(left, 0.0)[1],
     }
 
 
-def own(folder: Path, scenario: Path, number: int, victim: str, moment_s: float) -> dict[str, Any]:
+def on_own(kill: Kill, moment: Moment, scenario: Path, folder: Path) -> dict[str, Any] | None:
     """A drill with a staging of its own: nothing of it may be left."""
-    state, runs = folder / f"own-{number}" / "state", folder / f"own-{number}" / "runs"
+    state, runs = folder / "state", folder / "runs"
     tokens: set[str] = set()
 
-    def clean() -> bool:
+    def left() -> list[str]:
         tokens.update(tokens_of(state))
-        data = [SHARED_TEMPORARY / f"windtunnel-pg-{token}" for token in tokens]
-        return not of_drill((state, runs), tokens) and not any(path.exists() for path in data)
+        return remains((state, runs), tokens)
 
     try:
-        return kill_at(victim, moment_s, scenario, state, runs, clean)
+        return killed_at(kill, moment, scenario, folder, left)
     finally:
         EmbeddedStaging.down(state)
 
 
-def running(folder: Path, scenario: Path, kills: list[tuple[str, float]]) -> list[dict[str, Any]]:
-    """Drills on one staging that runs on: it must be as before after each."""
-    state = folder / "running" / "state"
+def on_running(kill: Kill, moment: Moment, scenario: Path, folder: Path) -> dict[str, Any] | None:
+    """A drill on a staging that runs on: that must be as it was before, and nothing else be there."""
+    state, runs = folder / "state", folder / "runs"
     loaded, _ = load(str(scenario))
-    found = []
     try:
         staging = EmbeddedStaging.up(staging_config(loaded, 1), state)
-        before, tokens = in_force(staging), tokens_of(state)
-        ours = {process.pid for process in of_drill((), tokens)}
-        for number, (victim, moment_s) in enumerate(kills):
-            runs = folder / "running" / f"runs-{number}"
+        before = in_force(staging)
 
-            def clean(runs: Path = runs) -> bool:
-                # the harness, its load and its watchdog; replicas may have been replaced
-                others = [p for p in of_drill((state, runs), set()) if p.pid not in ours]
-                helpers = [p for p in others if TOKEN_VARIABLE not in _environment(p)]
-                return not helpers and in_force(staging) == before
+        def left() -> list[str]:
+            now = in_force(staging)
+            changed = [f"{name}: {now[name]}, was {before[name]}" for name in before if now[name] != before[name]]
+            return [*changed, *strays(staging, (runs,))]
 
-            found.append(kill_at(victim, moment_s, scenario, state, runs, clean))
-            sys.stderr.write(f"{json.dumps(found[-1])}\n")
+        return killed_at(kill, moment, scenario, folder, left)
     finally:
         EmbeddedStaging.down(state)
-    return found
 
 
-def _environment(process: psutil.Process) -> dict[str, str]:
-    try:
-        return dict(process.environ())
-    except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
-        return {}
+def killed(kill: Kill, chance: random.Random, scenario: Path, folder: Path) -> dict[str, Any]:
+    """Tried until the drill is alive at the moment of its kill. Raises SystemExit when it never is."""
+    duration_s = load(str(scenario))[0].duration_s
+    for number in range(TRIES):
+        here = folder / str(number)
+        (here / "state").mkdir(parents=True)
+        play = on_own if kill.on == "own" else on_running
+        found = play(kill, kill.moment(duration_s, chance), scenario, here)
+        if found is not None:
+            return found
+    log = (here / "drill.log").read_text(encoding="utf-8", errors="replace")
+    raise SystemExit(f"{TRIES} drills of {kill.drill} had ended before their kills; the last one said:\n{log}")
 
 
-def split(
-    victims: list[str], kills: int, chance: random.Random
-) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
-    """Who is killed when: on stagings of the drill's own, and on one that runs already.
+def document(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """The counts, and every kill."""
+    return {
+        "kills": len(found),
+        "clean_by_itself": sum(each["clean_by_itself_after_s"] is not None for each in found),
+        "by_victim": Counter(each["victim"] for each in found),
+        "by_drill": Counter(each["drill"] for each in found),
+        "by_last_event": Counter(each["last_event"] for each in found),
+        "needed_undo": [each for each in found if each["clean_by_itself_after_s"] is None],
+        "undo_found_something": [each for each in found if each["undo"]["undone"]],
+        "left": [each for each in found if each["left"] or each["undo"]["exit_code"] != 0],
+        "each": found,
+    }
 
-    Moments of each victim are drawn one from each part of the drill, so that few kills meet every phase.
-    """
-    on_own: list[tuple[str, float]] = []
-    on_running: list[tuple[str, float]] = []
-    for place, victim in enumerate(victims):
-        count = len(range(place, kills, len(victims)))
-        for number in range(count):
-            part = (number + chance.random()) / count
-            if victim != "toxiproxy" and number % 5 in (1, 3):
-                on_running.append((victim, (SPAN_S - 4.0) * part))
-            else:
-                on_own.append((victim, SPAN_S * part))
-    return on_own, on_running
+
+def told(number: int, of: int, each: dict[str, Any]) -> str:
+    """One line of progress."""
+    alone_s = each["clean_by_itself_after_s"]
+    what = f"{each['drill']} on {each['staging']}, {each['victim']} {each['moment']} ({each['last_event']})"
+    how = f"clean after {alone_s} s" if alone_s is not None else f"NOT clean by itself: {each['left_alone']}"
+    undone = f"; undo: {', '.join(each['undo']['undone'])}" if each["undo"]["undone"] else ""
+    left = f"; LEFT: {each['left']}" if each["left"] else ""
+    return f"[{number}/{of}] {what}: {how}{undone}{left}\n"
 
 
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kills", description=__doc__)
-    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--kills", type=int, default=45)
+    parser.add_argument("--drills", default=",".join(DRILLS))
     parser.add_argument("--victims", default=",".join(VICTIMS))
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--out", type=Path, help="where the JSON is kept while it grows")
     given = parser.parse_args()
-    victims = given.victims.split(",")
+    drills, victims = given.drills.split(","), given.victims.split(",")
     if not 0 < given.kills <= KILLS_MAX:
         parser.error(f"--kills(={given.kills}) must be 1..{KILLS_MAX}")
-    if not set(victims) <= set(VICTIMS):
-        parser.error(f"--victims(={given.victims}) must be of {', '.join(VICTIMS)}")
+    for option, names, known in (("--drills", drills, DRILLS), ("--victims", victims, VICTIMS)):
+        if not set(names) <= set(known):
+            parser.error(f"{option}(={','.join(names)}) must be of {', '.join(known)}")
     chance = random.Random(given.seed)
-    on_own, on_running = split(victims, given.kills, chance)
+    order = kills(drills, victims, chance)
+    found: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="windtunnel-kills-") as name:
         folder = Path(name)
-        scenario = scenario_file(folder)
-        owns = []
-        for number, (victim, moment_s) in enumerate(on_own):
-            owns.append(own(folder, scenario, number, victim, moment_s))
-            sys.stderr.write(f"{json.dumps(owns[-1])}\n")
-        runnings = running(folder, scenario, on_running) if on_running else []
-    every = [*owns, *runnings]
-    document = {
-        "kills": len(every),
-        "by_victim": {victim: sum(each["victim"] == victim for each in every) for victim in victims},
-        "needed_undo": [each for each in every if each["clean_by_itself_after_s"] is None],
-        "left": [each for each in every if not each["clean"] or each["undo"]["exit_code"] != 0],
-        "own_staging": owns,
-        "running_staging": runnings,
-    }
-    sys.stdout.write(json.dumps(document, indent=1) + "\n")
-    return 1 if document["left"] else 0
+        scenarios = {drill: DRILLS[drill].write(folder) for drill in drills}
+        for number in range(1, given.kills + 1):
+            kill = next(order)
+            found.append(killed(kill, chance, scenarios[kill.drill], folder / str(number)))
+            sys.stderr.write(told(number, given.kills, found[-1]))
+            if given.out is not None:
+                write_atomically(given.out, json.dumps(document(found), indent=1) + "\n")
+    sys.stdout.write(json.dumps(document(found), indent=1) + "\n")
+    return 1 if document(found)["left"] else 0
 
 
 if __name__ == "__main__":
