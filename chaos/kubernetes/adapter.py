@@ -27,16 +27,19 @@ __all__ = ["KubernetesAdapter"]
 
 
 class KubernetesAdapter(Described):
-    """Fulfils StagingAdapter. Raises KubernetesError at once when the cluster is not this staging."""
+    """Fulfils StagingAdapter. Raises KubernetesError when the cluster is not this staging.
+
+    At once when it does not answer, unless `patient`: an undo waits for it.
+    """
 
     name = "kubernetes"
 
-    def __init__(self, loaded: Loaded, state_dir: Path) -> None:
+    def __init__(self, loaded: Loaded, state_dir: Path, patient: bool = False) -> None:
         super().__init__(loaded, state_dir)
         assert loaded.file.kubernetes is not None
         config = loaded.file.kubernetes
         kubeconfig = loaded.path.parent / Path(config.kubeconfig).expanduser()
-        api = Api.connect(kubeconfig, config.context, config.namespace)
+        api = Api.connect(kubeconfig, config.context, config.namespace, patient)
         require_staging(api, config, self._file.marker.token)
         self._surface = KubernetesSurface(self._file.marker.token, api, config)
 
@@ -68,14 +71,12 @@ class KubernetesAdapter(Described):
     def route(
         self, service: str, weights: Mapping[str, float], cohorts: Mapping[str, Mapping[str, float]] | None = None
     ) -> None:
-        """By weights alone."""
-        if cohorts:
-            raise KubernetesError(f"route of {service}: cohorts(={sorted(cohorts)}): must be weights alone")
-        self._surface.route(service, weights)
+        """By the HTTPRoute, or as Argo Rollouts has its router do."""
+        self._surface.route(service, weights, cohorts)
 
     def mirror(self, service: str, version: str, share: float) -> None:
-        """Not in a cluster: what a copy writes would stay."""
-        raise KubernetesError(f"mirror of {service} to {version}: share(={share:g}): cannot be had in a cluster")
+        """By the HTTPRoute, to the Service that the file has for copies."""
+        self._surface.mirror(service, version, share)
 
     def flag(self, service: str, share: float, cohorts: Sequence[str]) -> int:
         """A cluster knows of no flags."""
@@ -109,12 +110,9 @@ class KubernetesAdapter(Described):
         return None
 
     def dead(self) -> list[str]:
-        """The API server, when it does not answer: then nothing could be undone any more."""
-        try:
-            self._surface.api.annotations()
-        except KubernetesError as error:
-            return [str(error)]
-        return []
+        """The API server, when it does not answer any more: then nothing could be undone."""
+        lost = self._surface.api.lost()
+        return [] if lost is None else [lost]
 
     def stores(self) -> Sequence[str]:
         """Data is out of the adapter's sight."""

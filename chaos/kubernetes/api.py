@@ -1,11 +1,17 @@
 """The calls that the harness makes to a cluster's API, by the official client: each with a time limit, as plain data.
 
 Objects go in and out as the API's own JSON: definitions such as Rollout and HTTPRoute have no classes in the client.
+
+An API server that restarts, or whose etcd has no leader, is away for seconds. A call that it does not answer is made
+again until it has been silent for a minute; every call here may be made twice. So a drill's verbs and its undo outlast
+that; whether to play on meanwhile is asked of `lost`.
 """
 
 from __future__ import annotations
 
 import json
+import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,10 +25,15 @@ from kubernetes.config.config_exception import ConfigException
 from kubernetes.stream import stream
 from websocket import WebSocketException
 
-from chaos.kubernetes.errors import KubernetesError, ObjectChanged, ObjectMissing
+from chaos.kubernetes.errors import KubernetesError, NotAnswered, ObjectChanged, ObjectMissing
 
 _TIMEOUT_S = 10.0
-_REFUSALS = {404: ObjectMissing, 409: ObjectChanged}
+_OUTAGE_S = 60.0
+_AGAIN_S = 0.5
+# A drill looks often whether the server is there, and must not stand still for that.
+_LOOK_TIMEOUT_S = 2.0
+_SILENT_S = 3.0
+_REFUSALS = {404: ObjectMissing, 409: ObjectChanged, **dict.fromkeys((429, 500, 502, 503, 504), NotAnswered)}
 _CHANGES_MAX = 10
 _MERGE = "application/merge-patch+json"
 
@@ -50,14 +61,16 @@ HTTP_ROUTE = Kind("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute")
 class Api:
     """One namespace of one cluster. Every call raises KubernetesError when it is refused or not answered in time."""
 
-    def __init__(self, connection: client.ApiClient, namespace: str) -> None:
+    def __init__(self, connection: client.ApiClient, namespace: str, patient: bool = False) -> None:
+        """With `patient`, a server that has not answered yet is waited for like one that has."""
+        self._heard_s = time.monotonic() if patient else -math.inf
         self.connection = connection
         self.namespace = namespace
         self._objects = client.CustomObjectsApi(connection)
         self._core = client.CoreV1Api(connection)
 
     @classmethod
-    def connect(cls, kubeconfig: Path, context: str | None, namespace: str) -> Self:
+    def connect(cls, kubeconfig: Path, context: str | None, namespace: str, patient: bool = False) -> Self:
         """As the file says. Raises KubernetesError when it cannot be used."""
         settings = client.Configuration()
         try:
@@ -67,7 +80,7 @@ class Api:
         except (ConfigException, OSError, ValueError) as error:
             raise KubernetesError(f"kubeconfig {kubeconfig}: {error}") from error
         settings.retries = 0  # else the time limit of a call is none
-        return cls(client.ApiClient(settings), namespace)
+        return cls(client.ApiClient(settings), namespace, patient)
 
     def server(self) -> str:
         """The API server's address."""
@@ -149,16 +162,43 @@ class Api:
         found = self._call(f"namespace {self.namespace}", self._core.read_namespace, self.namespace)
         return dict(found["metadata"].get("annotations") or {})
 
-    def _call(self, what: str, call: Callable[..., Any], *arguments: Any, **options: Any) -> Object:
-        """The answer as the API wrote it."""
+    def lost(self) -> str | None:
+        """Why nothing can be changed or undone any more; None while the server answers, or is silent for a moment."""
         try:
-            answer = call(*arguments, **options, _preload_content=False, _request_timeout=_TIMEOUT_S)
-            return dict(json.loads(answer.data))
+            self._once("namespace", self._core.read_namespace, self.namespace, timeout_s=_LOOK_TIMEOUT_S)
+        except NotAnswered as error:
+            silent_s = time.monotonic() - self._heard_s
+            return f"{error} (for {silent_s:.0f} s)" if silent_s > _SILENT_S else None
+        except KubernetesError as error:
+            return str(error)
+        return None
+
+    def _call(self, what: str, call: Callable[..., Any], *arguments: Any, **options: Any) -> Object:
+        """The answer as the API wrote it, waited for through an outage: all calls together wait once for it."""
+        deadline_s = self._heard_s + _OUTAGE_S  # other calls may well be answered meanwhile
+        while True:
+            try:
+                return self._once(what, call, *arguments, **options)
+            except NotAnswered:
+                if time.monotonic() >= deadline_s:
+                    raise
+                time.sleep(_AGAIN_S)
+
+    def _once(
+        self, what: str, call: Callable[..., Any], *arguments: Any, timeout_s: float = _TIMEOUT_S, **options: Any
+    ) -> Object:
+        try:
+            answer = call(*arguments, **options, _preload_content=False, _request_timeout=timeout_s)
+            found = dict(json.loads(answer.data))
         except ApiException as error:
             kind = _REFUSALS.get(error.status or 0, KubernetesError)
+            if kind is not NotAnswered:
+                self._heard_s = time.monotonic()
             raise kind(f"{what} in namespace {self.namespace}: {_message(error)}") from error
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise KubernetesError(f"{what}: {self.server()} did not answer: {error}") from error
+            raise NotAnswered(f"{what}: {self.server()} did not answer: {error}") from error
+        self._heard_s = time.monotonic()
+        return found
 
     def _of(self, kind: Kind) -> tuple[str, str, str, str]:
         return kind.group, kind.version, self.namespace, kind.plural

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from chaos.errors import NotSettled
-from chaos.kubernetes import routes
 from chaos.kubernetes.api import DEPLOYMENT, Api, Object
 from chaos.kubernetes.errors import KubernetesError
 from chaos.kubernetes.models import ServiceTarget
 from chaos.kubernetes.pods import made_of, running, selector_of
+from chaos.kubernetes.routes import RouteOf
 from chaos.kubernetes.settling import condition, until
 
 __all__ = ["Deployments"]
@@ -22,7 +22,8 @@ class Deployments:
         self._api = api
         self._service = service
         self._names = target.deployments
-        self._route = target.route
+        self._route = None if target.route is None else RouteOf(api, target.route)
+        self._backends = {} if target.route is None else target.route.backends
 
     def ordered(self) -> dict[str, int]:
         """Of each Deployment's spec."""
@@ -43,30 +44,38 @@ class Deployments:
     def routes(self) -> dict[str, float]:
         """By the HTTPRoute; without one, all requests go to the only version that is ordered."""
         if self._route is not None:
-            return routes.shares(self._api, self._route, self._route.backends)
+            return dict(self._route.traffic(self._backends).weights)
         ordered = self.ordered()
         if len(ordered) > 1:
             raise KubernetesError(f"{self._service}: runs {sorted(ordered)} without a route: shares cannot be told")
         return dict.fromkeys(ordered, 1.0)
 
-    def route(self, weights: Mapping[str, float], timeout_s: float) -> None:
-        """Set the HTTPRoute's weights."""
+    def route(
+        self, weights: Mapping[str, float], timeout_s: float, cohorts: Mapping[str, Mapping[str, float]] | None = None
+    ) -> None:
+        """By the HTTPRoute."""
         for version in weights:
             self._named(version)
-        if self._route is None:
-            raise KubernetesError(f"{self._service}: has no route in the staging file: weights cannot be set")
-        routes.set_shares(self._api, self._route, self._route.backends, weights, timeout_s)
+        self._own_route().send(self._backends, weights, cohorts or {}, timeout_s)
+
+    def mirror(self, version: str, share: float, timeout_s: float) -> None:
+        """By the HTTPRoute."""
+        self._named(version)
+        self._own_route().mirror(self._backends, version, share, timeout_s)
 
     def left(self) -> tuple[str, ...]:
-        """Nothing: replicas and weights are all that is changed."""
-        return ()
+        """On the HTTPRoute: of Deployments nothing is changed but replicas."""
+        return () if self._route is None else self._route.left(self._backends)
 
     def clear(self, timeout_s: float) -> None:
-        """Nothing to do."""
+        """The HTTPRoute's own rules."""
+        if self._route is not None:
+            self._route.clear(self._backends, timeout_s)
 
     def facts(self) -> dict[str, str]:
-        """Of each Deployment."""
-        return {f"Deployment {name}": made_of(self._get(version)) for version, name in self._names.items()}
+        """Of each Deployment, and of the HTTPRoute."""
+        found = {f"Deployment {name}": made_of(self._get(version)) for version, name in self._names.items()}
+        return found if self._route is None else {**found, self._route.name: self._route.made_of()}
 
     def pods(self, version: str) -> list[Object]:
         """By the Deployment's own selector."""
@@ -76,6 +85,11 @@ class Deployments:
         if version not in self._names:
             raise KubernetesError(f"{self._service}: version(={version}) must be one of {sorted(self._names)}")
         return self._names[version]
+
+    def _own_route(self) -> RouteOf:
+        if self._route is None:
+            raise KubernetesError(f"{self._service}: has no route in the staging file: shares cannot be set")
+        return self._route
 
     def _get(self, version: str) -> Object:
         return self._api.get(DEPLOYMENT, self._named(version))

@@ -15,18 +15,24 @@ _FAULTS = ("kill", "pause")
 def unplayable(scenario: Scenario, strategy: Strategy, defects: Sequence[str], config: Kubernetes) -> Iterator[str]:
     """A line for each."""
     change = scenario.release.change
+    route = getattr(config.services.get(change.service), "route", None)
     yield from _versions(change.service, (change.old, change.new), config)
     if defects:
         yield f"release.defects: {', '.join(defects)}: must be in the new version's image (--good: as it is)"
     if strategy.toggle is not None:
         yield "toggle: a cluster has no flags"
-    if strategy.waves is not None:
-        yield f"waves: by {strategy.waves.by}: an HTTPRoute is changed by weights alone"
+    if strategy.waves is not None and strategy.waves.by == "zones":
+        yield "waves: by zones: replicas are ordered by version alone"
+    elif strategy.waves is not None and route is None:
+        yield f"waves: by cohorts: the file has no route of {change.service}"
     for index, step in enumerate(strategy.canary.steps if strategy.canary is not None else ()):
-        if step.cohort is not None:
-            yield f"canary.steps[{index}].cohort: {step.cohort}: an HTTPRoute is changed by weights alone"
-        if step.mirror is not None:
-            yield f"canary.steps[{index}].mirror: what a copy writes would stay"
+        if step.cohort is not None and route is None:
+            yield f"canary.steps[{index}].cohort: {step.cohort}: the file has no route of {change.service}"
+        if step.mirror is not None and (route is None or change.new not in route.copies):
+            yield (
+                f"canary.steps[{index}].mirror: the file does not say which Service takes copies for "
+                f"{change.service} {change.new}, so that nothing of what they write stays (route.copies)"
+            )
     for index, fault in enumerate(scenario.faults):
         if fault.kind not in _FAULTS:
             yield f"faults[{index}].{fault.kind}: must be one that a cluster can have ({', '.join(_FAULTS)})"

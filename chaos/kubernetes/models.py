@@ -21,6 +21,9 @@ class Route(Part):
     backends: dict[Version, ObjectName] = Field(
         {}, description="the Service of each version, of Deployments; a Rollout names its own two"
     )
+    copies: dict[Version, ObjectName] = Field(
+        {}, description="the Service that takes copies for a version; what it writes must not stay"
+    )
     confirm: Literal["accepted", "spec"] = Field(
         "accepted",
         description="in force when its gateways accept it (or, with gateways that say nothing, when it reads back)",
@@ -58,6 +61,10 @@ class ServiceTarget(Part):
     pause: PauseTarget | None = Field(None, description="what the fault pause stops; without, it is refused")
     route: Route | None = Field(None, description="its weights; without, the service runs one version at a time")
 
+    def versions(self) -> set[str]:
+        """That the file knows."""
+        return set(self.deployments if self.rollout is None else self.rollout.images)
+
     @model_validator(mode="after")
     def _runs_one_way(self) -> Self:
         if bool(self.deployments) == (self.rollout is not None):
@@ -68,6 +75,11 @@ class ServiceTarget(Part):
             raise ValueError(
                 f"route.backends(={sorted(self.route.backends)}) must be of the versions of deployments "
                 f"({sorted(self.deployments)})"
+            )
+        strangers = [] if self.route is None else sorted(set(self.route.copies) - self.versions())
+        if strangers:
+            raise ValueError(
+                f"route.copies(={strangers}) must be of the service's versions ({sorted(self.versions())})"
             )
         if self.route is not None and self.rollout is not None and self.route.backends:
             raise ValueError("route.backends must be left out: the Rollout names its stable and its canary Service")

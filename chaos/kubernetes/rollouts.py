@@ -17,11 +17,11 @@ from functools import partial
 from typing import Any
 
 from chaos.errors import NotSettled
-from chaos.kubernetes import routes
 from chaos.kubernetes.api import REPLICA_SET, ROLLOUT, Api, Object
 from chaos.kubernetes.errors import KubernetesError
 from chaos.kubernetes.models import ServiceTarget
 from chaos.kubernetes.pods import made_of, running, selector_of
+from chaos.kubernetes.routes import RouteOf
 from chaos.kubernetes.settling import condition, until
 
 _STEPS = "windtunnel/steps"
@@ -72,7 +72,7 @@ class Rollouts:
         self._api = api
         self._service = service
         self._rollout = target.rollout
-        self._route = target.route
+        self._route = None if target.route is None else RouteOf(api, target.route)
 
     def ordered(self) -> dict[str, int]:
         """Of each ReplicaSet's spec."""
@@ -110,19 +110,23 @@ class Rollouts:
         if not seen.under_way:
             return {seen.stable: 1.0}  # both Services lead there
         if not self._routed_by_argo(seen):
-            return routes.shares(self._api, self._own_route(seen), self._backends(seen))
+            return dict(self._own_route(seen).traffic(self._backends(seen)).weights)
         share = self._weight(seen) / _PERCENT
         return {each: part for each, part in ((seen.stable, 1.0 - share), (seen.desired, share)) if part}
 
-    def route(self, weights: Mapping[str, float], timeout_s: float) -> None:
-        """Set the canary's weight, in whole percents where Argo keeps it."""
+    def route(
+        self, weights: Mapping[str, float], timeout_s: float, cohorts: Mapping[str, Mapping[str, float]] | None = None
+    ) -> None:
+        """Set the canary's weight, in whole percents where Argo keeps it; cohorts only by an HTTPRoute of ours."""
         seen = self._see()
         strangers = sorted(each for each, share in weights.items() if share and each not in {seen.stable, seen.desired})
         if strangers:
             raise KubernetesError(f"{seen.name}: runs {seen.stable} and {seen.desired}; no weight for {strangers}")
         if not self._routed_by_argo(seen):
-            routes.set_shares(self._api, self._own_route(seen), self._backends(seen), _of(seen, weights), timeout_s)
+            self._own_route(seen).send(self._backends(seen), _of(seen, weights), cohorts or {}, timeout_s)
             return
+        if cohorts:
+            raise KubernetesError(f"{seen.name}: cohorts(={sorted(cohorts)}): must be weights alone where Argo routes")
         if not seen.under_way:
             return
         share = weights.get(seen.desired, 0.0) * _PERCENT
@@ -132,17 +136,26 @@ class Rollouts:
         self._steer(seen.desired, seen.count(seen.desired, "spec", "replicas"), weight)
         until(partial(self._weight_lacking, weight), timeout_s)
 
+    def mirror(self, version: str, share: float, timeout_s: float) -> None:
+        """By an HTTPRoute of ours; one that ends with the canary needs no canary."""
+        seen = self._see()
+        if self._routed_by_argo(seen):
+            raise KubernetesError(f"{seen.name}: copies to {version}: cannot be had where Argo routes")
+        self._own_route(seen).mirror(self._backends(seen), version, share, timeout_s)
+
     def left(self) -> tuple[str, ...]:
-        """A rollout under way, and steps that are not its own."""
+        """A rollout under way, and steps and rules that are not its own."""
         seen = self._see()
         found = [f"{seen.name} is on the way to {seen.desired}"] if seen.under_way else []
         if _STEPS in _annotations(seen.body):
             found.append(f"{seen.name} has a drill's steps")
-        return tuple(found)
+        return (*found, *self._route_left(seen))
 
     def clear(self, timeout_s: float) -> None:
         """To the version that has the requests, the canary's if it has them all, and its own steps."""
         seen = self._see()
+        if self._route_left(seen):
+            self._own_route(seen).clear(self._backends(seen), timeout_s)
         if seen.under_way:
             whole = self.routes().get(seen.desired, 0.0) >= _WHOLE
             (self._promote if whole else self._abort)(timeout_s)
@@ -150,9 +163,10 @@ class Rollouts:
             self._api.change(ROLLOUT, self._rollout.name, _restore_steps)
 
     def facts(self) -> dict[str, str]:
-        """Of the Rollout."""
+        """Of the Rollout, and of an HTTPRoute of ours."""
         seen = self._see()
-        return {seen.name: made_of(seen.body)}
+        route = None if self._routed_by_argo(seen) else self._own_route(seen)
+        return {seen.name: made_of(seen.body)} | ({} if route is None else {route.name: route.made_of()})
 
     def pods(self, version: str) -> list[Object]:
         """By the hash of the version's ReplicaSets."""
@@ -205,7 +219,10 @@ class Rollouts:
     def _routed_by_argo(self, seen: _Seen) -> bool:
         return bool(seen.canary["trafficRouting"].keys() - _NO_ROUTERS)
 
-    def _own_route(self, seen: _Seen) -> Any:
+    def _route_left(self, seen: _Seen) -> tuple[str, ...]:
+        return () if self._route is None or self._routed_by_argo(seen) else self._route.left(self._backends(seen))
+
+    def _own_route(self, seen: _Seen) -> RouteOf:
         if self._route is None:
             raise KubernetesError(
                 f"{seen.name}: must have a router in trafficRouting, or {self._service} a route in the staging file"

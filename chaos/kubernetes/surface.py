@@ -66,16 +66,22 @@ class KubernetesSurface:
         """By the HTTPRoute, or as Argo Rollouts has it."""
         return self.workload(service).routes()
 
-    def route(self, service: str, weights: Mapping[str, float]) -> None:
+    def route(
+        self, service: str, weights: Mapping[str, float], cohorts: Mapping[str, Mapping[str, float]] | None = None
+    ) -> None:
         """Returns when it reads back, and gateways have accepted it."""
-        self.workload(service).route(weights, _ROUTE_TIMEOUT_S)
+        self.workload(service).route(weights, _ROUTE_TIMEOUT_S, cohorts)
+
+    def mirror(self, service: str, version: str, share: float) -> None:
+        """Returns when it reads back, and gateways have accepted it."""
+        self.workload(service).mirror(version, share, _ROUTE_TIMEOUT_S)
 
     def steering(self, service: str) -> tuple[str, ...]:
-        """A rollout under way, and steps of a drill."""
+        """A rollout under way, a drill's steps, cohorts' rules and copies."""
         return self.workload(service).left()
 
     def clear_steering(self, service: str) -> None:
-        """Abort or complete a rollout under way, and give it its own steps back."""
+        """Abort or complete a rollout under way; give Rollout and HTTPRoute their own steps and rules back."""
         self.workload(service).clear(_DEPLOY_TIMEOUT_S)
 
     def defects(self, service: str) -> tuple[str, ...]:

@@ -29,8 +29,14 @@ class Workload(Protocol):
         """Share of the requests by version, versions with none left out."""
         ...
 
-    def route(self, weights: Mapping[str, float], timeout_s: float) -> None:
-        """Put the shares in force."""
+    def route(
+        self, weights: Mapping[str, float], timeout_s: float, cohorts: Mapping[str, Mapping[str, float]] | None = None
+    ) -> None:
+        """Put the shares in force, `cohorts` with their own; copies go on."""
+        ...
+
+    def mirror(self, version: str, share: float, timeout_s: float) -> None:
+        """Copy this share of the requests to the version."""
         ...
 
     def left(self) -> tuple[str, ...]:

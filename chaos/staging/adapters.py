@@ -39,26 +39,26 @@ def open_staging(loaded: Loaded, state_dir: Path) -> StagingAdapter:
 
 
 def attach(state_dir: Path) -> StagingAdapter:
-    """The staging whose state is in this directory. Raises StagingNotUp."""
+    """The staging whose state is in this directory, for an undo: it is waited for. Raises StagingNotUp."""
     try:
         kept = json.loads((state_dir / _KEPT).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return EmbeddedAdapter.attach(state_dir)
-    return _adapter(parse_staging(kept["data"], Path(kept["path"])), state_dir)
+    return _adapter(parse_staging(kept["data"], Path(kept["path"])), state_dir, patient=True)
 
 
-def _adapter(loaded: Loaded, state_dir: Path) -> StagingAdapter:
+def _adapter(loaded: Loaded, state_dir: Path, patient: bool = False) -> StagingAdapter:
     """By `adapter:` of the file."""
     if loaded.file.kubernetes is not None:
-        return _kubernetes(loaded, state_dir)
+        return _kubernetes(loaded, state_dir, patient)
     return CommandsAdapter(loaded, state_dir)
 
 
-def _kubernetes(loaded: Loaded, state_dir: Path) -> StagingAdapter:
+def _kubernetes(loaded: Loaded, state_dir: Path, patient: bool) -> StagingAdapter:
     """The cluster's client is an extra of its own."""
     try:
         from chaos.kubernetes.adapter import KubernetesAdapter
     except ImportError as error:
         remedy = "install windtunnel[kubernetes]"
         raise StagingError(f"{loaded.path}: needs the Kubernetes client: {remedy} ({error})") from error
-    return KubernetesAdapter(loaded, state_dir)
+    return KubernetesAdapter(loaded, state_dir, patient)

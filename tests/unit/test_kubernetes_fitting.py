@@ -10,6 +10,7 @@ from chaos.staging.files.errors import InvalidStagingFile
 from chaos.staging.files.fitting import require_fitting
 from chaos.staging.files.loading import Loaded, load_staging, parse_staging
 from scenarios.loading import load, load_text
+from scenarios.models import Scenario, Strategy
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "kubernetes-staging"
 
@@ -30,7 +31,7 @@ def test_the_example_fits(loaded: Loaded) -> None:
     ("old", "new", "why"),
     [
         ('to: "2.4"', 'to: "2.5"', r"release\.changes\[0\]\.to: 2\.5: must be one of the file's versions of checkout"),
-        ("{weight: 25%}", "{cohort: all}", r"canary\.steps\[0\]\.cohort: all"),
+        ("{weight: 25%}", "{mirror: 25%}", r"canary\.steps\[0\]\.mirror: the file does not say which Service takes"),
         (
             "kill: {of: checkout, version: old, replicas: 1}",
             "pause: {of: checkout, replicas: 1}",
@@ -45,6 +46,34 @@ def test_what_a_cluster_cannot_play_is_refused_by_path(loaded: Loaded, old: str,
     scenario = load_text(text, "release.yaml")
     with pytest.raises(NotRealisable, match=why):
         require_fitting(scenario, scenario.release.strategy, [], loaded)
+
+
+def scenario_with(first_step: str) -> Scenario:
+    text = (EXAMPLE / "release.yaml").read_text().replace("{weight: 25%}", first_step)
+    return load_text(text.replace("    timeout: 2s\n", "    timeout: 2s\n    cohorts: {coupon: 40%}\n"), "release.yaml")
+
+
+@pytest.mark.parametrize("step", ["{cohort: coupon}", "{mirror: 25%}"])
+def test_cohorts_and_copies_need_a_route_that_says_where(loaded: Loaded, step: str) -> None:
+    scenario = scenario_with(step)
+    service = {**loaded.data["kubernetes"]["services"]["checkout"]}
+    for route, fits in (({"name": "checkout", "copies": {"2.4": "copies"}}, True), (None, False)):
+        kubernetes = {**loaded.data["kubernetes"], "services": {"checkout": {**service, "route": route}}}
+        file = parse_staging({**loaded.data, "kubernetes": kubernetes}, Path("shop.yaml"))
+        if fits:
+            require_fitting(scenario, scenario.release.strategy, [], file)
+            continue
+        with pytest.raises(NotRealisable, match=r"canary\.steps\[0\]\.(cohort|mirror): .*the file"):
+            require_fitting(scenario, scenario.release.strategy, [], file)
+
+
+def test_waves_over_zones_are_refused(loaded: Loaded) -> None:
+    scenario = scenario_with("{weight: 25%}")
+    waves = Strategy.model_validate({"waves": {"by": "zones", "waves": [["a"], ["b"]], "bake": "5s"}})
+    with pytest.raises(NotRealisable, match="waves: by zones: replicas are ordered by version alone"):
+        require_fitting(scenario, waves, [], loaded)
+    by_cohorts = Strategy.model_validate({"waves": {"by": "cohorts", "waves": [["coupon"]], "bake": "5s"}})
+    require_fitting(scenario, by_cohorts, [], loaded)
 
 
 def test_other_services_and_defects_are_refused(loaded: Loaded) -> None:
