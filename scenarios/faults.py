@@ -27,7 +27,21 @@ from scenarios.resource_faults import Cpu, Descriptors, Disk, Memory
 from scenarios.router_faults import Delay, Error
 from scenarios.store_faults import Lag, Primary, Standby
 
-__all__ = ["CLIENT", "LINK_KINDS", "Cut", "Effect", "Error", "Fault", "FaultKind", "Kill", "Latency", "Link", "Zone"]
+__all__ = [
+    "CLIENT",
+    "LINK_KINDS",
+    "STORE_KINDS",
+    "Cut",
+    "Effect",
+    "Error",
+    "Fault",
+    "FaultKind",
+    "Kill",
+    "Latency",
+    "Link",
+    "Zone",
+    "target_kind",
+]
 
 FaultKind = Literal[
     "latency",
@@ -64,6 +78,9 @@ FaultKind = Literal[
 
 # Those that are on a link.
 LINK_KINDS = ("latency", "bandwidth", "timeout", "reset", "slicer", "limit_data", "slow_close", "cut")
+
+# Those that are on a store.
+STORE_KINDS = ("exhaustion", "lock", "read_only", "corrupted_migration", "primary", "standby", "lag")
 
 # The caller of every path's first service.
 CLIENT = "client"
@@ -171,3 +188,12 @@ class Fault(Part):
         if isinstance(effect, Experiment):
             return effect.file
         return str(effect.on) if isinstance(effect, ToxicPart | Cut | Error | Delay) else effect.of
+
+
+def target_kind(kind: FaultKind) -> str:
+    """What a fault of this kind is on: a link, service, store, zone or file."""
+    if kind in LINK_KINDS:
+        return "link"
+    if kind in STORE_KINDS:
+        return "store"
+    return {"zone": "zone", "experiment": "file"}.get(kind, "service")

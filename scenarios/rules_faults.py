@@ -15,6 +15,7 @@ __all__ = ["fault_rules"]
 _VICTIM_KINDS = ("kill", "pause", "crash_loop")
 # Kinds that are on processes of our own.
 _OWN_KINDS = (*_VICTIM_KINDS, "slow_start", "configuration")
+# Those of them that need nothing of it but that it is there.
 _STORE_KINDS = ("exhaustion", "lock", "read_only", "corrupted_migration")
 _SERVICE_KINDS = (*_OWN_KINDS, "outage", "quota", "cpu", "memory", "descriptors", "disk")
 

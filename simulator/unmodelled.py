@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from scenarios.models import Error, Fault, Latency, Outage, Scenario
 from simulator.errors import RequestError
 
-__all__ = ["require_modelled"]
+__all__ = ["PARTLY_MODELLED", "UNMODELLED", "require_modelled"]
 
 _BYTES = "requests and answers have no size here, and connections no end"
 _RESOURCES = "processes have no memory, descriptors or files here: let the service's requests fail by error"
 # Kinds of faults that only real staging has, and why.
-_FAULTS = {
+UNMODELLED: Mapping[str, str] = {
     "experiment": "nothing but the Chaos Toolkit knows what its actions do",
     "bandwidth": _BYTES,
     "timeout": "connections are not followed: cut the link, or put a latency on it that is beyond the caller's timeout",
@@ -36,6 +36,13 @@ _FAULTS = {
     "corrupted_migration": "statements have no columns: let the service's requests fail by error",
 }
 
+# Kinds of which a part is refused (_of_fault): what is left.
+PARTLY_MODELLED: Mapping[str, str] = {
+    "latency": "of answers, on all connections",
+    "error": "of all cohorts together",
+    "outage": "not silent",
+}
+
 
 def require_modelled(scenario: Scenario) -> None:
     """Raise RequestError with all that is not modelled."""
@@ -52,8 +59,8 @@ def require_modelled(scenario: Scenario) -> None:
 
 
 def _of_fault(fault: Fault) -> Iterator[str]:
-    if fault.kind in _FAULTS:
-        yield f"{fault.kind}: {_FAULTS[fault.kind]}"
+    if fault.kind in UNMODELLED:
+        yield f"{fault.kind}: {UNMODELLED[fault.kind]}"
     if isinstance(fault.effect, Outage) and fault.effect.silent:
         yield "outage.silent: true: connections are not followed: callers are refused, or wait by a latency"
     if isinstance(fault.effect, Error) and fault.effect.cohort is not None:

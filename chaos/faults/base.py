@@ -59,6 +59,11 @@ class PlanContext:
 class FaultKind(Undoable, Protocol):
     """One kind of fault."""
 
+    @property
+    def confirmed(self) -> str:
+        """For people: by what it is known to be in force, as `confirm` does it."""
+        ...
+
     def plan(self, surface: Surface, fault: Fault, context: PlanContext) -> JournalEntry:
         """The entry for this fault. Changes nothing; raises FaultRefused when it cannot be applied."""
         ...

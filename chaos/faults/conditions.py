@@ -20,6 +20,7 @@ class ConditionFault(ABC):
     """A kind whose effect is one or more keys."""
 
     kind: str
+    confirmed = "every replica says it back"
 
     @property
     def rungs(self) -> tuple[Rung, ...]:

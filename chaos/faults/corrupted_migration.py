@@ -22,6 +22,7 @@ class CorruptedMigrationFault:
     """The kind `corrupted_migration`."""
 
     kind = "corrupted_migration"
+    confirmed = "the database does not know the column"
 
     @property
     def rungs(self) -> tuple[Rung, ...]:

@@ -31,6 +31,7 @@ class CpuFault:
     """The kind `cpu`."""
 
     kind = "cpu"
+    confirmed = "a replica is found stopped"
 
     @property
     def rungs(self) -> tuple[Rung, ...]:

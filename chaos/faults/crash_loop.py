@@ -30,6 +30,7 @@ class CrashLoopFault:
     """The kind `crash_loop`."""
 
     kind = "crash_loop"
+    confirmed = "as many replicas as are to die have died"
 
     @property
     def rungs(self) -> tuple[Rung, ...]:

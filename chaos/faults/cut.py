@@ -21,6 +21,7 @@ class CutFault:
     """The kind `cut`."""
 
     kind = "cut"
+    confirmed = "the proxy says that it is disabled"
 
     @property
     def rungs(self) -> tuple[Rung, ...]:

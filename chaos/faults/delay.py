@@ -28,6 +28,7 @@ class DelayFault:
     """The kind `delay`."""
 
     kind = "delay"
+    confirmed = "the router says it back, and a request of our own is late"
 
     @property
     def rungs(self) -> tuple[Rung, ...]:

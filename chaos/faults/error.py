@@ -25,6 +25,7 @@ class ErrorFault:
     """The kind `error`."""
 
     kind = "error"
+    confirmed = "the router says the share back"
 
     @property
     def rungs(self) -> tuple[Rung, ...]:

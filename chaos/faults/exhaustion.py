@@ -30,6 +30,7 @@ class ExhaustionFault:
     """The kind `exhaustion`."""
 
     kind = "exhaustion"
+    confirmed = "a connection of our own finds no more than those left"
 
     @property
     def rungs(self) -> tuple[Rung, ...]:

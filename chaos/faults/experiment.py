@@ -30,6 +30,7 @@ class ExperimentFault:
     """The kind `experiment`."""
 
     kind = "experiment"
+    confirmed = "its actions succeed, and the probes of its method are within their tolerance"
 
     def __init__(self) -> None:
         # Entries whose rollbacks this process has played to their end. Another process plays them once more.

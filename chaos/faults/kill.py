@@ -25,6 +25,7 @@ class KillFault:
     """The kind `kill`."""
 
     kind = "kill"
+    confirmed = "fewer processes run, by those killed"
 
     @property
     def rungs(self) -> tuple[Rung, ...]:

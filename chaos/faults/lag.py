@@ -27,6 +27,7 @@ class LagFault:
     """The kind `lag`."""
 
     kind = "lag"
+    confirmed = "a write of our own takes so long to reach the standby"
 
     @property
     def rungs(self) -> tuple[Rung, ...]:

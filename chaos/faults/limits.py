@@ -26,6 +26,7 @@ class LimitFault(ABC):
     """A kind whose effect is one limit."""
 
     kind: str
+    confirmed = "the kernel says each process's limit back"
     resource: str
 
     @property

@@ -21,6 +21,7 @@ class LockFault:
     """The kind `lock`."""
 
     kind = "lock"
+    confirmed = "a lock of our own on the table is refused"
 
     @property
     def rungs(self) -> tuple[Rung, ...]:

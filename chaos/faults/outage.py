@@ -22,6 +22,7 @@ class OutageFault:
     """The kind `outage`."""
 
     kind = "outage"
+    confirmed = "no connection of our own is answered on any link to it"
 
     @property
     def rungs(self) -> tuple[Rung, ...]:

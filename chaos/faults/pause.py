@@ -24,6 +24,7 @@ class PauseFault:
     """The kind `pause`."""
 
     kind = "pause"
+    confirmed = "the kernel says that the processes stand still"
 
     @property
     def rungs(self) -> tuple[Rung, ...]:

@@ -20,6 +20,7 @@ class ReadOnlyFault:
     """The kind `read_only`."""
 
     kind = "read_only"
+    confirmed = "a write of our own is refused"
 
     @property
     def rungs(self) -> tuple[Rung, ...]:

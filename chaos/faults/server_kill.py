@@ -15,6 +15,7 @@ class ServerKill:
     """Base of such kinds; an entry names its `server`, and whether its data is `destroyed` as well."""
 
     kind: str
+    confirmed = "the server's process does not run"
 
     @property
     def rungs(self) -> tuple[Rung, ...]:

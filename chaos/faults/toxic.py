@@ -43,6 +43,7 @@ class ToxicFault(ABC):
 
     kind: str
     toxic_type: str
+    confirmed = "Toxiproxy says it back, and a connection of our own feels it"
     closes = False  # whether it is felt when a connection is closed
 
     @property

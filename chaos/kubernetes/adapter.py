@@ -11,9 +11,8 @@ from chaos.faults.base import FaultKind
 from chaos.faults.surface import Surface
 from chaos.kubernetes.api import Api
 from chaos.kubernetes.errors import KubernetesError
+from chaos.kubernetes.faults import POD_FAULTS
 from chaos.kubernetes.gate import require_staging
-from chaos.kubernetes.pod_kill import POD_KILL
-from chaos.kubernetes.pod_pause import POD_PAUSE
 from chaos.kubernetes.surface import KubernetesSurface
 from chaos.ledger import FinalRead
 from chaos.staging.adapter import Hear, Watched
@@ -51,7 +50,7 @@ class KubernetesAdapter(Described):
     @property
     def faults(self) -> Mapping[str, FaultKind]:
         """Those of pods."""
-        return {"kill": POD_KILL, "pause": POD_PAUSE}
+        return POD_FAULTS
 
     def record_to(self, folder: Path, hear: Hear) -> None:
         """Nothing besides what the harness records of every verb."""

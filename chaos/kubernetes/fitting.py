@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from chaos.kubernetes.faults import POD_FAULTS
 from chaos.kubernetes.models import Kubernetes
 from scenarios.models import Scenario, Strategy
 
 __all__ = ["unplayable"]
-
-_FAULTS = ("kill", "pause")
 
 
 def unplayable(scenario: Scenario, strategy: Strategy, defects: Sequence[str], config: Kubernetes) -> Iterator[str]:
@@ -34,8 +33,8 @@ def unplayable(scenario: Scenario, strategy: Strategy, defects: Sequence[str], c
                 f"{change.service} {change.new}, so that nothing of what they write stays (route.copies)"
             )
     for index, fault in enumerate(scenario.faults):
-        if fault.kind not in _FAULTS:
-            yield f"faults[{index}].{fault.kind}: must be one that a cluster can have ({', '.join(_FAULTS)})"
+        if fault.kind not in POD_FAULTS:
+            yield f"faults[{index}].{fault.kind}: must be one that a cluster can have ({', '.join(POD_FAULTS)})"
         elif fault.pause is not None and getattr(config.services.get(fault.pause.of), "pause", None) is None:
             yield f"faults[{index}].pause: {fault.pause.of}: the file does not say which process (services.NAME.pause)"
 

@@ -33,6 +33,7 @@ class PodKill:
     """The kind `pod-kill`: what the scenario language calls `kill`."""
 
     kind = "pod-kill"
+    confirmed = "none of the pods runs"
 
     @property
     def rungs(self) -> tuple[Rung, ...]:

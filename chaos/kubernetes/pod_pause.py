@@ -34,6 +34,7 @@ class PodPause:
     """The kind `pod-pause`: what the scenario language calls `pause`."""
 
     kind = "pod-pause"
+    confirmed = "every process of the pods says that it stands still"
 
     @property
     def rungs(self) -> tuple[Rung, ...]:

@@ -162,3 +162,12 @@ def test_the_command_line_refuses_with_exit_code_2(windtunnel: Run, tmp_path: Pa
     assert result.code == ExitCode.USAGE
     assert "release.defects: coupon-errors: the file has no command defects" in result.err
     assert windtunnel("undo", "--staging", str(written(tmp_path))).out == "Nothing was left to undo.\n"
+
+
+def test_a_kind_of_two_words_can_have_commands_and_an_unknown_one_cannot(tmp_path: Path) -> None:
+    commands = {verb: {"run": ["true"]} for verb in ("inject", "confirm", "heal", "residue")}
+    file = tiny(tmp_path, faults={"crash_loop": commands}).file
+    assert file.commands is not None
+    assert set(file.commands.faults) == {"crash_loop"}
+    with pytest.raises(InvalidStagingFile, match="meteor"):
+        tiny(tmp_path, faults={"meteor": commands})

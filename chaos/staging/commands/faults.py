@@ -25,6 +25,7 @@ class CommandFault:
     """Every kind of fault that a staging file has commands for, in the journal as the kind `command`."""
 
     kind = "command"
+    confirmed = "its confirm command says so"
 
     @property
     def rungs(self) -> tuple[Rung, ...]:

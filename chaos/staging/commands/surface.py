@@ -10,6 +10,7 @@ from chaos.staging.commands.calling import Caller
 from chaos.staging.commands.errors import CommandFailed, VerbMissing
 from chaos.staging.commands.recent import RecentStatus
 from chaos.staging.files.commands import Command, Commands, FaultCommands
+from scenarios.faults import FaultKind
 
 __all__ = ["CommandsSurface"]
 
@@ -121,7 +122,7 @@ class CommandsSurface:
 
     # -- faults -------------------------------------------------------------------------------------------------
 
-    def fault(self, kind: str) -> FaultCommands:
+    def fault(self, kind: FaultKind) -> FaultCommands:
         """The commands of a kind of fault. Raises VerbMissing."""
         found = self._commands.faults.get(kind)
         if found is None:

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from scenarios.base import Name, Part
+from scenarios.base import Part
+from scenarios.faults import FaultKind
 from scenarios.quantities import PositiveDurationS
 
 __all__ = ["PLACEHOLDERS", "Command", "Commands", "FaultCommands", "Secrets"]
@@ -108,7 +109,7 @@ class Commands(Part):
         None, description="has the new version's flag on for {share} of the requests and for {cohorts}; 0 and none: off"
     )
     defects: Command | None = Field(None, description="switches {defects} of a version on, and all others off")
-    faults: dict[Name, FaultCommands] = Field({}, description="by kind of fault, such as latency")
+    faults: dict[FaultKind, FaultCommands] = Field({}, description="by kind of fault, such as latency")
 
     @model_validator(mode="after")
     def _placeholders_are_known(self) -> Self:
