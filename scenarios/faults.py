@@ -15,6 +15,7 @@ from scenarios.network_faults import (
     Cut,
     Latency,
     LimitData,
+    Packets,
     Reset,
     Slicer,
     SlowClose,
@@ -51,6 +52,7 @@ FaultKind = Literal[
     "slicer",
     "limit_data",
     "slow_close",
+    "packets",
     "cut",
     "error",
     "delay",
@@ -77,7 +79,7 @@ FaultKind = Literal[
 ]
 
 # Those that are on a link.
-LINK_KINDS = ("latency", "bandwidth", "timeout", "reset", "slicer", "limit_data", "slow_close", "cut")
+LINK_KINDS = ("latency", "bandwidth", "timeout", "reset", "slicer", "limit_data", "slow_close", "packets", "cut")
 
 # Those that are on a store.
 STORE_KINDS = ("exhaustion", "lock", "read_only", "corrupted_migration", "primary", "standby", "lag")
@@ -103,6 +105,7 @@ Effect = (
     | Slicer
     | LimitData
     | SlowClose
+    | Packets
     | Cut
     | Error
     | Delay
@@ -141,6 +144,7 @@ class Fault(Part):
     slicer: Slicer | None = None
     limit_data: LimitData | None = None
     slow_close: SlowClose | None = None
+    packets: Packets | None = None
     cut: Cut | None = None
     error: Error | None = None
     delay: Delay | None = None
@@ -187,7 +191,7 @@ class Fault(Part):
         effect = self.effect
         if isinstance(effect, Experiment):
             return effect.file
-        return str(effect.on) if isinstance(effect, ToxicPart | Cut | Error | Delay) else effect.of
+        return str(effect.on) if isinstance(effect, ToxicPart | Packets | Cut | Error | Delay) else effect.of
 
 
 def target_kind(kind: FaultKind) -> str:

@@ -15,7 +15,7 @@ from scenarios.guardrails import Guardrail, guardrail_labels
 from scenarios.judges import BurnRate, MannWhitney, Sequential
 from scenarios.mechanics import Breaker, Ejection, Quota, RetryBudget, Shedding
 from scenarios.migration import Backfill, BadData, Migration, Reconcile, Repair
-from scenarios.network_faults import Bandwidth, LimitData, Reset, Slicer, SlowClose, Timeout, ToxicPart
+from scenarios.network_faults import Bandwidth, LimitData, Packets, Reset, Slicer, SlowClose, Timeout, ToxicPart
 from scenarios.people import (
     Approval,
     Escalation,
@@ -119,6 +119,7 @@ __all__ = [
     "Operations",
     "OutOfHours",
     "Outage",
+    "Packets",
     "Pause",
     "Peak",
     "Peer",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from scenarios.base import Part
 from scenarios.links import OnLink
-from scenarios.quantities import DurationS, PositiveDurationS, PositiveRatio, SizeBytes, ThroughputBytesPerS
+from scenarios.quantities import DurationS, PositiveDurationS, PositiveRatio, Ratio, SizeBytes, ThroughputBytesPerS
 
 __all__ = [
     "Bandwidth",
@@ -16,6 +16,7 @@ __all__ = [
     "Direction",
     "Latency",
     "LimitData",
+    "Packets",
     "Reset",
     "Slicer",
     "SlowClose",
@@ -79,6 +80,31 @@ class SlowClose(ToxicPart):
     """Connections stay open for so much longer after one side has closed them."""
 
     delay_s: PositiveDurationS = Field(alias="delay")
+
+
+class Packets(Part):
+    """Packets of a link are late, lost, doubled, out of order or damaged, or only so many fit through: a bad line."""
+
+    on: OnLink
+    direction: Literal["answers", "requests", "both"] = Field(
+        "answers", description="callee to caller, caller to callee, or each way by itself"
+    )
+    delay_s: DurationS = Field(0.0, alias="delay")
+    jitter_s: DurationS = Field(0.0, alias="jitter", description="besides, a uniform draw from 0 to this, in order")
+    loss: Ratio = 0.0
+    duplicate: Ratio = 0.0
+    reorder: Ratio = Field(0.0, description="share that is not delayed, and overtakes those that are")
+    corrupt: Ratio = Field(0.0, description="share in which one bit is another")
+    rate_bytes_per_s: ThroughputBytesPerS | None = Field(None, alias="rate", description="of all connections together")
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        shares = (self.loss, self.duplicate, self.corrupt)
+        if not (self.delay_s or self.jitter_s or any(shares) or self.rate_bytes_per_s):
+            raise ValueError("must have at least one of delay, jitter, loss, duplicate, corrupt and rate")
+        if self.reorder and not (self.delay_s and self.reorder < 1.0):
+            raise ValueError("reorder must be below 100% and beside a delay: what is not delayed overtakes")
+        return self
 
 
 class Cut(Part):

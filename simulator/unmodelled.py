@@ -20,6 +20,7 @@ UNMODELLED: Mapping[str, str] = {
     "slicer": _BYTES,
     "limit_data": _BYTES,
     "slow_close": _BYTES,
+    "packets": "neither packets nor their retransmission are followed: put a latency on the link, or cut it",
     "delay": "the router holds nothing back: put a latency on the links to the service",
     "pause": "a process either serves or is dead: kill it",
     "crash_loop": "nothing restarts what a fault has killed before the fault ends: kill it",

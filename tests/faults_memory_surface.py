@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import copy
+import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from chaos.errors import EnvoyError, StagingError, ToxiproxyError
+from chaos.faults import pinging
+from chaos.faults.agents.impairment import Impairment, Line
 from chaos.faults.feeling import PADDING_BYTES, Felt
+from chaos.faults.pinging import BURST, Pinged, Pings
 from chaos.faults.surface import ProxyState, Toxic
 from chaos.staging.processes import ProcessId
 
@@ -37,6 +41,7 @@ class World:
     conditions: dict[str, dict[str, Any]] = field(default_factory=dict)
     limits: dict[tuple[int, str], int] = field(default_factory=dict)
     agents: set[str] = field(default_factory=set)
+    diversions: dict[int, Impairment] = field(default_factory=dict)
     read_only: bool = False
     locks: dict[str, str] = field(default_factory=dict)
     columns: set[str] = field(default_factory=lambda: {"id", "amount"})
@@ -110,6 +115,7 @@ class MemorySurface:
         self.calls: list[str] = []
         self.felt = 0
         self.holding: set[str] = set()
+        self.cannot_divert: str | None = None
 
     @property
     def patience(self) -> float:
@@ -195,6 +201,30 @@ class MemorySurface:
         left = {key: value for key, value in state.toxics.items() if key != name}
         self.world.proxies[proxy] = replace(state, toxics=left)
         self._half_step()
+
+    def why_not_divert(self, port: int) -> str | None:
+        return self.cannot_divert
+
+    def diverted(self, number: int) -> bool:
+        return number in self.world.diversions
+
+    def undivert(self, number: int) -> None:
+        self._begin("undivert")
+        self.world.diversions.pop(number, None)
+        self._half_step()
+
+    def ping(self, port: int, way: str, pings: Pings) -> Pinged:
+        """Through the real line, with a clock of its own."""
+        line = Line(next(iter(self.world.diversions.values()), Impairment()), random.Random(1))
+        filling = bytes(pings.size_bytes - 4)
+        sent_s = [number // BURST * pings.every_s for number in range(pings.count)]
+        came: list[tuple[float, bytes]] = []
+        for number, at_s in enumerate([*sent_s, sent_s[-1] + pings.patience_s]):
+            while (due_s := line.next_s()) is not None and due_s <= at_s:
+                came += [(due_s, each[28:]) for each in line.due(due_s)]
+            if number < pings.count:
+                line.take(bytes(28) + number.to_bytes(4, "big") + filling, 28, at_s)
+        return pinging.counted(sent_s, came, filling)
 
     def set_enabled(self, proxy: str, enabled: bool) -> None:
         self._begin("set_enabled")
@@ -350,6 +380,8 @@ class MemorySurface:
         if agent == "connections":
             self.holding.add(entry_id)
         self._half_step()
+        if agent == "packets":
+            self.world.diversions[arguments["number"]] = Impairment(**arguments["impairment"])
         if agent == "throttle":
             self.pause(next(each for version in self.running(arguments["service"]).values() for each in version))
         for version, replicas in arguments.get("victims", {}).items():

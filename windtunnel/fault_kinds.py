@@ -15,6 +15,7 @@ from simulator.unmodelled import PARTLY_MODELLED, UNMODELLED
 __all__ = ["KindOfFault", "Parameter", "kinds_of_faults"]
 
 _TARGETS = ("on", "of", "file")
+_NEED_ROOT = ("packets",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class KindOfFault:
     target: str
     parameters: tuple[Parameter, ...]
     confirmed: str | None
+    needs_root: bool
     simulated: str
     stagings: tuple[str, ...]
 
@@ -62,6 +64,7 @@ def _kind_of_fault(kind: FaultKind) -> KindOfFault:
         target=target_kind(kind),
         parameters=tuple(_parameters(effect)),
         confirmed=None if staged is None else staged.confirmed,
+        needs_root=kind in _NEED_ROOT,
         simulated=_simulated(kind),
         stagings=tuple(name for name, there in has.items() if there),
     )

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from chaos.errors import StagingError
+from chaos.faults import pinging
 from chaos.faults.agents import starting
 from chaos.faults.feeling import HTTP, POSTGRES, Felt, feel, of_cohort
+from chaos.faults.pinging import Pinged, Pings
 from chaos.faults.store_surface import StoreSurface
 from chaos.faults.surface import ProxyState, Toxic
-from chaos.staging import limits, processes
+from chaos.staging import diversion, limits, processes
 from chaos.staging.config import CALLS, STORE, proxy_name
 from chaos.staging.embedded import Staging
 from chaos.staging.processes import ProcessId
@@ -73,6 +75,23 @@ class EmbeddedSurface:
     def remove_toxic(self, proxy: str, name: str) -> None:
         """No toxic of that name."""
         self._staging.toxiproxy.remove_toxic(proxy, name)
+
+    def why_not_divert(self, port: int) -> str | None:
+        """As this machine and its kernel are."""
+        pinging.require_free(port)
+        return diversion.why_not()
+
+    def diverted(self, number: int) -> bool:
+        """As the kernel has it."""
+        return diversion.diverted(number)
+
+    def undivert(self, number: int) -> None:
+        """With what held it, when nothing else does."""
+        diversion.undivert(number)
+
+    def ping(self, port: int, way: str, pings: Pings) -> Pinged:
+        """By UDP, where no server listens."""
+        return pinging.ping(port, way, pings)
 
     def set_enabled(self, proxy: str, enabled: bool) -> None:
         """Listening or not."""

@@ -22,6 +22,7 @@ from chaos.faults.limit_data import LIMIT_DATA
 from chaos.faults.lock import LOCK
 from chaos.faults.memory import MEMORY
 from chaos.faults.outage import OUTAGE
+from chaos.faults.packets import PACKETS
 from chaos.faults.pause import PAUSE
 from chaos.faults.primary import PRIMARY
 from chaos.faults.quota import QUOTA
@@ -33,7 +34,7 @@ from chaos.faults.slow_start import SLOW_START
 from chaos.faults.standby import STANDBY
 from chaos.faults.timeout import TIMEOUT
 
-_NETWORK: tuple[FaultKind, ...] = (LATENCY, BANDWIDTH, TIMEOUT, RESET, SLICER, LIMIT_DATA, SLOW_CLOSE, CUT)
+_NETWORK: tuple[FaultKind, ...] = (LATENCY, BANDWIDTH, TIMEOUT, RESET, SLICER, LIMIT_DATA, SLOW_CLOSE, PACKETS, CUT)
 _ROUTER: tuple[FaultKind, ...] = (ERROR, DELAY)
 _PROCESSES: tuple[FaultKind, ...] = (KILL, PAUSE, CRASH_LOOP, SLOW_START, CONFIGURATION)
 _THIRD_PARTIES: tuple[FaultKind, ...] = (OUTAGE, QUOTA)

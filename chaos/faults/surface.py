@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from chaos.faults.feeling import Felt
+from chaos.faults.pinging import Pinged, Pings
 from chaos.faults.store_surface import StoreSurface
 from chaos.staging.processes import ProcessId
 
@@ -68,6 +69,22 @@ class Surface(Protocol):
 
     def remove_toxic(self, proxy: str, name: str) -> None:
         """Take a toxic off the proxy; one that is not there is fine."""
+        ...
+
+    def why_not_divert(self, port: int) -> str | None:
+        """Why packets of this port cannot be diverted here (None: they can); raises StagingError for a port in use."""
+        ...
+
+    def diverted(self, number: int) -> bool:
+        """Whether the diversion of this number (chaos.staging.diversion) is there."""
+        ...
+
+    def undivert(self, number: int) -> None:
+        """Take it away; none is fine."""
+        ...
+
+    def ping(self, port: int, way: str, pings: Pings) -> Pinged:
+        """What packets of our own meet on their way to (requests) or from (answers) a port; see pinging.py."""
         ...
 
     def set_enabled(self, proxy: str, enabled: bool) -> None:

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from chaos.errors import ChaosError, StagingNotUp, StagingUnclean
+from chaos.errors import ChaosError, StagingError, StagingNotUp, StagingUnclean
 from chaos.faults.base import Undoable
 from chaos.faults.embedded import EmbeddedSurface
+from chaos.faults.packets import PACKETS, lift_from_host
 from chaos.faults.registry import FAULTS
 from chaos.faults.surface import Surface
 from chaos.kubernetes.pod_kill import POD_KILL
@@ -37,7 +38,16 @@ _READ_BACK_TIMEOUT_S = 10.0
 _OWN: tuple[Undoable, ...] = (RELEASE, STORE_UNDO, EPHEMERAL, COMMAND_FAULT, POD_KILL, POD_PAUSE)
 UNDOABLE: dict[str, Undoable] = {**FAULTS, **{each.kind: each for each in _OWN}}
 
-__all__ = ["UNDOABLE", "EntryResult", "HealReport", "end_orphan", "heal", "heal_for_the_dead", "undo_entry"]
+__all__ = [
+    "UNDOABLE",
+    "EntryResult",
+    "HealReport",
+    "end_orphan",
+    "heal",
+    "heal_for_the_dead",
+    "left_on_host",
+    "undo_entry",
+]
 
 
 @dataclass(frozen=True)
@@ -163,9 +173,23 @@ def _find(state_dir: Path, surface: Surface | None) -> tuple[Surface | None, str
 
 
 def _moot(journal: Journal, entry: JournalEntry, why: str, failures: tuple[str, ...] = ()) -> EntryResult:
-    """A staging that was taken down took every fault with it."""
+    """A staging that was taken down took every fault with it, but for what is on the host itself."""
+    left = left_on_host(entry)
+    if left is not None:
+        return EntryResult(entry.id, entry.kind, entry.target, None, left, failures)
     result = EntryResult(entry.id, entry.kind, entry.target, why, None, failures)
     return _mark(journal, entry, result)
+
+
+def left_on_host(entry: JournalEntry) -> str | None:
+    """Lift what the entry of a staging that is gone left on the host; what could not be lifted, or None."""
+    if entry.kind != PACKETS.kind:
+        return None
+    try:
+        lift_from_host(entry)
+    except StagingError as error:
+        return f"on this host: {error}"
+    return None
 
 
 def _mark(journal: Journal, entry: JournalEntry, result: EntryResult) -> EntryResult:

@@ -43,6 +43,7 @@ TOXICS = [
 PROCESSES = [
     ({"pause": {"of": "checkout", "replicas": 2}}, "pause", "continue"),
     ({"crash_loop": {"of": "payments", "every": "2s"}}, "start_agent", "end the loop"),
+    ({"packets": {**ON, "delay": "20ms", "loss": "5%"}}, "start_agent", "undivert"),
     ({"slow_start": {"of": "checkout", "add": "3s"}}, "set_conditions", "take back"),
     ({"configuration": {"of": "checkout", "workers": 1}}, "set_conditions", "take back"),
     ({"quota": {"of": "payments", "rate": "5/s"}}, "set_conditions", "take back"),

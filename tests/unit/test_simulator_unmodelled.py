@@ -31,6 +31,7 @@ def scenario(**effect: Any) -> Scenario:
         ({"slow_close": {**LINK, "delay": "1s"}}, "faults[0].slow_close: "),
         ({"latency": {**LINK, "add": "1s", "direction": "requests"}}, "faults[0].latency.direction: requests: "),
         ({"latency": {**LINK, "add": "1s", "connections": "5%"}}, "faults[0].latency.connections: 0.05: "),
+        ({"packets": {**LINK, "loss": "5%"}}, "faults[0].packets: neither packets nor their retransmission"),
         ({"pause": {"of": "checkout"}}, "faults[0].pause: "),
         ({"crash_loop": {"of": "checkout", "every": "1s"}}, "faults[0].crash_loop: "),
         ({"slow_start": {"of": "checkout", "add": "1s"}}, "faults[0].slow_start: "),

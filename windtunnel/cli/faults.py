@@ -26,7 +26,7 @@ def faults(as_json: JsonOption = False) -> None:
         emit_json([asdict(each) for each in kinds])
         return
     emit_table(
-        ("KIND", "ON", "WHAT IT DOES", "KEYS ([]: OPTIONAL)", "IN FORCE WHEN", "SIMULATED"),
+        ("KIND", "ON", "WHAT IT DOES", "KEYS ([]: OPTIONAL)", "IN FORCE WHEN", "ROOT", "SIMULATED"),
         [
             (
                 each.kind,
@@ -34,6 +34,7 @@ def faults(as_json: JsonOption = False) -> None:
                 each.what,
                 " ".join(map(str, each.parameters)),
                 each.confirmed or "(simulated only)",
+                "yes" if each.needs_root else "no",
                 "no" if each.simulated.startswith("no:") else each.simulated,
             )
             for each in kinds

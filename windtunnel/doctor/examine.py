@@ -19,6 +19,7 @@ def examine() -> list[Finding]:
         binaries.toxiproxy(),
         machine.unprivileged_user(),
         machine.loopback(),
+        machine.packets(),
         machine.cores(),
         machine.disk(),
         *machine.folders(),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from windtunnel.doctor.finding import Finding, Status, first_line
 
-__all__ = ["compiled_cache", "cores", "disk", "folders", "loopback", "unprivileged_user"]
+__all__ = ["compiled_cache", "cores", "disk", "folders", "loopback", "packets", "unprivileged_user"]
 
 _MIB = 1 << 20
 DISK_FREE_MIN_BYTES = 1024 * _MIB
@@ -44,6 +44,16 @@ def loopback() -> Finding:
     except OSError as error:
         return Finding("loopback", Status.MISSING, str(error), "bring the interface lo up and allow 127.0.0.1")
     return Finding("loopback", Status.OK, "127.0.0.1 listens and answers")
+
+
+def packets() -> Finding:
+    """Packets of a port can be diverted, which one kind of fault needs and nothing else."""
+    from chaos.staging.diversion import why_not
+
+    reason = why_not()
+    if reason is None:
+        return Finding("packets", Status.OK, "can be diverted: faults may be `packets`")
+    return Finding("packets", Status.NOTE, f"no faults of kind `packets`: {reason}", "all others are there without")
 
 
 def cores() -> Finding:

@@ -8,12 +8,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from chaos.faults.agents import connections, crash_loop, throttle
+from chaos.faults.agents import connections, crash_loop, packets, throttle
 from chaos.staging.embedded import Staging
 
 _AGENTS: dict[str, Callable[..., None]] = {
     "crash_loop": crash_loop.play,
     "connections": connections.play,
+    "packets": packets.play,
     "throttle": throttle.play,
 }
 
