@@ -115,6 +115,7 @@ class MemorySurface:
         self.calls: list[str] = []
         self.felt = 0
         self.holding: set[str] = set()
+        self.limits_hold = True
         self.cannot_divert: str | None = None
 
     @property
@@ -348,6 +349,10 @@ class MemorySurface:
 
     def limit(self, process: ProcessId, resource: str) -> int | None:
         return self.world.limits.get((process.pid, resource))
+
+    def attempt(self, process: ProcessId, resource: str, most: int) -> str | None:
+        limit = self.world.limits.get((process.pid, resource))
+        return "ENOMEM" if self.limits_hold and limit is not None and most >= limit else None
 
     def set_limit(self, process: ProcessId, resource: str, most: int | None) -> None:
         self._begin("set_limit")

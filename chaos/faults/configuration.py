@@ -1,8 +1,9 @@
 """Configuration: a wrong one is pushed to every replica of a service, and is what new ones start with.
 
-Each replica says back what it serves with. With fewer workers, requests that are at work are not cut off; a timeout
-holds for attempts that begin later. Not modelled: a configuration that does not parse; one that reaches replicas one
-after the other; a rollback of the release that brings the configuration back (the fault stands until its end).
+Each replica says back what it serves with: the workers that are there, the timeout that its next call looks up. With
+fewer workers, requests that are at work are not cut off; a timeout holds for attempts that begin later. Not modelled: a
+configuration that does not parse; one that reaches replicas one after the other; a rollback of the release that brings
+the configuration back (the fault stands until its end).
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import signal
 import time
 from collections.abc import Mapping, Sequence
@@ -18,11 +20,15 @@ from chaos.faults.surface import ProxyState, Toxic
 from chaos.staging import diversion, limits, processes
 from chaos.staging.config import CALLS, STORE, proxy_name
 from chaos.staging.embedded import Staging
+from chaos.staging.loopback import call
 from chaos.staging.processes import ProcessId
 from chaos.staging.servers import Servers
+from chaos.staging.shop.app import ATTEMPT_PATH
 from chaos.staging.store_faults import PostgresFaults
 
 _SIGNAL_TIMEOUT_S = 2.0
+# An attempt takes a moment; a replica that has no descriptor left takes for ever.
+_ATTEMPT_TIMEOUT_S = 1.0
 _POLL_S = 0.01
 
 __all__ = ["EmbeddedSurface"]
@@ -175,6 +181,23 @@ class EmbeddedSurface:
     def limit(self, process: ProcessId, resource: str) -> int | None:
         """The soft limit."""
         return limits.soft(process, resource)
+
+    def attempt(self, process: ProcessId, resource: str, most: int) -> str | None:
+        """By the replica's own admin interface; with no descriptor left, it does not even take the connection."""
+        replica = next((each for each in self._staging.state().replicas if each.process == process), None)
+        if replica is None:
+            raise StagingError(f"process {process.pid} is no replica of the staging")
+        told = json.dumps({"resource": resource, "most": most}).encode()
+        try:
+            status, text = call("PUT", replica.port, ATTEMPT_PATH, told, _ATTEMPT_TIMEOUT_S)
+        except (OSError, http.client.HTTPException) as error:
+            return f"no answer: {error}"
+        if status == 500:
+            return "status 500"
+        if status != 200:
+            raise StagingError(f"PUT {ATTEMPT_PATH} of process {process.pid}: status(={status}) must be 200: {text}")
+        met: str | None = json.loads(text)["error"]
+        return met
 
     def set_limit(self, process: ProcessId, resource: str, most: int | None) -> None:
         """The soft limit; the hard one stays, so that it can be lifted without root."""

@@ -1,8 +1,8 @@
 """What the faults by a limit of processes share: a soft limit (setrlimit) on every replica that runs, and its undo.
 
 No more than the service's own processes feel it, and nothing on the host is used up. What each had before is in the
-journal before the first limit is set. Replicas that start meanwhile have none. Confirmed by the kernel, which tells
-each process's limit.
+journal before the first limit is set. Replicas that start meanwhile have none. Confirmed twice: the kernel tells each
+process's limit, and each process tries to have more and does not get it (a process that cannot even answer is as good).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class LimitFault(ABC):
     """A kind whose effect is one limit."""
 
     kind: str
-    confirmed = "the kernel says each process's limit back"
+    confirmed = "the kernel says each process's limit back, and each tries to have more in vain"
     resource: str
 
     @property
@@ -65,12 +65,16 @@ class LimitFault(ABC):
             surface.set_limit(process, self.resource, wanted)
 
     def confirm(self, surface: Surface, entry: JournalEntry) -> None:
-        """The kernel says it back."""
+        """The kernel says it back, and each process meets it."""
         for process, _, wanted in _limits(entry):
             found = surface.limit(process, self.resource)
             if found != wanted:
                 raise FaultNotConfirmed(
                     f"{self.kind} of {entry.target}: process {process.pid} has {found}, must have {wanted}"
+                )
+            if surface.attempt(process, self.resource, wanted) is None:
+                raise FaultNotConfirmed(
+                    f"{self.kind} of {entry.target}: process {process.pid} got more than {wanted}, must not"
                 )
 
     def residue(self, surface: Surface, entry: JournalEntry) -> str | None:

@@ -3,6 +3,9 @@
 Each replica has an even share of it and a second's worth in reserve; replicas that start meanwhile have as much, so
 that more replicas mean a larger quota. A caller takes 429 for a failure and tries again as its retries say. Not
 modelled: a quota of each client; a `retry-after` that callers heed.
+
+Confirmed by each replica, from the place where a request looks the quota up. It is not tried: that would use up what
+callers are still to get.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Slow start: replicas that start meanwhile are ready so much later. Those that run go on.
 
 The undo cuts short what a starting replica still has to wait. Confirmed by the setup that replicas start with: its
-effect shows with the next one that starts. Not modelled: a cold cache or a slow first minute of a replica that is
-ready.
+effect shows with the next one that starts, and one more than the release orders would change what is drilled. Not
+modelled: a cold cache or a slow first minute of a replica that is ready.
 """
 
 from __future__ import annotations

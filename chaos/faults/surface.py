@@ -159,6 +159,10 @@ class Surface(Protocol):
         """The most that it may have; None: without limit. Of one that is gone, None."""
         ...
 
+    def attempt(self, process: ProcessId, resource: str, most: int) -> str | None:
+        """Have the process itself try to have so much more of it: what it met, None when it got that."""
+        ...
+
     def set_limit(self, process: ProcessId, resource: str, most: int | None) -> None:
         """Set it; one that is gone is fine."""
         ...

@@ -263,6 +263,16 @@ def test_a_fault_that_did_not_take_is_not_confirmed(
         FAULTS[entry.kind].confirm(surface, entry)
 
 
+@pytest.mark.parametrize("effect", [effect for effect, method, _ in PROCESSES if method == "set_limit"])
+def test_a_limit_that_the_kernel_has_and_no_process_meets_is_not_confirmed(effect: dict[str, Any]) -> None:
+    surface = MemorySurface()
+    entry = plan(surface, **effect)
+    FAULTS[entry.kind].apply(surface, entry)
+    surface.limits_hold = False
+    with pytest.raises(FaultNotConfirmed, match=r"process \d+ got more than \d+, must not"):
+        FAULTS[entry.kind].confirm(surface, entry)
+
+
 def test_the_ladder_goes_up_when_toxiproxy_itself_is_gone() -> None:
     surface = MemorySurface()
     entry = apply(surface, latency={"on": "checkout -> payments", "add": "200ms"})

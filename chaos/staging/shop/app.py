@@ -5,6 +5,7 @@
     GET  /.well-known/windtunnel-staging    the staging's token: what a harness asks before it does any harm
     GET, PUT /_admin/defects                what is wrong with this replica (Envoy lets nobody in from outside)
     GET, PUT /_admin/conditions             what faults have changed about it
+    PUT  /_admin/attempt                    try to have more of a resource than a fault leaves it
     GET  /_admin/flag                       the release's flag as it has it, and what it answered with it on
     GET  /openapi.json                      what this version promises its callers
     GET  /_admin/busy                       how many requests it is at work on
@@ -24,12 +25,14 @@ from typing import Any
 from chaos.errors import StagingError
 from chaos.staging.config import Defect
 from chaos.staging.shop import openapi
+from chaos.staging.shop.attempts import attempt
 from chaos.staging.shop.conditions import Conditions
 from chaos.staging.shop.service import Answer, Request, Service
 
 MARKER_PATH = "/.well-known/windtunnel-staging"
 DEFECTS_PATH = "/_admin/defects"
 CONDITIONS_PATH = "/_admin/conditions"
+ATTEMPT_PATH = "/_admin/attempt"
 FLAG_PATH = "/_admin/flag"
 BUSY_PATH = "/_admin/busy"
 OPENAPI_PATH = "/openapi.json"
@@ -63,6 +66,8 @@ class App:
             answer = self._defects(request)
         elif path == CONDITIONS_PATH:
             answer = self._conditions(request)
+        elif path == ATTEMPT_PATH:
+            answer = _attempt(request)
         elif path == OPENAPI_PATH:
             breaks = any(defect.contract for defect in self._service.defects)
             answer = Answer(200, openapi.document(self._service.name, self._service.version, breaks=breaks))
@@ -106,7 +111,8 @@ class App:
             except (ValueError, TypeError) as error:
                 return Answer(400, {"error": str(error)})
         usual = asdict(Conditions())
-        now = asdict(self._service.conditions)
+        # what it serves with, which for workers is what is there
+        now = asdict(self._service.conditions) | {"workers": self._service.workers_changed()}
         return Answer(200, {key: value for key, value in now.items() if value != usual[key]})
 
     def _metrics(self) -> str:
@@ -120,6 +126,14 @@ class App:
         lines.append(f"requests_in_progress{{{labels}}} {service.counters.busy}")
         lines.append(f"requests_waiting{{{labels}}} {service.workers.waiting}")
         return "\n".join(lines) + "\n"
+
+
+def _attempt(request: Request) -> Answer:
+    try:
+        told = json.loads(request.body)
+        return Answer(200, {"error": attempt(str(told["resource"]), int(told["most"]))})
+    except (ValueError, KeyError, TypeError) as error:
+        return Answer(400, {"error": str(error)})
 
 
 async def _read(scope: Message, receive: Receive) -> Request:

@@ -102,6 +102,11 @@ class Service:
         self.conditions = conditions
         self.workers.resize(conditions.workers or self.config.workers)
 
+    def workers_changed(self) -> int | None:
+        """How many workers there are, if a fault said so or they are not as configured."""
+        usual = self.conditions.workers is None and self.workers.count == self.config.workers
+        return None if usual else self.workers.count
+
     async def answer(self, request: Request) -> Answer:
         """Serve one request to its end, traced and counted."""
         path = request.path.partition("?")[0]

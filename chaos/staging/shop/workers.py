@@ -20,6 +20,11 @@ class Workers:
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     @property
+    def count(self) -> int:
+        """How many there are, or will be when those above it have ended what they do."""
+        return self._count
+
+    @property
     def waiting(self) -> int:
         """How many wait now."""
         return len(self._waiting)
