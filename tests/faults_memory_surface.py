@@ -16,6 +16,7 @@ from chaos.faults.feeling import PADDING_BYTES, Felt
 from chaos.faults.pinging import BURST, Pinged, Pings
 from chaos.faults.surface import ProxyState, Toxic
 from chaos.staging.processes import ProcessId
+from chaos.staging.room import Room
 
 LINKS = ("client--edge", "edge--checkout", "checkout--payments", "checkout--orders")
 
@@ -41,6 +42,7 @@ class World:
     conditions: dict[str, dict[str, Any]] = field(default_factory=dict)
     limits: dict[tuple[int, str], int] = field(default_factory=dict)
     agents: set[str] = field(default_factory=set)
+    rooms: dict[str, Room] = field(default_factory=dict)
     diversions: dict[int, Impairment] = field(default_factory=dict)
     read_only: bool = False
     locks: dict[str, str] = field(default_factory=dict)
@@ -57,6 +59,7 @@ def fresh_world() -> World:
         ordered={"edge": {"1.0": 1}, "checkout": {"2.3": 4}, "payments": {"1.0": 2}},
         ready={"edge": {"1.0": 1}, "checkout": {"2.3": 4}, "payments": {"1.0": 2}},
         routes={"edge": {"1.0": 1.0}, "checkout": {"2.3": 1.0}, "payments": {"1.0": 1.0}},
+        rooms={"payments": Room(1 << 30, 8192)},
         defects={"edge": set(), "checkout": set(), "payments": set()},
     )
 
@@ -351,6 +354,9 @@ class MemorySurface:
         return self.world.limits.get((process.pid, resource))
 
     def attempt(self, process: ProcessId, resource: str, most: int) -> str | None:
+        if resource == "room":
+            room = self.world.rooms["payments"]
+            return "ENOSPC" if self.limits_hold and most > room.total_bytes - room.used_bytes else None
         limit = self.world.limits.get((process.pid, resource))
         return "ENOMEM" if self.limits_hold and limit is not None and most >= limit else None
 
@@ -359,6 +365,15 @@ class MemorySurface:
         self.world.limits.pop((process.pid, resource), None)
         if most is not None and process.pid in self._all_pids():
             self.world.limits[process.pid, resource] = most
+        self._half_step()
+
+    def room(self, service: str) -> Room | None:
+        self.ready(service)
+        return self.world.rooms.get(service)
+
+    def set_room(self, service: str, total_bytes: int) -> None:
+        self._begin("set_room")
+        self.world.rooms[service] = replace(self.world.rooms[service], total_bytes=total_bytes)
         self._half_step()
 
     def conditions(self, service: str) -> Mapping[str, Any]:

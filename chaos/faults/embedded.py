@@ -17,11 +17,12 @@ from chaos.faults.feeling import HTTP, POSTGRES, Felt, feel, of_cohort
 from chaos.faults.pinging import Pinged, Pings
 from chaos.faults.store_surface import StoreSurface
 from chaos.faults.surface import ProxyState, Toxic
-from chaos.staging import diversion, limits, processes
+from chaos.staging import diversion, limits, processes, room
 from chaos.staging.config import CALLS, STORE, proxy_name
 from chaos.staging.embedded import Staging
 from chaos.staging.loopback import call
 from chaos.staging.processes import ProcessId
+from chaos.staging.room import Room
 from chaos.staging.servers import Servers
 from chaos.staging.shop.app import ATTEMPT_PATH
 from chaos.staging.store_faults import PostgresFaults
@@ -187,7 +188,8 @@ class EmbeddedSurface:
         replica = next((each for each in self._staging.state().replicas if each.process == process), None)
         if replica is None:
             raise StagingError(f"process {process.pid} is no replica of the staging")
-        told = json.dumps({"resource": resource, "most": most}).encode()
+        folder = self._staging.disk(replica.service) or "."
+        told = json.dumps({"resource": resource, "most": most, "folder": str(folder)}).encode()
         try:
             status, text = call("PUT", replica.port, ATTEMPT_PATH, told, _ATTEMPT_TIMEOUT_S)
         except (OSError, http.client.HTTPException) as error:
@@ -202,6 +204,17 @@ class EmbeddedSurface:
     def set_limit(self, process: ProcessId, resource: str, most: int | None) -> None:
         """The soft limit; the hard one stays, so that it can be lifted without root."""
         limits.set_soft(process, resource, most)
+
+    def room(self, service: str) -> Room | None:
+        """Of payments, as root."""
+        folder = self._staging.disk(service)
+        return None if folder is None else room.room_of(folder)
+
+    def set_room(self, service: str, total_bytes: int) -> None:
+        """By a remount."""
+        folder = self._staging.disk(service)
+        assert folder is not None, "an entry is of a service that has one"
+        room.resize(folder, total_bytes)
 
     def conditions(self, service: str) -> Mapping[str, Any]:
         """Of every replica that runs."""

@@ -32,7 +32,7 @@ class LimitFault(ABC):
     @property
     def rungs(self) -> tuple[Rung, ...]:
         """Give back what they had; again, since a process may have been busy."""
-        return (Rung("lift limit", self._lift, 10.0), Rung("lift limit again", self._lift, 10.0))
+        return (Rung("lift limit", self.lift, 10.0), Rung("lift limit again", self.lift, 10.0))
 
     @abstractmethod
     def left(self, effect: Any) -> int:
@@ -86,7 +86,8 @@ class LimitFault(ABC):
         ]
         return f"{entry.target}: processes {', '.join(left)} are limited" if left else None
 
-    def _lift(self, surface: Surface, entry: JournalEntry) -> None:
+    def lift(self, surface: Surface, entry: JournalEntry) -> None:
+        """Give each what it had."""
         for process, before, _ in _limits(entry):
             surface.set_limit(process, self.resource, before)
 

@@ -15,6 +15,7 @@ from chaos.faults.feeling import Felt
 from chaos.faults.pinging import Pinged, Pings
 from chaos.faults.store_surface import StoreSurface
 from chaos.staging.processes import ProcessId
+from chaos.staging.room import Room
 
 __all__ = ["ProxyState", "Surface", "Toxic"]
 
@@ -160,11 +161,22 @@ class Surface(Protocol):
         ...
 
     def attempt(self, process: ProcessId, resource: str, most: int) -> str | None:
-        """Have the process itself try to have so much more of it: what it met, None when it got that."""
+        """Have the process itself try to have so much more of it: what it met, None when it got that.
+
+        Besides the resources of limits there is `room`: bytes on its service's own disk.
+        """
         ...
 
     def set_limit(self, process: ProcessId, resource: str, most: int | None) -> None:
         """Set it; one that is gone is fine."""
+        ...
+
+    def room(self, service: str) -> Room | None:
+        """Of the service's own disk; None when it has none. Raises StagingError for a service that there is not."""
+        ...
+
+    def set_room(self, service: str, total_bytes: int) -> None:
+        """Make that disk so large."""
         ...
 
     def conditions(self, service: str) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chaos.errors import StagingAlreadyUp, StagingError, StagingNotUp, StagingUnclean
-from chaos.staging import postgres, processes, steering
+from chaos.staging import postgres, processes, room, steering
 from chaos.staging.conditions import ServiceConditions
 from chaos.staging.config import CLIENT, SERVICES, Defect, StagingConfig
 from chaos.staging.envoy import EnvoyClient, EnvoyStats
@@ -29,7 +29,7 @@ from chaos.staging.processes import ProcessId
 from chaos.staging.replicas import ENDPOINTS_FOLDER, SETUP_FILE, Drained, Replicas
 from chaos.staging.servers import RESTORED, Servers
 from chaos.staging.shop.app import MARKER_PATH
-from chaos.staging.shop.payments_ledger import LEDGER_FILE
+from chaos.staging.shop.payments_ledger import LEDGER_FOLDER
 from chaos.staging.starting import Progress, Start, create_proxies
 from chaos.staging.state import Replica, State, StateFile
 from chaos.staging.toxiproxy import ToxiproxyClient
@@ -188,6 +188,11 @@ class Staging:
         """Have weights alone decide who answers."""
         steering.clear(self.envoy, self.flags, service)
 
+    def disk(self, service: str) -> Path | None:
+        """The folder of what a service keeps, which may have a disk of its own; None when it keeps nothing."""
+        self.running(service)  # raises for a service that there is not
+        return self.state_dir / LEDGER_FOLDER if service == "payments" else None
+
     def set_defects(self, service: str, version: str, defects: Sequence[Defect]) -> None:
         """Switch what is wrong with a version; an empty sequence heals it."""
         self._replicas.set_defects(service, version, defects)
@@ -294,7 +299,8 @@ class EmbeddedStaging:
         if state.postgres_base:
             postgres.remove(Path(state.postgres_base))
         shutil.rmtree(folder / ENDPOINTS_FOLDER, ignore_errors=True)
-        for name in (SETUP_FILE, "envoy.json", LEDGER_FILE, f"{LEDGER_FILE}-wal", f"{LEDGER_FILE}-shm"):
+        room.give_back(folder / LEDGER_FOLDER)
+        for name in (SETUP_FILE, "envoy.json"):
             (folder / name).unlink(missing_ok=True)
         for service in SERVICES:
             FlagFile(folder, service).path.unlink(missing_ok=True)

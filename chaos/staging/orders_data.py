@@ -15,7 +15,7 @@ from chaos.staging.backups import Backups
 from chaos.staging.data_verbs import BackedUp, Payment, Restored, StoredOrder
 from chaos.staging.migrating import BASELINE, Migrations
 from chaos.staging.servers import Servers
-from chaos.staging.shop.payments_ledger import LEDGER_FILE
+from chaos.staging.shop.payments_ledger import LEDGER_FILE, LEDGER_FOLDER
 from chaos.staging.state import StateFile
 
 __all__ = ["OrdersData"]
@@ -84,7 +84,7 @@ class OrdersData:
 
     def payments_since(self, moment: datetime) -> list[Payment]:
         """In the order of their ids; none before the first payment of the staging."""
-        path = self._file.folder / LEDGER_FILE
+        path = self._file.folder / LEDGER_FOLDER / LEDGER_FILE
         if not path.exists():
             return []
         try:

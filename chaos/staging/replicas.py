@@ -25,7 +25,7 @@ from chaos.staging.loopback import call
 from chaos.staging.paths import write_atomically
 from chaos.staging.ports import listening_socket
 from chaos.staging.shop.app import BUSY_PATH, DEFECTS_PATH
-from chaos.staging.shop.payments_ledger import LEDGER_FILE
+from chaos.staging.shop.payments_ledger import LEDGER_FILE, LEDGER_FOLDER
 from chaos.staging.state import Replica, StateFile
 
 POLL_S = 0.05
@@ -103,7 +103,7 @@ class Replicas:
             "orders_dsn": postgres.dsn(orders_port, state.password),
             "spans": str(self._file.folder / SPANS_FOLDER),
             "flags": {service: str(FlagFile(self._file.folder, service).path) for service in SERVICES},
-            "payments_ledger": str(self._file.folder / LEDGER_FILE),
+            "payments_ledger": str(self._file.folder / LEDGER_FOLDER / LEDGER_FILE),
             "defects": {
                 service: {name: [asdict(defect) for defect in found] for name, found in versions.items()}
                 for service, versions in defects.items()

@@ -15,7 +15,7 @@ import httpx
 import psycopg
 
 from chaos.errors import ComponentFailed, ToxiproxyError
-from chaos.staging import envoy_config, postgres, processes
+from chaos.staging import envoy_config, postgres, processes, room
 from chaos.staging.config import CALLS, CLIENT, REPLICATION, SERVICES, STORE, StagingConfig, proxy_name
 from chaos.staging.envoy import EnvoyClient
 from chaos.staging.flags import FlagFile
@@ -23,6 +23,7 @@ from chaos.staging.ports import LOOPBACK, free_ports
 from chaos.staging.processes import ProcessId
 from chaos.staging.replicas import ENDPOINTS_FOLDER, SPANS_FOLDER, Replicas
 from chaos.staging.servers import RESTORED, Servers
+from chaos.staging.shop.payments_ledger import LEDGER_FOLDER
 from chaos.staging.state import State, StateFile
 from chaos.staging.toxiproxy import ToxiproxyClient
 from chaos.staging.toxiproxy_build import TOXIPROXY
@@ -62,6 +63,9 @@ class Start:
         state = self._file.read()
         envoy = EnvoyClient(state.ports["admin"], state.config)
         replicas = Replicas(self._file, envoy)
+        why_not = room.make(self._file.folder / LEDGER_FOLDER)
+        if why_not is not None:
+            self._progress(f"payments have no disk of their own: {why_not}")
         replicas.write_setup({})
         for service in SERVICES:
             FlagFile(self._file.folder, service).write(0.0, ())

@@ -20,6 +20,7 @@ from chaos.faults.embedded import EmbeddedSurface
 from chaos.faults.registry import FAULTS
 from chaos.safety.guard import Guard, guarded
 from chaos.safety.undo import undo_entry
+from chaos.staging import room
 from chaos.staging.embedded import Staging
 from scenarios.models import Fault
 
@@ -156,7 +157,7 @@ def all_answered(port: int, connections: int) -> bool:
 
 def test_limits_are_felt_by_the_process_and_lifted(guard: Guard, staging_session: Staging) -> None:
     staging = staging_session
-    pids = [each.process.pid for each in staging.running("payments")]
+    pids = [each.process.pid for of in ("payments", "catalogue") for each in staging.running(of)]
     resources = (resource.RLIMIT_AS, resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE)
     before = [resource.prlimit(pid, each) for pid in pids for each in resources]
     entries = [
@@ -164,15 +165,30 @@ def test_limits_are_felt_by_the_process_and_lifted(guard: Guard, staging_session
         for effect in (
             {"memory": {"of": "payments", "left": "1MB"}},
             {"descriptors": {"of": "payments"}},
-            {"disk": {"of": "payments", "left": "1B"}},
+            {"disk": {"of": "catalogue", "left": "1B"}},
         )
     ]
     assert [resource.prlimit(pid, each) for pid in pids for each in resources] != before
     # a few descriptors may have been given back meanwhile: so many connections at once are more than those
     assert not all_answered(staging.running("payments")[0].port, 30)
-    for entry in reversed(entries):
-        assert guard.heal(entry).rung == "lift limit"
+    assert [guard.heal(entry).rung for entry in reversed(entries)] == ["give room", "lift limit", "lift limit"]
     assert [resource.prlimit(pid, each) for pid in pids for each in resources] == before
+    until(lambda: order(staging) == 201)
+
+
+def test_a_disk_is_full_for_payments_and_not_for_the_host(guard: Guard, staging_session: Staging) -> None:
+    staging = staging_session
+    folder = staging.disk("payments")
+    assert folder is not None
+    before = room.room_of(folder)
+    if before is None:
+        pytest.skip("payments have no disk of their own: it needs root")
+    entry = guard.inject(fault(disk={"of": "payments", "left": "1B"}), CONTEXT)
+    until(lambda: order(staging) == 502)  # what the ledger's files have room for already is still taken
+    assert guard.heal(entry).rung == "give room"
+    found = room.room_of(folder)
+    assert found is not None
+    assert found.total_bytes == before.total_bytes
     until(lambda: order(staging) == 201)
 
 

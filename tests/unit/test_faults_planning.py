@@ -53,7 +53,8 @@ PROCESSES = [
     ({"cpu": {"of": "checkout", "share": "20%"}}, "start_agent", "end throttling"),
     ({"memory": {"of": "checkout", "left": "1MB"}}, "set_limit", "lift limit"),
     ({"descriptors": {"of": "payments", "left": 3}}, "set_limit", "lift limit"),
-    ({"disk": {"of": "payments", "left": "1kB"}}, "set_limit", "lift limit"),
+    ({"disk": {"of": "checkout", "left": "1kB"}}, "set_limit", "give room"),
+    ({"disk": {"of": "payments", "left": "1kB"}}, "set_room", "give room"),
     ({"exhaustion": {"of": "orders"}}, "start_agent", "give back"),
     ({"lock": {"of": "orders", "table": "orders"}}, "lock", "unlock"),
     ({"read_only": {"of": "orders"}}, "set_read_only", "reset setting"),
@@ -193,6 +194,8 @@ def test_two_latencies_stand_on_one_link_and_each_undo_takes_its_own() -> None:
         ({"cpu": {"of": "checkout", "share": "1%"}}, r"share\(=0.01\) must be in 0.05..0.95"),
         ({"delay": {"on": "edge", "add": "1s", "cohort": "moon"}}, r"cohort\(=moon\) must be among coupon"),
         ({"memory": {"of": "moon", "left": "1MB"}}, "moon"),
+        ({"disk": {"of": "moon", "left": "1MB"}}, "moon"),
+        ({"disk": {"of": "payments", "left": "2GB"}}, r"must be below the size of its disk, 1073741824"),
         ({"exhaustion": {"of": "orders", "left": 100}}, r"left\(=100\) must be below 100"),
         ({"slow_close": {**ON, "delay": "100us"}}, "at least 1 ms"),
         ({"slicer": {**ON, "size": "8B", "vary": "8B"}}, r"size_bytes\(=8\) must be above vary_bytes\(=8\)"),
@@ -263,13 +266,13 @@ def test_a_fault_that_did_not_take_is_not_confirmed(
         FAULTS[entry.kind].confirm(surface, entry)
 
 
-@pytest.mark.parametrize("effect", [effect for effect, method, _ in PROCESSES if method == "set_limit"])
+@pytest.mark.parametrize("effect", [effect for effect, method, _ in PROCESSES if method in ("set_limit", "set_room")])
 def test_a_limit_that_the_kernel_has_and_no_process_meets_is_not_confirmed(effect: dict[str, Any]) -> None:
     surface = MemorySurface()
     entry = plan(surface, **effect)
     FAULTS[entry.kind].apply(surface, entry)
     surface.limits_hold = False
-    with pytest.raises(FaultNotConfirmed, match=r"process \d+ got more than \d+, must not"):
+    with pytest.raises(FaultNotConfirmed, match=r"process \d+ (got more than \d+|wrote \d+ more), must not"):
         FAULTS[entry.kind].confirm(surface, entry)
 
 

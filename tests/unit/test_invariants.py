@@ -10,7 +10,7 @@ from chaos.invariants import settle
 from chaos.staging.data_verbs import Payment, StoredOrder
 from chaos.staging.orders_data import OrdersData
 from chaos.staging.servers import Servers
-from chaos.staging.shop.payments_ledger import LEDGER_FILE, PaymentsLedger
+from chaos.staging.shop.payments_ledger import LEDGER_FILE, LEDGER_FOLDER, PaymentsLedger
 from chaos.staging.state import StateFile
 from chaos.staging.toxiproxy import ToxiproxyClient
 
@@ -40,7 +40,8 @@ def test_an_empty_amount_and_doubles_are_broken() -> None:
 
 
 def test_a_payment_is_taken_once_for_each_order(tmp_path: Path) -> None:
-    replicas = [PaymentsLedger(tmp_path / LEDGER_FILE) for _ in range(2)]
+    (tmp_path / LEDGER_FOLDER).mkdir()
+    replicas = [PaymentsLedger(tmp_path / LEDGER_FOLDER / LEDGER_FILE) for _ in range(2)]
     file = StateFile(tmp_path)
     for ledger in replicas:
         ledger.take("a", 55.0)

@@ -15,11 +15,12 @@ ROOT = Path(__file__).resolve().parents[2]
 # The limits are those of a process of its own: this one has to live on.
 PROGRAM = """
 import os, resource, sys
+from pathlib import Path
 from chaos.staging.shop.attempts import attempt
 name, limit, most = sys.argv[1], *map(int, sys.argv[2:])
 before = set(os.listdir("/proc/self/fd"))
 resource.setrlimit(getattr(resource, name), (limit, resource.RLIM_INFINITY if name != "RLIMIT_NOFILE" else limit))
-print(attempt({"RLIMIT_AS": "memory", "RLIMIT_NOFILE": "descriptors", "RLIMIT_FSIZE": "disk"}[name], most))
+print(attempt({"RLIMIT_AS": "memory", "RLIMIT_NOFILE": "descriptors", "RLIMIT_FSIZE": "disk"}[name], most, Path(".")))
 print(set(os.listdir("/proc/self/fd")) == before)
 """
 
@@ -39,5 +40,5 @@ def test_a_limit_is_met_and_less_than_it_is_not(name: str, limit: int, met: str,
 
 
 def test_what_is_no_resource_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"resource\(='luck'\) must be one of memory, descriptors, disk"):
-        attempt("luck", 1)
+    with pytest.raises(ValueError, match=r"resource\(='luck'\) must be one of memory, descriptors, disk, room"):
+        attempt("luck", 1, Path())

@@ -20,6 +20,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from chaos.errors import StagingError
@@ -131,7 +132,7 @@ class App:
 def _attempt(request: Request) -> Answer:
     try:
         told = json.loads(request.body)
-        return Answer(200, {"error": attempt(str(told["resource"]), int(told["most"]))})
+        return Answer(200, {"error": attempt(str(told["resource"]), int(told["most"]), Path(told["folder"]))})
     except (ValueError, KeyError, TypeError) as error:
         return Answer(400, {"error": str(error)})
 

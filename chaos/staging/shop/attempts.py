@@ -9,20 +9,27 @@ import errno
 import mmap
 import os
 import tempfile
+from collections.abc import Callable
+from pathlib import Path
 
 __all__ = ["attempt"]
 
 
-def attempt(resource: str, most: int) -> str | None:
-    """Try to have `most` of a resource beside what it has: bytes of memory or of a file, or descriptors.
+def attempt(resource: str, most: int, folder: Path) -> str | None:
+    """Try to have `most` of a resource: bytes of memory, of a file, or of the room in a folder; or descriptors.
 
     Returns the error's name, such as ENOMEM; None when it got them. Raises ValueError for another resource.
     """
-    tries = {"memory": _memory, "descriptors": _descriptors, "disk": _file}
+    tries: dict[str, Callable[[], None]] = {
+        "memory": lambda: _memory(most),
+        "descriptors": lambda: _descriptors(most),
+        "disk": lambda: _file(most, folder),
+        "room": lambda: _room(most, folder),
+    }
     if resource not in tries:
         raise ValueError(f"resource(={resource!r}) must be one of {', '.join(tries)}")
     try:
-        tries[resource](most)
+        tries[resource]()
     except MemoryError:
         return errno.errorcode[errno.ENOMEM]
     except OSError as error:
@@ -45,7 +52,13 @@ def _descriptors(most: int) -> None:
             os.close(each)
 
 
-def _file(most: int) -> None:
+def _file(most: int, folder: Path) -> None:
     """One byte at that place of a file that is gone afterwards: it has a hole, and takes no room."""
-    with tempfile.TemporaryFile(dir=".", buffering=0) as file:
+    with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
         os.pwrite(file.fileno(), b"x", most)
+
+
+def _room(most: int, folder: Path) -> None:
+    """Reserved, all or nothing."""
+    with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+        os.posix_fallocate(file.fileno(), 0, most)

@@ -10,8 +10,10 @@ import sqlite3
 import time
 from pathlib import Path
 
-__all__ = ["LEDGER_FILE", "PaymentsLedger"]
+__all__ = ["LEDGER_FILE", "LEDGER_FOLDER", "PaymentsLedger"]
 
+# Of a staging, with nothing else in it.
+LEDGER_FOLDER = "payments"
 LEDGER_FILE = "payments.sqlite"
 _BUSY_TIMEOUT_S = 2.0
 _TABLE = """
