@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from chaos.realise_data import unrealised_data
+from chaos.staging.diversion import why_not
 from scenarios.clock import worked
 from scenarios.models import Defect, Scenario, Strategy
 from scenarios.warmup import AUTO
@@ -112,6 +113,14 @@ def _procedure(scenario: Scenario) -> Iterator[str]:
         yield f"release.rollback[{place}]: procedure: the embedded staging has none, a staging file may (--staging)"
 
 
+def _packets(scenario: Scenario) -> Iterator[str]:
+    """Needs root and a kernel that can: known before anything starts."""
+    places = [index for index, fault in enumerate(scenario.faults) if fault.kind == "packets"]
+    reason = why_not() if places else None
+    if reason is not None:
+        yield from (f"faults[{index}].packets: packets cannot be diverted here: {reason}" for index in places)
+
+
 # What no staging can have, whichever it is.
 _ANYWHERE = (_measure, _way_back, _process)
 _TOPICS: tuple[Callable[[Scenario], Iterator[str]], ...] = (
@@ -122,4 +131,5 @@ _TOPICS: tuple[Callable[[Scenario], Iterator[str]], ...] = (
     _mechanics,
     _process,
     _procedure,
+    _packets,
 )

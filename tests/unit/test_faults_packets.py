@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from chaos import unrealised
 from chaos.errors import StagingError
 from chaos.faults import packets
 from chaos.faults.agents.impairment import WAITING_MAX, Impairment, Line
@@ -16,8 +18,11 @@ from chaos.faults.base import PlanContext
 from chaos.faults.errors import FaultNotConfirmed, FaultRefused
 from chaos.faults.packets import PACKETS
 from chaos.faults.pinging import counted
+from chaos.realise import NotRealisable, require_realisable
 from chaos.safety.journal import Journal, JournalEntry
 from chaos.safety.undo import heal
+from chaos.staging import diversion
+from scenarios.loading import load
 from scenarios.models import Fault
 from tests.faults_memory_surface import MemorySurface
 
@@ -141,6 +146,29 @@ def test_a_machine_that_cannot_says_why() -> None:
     surface.cannot_divert = "it needs root"
     with pytest.raises(FaultRefused, match="packets on checkout -> payments: it needs root"):
         entry_of(surface, loss="5%")
+
+
+def test_a_drill_that_could_not_is_refused_before_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    fault = {"at": "1s", "for": "5s", "packets": {"on": "checkout -> payments", "loss": "5%"}}
+    scenario = load("shop-release")[0].model_copy(update={"faults": [Fault.model_validate(fault)]})
+    monkeypatch.setattr(unrealised, "why_not", lambda: None)
+    require_realisable(scenario)
+    monkeypatch.setattr(unrealised, "why_not", lambda: "it needs root")
+    with pytest.raises(NotRealisable, match=r"faults\[0\].packets: packets cannot be diverted here: it needs root"):
+        require_realisable(scenario)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [("geteuid", 1000, "it needs root"), ("PATH", "", r"ip, tc, unshare must be on PATH")],
+)
+def test_why_packets_cannot_be_diverted(name: str, value: Any, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: value if name == "geteuid" else 0)
+    if name == "PATH":
+        monkeypatch.setenv("PATH", value)
+    found = diversion.why_not()
+    assert found is not None
+    assert found.startswith(reason)
 
 
 @pytest.mark.parametrize(
