@@ -15,7 +15,8 @@ from simulator.unmodelled import PARTLY_MODELLED, UNMODELLED
 __all__ = ["KindOfFault", "Parameter", "kinds_of_faults"]
 
 _TARGETS = ("on", "of", "file")
-_NEED_ROOT = ("packets",)
+# Without root a disk that is full is a limit on files.
+_ROOT = {"packets": "needed", "disk": "optional"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,8 @@ class Parameter:
 class KindOfFault:
     """One kind. `confirmed`: by what a drill knows that it is in force, None where no staging has it.
 
-    `simulated`: yes, or no and why, or in part and which; `stagings`: the adapters that have it.
+    `root`: needed, optional or no, on the embedded staging. `simulated`: yes, or no and why, or in part and which;
+    `stagings`: the adapters that have it.
     """
 
     kind: str
@@ -43,7 +45,7 @@ class KindOfFault:
     target: str
     parameters: tuple[Parameter, ...]
     confirmed: str | None
-    needs_root: bool
+    root: str
     simulated: str
     stagings: tuple[str, ...]
 
@@ -64,7 +66,7 @@ def _kind_of_fault(kind: FaultKind) -> KindOfFault:
         target=target_kind(kind),
         parameters=tuple(_parameters(effect)),
         confirmed=None if staged is None else staged.confirmed,
-        needs_root=kind in _NEED_ROOT,
+        root=_ROOT.get(kind, "no"),
         simulated=_simulated(kind),
         stagings=tuple(name for name, there in has.items() if there),
     )

@@ -39,6 +39,10 @@ def test_targets_and_keys() -> None:
     targets = {row.target for row in rows.values()}
     assert targets == {"link", "service", "store", "zone", "file"}
     assert [str(key) for key in rows["latency"].parameters] == ["[direction]", "[connections]", "add", "[jitter]"]
+    assert {kind: row.root for kind, row in rows.items() if row.root != "no"} == {
+        "packets": "needed",
+        "disk": "optional",
+    }
     assert (rows["latency"].target, rows["lag"].target, rows["kill"].target) == ("link", "store", "service")
 
 

@@ -34,7 +34,7 @@ def faults(as_json: JsonOption = False) -> None:
                 each.what,
                 " ".join(map(str, each.parameters)),
                 each.confirmed or "(simulated only)",
-                "yes" if each.needs_root else "no",
+                each.root,
                 "no" if each.simulated.startswith("no:") else each.simulated,
             )
             for each in kinds
