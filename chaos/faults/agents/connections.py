@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import psycopg
 
@@ -13,8 +14,9 @@ __all__ = ["play"]
 _POLL_S = 0.2
 
 
-def play(staging: Staging, left: int) -> None:
+def play(state_dir: Path, left: int) -> None:
     """Never returns. Before its own start the staging's address may be another: it is read each time."""
+    staging = Staging.attach(state_dir)
     held: list[psycopg.Connection[tuple[object, ...]]] = []
     while True:
         try:

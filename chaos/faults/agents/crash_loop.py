@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 from chaos.errors import StagingError
 from chaos.staging.embedded import Staging
@@ -11,8 +12,9 @@ from chaos.staging.embedded import Staging
 __all__ = ["play"]
 
 
-def play(staging: Staging, service: str, victims: Mapping[str, int], every_s: float) -> None:
+def play(state_dir: Path, service: str, victims: Mapping[str, int], every_s: float) -> None:
     """Never returns."""
+    staging = Staging.attach(state_dir)
     while True:
         for version, replicas in victims.items():
             try:

@@ -9,12 +9,12 @@ import signal
 import socket
 import sys
 import time
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from chaos.faults.agents.impairment import Impairment, Line
 from chaos.staging.diversion import Direction, divert, open_device, time_to_live, undivert
-from chaos.staging.embedded import Staging
 from chaos.staging.ports import LOOPBACK
 
 __all__ = ["play"]
@@ -24,9 +24,9 @@ _TTL_AT = 8
 _DPORT_AT = 2  # in the header after that of IP, of TCP as of UDP
 
 
-def play(staging: Staging, number: int, port: int, direction: Direction, impairment: dict[str, Any]) -> None:
+def play(state_dir: Path, number: int, port: int, direction: Direction, impairment: dict[str, Any]) -> None:
     """Never returns. Ended by its time or a SIGTERM, it takes the diversion back; by SIGKILL, somebody else has to."""
-    del staging
+    del state_dir  # all that it needs is told: it is to begin at once
     for each in (signal.SIGALRM, signal.SIGTERM):
         signal.signal(each, _end)
     name = f"windtunnel{number}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from pathlib import Path
 
 from chaos.staging import processes
 from chaos.staging.embedded import Staging
@@ -15,8 +16,9 @@ _PERIOD_S = 0.1
 _TURNS = 5
 
 
-def play(staging: Staging, service: str, share: float) -> None:
+def play(state_dir: Path, service: str, share: float) -> None:
     """Never returns."""
+    staging = Staging.attach(state_dir)
     while True:
         replicas = [replica.process for replica in staging.running(service)]
         for _ in range(_TURNS):
