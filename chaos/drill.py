@@ -26,6 +26,7 @@ from chaos.live_health import LiveHealth
 from chaos.load.raw import RawSamples
 from chaos.load.rows import client_rows
 from chaos.load.run import LoadRun
+from chaos.load.workers import ALONE, Workers
 from chaos.observer import Observer
 from chaos.proof import Proof
 from chaos.realise import defects_of, load_plan
@@ -100,8 +101,10 @@ class Drill:
         progress: Progress,
         lease: Lease | None = None,
         watcher: Watcher | None = None,
+        workers: Workers = ALONE,
     ) -> None:
         self._watcher = watcher or NobodyWatches()
+        self._workers = workers
         self._lease = lease
         self._own = lease is not None
         self._scenario = scenario
@@ -140,7 +143,7 @@ class Drill:
             staging.record_to(self._record.folder, self._heard)
             self._back_up()
             plan = load_plan(self._scenario, staging, self._seed, self._scenario.duration_s)
-            with LoadRun.start(plan, self._record.folder) as load:
+            with LoadRun.start(plan, self._record.folder, workers=self._workers) as load:
                 self._clock = load.now_s
                 guard.lease.guard(load.pid)
                 resolution_s = self._scenario.measure.resolution_s
@@ -343,6 +346,7 @@ class Drill:
             lateness_p99_s=late_s if math.isfinite(late_s) else None,
             lateness_bound_s=LATENESS_BOUND_S,
             problems=tuple(problems),
+            workers=self._workers.count,
         )
         self._record.recorded(load=facts)
 

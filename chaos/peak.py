@@ -16,6 +16,7 @@ import numpy as np
 
 from chaos.load.raw import RawSamples
 from chaos.load.run import LoadRun
+from chaos.load.workers import ALONE, Workers
 from chaos.realise import load_plan
 from chaos.safety.ephemeral import plan_ephemeral
 from chaos.safety.errors import DrillStopped
@@ -90,6 +91,7 @@ class PeakDrill:
         folder: Path,
         say: Callable[[str], None],
         lease: Lease | None = None,
+        workers: Workers = ALONE,
     ) -> None:
         self._scenario = scenario
         self._defects = tuple(defects)
@@ -98,6 +100,7 @@ class PeakDrill:
         self._folder = folder
         self._say = say
         self._lease = lease
+        self._workers = workers
 
     def run(self, plan: PeakPlan) -> list[PeakBlock]:
         """Play all blocks and bring the staging back; raises DrillStopped, with all undone, when it is stopped."""
@@ -149,7 +152,7 @@ class PeakDrill:
         folder.mkdir()
         duration_s, rates = WARM_UP_S + plan.block_s, plan.window.after(WARM_UP_S)
         played = load_plan(self._scenario, self._staging, self._seed + pair, duration_s, rates)
-        with LoadRun.start(played, folder) as load:
+        with LoadRun.start(played, folder, workers=self._workers) as load:
             guard.lease.guard(load.pid)
             while load.running:
                 conditions.check(load.now_s(), {}, {})

@@ -105,7 +105,8 @@ class Supervision:
         if self.observer.failure is not None:
             raise DrillStopped("observer-lost", f"the staging can no longer be observed: {self.observer.failure}")
         if not self.load.running and now_s < self.scenario.duration_s - CHECK_EVERY_S:
-            raise DrillStopped("load-lost", f"the load generator ended at {now_s:.1f} s")
+            why = self.load.ended_because or "it left no word"
+            raise DrillStopped("load-lost", f"the load generator ended at {now_s:.1f} s: {why}")
 
     def _require_baseline(self, windows: dict[str, NDArray[np.bool_]]) -> None:
         """As many good windows as recovery takes, or as fit in before the release."""

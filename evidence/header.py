@@ -56,13 +56,15 @@ class ScenarioText(_Part):
 class LoadFacts(_Part):
     """Whether the load generator kept its schedule; a run with invalid load proves nothing.
 
-    `lateness_p99_s` is None when nothing was sent; `problems` say why the load is not valid.
+    `lateness_p99_s` is None when nothing was sent; `problems` say why the load is not valid;
+    `workers` shared it.
     """
 
     valid: bool
     lateness_p99_s: float | None
     lateness_bound_s: float
     problems: tuple[str, ...] = ()
+    workers: int = 1
 
 
 class Variant(_Part):

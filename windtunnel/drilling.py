@@ -12,6 +12,7 @@ from typing import Any
 from chaos.contract.check import check_contract
 from chaos.drill import Drill, DrillReport, deadline_of
 from chaos.errors import StagingNotUp
+from chaos.load.workers import ALONE, Workers
 from chaos.realise import defects_of, require_realisable, staging_config
 from chaos.safety.guard import watched
 from chaos.safety.lease import Lease
@@ -146,13 +147,14 @@ def drill(
     say: Say = lambda _: None,
     watcher: Watcher | None = None,
     contract: bool = False,
+    workers: Workers = ALONE,
 ) -> DrillOutcome:
     """Play the release on a staging and judge what happened.
 
     On the embedded one, unless `on` describes another, it uses the one that runs in `state_dir`, or brings one up and
     takes it down again. `defects` names what is wrong with the new version: the scenario's first defect when None,
     nothing when empty. `watcher` is shown the drill as it plays; with `contract`, it begins only when the new version
-    keeps the old one's contract.
+    keeps the old one's contract. `workers` send its load.
     Raises UsageError, RequestError, ChaosError (StagingUnclean when something is left in force, ContractBroken when the
     gate holds it back), EvidenceError.
     """
@@ -169,7 +171,7 @@ def drill(
             check_contract(scenario, defects_of(scenario, names, chosen), staging, lease, say).require_kept()
         header = _header(scenario, source, chosen, names, seed)
         record = RunRecord.create_in(out, header)
-        report = Drill(scenario, chosen, names, seed, staging, record, say, lease, watcher).run()
+        report = Drill(scenario, chosen, names, seed, staging, record, say, lease, watcher, workers).run()
     verdict = assess(record.folder)
     return DrillOutcome(RunRecord.open(record.folder), report, verdict)
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from chaos.load.workers import ALONE, Workers
 from chaos.peak import WARM_UP_S, PeakBlock, PeakDrill, PeakPlan, figures
 from chaos.realise import defects_of
 from chaos.staging.files.loading import Loaded
@@ -114,6 +115,7 @@ def peak(
     on: Loaded | None = None,
     out: Path = Path("runs"),
     say: Say = lambda _: None,
+    workers: Workers = ALONE,
 ) -> PeakOutcome:
     """Compare both versions at the scenario's peak. `defects` as in a drill. Raises UsageError, ChaosError."""
     names = _require_playable(scenario, defects, plan, on)
@@ -122,7 +124,7 @@ def peak(
     with opened(scenario, seed, on, state_folder(state_dir, on), say, plan.deadline_s) as (staging, lease):
         folder.mkdir(parents=True)
         drill = PeakDrill(
-            scenario, defects_of(scenario, names, scenario.release.strategy), seed, staging, folder, say, lease
+            scenario, defects_of(scenario, names, scenario.release.strategy), seed, staging, folder, say, lease, workers
         )
         blocks = drill.run(plan)
     checks = _checks(scenario, blocks, tolerance)

@@ -93,16 +93,16 @@ def _column(name: str, values: Any) -> NDArray[Any]:
 
 
 def never_reported(
-    schedule: Schedule, functions: tuple[str, ...], seen: RawSamples, due: int, token: str
+    schedule: Schedule, functions: tuple[str, ...], seen: RawSamples, due: NDArray[np.int64], token: str
 ) -> RawSamples:
-    """Rows of kind "unfinished" for those of the schedule's first `due` requests not in `seen`.
+    """Rows of kind "unfinished" for those of the schedule's requests at the positions `due` not in `seen`.
 
     Whether they were sent is not known, so sent_s is their intended time: a write among them is
     indeterminate, not failed.
     """
     reported = set(zip(seen.function.tolist(), seen.index.tolist(), strict=True))
     rows: list[list[Any]] = []
-    for at in range(due):
+    for at in due.tolist():
         name, index = functions[int(schedule.function[at])], int(schedule.index[at])
         if (name, index) not in reported:
             intended = float(schedule.intended_s[at])

@@ -10,6 +10,7 @@ stop at once. It also dies on its own at the end of its plan, whatever the harne
 """
 
 import json
+import math
 import os
 import select
 import signal
@@ -18,9 +19,10 @@ import sys
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 import chaos
 from chaos.load.errors import LoadFailed
@@ -28,12 +30,13 @@ from chaos.load.plan import LoadPlan
 from chaos.load.raw import RawReader, RawSamples, never_reported
 from chaos.load.schedule import Schedule, draw
 from chaos.load.target import resolve_target
+from chaos.load.workers import ALONE, Workers
 
-__all__ = ["RAW_FILE", "LoadRun"]
+__all__ = ["RAW_FILE", "LoadRun", "child_environment"]
 
 RAW_FILE = "load.jsonl"
 LOG_FILE = "load.log"
-READY_WITHIN_S = 30.0
+READY_WITHIN_S = 60.0  # a busy machine takes seconds to import what a worker needs, and people to start one
 LEAD_S = 0.25  # from the order to start until the first possible send
 GRACE_S = 5.0  # beyond its plan, before a child is killed
 
@@ -46,8 +49,9 @@ class LoadRun:
     start_at_s: CLOCK_MONOTONIC at which the load's time is 0; the same clock in every process.
     """
 
-    def __init__(self, plan: LoadPlan, folder: Path, schedule: Schedule) -> None:
+    def __init__(self, plan: LoadPlan, folder: Path, schedule: Schedule, workers: Workers) -> None:
         self.plan = plan
+        self.workers = workers
         self.path = folder / RAW_FILE
         self.log_path = folder / LOG_FILE
         self.schedule = schedule
@@ -57,26 +61,27 @@ class LoadRun:
         self._ended_at_s: float | None = None
         with self.log_path.open("ab") as log:
             self._child = subprocess.Popen(
-                [sys.executable, "-m", "chaos.load.locustfile", str(self.path)],
+                [sys.executable, "-m", *_child(self.path, workers)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=_environment(),
+                env=child_environment(),
                 start_new_session=True,  # Ctrl-C is for the harness, which then stops its load
             )
 
     @classmethod
-    def start(cls, plan: LoadPlan, folder: Path, start_at_s: float | None = None) -> Self:
+    def start(cls, plan: LoadPlan, folder: Path, start_at_s: float | None = None, workers: Workers = ALONE) -> Self:
         """Start the child, wait until it is ready, and let it go.
 
         folder must exist and hold no load yet; it receives the raw samples and the child's log.
         start_at_s: monotonic time of the load's time 0; soon after the child is ready if None.
+        workers: who sends it; those that join from elsewhere must do so within a minute.
         Raises TargetRefused before anything is started, LoadFailed when the child is not ready.
         """
         resolve_target(plan.base_url, plan.networks)
         if (folder / RAW_FILE).exists():
             raise LoadFailed(f"{folder / RAW_FILE}: there is a load in this folder already")
-        run = cls(plan, folder, draw(plan))
+        run = cls(plan, folder, draw(plan), workers)
         try:
             run._await_ready()
             run._go(start_at_s)
@@ -154,11 +159,23 @@ class LoadRun:
         missing = never_reported(self.schedule, names, seen, self._due(), self.plan.token)
         return RawSamples.join([seen, missing])
 
-    def _due(self) -> int:
-        """How many requests of the schedule were meant to be sent before the end."""
-        if self._reader.end is not None:
-            return int(self._reader.end["dispatched"])
-        return int(np.searchsorted(self.schedule.intended_s, self.ended_at_s, side="right"))
+    def _due(self) -> NDArray[np.int64]:
+        """Positions in the schedule of the requests that were meant to be sent before the end."""
+        end = self._reader.end
+        if end is None:
+            return np.flatnonzero(self.schedule.intended_s <= self.ended_at_s)
+        shares = end.get("workers", [end])
+        due = [
+            np.arange(number, len(self.schedule), len(shares))[: self._due_of(share, number, len(shares))]
+            for number, share in enumerate(shares)
+        ]
+        return np.sort(np.concatenate(due))
+
+    def _due_of(self, told: dict[str, Any], number: int, of: int) -> int:
+        """How many of its share a worker was to send before the end; one that is lost cannot tell."""
+        if told.get("lost_at_s") is None:
+            return int(told["dispatched"])
+        return int(np.searchsorted(self.schedule.share(number, of).intended_s, told["lost_at_s"], side="right"))
 
     @property
     def ended_at_s(self) -> float:
@@ -176,6 +193,16 @@ class LoadRun:
         lateness_s = lateness_s[np.isfinite(lateness_s)]
         return float(np.quantile(lateness_s, 0.99)) if len(lateness_s) else float("nan")
 
+    @property
+    def clock_error_s(self) -> float:
+        """By how much the clock of a worker may have been off at most, in seconds; 0 without workers."""
+        return max((float(each["clock_error_s"]) for each in self.summary().get("workers", [])), default=0.0)
+
+    @property
+    def ended_because(self) -> str:
+        """Why the ended load ended: "schedule", "terminated", or what went wrong; empty when it left no word."""
+        return str(self.summary().get("end", ""))
+
     def problems(self, bound_s: float) -> list[str]:
         """Why the finished load must not be judged; empty when it may be.
 
@@ -186,9 +213,12 @@ class LoadRun:
         if end is None:
             return ["the load child ended without its end line"]
         found = []
-        late_s = self.lateness_p99_s
-        if not late_s <= bound_s:
-            found.append(f"dispatch lateness p99 {late_s * 1e3:.1f} ms > {bound_s * 1e3:g} ms")
+        late_s, unsure_s = self.lateness_p99_s, self.clock_error_s
+        if math.isnan(late_s):
+            found.append("nothing was sent")
+        elif late_s + unsure_s > bound_s:
+            unsure = f" (+- {unsure_s * 1e3:.1f} ms of clock)" if unsure_s else ""
+            found.append(f"dispatch lateness p99 {late_s * 1e3:.1f} ms{unsure} > {bound_s * 1e3:g} ms")
         if end["generator_faults"]:
             found.append(f"{end['generator_faults']} requests failed for reasons of the generator")
         if end["end"] not in ("schedule", "terminated"):
@@ -202,8 +232,8 @@ class LoadRun:
         """Whether the finished load was sent as planned."""
         return not self.problems(bound_s)
 
-    def summary(self) -> dict[str, object]:
-        """The child's end line: dispatched, in_flight_max, generator_faults, end; empty without one."""
+    def summary(self) -> dict[str, Any]:
+        """The child's end line: dispatched, in_flight_max, generator_faults, end, workers; empty without one."""
         self.poll()
         return dict(self._reader.end or {})
 
@@ -261,7 +291,15 @@ class LoadRun:
         return tail or "its log is empty"
 
 
-def _environment() -> dict[str, str]:
+def _child(path: Path, workers: Workers) -> list[str]:
+    """The module that sends the load, or has it sent, and its arguments."""
+    if workers.alone:
+        return ["chaos.load.locustfile", str(path)]
+    join = [] if workers.join_at is None else ["--join-at", str(workers.join_at)]
+    return ["chaos.load.master", str(path), str(workers.count), *join]
+
+
+def child_environment() -> dict[str, str]:
     """The child's environment: this project's packages first, and none of Locust's settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
     root = str(Path(chaos.__file__).resolve().parent.parent)

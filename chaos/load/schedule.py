@@ -11,7 +11,7 @@ function's name, so adding a function leaves the arrivals of the others as they 
 import hashlib
 import uuid
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,10 @@ class Schedule:
 
     def __len__(self) -> int:
         return len(self.intended_s)
+
+    def share(self, number: int, of: int) -> "Schedule":
+        """Every `of`-th request, from the one at position `number` on: what one of `of` workers sends."""
+        return Schedule(*(getattr(self, each.name)[number::of] for each in fields(self)))
 
 
 def draw(plan: LoadPlan) -> Schedule:

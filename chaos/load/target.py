@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from chaos.load.errors import TargetRefused
 
-__all__ = ["LOOPBACK", "Target", "resolve_target"]
+__all__ = ["LOOPBACK", "Target", "is_loopback", "require_network", "resolve_target"]
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 
@@ -47,6 +47,19 @@ def resolve_target(base_url: str, networks: Sequence[str] = LOOPBACK) -> Target:
             raise TargetRefused(f"base_url(={base_url}): {host!r} resolves to {address}, load goes to {where}")
     # Servers here bind 127.0.0.1; `localhost` often lists ::1 first.
     return Target(min(addresses, key=lambda address: ":" in address), port)
+
+
+def require_network(text: str, what: str) -> None:
+    """Raise TargetRefused unless the text, which `what` names in the error, is an IP network such as 10.0.0.0/8."""
+    try:
+        ipaddress.ip_network(text)
+    except ValueError as error:
+        raise TargetRefused(f"{what}(={text}): {error}") from error
+
+
+def is_loopback(address: str) -> bool:
+    """Whether a numeric address is one of the machine's own."""
+    return _lies_in(address, LOOPBACK)
 
 
 def _split(base_url: str) -> SplitResult:

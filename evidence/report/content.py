@@ -436,7 +436,8 @@ def facts_table(header: Header) -> Table:
         validity = "valid" if header.load.valid else "invalid"
         late_s = header.load.lateness_p99_s
         late = "nothing was sent" if late_s is None else f"dispatch lateness p99 {late_s * 1e3:.2f} ms"
-        rows.append(("load", f"{validity}, {late}"))
+        senders = f", sent by {header.load.workers} workers" if header.load.workers > 1 else ""
+        rows.append(("load", f"{validity}, {late}{senders}"))
     return Table(title="Where this comes from", headers=("fact", "value"), rows=tuple(rows), align="ll")
 
 

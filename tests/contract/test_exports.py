@@ -9,7 +9,9 @@ from windtunnel.cli.exits import ERROR_CODES, ExitCode, exit_code_of
 
 PACKAGES = ("windtunnel", "simulator", "chaos", "rollout", "evidence", "scenarios")
 # The child's modules patch the process that imports them.
-IN_A_CHILD = ("chaos.load.locustfile",)
+IN_A_CHILD = tuple(
+    f"chaos.load.{name}" for name in ("locustfile", "master", "worker", "sender", "raw_file", "harness_pipe")
+)
 
 
 def modules() -> list[str]:

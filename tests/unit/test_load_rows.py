@@ -119,7 +119,7 @@ def test_requests_that_a_dead_child_never_reported_are_unfinished() -> None:
     plan = LoadPlan("http://127.0.0.1", (FunctionLoad("browse", ((0.0, 10.0),)),), 10.0, arrivals="uniform")
     schedule = draw(plan)
     seen = raw(*(row(float(schedule.intended_s[at]), 9.0, index=at) for at in range(30)))
-    missing = never_reported(schedule, ("browse",), seen, 50, plan.token)
+    missing = never_reported(schedule, ("browse",), seen, np.arange(50), plan.token)
     assert len(seen) + len(missing) == 50
     assert missing.index.tolist() == list(range(30, 50))
     assert set(missing.kind) == {"unfinished"}

@@ -18,6 +18,7 @@ from windtunnel.cli.options import (
     DryRunOption,
     GoodOption,
     JsonOption,
+    LoadWorkersOption,
     OutOption,
     ScenarioArgument,
     SeedOption,
@@ -51,6 +52,11 @@ def drill(
     contract: Annotated[
         bool, typer.Option("--contract", help="Begin only if the new version keeps the old one's contract.")
     ] = False,
+    load_workers: LoadWorkersOption = 1,
+    load_master: Annotated[
+        str | None,
+        typer.Option("--load-master", metavar="HOST:PORT", help="Where those workers join, started elsewhere."),
+    ] = None,
     dry_run: DryRunOption = False,
     seed: SeedOption = 1,
     staging: StagingOption = "local",
@@ -59,12 +65,14 @@ def drill(
     as_json: JsonOption = False,
 ) -> None:
     """Play the release on a staging, for real, and judge what happened."""
+    from chaos.load.workers import Address, Workers
     from scenarios.loading import load
     from windtunnel import drilling, stagings
 
     defects = defects_to_switch_on(defect, good=good)
     loaded, source = load(scenario)
     on = stagings.named(staging)
+    workers = Workers(load_workers, None if load_master is None else Address.parse(load_master, "--load-master"))
     if dry_run:
         plan = drilling.drill_plan(loaded, strategy=strategy, defects=defects, state_dir=state, on=on)
         if as_json:
@@ -75,7 +83,7 @@ def drill(
     with _shown(loaded) as (tell, watcher):
         outcome = drilling.drill(
             loaded, source, strategy=strategy, defects=defects, seed=seed, state_dir=state, on=on, out=out, say=tell,
-            watcher=watcher, contract=contract,
+            watcher=watcher, contract=contract, workers=workers,
         )  # fmt: skip
     stopped = outcome.report.stopped
     if stopped is not None:

@@ -16,6 +16,7 @@ __all__ = [
     "FidelityOption",
     "GoodOption",
     "JsonOption",
+    "LoadWorkersOption",
     "MostOption",
     "OutOption",
     "ReplicationsOption",
@@ -39,6 +40,9 @@ DefectOption = Annotated[
 GoodOption = Annotated[bool, typer.Option("--good", help="Nothing is wrong with the new version.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and touch nothing.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+LoadWorkersOption = Annotated[
+    int, typer.Option("--load-workers", metavar="N", help="Processes that send the load, each its share.")
+]
 ReplicationsOption = Annotated[
     int, typer.Option("--replications", "-n", min=1, help="How often the release is played.")
 ]

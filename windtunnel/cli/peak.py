@@ -13,6 +13,7 @@ from windtunnel.cli.options import (
     DryRunOption,
     GoodOption,
     JsonOption,
+    LoadWorkersOption,
     OutOption,
     ScenarioArgument,
     SeedOption,
@@ -42,6 +43,7 @@ def peak(
     failures: Annotated[
         str, typer.Option("--failures", help="What the new version's failed share may be above the old's.")
     ] = "0.5%",
+    load_workers: LoadWorkersOption = 1,
     dry_run: DryRunOption = False,
     seed: SeedOption = 1,
     staging: StagingOption = "local",
@@ -50,6 +52,7 @@ def peak(
     as_json: JsonOption = False,
 ) -> None:
     """Load both versions in turn with the scenario's peak, and tell regression from noise. Exit code as of a drill."""
+    from chaos.load.workers import Workers
     from chaos.peak import PeakPlan
     from evidence.regression import Tolerance
     from scenarios.loading import load
@@ -66,7 +69,7 @@ def peak(
         tolerance = Tolerance(parse_ratio(slower), parse_ratio(failures))
     except ValueError as error:
         raise UsageError(f"--block(={block}), --slower(={slower}) or --failures(={failures}): {error}") from error
-    on = stagings.named(staging)
+    on, workers = stagings.named(staging), Workers(load_workers)
     if dry_run:
         planned = peaking.outline(loaded, defects=defects, plan=plan, tolerance=tolerance, state_dir=state, on=on)
         if as_json:
@@ -76,6 +79,7 @@ def peak(
         return
     outcome = peaking.peak(
         loaded, defects=defects, plan=plan, tolerance=tolerance, seed=seed, state_dir=state, on=on, out=out, say=say,
+        workers=workers,
     )  # fmt: skip
     code = outcome.verdict.exit_code
     if as_json:
