@@ -54,7 +54,10 @@ def _thresholds_s(scenario: Scenario) -> list[float]:
         bounds = (getattr(function.good, name) for name in QUANTILES)
         found.extend(bound.value for bound in bounds if bound is not None)
     if scenario.release is not None:
-        limits = (g.limit for g in scenario.release.guardrails if g.metric in QUANTILES)
+        # those of the alternatives too: strategies that are compared share their edges
+        strategies = (scenario.release.strategy, *scenario.release.alternatives)
+        checks = [check for strategy in strategies for each in strategy.analyses for check in each.checks]
+        limits = (each.limit for each in (*scenario.release.guardrails, *checks) if each.metric in QUANTILES)
         found.extend(limit for limit in limits if limit is not None)
     return [value for value in found if value > 0.0]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +18,7 @@ from evidence.measuring import measure, measure_record
 from evidence.service_health import ServiceCells
 from evidence.tables import ClientCells, Ledger, Samples
 from evidence.timeline import Timeline
+from scenarios.loading import load_text
 from tests.unit import evidence_made as made
 
 
@@ -271,6 +273,19 @@ def test_every_threshold_is_an_edge_and_edges_ascend() -> None:
     assert (np.diff(edges) > 0).all()
     assert (edges[0], edges[-1]) == (1e-4, pytest.approx(100.0))
     assert np.diff(np.log10(edges)).max() < 1 / 16 + 1e-9
+
+
+def test_thresholds_of_analyses_are_edges_the_alternatives_among_them() -> None:
+    check = "{metric: p95, of: shop, above: %s}, {metric: error-ratio, of: shop, above: 77%%}"
+    analysis = f"analysis: {{for: 9s, checks: [{check}], inconclusive: go-on}}"
+    strategies = (
+        f"  strategy: {{canary: {{steps: [{{weight: 50%}}, {{{analysis % '123ms'}}}]}}}}\n"
+        f"  alternatives: [{{blue-green: {{{analysis % '234ms'}}}}}]\n"
+    )
+    text = re.sub(r"  strategy: .*\n", strategies, made.TEXT)
+    edges = edges_s(load_text(text, "tiny.yaml"))
+    assert {0.123, 0.234} <= set(edges)
+    assert 0.77 not in edges
 
 
 def test_bins_hold_their_upper_edge() -> None:
