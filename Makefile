@@ -2,7 +2,7 @@
 BIN := .venv/bin
 export PYTHON
 
-.PHONY: help setup demo test lint unit bench lock clean cluster cluster-test
+.PHONY: help setup demo test lint unit bench lock clean cluster cluster-test flagd flagd-test
 
 help:
 	@echo "make demo    set up, compare four strategies in the simulator, drill one on real staging"
@@ -10,6 +10,7 @@ help:
 	@echo "make lint    ruff, mypy, import contract"
 	@echo "make bench   every benchmark; each prints JSON"
 	@echo "make cluster build a Kubernetes control plane (once; minutes); make cluster-test runs what needs it"
+	@echo "make flagd   build flagd, which then serves flags in drills (once; minutes); make flagd-test runs what needs it"
 	@echo "make setup   only set up (.venv from the hashed lock, the Toxiproxy server)"
 	@echo "make lock    resolve requirements.lock anew (needs uv on PATH, or UV=...)"
 	@echo "make clean   remove .venv and caches"
@@ -29,8 +30,8 @@ lint: setup
 # Drills share the machine with nobody: what they measure would be the other test's load.
 test: lint
 	@$(BIN)/python -m chaos.contract.oasdiff >/dev/null
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not cluster" --ignore tests/e2e
-	$(BIN)/python -m pytest -m "not cluster" tests/e2e
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not cluster and not flagd" --ignore tests/e2e
+	$(BIN)/python -m pytest -m "not cluster and not flagd" tests/e2e
 
 cluster: setup
 	@$(BIN)/python -m chaos.cluster build
@@ -38,6 +39,13 @@ cluster: setup
 # Outside of `make test`: the build takes longer than the whole suite.
 cluster-test: cluster
 	$(BIN)/python -m pytest -m cluster tests/cluster
+
+flagd: setup
+	@$(BIN)/python -m chaos.staging.flagd_build
+
+# Likewise outside of `make test`.
+flagd-test: flagd
+	$(BIN)/python -m pytest -m flagd tests/unit tests/e2e
 
 bench: setup
 	@for script in $$(grep -l __main__ benchmarks/*.py); do \

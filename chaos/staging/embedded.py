@@ -250,7 +250,7 @@ class EmbeddedStaging:
                 EmbeddedStaging.down(folder)
             start = Start(file, progress)
             start.plan(config or StagingConfig(), owner)
-            pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="staging-up")
+            pool = ThreadPoolExecutor(max_workers=5, thread_name_prefix="staging-up")
             try:
                 start.run(pool)
             except BaseException:

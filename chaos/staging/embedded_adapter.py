@@ -26,6 +26,8 @@ from scenarios.models import Function
 
 __all__ = ["EmbeddedAdapter"]
 
+_FLAG_SOURCE = "flag source"
+
 
 class EmbeddedAdapter:
     """Fulfils StagingAdapter on the embedded staging."""
@@ -99,7 +101,7 @@ class EmbeddedAdapter:
         self.staging.mirror(service, version, share)
 
     def flag(self, service: str, share: float, cohorts: Sequence[str]) -> int:
-        """A file, which the replicas' providers poll."""
+        """A file, which flagd watches, or the replicas' providers themselves."""
         return self.staging.flags.order(service, share, cohorts).order
 
     def flag_orders(self, service: str) -> Sequence[int]:
@@ -157,8 +159,17 @@ class EmbeddedAdapter:
 
     def facts(self) -> Mapping[str, str]:
         """Of processes, router, proxies and database."""
-        return {**application_facts(self.surface, self.staging.config), **self.staging.data.facts()}
+        source = self.staging.state().flag_source
+        return {
+            **application_facts(self.surface, self.staging.config),
+            _FLAG_SOURCE: f"{source}, dead" if source in self.staging.dead() else source,
+            **self.staging.data.facts(),
+        }
 
     def declared(self) -> Mapping[str, str]:
         """As its configuration has it."""
-        return {**application_declared(self.surface, self.staging.config), **self.staging.data.declared()}
+        return {
+            **application_declared(self.surface, self.staging.config),
+            _FLAG_SOURCE: self.staging.state().flag_source,
+            **self.staging.data.declared(),
+        }

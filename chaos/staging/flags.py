@@ -1,7 +1,8 @@
-"""The release's flag of one service: a file in flagd's format, which the new version's replicas poll.
+"""The release's flag of one service: a file in flagd's format, which flagd or the new version's replicas watch.
 
 It holds two flags: the one that the shop asks for each request, and the number of the order that put it in force, by
-which a replica's own provider tells whether it has followed.
+which a replica's own provider tells whether it has followed. Both are named for the service: flagd has the flags of all
+files in one set.
 """
 
 from __future__ import annotations
@@ -15,12 +16,20 @@ from typing import Any
 from chaos.errors import StagingError
 from chaos.staging.paths import write_atomically
 
-__all__ = ["ORDER", "RELEASED", "SHARE_TOTAL", "FlagFile", "FlagState"]
+__all__ = ["SHARE_TOTAL", "FlagFile", "FlagState", "order_of", "released"]
 
-RELEASED = "released"
-ORDER = "order"
 # Steps in which flagd is told shares.
 SHARE_TOTAL = 10_000
+
+
+def released(service: str) -> str:
+    """The flag that the service's new version asks for each request."""
+    return f"{service}-released"
+
+
+def order_of(service: str) -> str:
+    """The flag whose value is the number of the order in force."""
+    return f"{service}-order"
 
 
 @dataclass(frozen=True)
@@ -58,22 +67,22 @@ class FlagFile:
         if not 0.0 <= share <= 1.0:
             raise StagingError(f"flag of {self._service}: share(={share}) must be in 0..1")
         state = FlagState(self.read().order + 1, share, tuple(sorted(cohorts)))
-        write_atomically(self.path, json.dumps(_document(state)))
+        write_atomically(self.path, json.dumps(_document(self._service, state)))
         return state
 
 
-def _document(state: FlagState) -> dict[str, Any]:
+def _document(service: str, state: FlagState) -> dict[str, Any]:
     part = round(state.share * SHARE_TOTAL)
     drawn = {"fractional": [["on", part], ["off", SHARE_TOTAL - part]]}
     return {
         "metadata": {"order": state.order, "share": state.share, "cohorts": ",".join(state.cohorts)},
         "flags": {
-            RELEASED: {
+            released(service): {
                 "state": "ENABLED",
                 "variants": {"on": True, "off": False},
                 "defaultVariant": "off",
                 "targeting": {"if": [{"in": [{"var": "cohort"}, list(state.cohorts)]}, "on", drawn]},
             },
-            ORDER: {"state": "ENABLED", "variants": {"now": state.order}, "defaultVariant": "now"},
+            order_of(service): {"state": "ENABLED", "variants": {"now": state.order}, "defaultVariant": "now"},
         },
     }

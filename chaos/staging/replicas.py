@@ -26,7 +26,7 @@ from chaos.staging.paths import write_atomically
 from chaos.staging.ports import listening_socket
 from chaos.staging.shop.app import BUSY_PATH, DEFECTS_PATH
 from chaos.staging.shop.payments_ledger import LEDGER_FILE, LEDGER_FOLDER
-from chaos.staging.state import Replica, StateFile
+from chaos.staging.state import FLAGD_SYNC, Replica, StateFile
 
 POLL_S = 0.05
 DEATHS_MAX = 3
@@ -102,6 +102,7 @@ class Replicas:
             "upstreams": upstreams,
             "orders_dsn": postgres.dsn(orders_port, state.password),
             "spans": str(self._file.folder / SPANS_FOLDER),
+            "flagd": state.ports.get(FLAGD_SYNC),
             "flags": {service: str(FlagFile(self._file.folder, service).path) for service in SERVICES},
             "payments_ledger": str(self._file.folder / LEDGER_FOLDER / LEDGER_FILE),
             "defects": {

@@ -15,7 +15,7 @@ import httpx
 import psycopg
 
 from chaos.errors import ComponentFailed, ToxiproxyError
-from chaos.staging import envoy_config, postgres, processes, room
+from chaos.staging import envoy_config, flagd, postgres, processes, room
 from chaos.staging.config import CALLS, CLIENT, REPLICATION, SERVICES, STORE, StagingConfig, proxy_name
 from chaos.staging.envoy import EnvoyClient
 from chaos.staging.flags import FlagFile
@@ -24,7 +24,7 @@ from chaos.staging.processes import ProcessId
 from chaos.staging.replicas import ENDPOINTS_FOLDER, SPANS_FOLDER, Replicas
 from chaos.staging.servers import RESTORED, Servers
 from chaos.staging.shop.payments_ledger import LEDGER_FOLDER
-from chaos.staging.state import State, StateFile
+from chaos.staging.state import FLAGD_SYNC, State, StateFile
 from chaos.staging.toxiproxy import ToxiproxyClient
 from chaos.staging.toxiproxy_build import TOXIPROXY
 
@@ -52,6 +52,7 @@ class Start:
         names += [f"listen:{envoy_config.STAGING_LISTENER}"]
         names += [f"proxy:{proxy_name(caller, callee)}" for caller, callee in CALLS]
         names += [f"proxy:{REPLICATION}"]
+        names += flagd.PORTS if flagd.wanted(config) else ()
         ports = dict(zip(names, free_ports(len(names)), strict=True))
         token = secrets.token_hex(16)
         base = postgres.base_folder(self._file.folder, token)
@@ -77,6 +78,8 @@ class Start:
             pool.submit(self.envoy): "envoy",
             pool.submit(self._shop, replicas): "shop",
         }
+        if FLAGD_SYNC in state.ports:
+            steps[pool.submit(self._flagd)] = "flagd"
         done, _ = wait(steps, timeout=4 * READY_TIMEOUT_S, return_when=FIRST_EXCEPTION)
         for step in steps:
             if step in done and step.exception() is not None:
@@ -146,6 +149,13 @@ class Start:
         process = postgres.start_standby(files, "standby", primary, standby, state.password, state.token, log, through)
         self._record("standby", process)
         self._progress("postgres standby streaming")
+
+    def _flagd(self) -> None:
+        state = self._file.read()
+        process = flagd.spawn(state, self._file.folder)
+        self._record("flagd", process)
+        self._until(lambda: flagd.ready(state.ports), "flagd", process, self._log / "flagd.log")
+        self._progress("flagd ready")
 
     def _shop(self, replicas: Replicas) -> None:
         services = self._file.read().config.services

@@ -21,6 +21,8 @@ from chaos.staging.processes import ProcessId
 
 FILE = "state.json"
 SCHEMA = "windtunnel-staging/v1"
+# The port on which flagd streams the flags.
+FLAGD_SYNC = "flagd"
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,9 @@ class Replica:
 class State:
     """All of it. `ports` by name: admin, toxiproxy, primary, standby, restored, listen:<service>, proxy:<name>.
 
-    `ordered`: replicas by service and version, as the last deploys had it. `owner`: the drill's process that started
-    it for itself alone; with none it was started to stay. `store_at`: the database server that takes the orders.
+    With a flagd also flagd, flagd:management, flagd:evaluation, flagd:ofrep. `ordered`: replicas by service and
+    version, as the last deploys had it. `owner`: the drill's process that started it for itself alone; with none it was
+    started to stay. `store_at`: the database server that takes the orders.
     """
 
     token: str
@@ -55,6 +58,13 @@ class State:
     postgres_base: str = ""
     owner: ProcessId | None = None
     store_at: str = "primary"
+
+    @property
+    def flag_source(self) -> str:
+        """What the new version's replicas have the release's flag from: flagd, file, or none without a flag."""
+        if self.config.flag_poll_s is None:
+            return "none"
+        return "flagd" if FLAGD_SYNC in self.ports else "file"
 
     def proxy_port(self, caller: str, callee: str) -> int:
         """Where Toxiproxy takes the caller's calls to the callee."""

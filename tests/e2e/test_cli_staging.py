@@ -35,6 +35,7 @@ def test_up_status_down(tmp_path: Path) -> None:
         assert up["state_dir"] == str(state)
         code, status = windtunnel(state, "staging", "status")
         assert code == 0
+        assert status["flag_source"] == "none"  # it is of a release without one
         pids = [component["pid"] for component in status["components"]]
         assert all(runs(pid) for pid in pids)
         code, refused = windtunnel(state, "staging", "up")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chaos.staging.flagd_build import FLAGD
 from windtunnel.cli.exits import ExitCode
 from windtunnel.doctor import binaries, examine, machine, packages
 from windtunnel.doctor.finding import Finding, Status
@@ -27,6 +28,20 @@ def test_toxiproxy_neither_found_nor_built(monkeypatch: pytest.MonkeyPatch, tmp_
     finding = binaries.toxiproxy()
     assert finding.status is Status.MISSING
     assert "chaos.staging.toxiproxy_build" in finding.remedy
+
+
+def test_flagd_is_worth_a_note_and_no_more(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    finding = binaries.flagd()
+    assert finding.status is Status.NOTE
+    assert "make flagd" in finding.remedy
+    FLAGD.cached.parent.mkdir(parents=True)
+    FLAGD.cached.write_text("#!/bin/sh\necho picture\n")
+    FLAGD.cached.chmod(0o755)
+    assert binaries.flagd() == Finding("flagd", Status.OK, f"runs ({FLAGD.cached})")
+    FLAGD.cached.write_text("#!/bin/sh\nexit 3\n")
+    assert binaries.flagd().status is Status.MISSING
 
 
 def test_program_that_cannot_run_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

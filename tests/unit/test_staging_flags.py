@@ -15,7 +15,7 @@ from chaos.staging.config import StagingConfig
 from chaos.staging.envoy import EnvoyStats
 from chaos.staging.flagged import Flags
 from chaos.staging.flags import FlagFile, FlagState
-from chaos.staging.shop.flag import Flag
+from chaos.staging.shop.flag import Flag, polling
 
 POLL_S = 0.05
 
@@ -29,7 +29,7 @@ def file(tmp_path: Path) -> FlagFile:
 
 @pytest.fixture
 def flag(file: FlagFile) -> Iterator[Flag]:
-    flag = Flag(str(file.path), POLL_S, (0.01, 0.1))
+    flag = Flag("checkout", polling(str(file.path), POLL_S), (0.01, 0.1))
     yield flag
     flag.close()
 

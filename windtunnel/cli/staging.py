@@ -86,9 +86,11 @@ def status(
     components = local.status()
     if as_json:
         document = [asdict(component) for component in components]
-        emit_json({"state_dir": str(local.state_dir), "components": document})
+        source = local.state().flag_source
+        emit_json({"state_dir": str(local.state_dir), "flag_source": source, "components": document})
     else:
         rows = [(c.state, c.name, str(c.pid), str(c.port)) for c in components]
         emit_table(("STATE", "COMPONENT", "PID", "PORT"), rows)
+        emit_text(f"Flag source: {local.state().flag_source}.")
     if any(component.state != "running" for component in components):
         raise typer.Exit(ExitCode.ERROR)

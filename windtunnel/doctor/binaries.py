@@ -8,7 +8,7 @@ from pathlib import Path
 
 from windtunnel.doctor.finding import Finding, Status, first_line
 
-__all__ = ["envoy", "postgresql", "toxiproxy"]
+__all__ = ["envoy", "flagd", "postgresql", "toxiproxy"]
 
 _SETUP = "run `make setup` in the project folder"
 _POSTGRESQL_PROGRAMS = ("initdb", "postgres", "pg_basebackup", "pg_ctl")
@@ -52,6 +52,18 @@ def toxiproxy() -> Finding:
         )
     finding = _runs("toxiproxy", [str(found), "--version"])
     return Finding(finding.name, finding.status, f"{finding.found} ({found})", finding.remedy)
+
+
+def flagd() -> Finding:
+    """The server of flags: without it the shop's replicas read the flags' file themselves."""
+    from chaos.staging.flagd_build import FLAGD
+
+    found = FLAGD.find()
+    if found is None:
+        return Finding("flagd", Status.NOTE, "not built: replicas read flags from a file", "run `make flagd`")
+    finding = _runs("flagd", [str(found), "version"])
+    # what it prints begins with a picture
+    return Finding("flagd", Status.OK, f"runs ({found})") if finding.status is Status.OK else finding
 
 
 def _runs(name: str, command: list[str]) -> Finding:

@@ -17,6 +17,7 @@ def examine() -> list[Finding]:
         binaries.envoy(),
         binaries.postgresql(),
         binaries.toxiproxy(),
+        binaries.flagd(),
         machine.unprivileged_user(),
         machine.loopback(),
         machine.packets(),

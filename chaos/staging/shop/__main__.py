@@ -46,10 +46,12 @@ def build(name: str, version: str, index: int, setup: dict[str, Any]) -> Service
         store = OrderStore(setup["orders_dsn"], told.connections, told.service_time, chance, schema)
         service.store = (store, config.call("checkout", "orders"))
     if config.has_flag(name, version):
-        from chaos.staging.shop.flag import Flag
+        from chaos.staging.shop.flag import Flag, polling, streaming
 
         assert config.flag_poll_s is not None
-        service.flag = Flag(setup["flags"][name], config.flag_poll_s, config.latency_edges_s)
+        port = setup["flagd"]
+        provider = polling(setup["flags"][name], config.flag_poll_s) if port is None else streaming(port)
+        service.flag = Flag(name, provider, config.latency_edges_s)
     if name == "payments":
         from chaos.staging.shop.payments_ledger import PaymentsLedger
 

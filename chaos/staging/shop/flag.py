@@ -14,8 +14,14 @@ from openfeature import api
 from openfeature.contrib.provider.flagd import FlagdProvider
 from openfeature.contrib.provider.flagd.config import ResolverType
 from openfeature.evaluation_context import EvaluationContext
+from openfeature.provider import AbstractProvider
 
-from chaos.staging.flags import ORDER, RELEASED
+from chaos.staging.flags import order_of, released
+from chaos.staging.ports import LOOPBACK
+
+_CONNECT_MS = 5_000
+# The provider has a thread wait so long each time that it fails to connect, and the process ends only after it.
+_GRACE_S = 1
 
 
 @dataclass
@@ -28,13 +34,36 @@ class Answered:
     histogram: list[int] = field(default_factory=list)
 
 
-class Flag:
-    """The flag as this replica's own OpenFeature provider has it: flagd's evaluation of a file, polled."""
+def polling(path: str, poll_s: float) -> FlagdProvider:
+    """Over the file itself, which it looks at every `poll_s`; evaluates in this process."""
+    return FlagdProvider(
+        resolver_type=ResolverType.FILE, offline_flag_source_path=path, deadline_ms=round(poll_s * 1000)
+    )
 
-    def __init__(self, path: str, poll_s: float, bounds_s: Sequence[float]) -> None:
-        provider = FlagdProvider(
-            resolver_type=ResolverType.FILE, offline_flag_source_path=path, deadline_ms=round(poll_s * 1000)
-        )
+
+def streaming(port: int) -> FlagdProvider:
+    """Over what flagd streams to it, and without flagd over what it heard last; evaluates in this process.
+
+    flagd is not asked by RPC: that would be a round trip and one more way to fail in each request, and the provider
+    speaks a later version of that interface (evaluation.v2) than the flagd that can be had (v1).
+    """
+    return FlagdProvider(
+        resolver_type=ResolverType.IN_PROCESS,
+        host=LOOPBACK,
+        port=port,
+        deadline_ms=_CONNECT_MS,
+        # none: while a stream that is over is opened again, orders would be late
+        stream_deadline_ms=0,
+        retry_grace_period=_GRACE_S,
+    )
+
+
+class Flag:
+    """The flag as this replica's own OpenFeature provider has it."""
+
+    def __init__(self, service: str, provider: AbstractProvider, bounds_s: Sequence[float]) -> None:
+        self._released, self._order = released(service), order_of(service)
+        # raises when there is nothing that it can go by
         api.set_provider_and_wait(provider)
         self._client = api.get_client()
         self._bounds_s = tuple(bounds_s)
@@ -42,11 +71,11 @@ class Flag:
 
     def on(self, key: str, cohort: str) -> bool:
         """Whether it is on for a request; `key` is what its share is drawn by."""
-        return self._client.get_boolean_value(RELEASED, False, EvaluationContext(key, {"cohort": cohort}))
+        return self._client.get_boolean_value(self._released, False, EvaluationContext(key, {"cohort": cohort}))
 
     def order(self) -> int:
         """The order that the provider has followed last; -1 without one."""
-        return self._client.get_integer_value(ORDER, -1)
+        return self._client.get_integer_value(self._order, -1)
 
     def count(self, status: int, took_s: float, *, hung_up: bool) -> None:
         """One answer that was given with the flag on; `hung_up`: nobody was there any more to take it."""
@@ -62,5 +91,5 @@ class Flag:
         return {"order": self.order(), **vars(self.answered)}
 
     def close(self) -> None:
-        """Stop polling."""
+        """Follow no more."""
         api.shutdown()
