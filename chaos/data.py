@@ -15,7 +15,7 @@ import numpy as np
 import simpy
 
 from chaos.errors import ChaosError
-from chaos.staging.config import STORE
+from chaos.realise_data import store_of
 from chaos.staging.data_verbs import DataVerbs, NothingLeft
 from rollout.errors import Foreseen, NoWayBack, WorldError
 from rollout.people import draw_s
@@ -46,6 +46,7 @@ class StagingData:
         self._env = env
         self._verbs = verbs
         self._scenario = scenario
+        self._store = store_of(scenario)
         self._record = record
         self._page = page
         self._rng = rng
@@ -93,7 +94,7 @@ class StagingData:
         """A fault took the primary; who takes over, or brings it back, starts on its own."""
         self._failed_s, self._destroyed = self._env.wall_s(), effect.destroyed
         cause = "primary destroyed" if effect.destroyed else "primary lost"
-        self._record("store-failure", STORE, cause=cause, lost=effect.destroyed)
+        self._record("store-failure", self._store, cause=cause, lost=effect.destroyed)
         self._env.process(self._respond(self._failed_s))
 
     def primary_back(self) -> None:
@@ -105,41 +106,41 @@ class StagingData:
 
     def _respond(self, failed_s: float) -> Steps:
         """As the simulator's store does; a recovery that fails is an error of the drill."""
-        store = self._scenario.system.stores[STORE]
+        store = self._scenario.system.stores[self._store]
         try:
             if store.failover is not None and store.standbys:
                 yield self._env.timeout(draw_s(store.failover.detect, self._rng))
                 if self._waits(failed_s):
-                    self._record("noticed", STORE, what="primary lost")
+                    self._record("noticed", self._store, what="primary lost")
                     if store.failover.by == "on-call":
-                        yield from self._page(f"primary of {STORE}")
+                        yield from self._page(f"primary of {self._store}")
                 if self._waits(failed_s):
                     yield from self._promote(failed_s)
             elif self._destroyed and store.backup is not None:
                 yield self._env.timeout(self._drawn_s(store.backup.start))
                 if self._waits(failed_s):
-                    self._record("noticed", STORE, what="data destroyed")
+                    self._record("noticed", self._store, what="data destroyed")
                     yield from self._restore(datetime.now(UTC))
         except WorldError as error:
-            self._record("error", STORE, during="recovery", message=str(error))
+            self._record("error", self._store, during="recovery", message=str(error))
 
     def _waits(self, failed_s: float) -> bool:
         return self._failed_s == failed_s and not self._recovering
 
     def _fail_over(self) -> Steps:
         if self._recovering:
-            raise Foreseen(f"fail-over of {STORE}: a recovery is under way")
+            raise Foreseen(f"fail-over of {self._store}: a recovery is under way")
         if self._failed_s is not None:
             yield from self._promote(self._failed_s)
             return
         failed_s = self._env.wall_s()
-        self._record("store-failure", STORE, cause="switch to the standby", lost=False)
+        self._record("store-failure", self._store, cause="switch to the standby", lost=False)
         yield from self._take_over(failed_s)
 
     def _promote(self, failed_s: float) -> Steps:
-        self._record("response-start", STORE, what="fail over")
+        self._record("response-start", self._store, what="fail over")
         yield from self._take_over(failed_s)
-        self._record("response-end", STORE, what="fail over")
+        self._record("response-end", self._store, what="fail over")
 
     def _take_over(self, failed_s: float) -> Steps:
         assert self._verbs is not None
@@ -150,19 +151,19 @@ class StagingData:
             self._recovering = False
         kept_s = failed_s if kept is None else min(failed_s, self._seconds(kept))
         self._failed_s = None
-        self._record("fail-over", STORE, failed_s=failed_s, kept_until_s=kept_s)
+        self._record("fail-over", self._store, failed_s=failed_s, kept_until_s=kept_s)
 
     def _restore(self, wanted: datetime) -> Steps:
         if self._verbs is None:
-            raise NoWayBack(f"restore of {STORE}: the staging has no data")
+            raise NoWayBack(f"restore of {self._store}: the staging has no data")
         if self._recovering:
-            raise Foreseen(f"restore of {STORE}: a recovery is under way")
+            raise Foreseen(f"restore of {self._store}: a recovery is under way")
         if self._failed_s is None:
             self._failed_s = self._env.wall_s()
-            self._record("store-failure", STORE, cause="taken out of service for a restore", lost=False)
+            self._record("store-failure", self._store, cause="taken out of service for a restore", lost=False)
         failed_s = self._failed_s
         self._recovering = True
-        self._record("response-start", STORE, what="restore")
+        self._record("response-start", self._store, what="restore")
         try:
             restored = yield from self._do(self._verbs.restore, wanted)
         finally:
@@ -170,14 +171,14 @@ class StagingData:
         self._failed_s, self._destroyed = None, False
         self._record(
             "restore",
-            STORE,
+            self._store,
             phase="end",
             failed_s=failed_s,
             kept_until_s=min(failed_s, self._seconds(restored.kept)),
             backup_age_s=failed_s - self._seconds(restored.taken),
             rows=restored.rows,
         )
-        self._record("response-end", STORE, what="restore")
+        self._record("response-end", self._store, what="restore")
 
     def _migrate(self, phase: str, before: simpy.Process | None) -> Steps:
         """Interrupted, it never was: what it had begun is ended, and the next phase waits for that."""
@@ -196,7 +197,7 @@ class StagingData:
 
     def _reconcile(self) -> Steps:
         if self._verbs is None:
-            raise NoWayBack(f"reconcile of {STORE}: the staging has no data")
+            raise NoWayBack(f"reconcile of {self._store}: the staging has no data")
         self._record("reconcile", "rows", phase="start")
         rows = yield from self._do(self._verbs.reconcile)
         self._record("reconcile", "rows", phase="end", rows=rows)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from chaos.errors import ChaosError, StagingUnclean
-from chaos.faults.store_servers import HasServers
+from chaos.faults.store_servers import HasStore
 from chaos.invariants import settle
 from chaos.ledger import done_against_the_odds, from_load, looked_up
 from chaos.live_health import LiveHealth
@@ -30,7 +30,7 @@ from chaos.load.workers import ALONE, Workers
 from chaos.observer import Observer
 from chaos.proof import Proof
 from chaos.realise import defects_of, load_plan
-from chaos.realise_data import has_backup, touches_store
+from chaos.realise_data import backs_up, store_of, touches_store
 from chaos.safety.ephemeral import EPHEMERAL, plan_ephemeral
 from chaos.safety.errors import DrillStopped
 from chaos.safety.guard import Guard, guarded
@@ -42,7 +42,6 @@ from chaos.safety.target_lock import hold_target
 from chaos.safety.targets import preflight
 from chaos.safety.undo import UNDOABLE, EntryResult
 from chaos.staging.adapter import StagingAdapter
-from chaos.staging.config import STORE
 from chaos.supervision import Supervision, failures_allowed
 from chaos.tracing import joined
 from chaos.watching import NobodyWatches, Watcher
@@ -174,13 +173,13 @@ class Drill:
         return DrillReport(healed, self._stopped)
 
     def _back_up(self) -> None:
-        """Where the scenario's store has backups, the last one before the load."""
+        """Where something may restore it, the last backup before the load."""
         data = self._staging.data
-        if data is None or not has_backup(self._scenario):
+        if data is None or not backs_up(self._scenario):
             return
         self._progress("taking a backup, and verifying it")
         taken = data.back_up()
-        self._event(0.0, EventKind.BACKUP, STORE, size_bytes=taken.size_bytes, took_s=taken.took_s)
+        self._event(0.0, EventKind.BACKUP, store_of(self._scenario), size_bytes=taken.size_bytes, took_s=taken.took_s)
 
     def _prove_rollback(self, proof: Proof, load: LoadRun) -> None:
         """What a rollback left is compared with what was there before, while nothing but the rollback put it back."""
@@ -255,8 +254,8 @@ class Drill:
         observer.start(load.start_at_s)
         self._event(0.0, EventKind.LOAD_START, "load")
         guard.protect_release(self._scenario.release.change.service)
-        if touches_store(self._scenario) and isinstance(guard.surface, HasServers):
-            guard.protect_store()
+        if touches_store(self._scenario) and isinstance(guard.surface, HasStore):
+            guard.protect_store(store_of(self._scenario))
         env = WallClockEnvironment(load.start_at_s)
         defects = defects_of(self._scenario, self._defects, self._strategy)
         world = StagingWorld(env, self._staging, guard, observer, self._scenario, defects, self._take, self._seed)
@@ -372,11 +371,11 @@ class Drill:
 
     def _settle(self, ledger: Ledger, load: LoadRun, proof: Proof) -> None:
         """Orders against the ledger of payments."""
-        data = self._staging.data
-        if data is None:
+        books = self._staging.books
+        if books is None:
             return
         acknowledged = ledger.write_id[ledger.outcome == "ok"].tolist()
-        settled = settle(data.orders_since(proof.began), data.payments_since(proof.began), acknowledged)
+        settled = settle(books.orders_since(proof.began), books.payments_since(proof.began), acknowledged)
         counts = asdict(settled)
         broken = counts.pop("broken")
         self._event(load.now_s(), EventKind.VERIFY, "orders against payments", differences=list(broken), **counts)

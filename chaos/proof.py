@@ -60,8 +60,8 @@ class Proof:
 
     def _take(self, moment: str) -> Facts:
         facts = dict(self.staging.facts())
-        if self.staging.data is not None:
-            facts[_ROWS] = self.staging.data.rows_until(self.began)
+        if self.staging.books is not None:
+            facts[_ROWS] = self.staging.books.rows_until(self.began)
         self._taken[moment] = facts
         (self.folder / FACTS_FILE).write_text(json.dumps(self._taken, indent=1), encoding="utf-8")
         return facts

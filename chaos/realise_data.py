@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from chaos.staging.config import STORE
 from chaos.staging.postgres import OLD_ROW_BYTES
 from scenarios.models import Backup, Scenario, Store
 
-__all__ = ["has_backup", "touches_store", "unrealised_data"]
+__all__ = ["backs_up", "data_verbs_needed", "store_of", "touches_store", "unrealised_data"]
 
-_DATA_STEPS = ("revert-migration", "reconcile", "restore", "fail-over")
+# Steps of a rollback, and the verb that each needs.
+_DATA_STEPS = {
+    "revert-migration": "migrate", "reconcile": "reconcile", "restore": "restore", "fail-over": "fail-over",
+}  # fmt: skip
 _STORE_FAULTS = ("primary", "standby", "lag")
 _ROWS_MAX = 400_000
 # A backup is taken within this before the load.
@@ -26,9 +30,34 @@ def touches_store(scenario: Scenario) -> bool:
     )
 
 
-def has_backup(scenario: Scenario) -> bool:
-    """Whether a backup is to be taken before the load."""
-    return any(store.backup is not None for store in scenario.system.stores.values())
+def store_of(scenario: Scenario) -> str:
+    """The store that the verbs for data are about: a drill has one."""
+    return next(iter(scenario.system.stores), STORE)
+
+
+def backs_up(scenario: Scenario) -> bool:
+    """Whether a backup is to be taken before the load: the store has one, and something may restore it."""
+    store = scenario.system.stores.get(store_of(scenario))
+    restores = any(verb == "restore" for _, verb in data_verbs_needed(scenario))
+    return restores and store is not None and store.backup is not None
+
+
+def data_verbs_needed(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    """What needs which verb for data, by the path of the scenario."""
+    release = scenario.release
+    if release.migration is not None:
+        yield "release.migration", "migrate"
+    for index, step in enumerate(release.rollback):
+        if step in _DATA_STEPS:
+            yield f"release.rollback[{index}]: {step}", _DATA_STEPS[step]
+    store = scenario.system.stores.get(store_of(scenario))
+    for index, fault in enumerate(scenario.faults):
+        if fault.primary is None or store is None:
+            continue
+        if store.failover is not None and store.standbys:
+            yield f"faults[{index}].primary", "fail-over"
+        elif fault.primary.destroyed and store.backup is not None:
+            yield f"faults[{index}].primary", "restore"
 
 
 def unrealised_data(scenario: Scenario) -> Iterator[str]:

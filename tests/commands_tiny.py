@@ -20,6 +20,11 @@ deploy)
 route)
     rm -f routes/*
     for share in $2; do echo "${share#*=}" > "routes/${share%=*}"; done
+    echo "$WINDTUNNEL_COHORTS" > cohorts
+    ;;
+mirror)
+    mkdir -p mirrors
+    [ -e broken ] || echo "$3" > "mirrors/$2"
     ;;
 status)
     list() {
@@ -29,13 +34,37 @@ status)
             comma=,
         done
     }
-    replicas=$(list replicas) routes=$(list routes)
-    echo "{\\"ordered\\": {$replicas}, \\"ready\\": {$replicas}, \\"routes\\": {$routes}}"
+    replicas=$(list replicas) routes=$(list routes) mirrors=$(list mirrors)
+    cohorts=$(cat cohorts 2>/dev/null || echo '{}')
+    printf '{"ordered": {%s}, "ready": {%s}, "routes": {%s}, ' "$replicas" "$replicas" "$routes"
+    printf '"mirrors": {%s}, "cohorts": %s}' "$mirrors" "$cohorts"
     ;;
+migrate)
+    [ ! -e hang-migrate ] || [ "$1" = state ] || sleep 600
+    stands=$(cat schema 2>/dev/null || echo baseline)
+    case $1 in
+    state) printf '{"state": "%s"}' "$stands" ;;
+    revert)
+        [ "$stands" != contract ] || { echo "the old column is gone" >&2; exit 3; }
+        echo baseline > schema
+        ;;
+    *) [ -e broken ] || echo "$1" > schema ;;
+    esac
+    ;;
+reconcile) echo '{"rows": 7}' ;;
+backup) echo '{"taken": "2026-01-01T00:00:00+00:00", "size_bytes": 5}' ;;
+restore)
+    echo '{"taken": "2026-01-01T00:00:00Z", "kept": "2026-01-01T00:00:09Z", "rows": 3}'
+    echo "$1" > restored
+    ;;
+fail-over) echo '{"kept": null}' ;;
 inject) [ -e broken ] || touch "faults/$1" ;;
 confirm) [ -e "faults/$1" ] ;;
-heal) rm -f "faults/$1" ;;
-residue) [ ! -e "faults/$1" ] ;;
+heal)
+    rm -f "faults/$1"
+    [ "$1" != store ] || rm -f schema restored
+    ;;
+residue) [ ! -e "faults/$1" ] && { [ "$1" != store ] || [ ! -e schema ] && [ ! -e restored ]; } ;;
 verify) cat drift 2>/dev/null || true ;;
 esac
 """
@@ -67,6 +96,15 @@ def tiny_data(folder: Path, **changes: Any) -> dict[str, Any]:
         "requests": {"checkout": {"path": "/"}},
         "commands": commands,
     }
+
+
+def tiny_data_commands(folder: Path, *without: str) -> dict[str, Any]:
+    """All verbs for data but those `without`."""
+    words = {"migrate": ["{phase}"], "restore": ["{until}"], "heal": ["{kind}"], "residue": ["{kind}"]}
+    verbs = ("migrate", "reconcile", "backup", "restore", "fail-over", "heal", "residue")
+    run = str(folder / "staging.sh")
+    commands = {verb: {"run": [run, *words.get(verb, [])]} for verb in verbs if verb not in without}
+    return {"store": "orders", **commands}
 
 
 def tiny_staging(folder: Path, **changes: Any) -> Loaded:

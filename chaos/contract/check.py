@@ -20,7 +20,7 @@ from chaos.safety.targets import preflight
 from chaos.staging.config import Defect
 from chaos.staging.embedded_adapter import EmbeddedAdapter
 from chaos.staging.loopback import call
-from chaos.staging.shop.app import OPENAPI_PATH
+from chaos.staging.shop.wire import OPENAPI_PATH
 from scenarios.models import Scenario
 
 __all__ = ["ContractBroken", "ContractReport", "check_contract"]

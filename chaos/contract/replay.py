@@ -16,7 +16,7 @@ from uuid import uuid4
 from chaos.errors import ChaosError
 from chaos.staging.adapter import Request
 from chaos.staging.ports import LOOPBACK
-from chaos.staging.shop.service import COHORT_HEADER, MIRRORED_HEADER
+from chaos.staging.shop.wire import COHORT_HEADER, MIRRORED_HEADER
 
 __all__ = ["Call", "Difference", "calls_of", "replay"]
 

@@ -24,7 +24,7 @@ from chaos.staging.loopback import call
 from chaos.staging.processes import ProcessId
 from chaos.staging.room import Room
 from chaos.staging.servers import Servers
-from chaos.staging.shop.app import ATTEMPT_PATH
+from chaos.staging.shop.wire import ATTEMPT_PATH
 from chaos.staging.store_faults import PostgresFaults
 
 _SIGNAL_TIMEOUT_S = 2.0
@@ -281,12 +281,14 @@ class EmbeddedSurface:
         """The database's."""
         return self._staging.servers
 
-    def store_differences(self) -> list[str]:
-        """Of servers and schema."""
+    def store_differences(self, store: str) -> list[str]:
+        """Of servers and schema of the one that there is."""
+        del store
         return self._staging.data.store_differences()
 
-    def reset_store(self) -> None:
+    def reset_store(self, store: str) -> None:
         """Servers, then schema."""
+        del store
         self._staging.data.reset()
 
     def _until(self, process: ProcessId, not_any_more: str) -> None:

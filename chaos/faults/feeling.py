@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from chaos.staging.ports import LOOPBACK
-from chaos.staging.shop.service import COHORT_HEADER
+from chaos.staging.shop.wire import COHORT_HEADER
 
 _CONNECT_TIMEOUT_S = 2.0
 _CHUNK = 65_536

@@ -8,7 +8,7 @@ from chaos.errors import StagingError
 from chaos.faults.errors import FaultRefused
 from chaos.faults.surface import Surface
 
-__all__ = ["HasServers", "StoreServers", "servers_of"]
+__all__ = ["HasServers", "HasStore", "StoreServers", "servers_of"]
 
 
 class StoreServers(Protocol):
@@ -57,11 +57,16 @@ class HasServers(Protocol):
         """The servers."""
         ...
 
-    def store_differences(self) -> list[str]:
-        """Servers and schema that are not as the staging was brought up, one line each."""
+
+@runtime_checkable
+class HasStore(Protocol):
+    """A surface of a staging that can put a store's servers and schema back."""
+
+    def store_differences(self, store: str) -> list[str]:
+        """Servers and schema that are not as before the drill, one line each."""
         ...
 
-    def reset_store(self) -> None:
+    def reset_store(self, store: str) -> None:
         """Put servers and schema back, with the rows of now."""
         ...
 

@@ -60,10 +60,10 @@ class Guard:
         self.journal.open(entry)
         return entry
 
-    def protect_store(self) -> JournalEntry:
+    def protect_store(self, store: str) -> JournalEntry:
         """Journal that servers and schema of the store go back; after this, and only then, they may change."""
         self.lease.require()
-        entry = plan_store(self.surface, self.drill_id)
+        entry = plan_store(self.surface, store, self.drill_id)
         self.journal.open(entry)
         return entry
 

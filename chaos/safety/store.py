@@ -6,7 +6,7 @@ Rows stay as they are; only what a drill does to servers and schema is taken bac
 from __future__ import annotations
 
 from chaos.faults.base import Rung
-from chaos.faults.store_servers import HasServers
+from chaos.faults.store_servers import HasStore
 from chaos.faults.surface import Surface
 from chaos.safety.journal import JournalEntry, new_entry
 
@@ -15,9 +15,9 @@ __all__ = ["STORE_UNDO", "plan_store"]
 _RESET_TIMEOUT_S = 120.0
 
 
-def plan_store(surface: Surface, drill_id: str) -> JournalEntry:
-    """The entry that brings servers and schema back."""
-    return new_entry(surface.token(), drill_id, STORE_UNDO.kind, "store", {})
+def plan_store(surface: Surface, store: str, drill_id: str) -> JournalEntry:
+    """The entry that brings a store's servers and schema back."""
+    return new_entry(surface.token(), drill_id, STORE_UNDO.kind, store, {})
 
 
 class StoreUndo:
@@ -32,15 +32,13 @@ class StoreUndo:
 
     def residue(self, surface: Surface, entry: JournalEntry) -> str | None:
         """Servers and schema that differ from how the staging was brought up."""
-        del entry
-        assert isinstance(surface, HasServers), "no other staging has such an entry"
-        return "; ".join(surface.store_differences()) or None
+        assert isinstance(surface, HasStore), "no other staging has such an entry"
+        return "; ".join(surface.store_differences(entry.target)) or None
 
 
 def _restore(surface: Surface, entry: JournalEntry) -> None:
-    del entry
-    assert isinstance(surface, HasServers), "no other staging has such an entry"
-    surface.reset_store()
+    assert isinstance(surface, HasStore), "no other staging has such an entry"
+    surface.reset_store(entry.target)
 
 
 STORE_UNDO = StoreUndo()

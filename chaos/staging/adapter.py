@@ -19,7 +19,7 @@ from chaos.faults.surface import Surface
 from chaos.ledger import FinalRead
 from chaos.safety.targets import AllowList
 from chaos.staging.config import Defect
-from chaos.staging.data_verbs import DataVerbs
+from chaos.staging.data_verbs import Books, DataVerbs
 from chaos.staging.envoy import EnvoyStats
 from chaos.staging.replicas import Drained
 from scenarios.models import Function
@@ -84,6 +84,11 @@ class StagingAdapter(Protocol):
     @property
     def data(self) -> DataVerbs | None:
         """The verbs for its data; None when it has none."""
+        ...
+
+    @property
+    def books(self) -> Books | None:
+        """Its orders and payments, to be held against each other; None when they cannot be read."""
         ...
 
     def token(self) -> str:

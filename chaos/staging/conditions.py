@@ -10,7 +10,7 @@ from typing import Any
 from chaos.errors import StagingError
 from chaos.staging.paths import write_atomically
 from chaos.staging.replicas import SETUP_FILE, Replicas
-from chaos.staging.shop.app import CONDITIONS_PATH
+from chaos.staging.shop.wire import CONDITIONS_PATH
 from chaos.staging.state import StateFile
 
 __all__ = ["ServiceConditions"]

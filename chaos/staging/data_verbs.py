@@ -1,4 +1,4 @@
-"""What a drill needs of a staging's data: read it, change its schema, bring it back. One protocol for every adapter.
+"""What a drill needs of a staging's data: change its schema and bring it back; read its books, where it has them.
 
 All calls block, have their own time limits, and raise StagingError when the staging cannot or does not.
 """
@@ -11,7 +11,12 @@ from typing import Protocol
 
 from chaos.errors import StagingError
 
-__all__ = ["BackedUp", "DataVerbs", "NothingLeft", "Payment", "Restored", "StoredOrder"]
+__all__ = ["BASELINE", "PHASES", "BackedUp", "Books", "DataVerbs", "NothingLeft", "Payment", "Restored", "StoredOrder"]
+
+PHASES = ("expand", "backfill", "switch", "contract", "revert")
+"""Of a migration."""
+BASELINE = "baseline"
+"""Where a schema stands before the first phase, and after the revert."""
 
 
 class NothingLeft(StagingError):
@@ -52,8 +57,8 @@ class Restored:
     rows: int
 
 
-class DataVerbs(Protocol):
-    """The data of one staging."""
+class Books(Protocol):
+    """Orders and payments of one staging, in two places that must agree."""
 
     def rows_until(self, moment: datetime) -> str:
         """Count and checksum of the rows that were there at that moment, from what is there now."""
@@ -67,11 +72,19 @@ class DataVerbs(Protocol):
         """Payments that were taken since."""
         ...
 
+
+class DataVerbs(Protocol):
+    """The data of one staging."""
+
     def migrate(self, phase: str, lock_s: float) -> None:
         """Play a phase of the migration: expand, backfill, switch, contract or revert. Raises NothingLeft.
 
         For `lock_s` it keeps the lock that it takes, so that all statements wait.
         """
+        ...
+
+    def migration_state(self) -> str:
+        """The last phase that the schema has seen; BASELINE before the first, and after the revert."""
         ...
 
     def end_migration(self) -> None:

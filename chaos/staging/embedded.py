@@ -28,8 +28,8 @@ from chaos.staging.ports import LOOPBACK
 from chaos.staging.processes import ProcessId
 from chaos.staging.replicas import ENDPOINTS_FOLDER, SETUP_FILE, Drained, Replicas
 from chaos.staging.servers import RESTORED, Servers
-from chaos.staging.shop.app import MARKER_PATH
 from chaos.staging.shop.payments_ledger import LEDGER_FOLDER
+from chaos.staging.shop.wire import MARKER_PATH
 from chaos.staging.starting import Progress, Start, create_proxies
 from chaos.staging.state import Replica, State, StateFile
 from chaos.staging.toxiproxy import ToxiproxyClient

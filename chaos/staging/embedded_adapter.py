@@ -17,7 +17,7 @@ from chaos.realise import request_of
 from chaos.safety.targets import LOOPBACK, AllowList
 from chaos.staging.adapter import Hear, Request, Watched
 from chaos.staging.config import STORE, Defect
-from chaos.staging.data_verbs import DataVerbs
+from chaos.staging.data_verbs import Books, DataVerbs
 from chaos.staging.embedded import Staging
 from chaos.staging.envoy import EnvoyStats
 from chaos.staging.facts import application_declared, application_facts
@@ -64,6 +64,11 @@ class EmbeddedAdapter:
 
     @property
     def data(self) -> DataVerbs:
+        """The database's."""
+        return self.staging.data
+
+    @property
+    def books(self) -> Books:
         """Orders and payments."""
         return self.staging.data
 

@@ -24,8 +24,7 @@ from typing import Any
 from chaos.staging.config import SERVICES, StagingConfig
 from chaos.staging.paths import write_atomically
 from chaos.staging.ports import LOOPBACK
-from chaos.staging.shop.app import MARKER_PATH
-from chaos.staging.shop.service import COHORT_HEADER, MIRRORED_HEADER
+from chaos.staging.shop.wire import COHORT_HEADER, MARKER_PATH, MIRRORED_HEADER
 
 FRACTION_TOTAL = 10_000
 # Envoy takes one random number a request for both choices, abort and version, each modulo its total: only totals

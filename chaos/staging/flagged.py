@@ -12,7 +12,7 @@ from chaos.staging.config import StagingConfig
 from chaos.staging.envoy import EnvoyStats
 from chaos.staging.flags import FlagFile, FlagState
 from chaos.staging.replicas import Replicas
-from chaos.staging.shop.app import FLAG_PATH
+from chaos.staging.shop.wire import FLAG_PATH
 from chaos.staging.state import Replica
 from rollout.versions import flag_on
 

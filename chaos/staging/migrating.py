@@ -8,16 +8,14 @@ from collections.abc import Mapping
 
 from chaos.errors import StagingError
 from chaos.staging import postgres
-from chaos.staging.data_verbs import NothingLeft
+from chaos.staging.data_verbs import BASELINE, PHASES, NothingLeft
 from chaos.staging.processes import TOKEN_VARIABLE
 from chaos.staging.replicas import python_environment
 from chaos.staging.servers import Servers
 from chaos.staging.state import StateFile
 
-__all__ = ["BASELINE", "Migrations"]
+__all__ = ["Migrations"]
 
-BASELINE = "baseline"
-PHASES = ("expand", "backfill", "switch", "contract", "revert")
 # As chaos.staging.migrations.__main__ has them, whose import would bring SQLAlchemy into the harness.
 APPLICATION = "windtunnel-migration"
 DSN_VARIABLE = "WINDTUNNEL_MIGRATION_DSN"

@@ -12,8 +12,8 @@ from psycopg import sql
 from chaos.errors import StagingError
 from chaos.staging import postgres
 from chaos.staging.backups import Backups
-from chaos.staging.data_verbs import BackedUp, Payment, Restored, StoredOrder
-from chaos.staging.migrating import BASELINE, Migrations
+from chaos.staging.data_verbs import BASELINE, BackedUp, Payment, Restored, StoredOrder
+from chaos.staging.migrating import Migrations
 from chaos.staging.servers import Servers
 from chaos.staging.shop.payments_ledger import LEDGER_FILE, LEDGER_FOLDER
 from chaos.staging.state import StateFile
@@ -117,6 +117,10 @@ class OrdersData:
     def migrate(self, phase: str, lock_s: float) -> None:
         """By Alembic."""
         self._migrations.play(phase, lock_s)
+
+    def migration_state(self) -> str:
+        """Alembic's revision."""
+        return self._migrations.revision()
 
     def end_migration(self) -> None:
         """Its connection is ended, and with it its process."""

@@ -24,8 +24,8 @@ from chaos.staging.locks import FileLock
 from chaos.staging.loopback import call
 from chaos.staging.paths import write_atomically
 from chaos.staging.ports import listening_socket
-from chaos.staging.shop.app import BUSY_PATH, DEFECTS_PATH
 from chaos.staging.shop.payments_ledger import LEDGER_FILE, LEDGER_FOLDER
+from chaos.staging.shop.wire import BUSY_PATH, DEFECTS_PATH
 from chaos.staging.state import FLAGD_SYNC, Replica, StateFile
 
 POLL_S = 0.05

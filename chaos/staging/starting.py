@@ -11,7 +11,6 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
-import httpx
 import psycopg
 
 from chaos.errors import ComponentFailed, ToxiproxyError
@@ -19,6 +18,7 @@ from chaos.staging import envoy_config, flagd, postgres, processes, room
 from chaos.staging.config import CALLS, CLIENT, REPLICATION, SERVICES, STORE, StagingConfig, proxy_name
 from chaos.staging.envoy import EnvoyClient
 from chaos.staging.flags import FlagFile
+from chaos.staging.loopback import call
 from chaos.staging.ports import LOOPBACK, free_ports
 from chaos.staging.processes import ProcessId
 from chaos.staging.replicas import ENDPOINTS_FOLDER, SPANS_FOLDER, Replicas
@@ -168,19 +168,16 @@ class Start:
     def _prove(self) -> None:
         """An order through everything, then gone again: the only proof that the parts are joined up."""
         state = self._file.read()
-        url = f"http://{LOOPBACK}:{state.proxy_port(CLIENT, 'edge')}"
+        port = state.proxy_port(CLIENT, "edge")
         order = {"order_id": f"up-{state.token}", "amount": 1}
         deadline = time.monotonic() + READY_TIMEOUT_S
-        with httpx.Client(base_url=url, timeout=5.0, trust_env=False) as client:
-            while True:
-                response = client.post("/checkout", json=order)
-                if response.status_code == 201 and client.get("/catalogue").status_code == 200:
-                    break
-                if time.monotonic() > deadline:
-                    raise ComponentFailed(
-                        f"the shop does not take an order: status(={response.status_code}) must be 201: {response.text}"
-                    )
-                time.sleep(POLL_S)
+        while True:
+            status, text = call("POST", port, "/checkout", json.dumps(order).encode())
+            if status == 201 and call("GET", port, "/catalogue")[0] == 200:
+                break
+            if time.monotonic() > deadline:
+                raise ComponentFailed(f"the shop does not take an order: status(={status}) must be 201: {text}")
+            time.sleep(POLL_S)
         with psycopg.connect(postgres.dsn(state.ports["primary"], state.password)) as connection:
             connection.execute("DELETE FROM orders WHERE id = %s", (order["order_id"],))
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from chaos.staging.envoy import EnvoyClient
 from chaos.staging.flagged import Flags
 
-__all__ = ["clear", "found"]
+__all__ = ["clear", "flagged", "found"]
 
 
 def found(envoy: EnvoyClient, flags: Flags, service: str) -> Iterator[str]:
@@ -20,6 +20,11 @@ def found(envoy: EnvoyClient, flags: Flags, service: str) -> Iterator[str]:
         yield f"cohort {cohort} routes {shares}"
     for version, share in envoy.mirrors(service).items():
         yield f"{share:g} of the requests are copied to {version}"
+    yield from flagged(flags, service)
+
+
+def flagged(flags: Flags, service: str) -> Iterator[str]:
+    """The flag's part of it."""
     flag = flags.state(service)
     if flag.on:
         yield f"the flag is on for {', '.join([*flag.cohorts, f'{flag.share:g} of the requests'])}"

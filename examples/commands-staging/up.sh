@@ -1,17 +1,18 @@
 #!/bin/sh
-# Brings the embedded staging up, and prints what shop.yaml and its scripts need to know of it, for `eval`.
+# Brings the embedded staging up with the numbers of the scenario $1, and prints what shop.yaml and its scripts need to
+# know of it, for `eval`.
 # A staging of your own is up already: then these are values of its own, set once.
 set -eu
 
 : "${WINDTUNNEL:=windtunnel}"
 : "${SHOP_STATE:=${TMPDIR:-/tmp}/shop-by-scripts}"
 
-$WINDTUNNEL staging up shop-release --state "$SHOP_STATE" >&2
+$WINDTUNNEL staging up "${1:-release.yaml}" --state "$SHOP_STATE" >&2
 
 kept() { sed -n "s/^ *\"$1\": \"\{0,1\}\([^\",{]*\)\"\{0,1\},\{0,1\}\$/\1/p" "$SHOP_STATE/state.json" | head -n 1; }
 primary=$($WINDTUNNEL staging status --state "$SHOP_STATE" | awk '$2 == "primary" { print $3 }')
 psql=$(dirname "$(readlink "/proc/$primary/exe")")/psql
-PGHOST=127.0.0.1 PGPORT=$(kept primary) PGUSER=windtunnel PGDATABASE=orders PGPASSWORD=$(kept password)
+PGHOST=127.0.0.1 PGPORT=$(kept proxy:checkout--orders) PGUSER=windtunnel PGDATABASE=orders PGPASSWORD=$(kept password)
 export PGHOST PGPORT PGUSER PGDATABASE PGPASSWORD
 
 cat <<END

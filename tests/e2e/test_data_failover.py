@@ -59,7 +59,7 @@ def test_a_lost_standby_comes_back(staging: Staging) -> None:
 
 def test_failovers_lose_what_the_standby_lacked_and_no_old_primary_serves_again(staging: Staging) -> None:
     surface = EmbeddedSurface(staging)
-    undo = plan_store(surface, "drill-1")
+    undo = plan_store(surface, "orders", "drill-1")
     before = order(staging)
     lag = apply(surface, lag={"of": "orders", "add": "2s"})
     lost = order(staging)

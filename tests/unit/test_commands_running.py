@@ -26,6 +26,7 @@ def ended(
 ) -> tuple[int | None, str]:
     done = run(
         ["/bin/sh", "-c", script, "sh", *arguments],
+        verb="deploy",
         state_dir=folder,
         folder=folder,
         env=dict(os.environ),
@@ -68,20 +69,24 @@ def test_a_daemon_that_a_command_leaves_does_not_hold_it_up(tmp_path: Path) -> N
 def test_what_cannot_be_started_is_told(tmp_path: Path) -> None:
     with pytest.raises(CommandFailed, match="could not be started"):
         ended(tmp_path / "nowhere", "true")
-    assert run(["no-such-program"], state_dir=tmp_path, folder=tmp_path, env={}, stdin=b"", timeout_s=5).code == 127
+    assert (
+        run(["no-such-program"], verb="route", state_dir=tmp_path, folder=tmp_path, env={}, stdin=b"", timeout_s=5).code
+        == 127
+    )
 
 
 def test_a_dead_harness_s_command_is_found_and_ended(tmp_path: Path) -> None:
     program = (
         "import os, sys; from pathlib import Path; from chaos.staging.commands.running import run\n"
         "folder = Path(sys.argv[1])\n"
-        "run(['sleep', '600'], state_dir=folder, folder=folder, env=dict(os.environ), stdin=b'', timeout_s=600)"
+        "run(['sleep', '600'], verb='deploy', state_dir=folder, folder=folder, env=dict(os.environ), stdin=b'',\n"
+        "    timeout_s=600)"
     )
     harness = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], cwd=ROOT)
     try:
         notes = tmp_path / "commands"
         note = wait_for(lambda: list(notes.glob("*.json")) if notes.is_dir() else None, 20, "a note")[0]
-        pid = json.loads(note.read_text())["pid"]
+        pid = json.loads(note.read_text())["process"]["pid"]
         wait_for(lambda: psutil.Process(pid).name() == "sleep", 10, "the gate to open")
     finally:
         harness.kill()

@@ -98,12 +98,35 @@ def test_what_differs_is_told_by_the_verify_command(staging: StagingAdapter, tmp
 def test_what_has_no_command_is_refused(staging: StagingAdapter) -> None:
     with pytest.raises(VerbMissing, match="mirror of checkout"):
         staging.mirror("checkout", "2", 0.1)
-    with pytest.raises(VerbMissing, match="cohorts"):
+    with pytest.raises(VerbMissing, match=r"cohorts\(=\['beta'\]\): the command routes by weights alone"):
         staging.route("checkout", {"1": 1.0}, {"beta": {"2": 1.0}})
     with pytest.raises(VerbMissing, match="flag of checkout"):
         staging.flag("checkout", 0.5, ())
     assert staging.observe() == []
     assert staging.stores() == ()
+
+
+def test_cohorts_and_copies_are_routed_read_back_and_cleared(tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    run = str(folder / "staging.sh")
+    route = {"run": [run, "{service}", "{weights}"], "cohorts": True}
+    loaded = tiny_staging(folder, route=route, mirror={"run": [run, "{service}", "{version}", "{share}"]})
+    staging = open_staging(loaded, tmp_path / "state")
+    staging.route("checkout", {"1": 1.0}, {"beta": {"2": 1.0}})
+    staging.mirror("checkout", "2", 0.25)
+    assert staging.surface.steering("checkout") == (
+        "cohort beta routes {'2': 1.0}",
+        "0.25 of the requests are copied to 2",
+    )
+    staging.surface.clear_steering("checkout")
+    assert staging.surface.steering("checkout") == ()
+    assert calls(folder)[-4:-1] == ["route checkout 1=1", "status checkout", "mirror checkout 2 0.0"]
+    (folder / "broken").touch()
+    with pytest.raises(CommandFailed, match=r"mirror of checkout to 2: status says share\(=0\), must be 0.5"):
+        staging.mirror("checkout", "2", 0.5)
+    deaf = tiny_staging(folder, route={"run": ["true"], "cohorts": True})
+    with pytest.raises(CommandFailed, match=r"cohort beta: status says {'1': 1.0}, must be {'2': 1.0}"):
+        open_staging(deaf, tmp_path / "other").route("checkout", {"1": 1.0}, {"beta": {"2": 1.0}})
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from chaos.realise import staging_config
-from chaos.realise_data import has_backup, touches_store
+from chaos.realise_data import backs_up, touches_store
 from chaos.staging.config import StoreConfig
 from chaos.unrealised import unrealised
 from scenarios.loading import load, load_text, read
@@ -20,7 +20,7 @@ def test_stores_are_realised() -> None:
     store = staging_config(load("shop-restore")[0], 1).store
     assert (store.archive_every_s, store.rows, store.migration) == (2.0, 20_000, None)
     assert staging_config(load("shop-migration")[0], 1).store.migration == "new"
-    assert has_backup(load("shop-restore")[0])
+    assert backs_up(load("shop-restore")[0])
     assert not touches_store(load("shop-release")[0])
     assert staging_config(load("shop-release")[0], 1).store == StoreConfig(20, store.service_time)
 

@@ -13,7 +13,8 @@ from chaos.ledger import FinalRead
 from chaos.staging.adapter import Hear, Watched
 from chaos.staging.commands.answers import Counters, FactsRead, LedgerRead, understood, understood_list
 from chaos.staging.commands.calling import Caller
-from chaos.staging.commands.errors import AnswerNotUnderstood, VerbMissing
+from chaos.staging.commands.data import CommandsData
+from chaos.staging.commands.errors import AnswerNotUnderstood
 from chaos.staging.commands.faults import COMMAND_FAULT
 from chaos.staging.commands.running import end_left_over
 from chaos.staging.commands.surface import CommandsSurface
@@ -61,8 +62,8 @@ class CommandsAdapter(Described):
 
     @property
     def data(self) -> DataVerbs | None:
-        """Commands read it, and look writes up; they do not change it."""
-        return None
+        """By the commands of its store, where the file has any."""
+        return None if self._commands.data is None else CommandsData(self._commands.data, self._caller)
 
     def deploy(self, service: str, version: str, replicas: int, timeout_s: float) -> None:
         """The command has its own time."""
@@ -72,14 +73,12 @@ class CommandsAdapter(Described):
     def route(
         self, service: str, weights: Mapping[str, float], cohorts: Mapping[str, Mapping[str, float]] | None = None
     ) -> None:
-        """By weights alone."""
-        if cohorts:
-            raise VerbMissing(f"route of {service}: cohorts(={sorted(cohorts)}): commands route by weights alone")
-        self._surface.route(service, weights)
+        """By the route command."""
+        self._surface.route(service, weights, cohorts)
 
     def mirror(self, service: str, version: str, share: float) -> None:
-        """Not by commands."""
-        raise VerbMissing(f"mirror of {service} to {version}: share(={share:g}): no command does that")
+        """By the mirror command."""
+        self._surface.mirror(service, version, share)
 
     def flag(self, service: str, share: float, cohorts: Sequence[str]) -> int:
         """The command ends when all follow, so orders need no numbers."""

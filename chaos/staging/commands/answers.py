@@ -5,17 +5,30 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Annotated, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel, ValidationError, model_validator
 
 from chaos.ledger import FinalRead
 from chaos.staging.commands.errors import AnswerNotUnderstood
 from chaos.staging.envoy import EnvoyStats
 
-__all__ = ["Counters", "FactsRead", "LedgerRead", "ServiceStatus", "understood", "understood_list"]
+__all__ = [
+    "BackupRead",
+    "Counters",
+    "FactsRead",
+    "FailOverRead",
+    "LedgerRead",
+    "MigrationState",
+    "ReconcileRead",
+    "RestoreRead",
+    "ServiceStatus",
+    "understood",
+    "understood_list",
+]
 
 Counts = dict[str, Annotated[int, Field(ge=0)]]
+Shares = dict[str, Annotated[float, Field(ge=0, le=1)]]
 
 
 class _Answer(BaseModel):
@@ -23,11 +36,17 @@ class _Answer(BaseModel):
 
 
 class ServiceStatus(_Answer):
-    """A service as it is now, by version; versions with none may be left out."""
+    """A service as it is now, by version; versions with none may be left out.
+
+    cohorts: shares of those that are routed otherwise than the rest. mirrors: which share is copied to a version.
+    steering: what else decides who answers, a line each.
+    """
 
     ordered: Counts
     ready: Counts
-    routes: dict[str, Annotated[float, Field(ge=0, le=1)]]
+    routes: Shares
+    cohorts: dict[str, Shares] = {}
+    mirrors: Shares = {}
     defects: dict[str, list[str]] = {}
     steering: list[str] = []
 
@@ -77,6 +96,39 @@ class LedgerRead(_Answer):
     def read(self) -> FinalRead:
         """As the ledger takes it."""
         return FinalRead(frozenset(self.found), self.duplicates, tuple(self.strangers))
+
+
+class MigrationState(_Answer):
+    """The last phase that the schema has seen, or `baseline`."""
+
+    state: Literal["baseline", "expand", "backfill", "switch", "contract"]
+
+
+class ReconcileRead(_Answer):
+    """How many rows were put right."""
+
+    rows: Annotated[int, Field(ge=0)]
+
+
+class BackupRead(_Answer):
+    """As of when the backup is, and how large."""
+
+    taken: AwareDatetime
+    size_bytes: Annotated[int, Field(ge=0)]
+
+
+class RestoreRead(_Answer):
+    """Of when the backup was, until when writes are there now, and how many rows were read in what was restored."""
+
+    taken: AwareDatetime
+    kept: AwareDatetime
+    rows: Annotated[int, Field(ge=0)]
+
+
+class FailOverRead(_Answer):
+    """When the last write was made that the new primary has; null when it has all."""
+
+    kept: AwareDatetime | None
 
 
 class FactsRead(RootModel[dict[str, str]]):

@@ -2,7 +2,8 @@
 
 A command runs in a process group of its own. It is on disk in the state directory before it does anything: it is
 started behind a gate, a line on its standard input, that opens only once it is written down. So whoever undoes after a
-harness that was killed finds every command that may still be at work, and ends it first (`end_left_over`).
+harness that was killed finds every command that may still be at work, and ends it first (`end_left_over`). So does
+whoever does not want a verb any more (`end_under_way`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from chaos.staging.commands.errors import CommandFailed
 from chaos.staging.paths import write_atomically
 from chaos.staging.processes import ProcessId, alive
 
-__all__ = ["Ended", "end_left_over", "run"]
+__all__ = ["Ended", "end_left_over", "end_under_way", "run"]
 
 RUNNING_FOLDER = "commands"
 # A shell that reads one line, byte by byte as POSIX asks of it, and then becomes the command, arguments as they are.
@@ -48,7 +49,14 @@ class Ended:
 
 
 def run(
-    argv: Sequence[str], *, state_dir: Path, folder: Path, env: Mapping[str, str], stdin: bytes, timeout_s: float
+    argv: Sequence[str],
+    *,
+    verb: str,
+    state_dir: Path,
+    folder: Path,
+    env: Mapping[str, str],
+    stdin: bytes,
+    timeout_s: float,
 ) -> Ended:
     """Run a command to its end. Raises CommandFailed when it cannot be started; its exit code is the caller's."""
     started_s = time.monotonic()
@@ -66,7 +74,7 @@ def run(
             )
         except OSError as error:
             raise CommandFailed(f"{argv[0]} could not be started in {folder}: {error}") from error
-        note = _note(state_dir, child)
+        note = _note(state_dir, verb, child)
         try:
             code = _wait(child, stdin, started_s + timeout_s)
         finally:
@@ -80,28 +88,51 @@ def run(
 def end_left_over(state_dir: Path) -> list[int]:
     """End the commands of a harness that is dead; their pids. Raises StagingUnclean when one survives."""
     ended = []
-    for note in sorted((state_dir / RUNNING_FOLDER).glob("*.json")):
-        process = ProcessId(**json.loads(note.read_text(encoding="utf-8")))
+    for note, _, process in _noted(state_dir):
         if alive(process):
             _kill_group(process.pid, signal.SIGKILL)
-            deadline_s = time.monotonic() + _KILL_S
-            while alive(process):
-                if time.monotonic() > deadline_s:
-                    raise StagingUnclean(f"command of a dead drill (pid {process.pid}) still runs after SIGKILL")
-                time.sleep(_POLL_S)
+            _await_end(process)
             ended.append(process.pid)
         note.unlink(missing_ok=True)
     return ended
 
 
-def _note(state_dir: Path, child: subprocess.Popen[bytes]) -> Path | None:
+def end_under_way(state_dir: Path, verb: str) -> None:
+    """End the commands of one verb, each with its group: SIGTERM, and after 2 s SIGKILL. Raises StagingUnclean."""
+    for _, of, process in _noted(state_dir):
+        if of != verb or not alive(process):
+            continue
+        _kill_group(process.pid, signal.SIGTERM)
+        with contextlib.suppress(StagingUnclean):
+            _await_end(process, _TERM_S)
+        _kill_group(process.pid, signal.SIGKILL)  # also its children, which may not have heard the first one
+        _await_end(process)
+
+
+def _noted(state_dir: Path) -> Iterator[tuple[Path, str, ProcessId]]:
+    """The commands that are written down, each with its file and verb."""
+    for note in sorted((state_dir / RUNNING_FOLDER).glob("*.json")):
+        with contextlib.suppress(FileNotFoundError):  # it has just ended
+            told = json.loads(note.read_text(encoding="utf-8"))
+            yield note, told["verb"], ProcessId(**told["process"])
+
+
+def _await_end(process: ProcessId, within_s: float = _KILL_S) -> None:
+    deadline_s = time.monotonic() + within_s
+    while alive(process):
+        if time.monotonic() > deadline_s:
+            raise StagingUnclean(f"command (pid {process.pid}) still runs after SIGKILL")
+        time.sleep(_POLL_S)
+
+
+def _note(state_dir: Path, verb: str, child: subprocess.Popen[bytes]) -> Path | None:
     """Write the process down; None when it is gone already, having found no gate to open."""
     folder = state_dir / RUNNING_FOLDER
     try:
         process = ProcessId(child.pid, psutil.Process(child.pid).create_time())
         folder.mkdir(exist_ok=True, mode=0o700)
         path = folder / f"{child.pid}.json"
-        write_atomically(path, json.dumps(asdict(process)))
+        write_atomically(path, json.dumps({"verb": verb, "process": asdict(process)}))
     except psutil.NoSuchProcess:
         return None
     except BaseException:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from chaos.staging.commands.answers import ServiceStatus, understood
 from chaos.staging.commands.calling import Caller
 from chaos.staging.commands.errors import CommandFailed, VerbMissing
 from chaos.staging.commands.recent import RecentStatus
-from chaos.staging.files.commands import Command, Commands, FaultCommands
+from chaos.staging.files.commands import Command, Commands, DataCommands, FaultCommands
 from scenarios.faults import FaultKind
 
 __all__ = ["CommandsSurface"]
 
+N = TypeVar("N", int, float)
+
 # The most commands that one rung of a release's undo, and one reading back of it, runs one after the other; and the
 # time that they have on the embedded staging.
-_DEPLOYS, _ROUTES, _STATUSES, _RUNG_S = 4, 1, 4, 60.0
+_DEPLOYS, _ROUTES, _STATUSES, _RUNG_S = 4, 2, 4, 60.0
 _READS, _READ_S = 5, 10.0
+# What putting a store back may take there.
+_RESET_S = 120.0
 
 
 class CommandsSurface:
@@ -35,10 +39,13 @@ class CommandsSurface:
         commands, longest_s = self._commands, self._caller.timeout_s
         status_s = longest_s(commands.status)
         rung_s = _DEPLOYS * longest_s(commands.deploy) + _ROUTES * longest_s(commands.route) + _STATUSES * status_s
-        heals_s = [longest_s(fault.heal) for fault in commands.faults.values()]
-        residues_s = [longest_s(fault.residue) for fault in commands.faults.values()]
-        read_s = max(_READS * status_s, *residues_s, 0.0)
-        return max(1.0, rung_s / _RUNG_S, read_s / _READ_S, *(heal_s / _RUNG_S for heal_s in heals_s))
+        rung_s += sum(longest_s(each) for each in (commands.flag, commands.mirror) if each is not None)
+        heals = [longest_s(fault.heal) / _RUNG_S for fault in commands.faults.values()]
+        reads_s = [_READS * status_s, *(longest_s(fault.residue) for fault in commands.faults.values())]
+        if commands.data is not None:
+            heals.append(longest_s(commands.data.heal) / _RESET_S)
+            reads_s.append(longest_s(commands.data.residue))
+        return max(1.0, rung_s / _RUNG_S, max(reads_s) / _READ_S, *heals)
 
     def token(self) -> str:
         """The staging file's."""
@@ -65,8 +72,11 @@ class CommandsSurface:
         return {version: share for version, share in self.status(service).routes.items() if share > 0}
 
     def steering(self, service: str) -> tuple[str, ...]:
-        """By the status command."""
-        return tuple(self.status(service).steering)
+        """Cohorts' own routes, copies, and what else the status command tells."""
+        status = self.status(service)
+        cohorts = (f"cohort {cohort} routes {_some(shares)}" for cohort, shares in status.cohorts.items())
+        mirrors = (f"{share:g} of the requests are copied to {v}" for v, share in _some(status.mirrors).items())
+        return (*cohorts, *mirrors, *status.steering)
 
     def defects(self, service: str) -> tuple[str, ...]:
         """By the status command."""
@@ -81,12 +91,31 @@ class CommandsSurface:
         if ready != replicas:
             raise CommandFailed(f"deploy of {service} {version}: status says ready(={ready}), must be {replicas}")
 
-    def route(self, service: str, weights: Mapping[str, float]) -> None:
-        """By the route command; the status is read back."""
-        self._change("route", self._commands.route, {"service": service, "weights": dict(weights)})
-        routes = dict(self.routes(service))
-        if any(abs(routes.get(name, 0.0) - weights.get(name, 0.0)) > _SHARE for name in {*routes, *weights}):
-            raise CommandFailed(f"route of {service}: status says {routes}, must be {dict(weights)}")
+    def route(
+        self, service: str, weights: Mapping[str, float], cohorts: Mapping[str, Mapping[str, float]] | None = None
+    ) -> None:
+        """By the route command, cohorts left out going with the rest; the status is read back."""
+        own = {cohort: dict(shares) for cohort, shares in (cohorts or {}).items()}
+        if own and not self._commands.route.cohorts:
+            raise VerbMissing(f"route of {service}: cohorts(={sorted(own)}): the command routes by weights alone")
+        told = {"service": service, "weights": dict(weights), "cohorts": own}
+        self._change("route", self._commands.route, told)
+        status = self.status(service)
+        for cohort in (None, *{**own, **status.cohorts}):
+            wanted = weights if cohort is None else own.get(cohort, weights)
+            found = status.routes if cohort is None else status.cohorts.get(cohort, status.routes)
+            if any(abs(found.get(name, 0.0) - wanted.get(name, 0.0)) > _SHARE for name in {*found, *wanted}):
+                of = "" if cohort is None else f" cohort {cohort}"
+                raise CommandFailed(f"route of {service}{of}: status says {_some(found)}, must be {dict(wanted)}")
+
+    def mirror(self, service: str, version: str, share: float) -> None:
+        """By the mirror command; the status is read back."""
+        if self._commands.mirror is None:
+            raise VerbMissing(f"mirror of {service} to {version}: the staging file has no command for it")
+        self._change("mirror", self._commands.mirror, {"service": service, "version": version, "share": share})
+        found = self.status(service).mirrors.get(version, 0.0)
+        if abs(found - share) > _SHARE:
+            raise CommandFailed(f"mirror of {service} to {version}: status says share(={found:g}), must be {share:g}")
 
     def flag(self, service: str, share: float, cohorts: list[str]) -> None:
         """By the flag command, which ends when all follow."""
@@ -101,8 +130,13 @@ class CommandsSurface:
         self._change("rollback", self._commands.rollback, {"service": service, "old": old, "new": new})
 
     def clear_steering(self, service: str) -> None:
-        """The flag off, where there is one."""
-        if self._commands.flag is not None and self.steering(service):
+        """Cohorts with the rest, no copies, the flag off: where there is any of it."""
+        status = self.status(service)
+        if status.cohorts:
+            self.route(service, status.routes)
+        for version in _some(status.mirrors):
+            self.mirror(service, version, 0.0)
+        if self._commands.flag is not None and status.steering:
             self.flag(service, 0.0, [])
 
     def set_defects(self, service: str, version: str, names: list[str]) -> None:
@@ -119,6 +153,23 @@ class CommandsSurface:
         for version, names in self.status(service).defects.items():
             if names:
                 self.set_defects(service, version, [])
+
+    # -- the store ----------------------------------------------------------------------------------------------
+
+    def store_differences(self, store: str) -> list[str]:
+        """By the residue command of the data."""
+        if self.holds("residue", self._of_data(store).residue, _told(store)):
+            return []
+        return ["its residue command says that something is left"]
+
+    def reset_store(self, store: str) -> None:
+        """By the heal command of the data."""
+        self.play("heal", self._of_data(store).heal, _told(store))
+
+    def _of_data(self, store: str) -> DataCommands:
+        if self._commands.data is None:
+            raise VerbMissing(f"{store}: the staging file has no commands for its data")
+        return self._commands.data
 
     # -- faults -------------------------------------------------------------------------------------------------
 
@@ -146,5 +197,10 @@ class CommandsSurface:
 _SHARE = 0.005
 
 
-def _some(counts: Mapping[str, int]) -> dict[str, int]:
+def _told(store: str) -> dict[str, str]:
+    """Like a fault's commands: of what kind, and where."""
+    return {"kind": "store", "target": store}
+
+
+def _some(counts: Mapping[str, N]) -> dict[str, N]:
     return {version: count for version, count in counts.items() if count}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from chaos.safety.targets import AllowList
 from chaos.staging.adapter import Request
+from chaos.staging.data_verbs import Books
 from chaos.staging.files.loading import Loaded
 from scenarios.models import Function
 
@@ -29,6 +30,11 @@ class Described:
     def allow(self) -> AllowList:
         """As the file lists it."""
         return self._file.allow.listed()
+
+    @property
+    def books(self) -> Books | None:
+        """Only the store's own commands look into it, where there are any."""
+        return None
 
     def token(self) -> str:
         """As the file has it."""

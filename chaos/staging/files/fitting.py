@@ -9,17 +9,17 @@ from collections.abc import Callable, Iterator, Sequence
 
 from chaos.kubernetes.fitting import unplayable
 from chaos.realise import NotRealisable
+from chaos.realise_data import backs_up, data_verbs_needed, touches_store
 from chaos.safety.errors import BaselineDrifted
 from chaos.staging.adapter import StagingAdapter
-from chaos.staging.files.commands import Commands
+from chaos.staging.data_verbs import BASELINE
+from chaos.staging.files.commands import Commands, DataCommands
 from chaos.staging.files.loading import Loaded
 from chaos.staging.files.models import StagingFile
 from chaos.unrealised import undrillable
 from scenarios.models import Scenario, Strategy
 
 __all__ = ["require_baseline", "require_fitting"]
-
-_DATA_STEPS = ("revert-migration", "reconcile", "restore", "fail-over")
 
 
 def require_fitting(scenario: Scenario, strategy: Strategy, defects: Sequence[str], loaded: Loaded) -> None:
@@ -62,6 +62,10 @@ def require_baseline(scenario: Scenario, staging: StagingAdapter) -> None:
             f"the staging is not as the scenario has it: {change.service} has {ready} ready and routes {routes}, "
             f"must be {{{change.old!r}: {replicas}}} and {{{change.old!r}: 1.0}}"
         )
+    if scenario.release.migration is not None and staging.data is not None:
+        state = staging.data.migration_state()
+        if state != BASELINE:
+            raise BaselineDrifted(f"the staging's schema is at {state}, must be at {BASELINE}: the release migrates it")
     seen = {each.service for each in staging.observe()} if scenario.release.guardrails else set()
     unseen = sorted({each.of for each in scenario.release.guardrails} - seen)
     if unseen:
@@ -79,16 +83,35 @@ def _stores(scenario: Scenario, file: StagingFile) -> Iterator[str]:
             yield f"system.stores: {stores}: must have {request.store}, the store of the file's request {name}"
 
 
-def _data(scenario: Scenario, _: StagingFile) -> Iterator[str]:
-    """No verb of a file changes data."""
-    release = scenario.release
-    if release.migration is not None:
-        yield "release.migration: the file has no commands for data"
-    if release.repair is not None:
-        yield "release.repair: the file has no commands for data"
-    for index, step in enumerate(release.rollback):
-        if step in _DATA_STEPS:
-            yield f"release.rollback[{index}]: {step}: the file has no commands for data"
+def _data(scenario: Scenario, file: StagingFile) -> Iterator[str]:
+    """Each verb for data that the drill will need has a command."""
+    if scenario.release.repair is not None:
+        yield "release.repair: a drill has no bad data to repair"
+    commands = None if file.commands is None else file.commands.data
+    if commands is not None:
+        yield from _data_by_commands(scenario, commands)
+        return
+    needing = [path for path, _ in data_verbs_needed(scenario)]
+    yield from (f"{path}: the file has no commands for data" for path in needing)
+    if touches_store(scenario) and not needing:
+        yield "faults: one changes servers of the store: the file has no commands for data that put them back"
+
+
+def _data_by_commands(scenario: Scenario, commands: DataCommands) -> Iterator[str]:
+    if not touches_store(scenario):
+        return
+    stores = list(scenario.system.stores)
+    if stores != [commands.store]:
+        yield f"system.stores: {', '.join(stores)}: must be {commands.store}, which commands.data is about"
+    there = commands.by_verb()
+    for path, verb in data_verbs_needed(scenario):
+        if verb not in there:
+            yield f"{path}: the file has no command data.{verb}"
+    if backs_up(scenario) and commands.backup is None:
+        yield f"system.stores.{commands.store}.backup: the file has no command data.backup, to take it before the load"
+    reconcile = scenario.release.reconcile
+    if reconcile is not None and reconcile.leaves:
+        yield "release.reconcile.leaves: what a drill reconciles is put right, or is not"
 
 
 def _watched(scenario: Scenario, file: StagingFile) -> Iterator[str]:
@@ -111,17 +134,18 @@ def _commands(scenario: Scenario, strategy: Strategy, defects: Sequence[str], co
         yield f"release.defects: {', '.join(defects)}: the file has no command defects (--good: as it is)"
     if strategy.toggle is not None and commands.flag is None:
         yield "toggle: the file has no command flag"
-    if strategy.waves is not None:
-        yield f"waves: by {strategy.waves.by}: commands route by weights alone"
+    if strategy.waves is not None and (strategy.waves.by != "cohorts" or not commands.route.cohorts):
+        yield f"waves: by {strategy.waves.by}: {_ALONE}"
     for index, step in enumerate(strategy.canary.steps if strategy.canary is not None else ()):
-        if step.cohort is not None:
-            yield f"canary.steps[{index}].cohort: {step.cohort}: commands route by weights alone"
-        if step.mirror is not None:
-            yield f"canary.steps[{index}].mirror: commands route by weights alone"
+        if step.cohort is not None and not commands.route.cohorts:
+            yield f"canary.steps[{index}].cohort: {step.cohort}: {_ALONE}"
+        if step.mirror is not None and commands.mirror is None:
+            yield f"canary.steps[{index}].mirror: the file has no command mirror"
     for index, fault in enumerate(scenario.faults):
         if fault.kind not in commands.faults:
             listed = ", ".join(commands.faults) or "none"
             yield f"faults[{index}].{fault.kind}: must be a fault that the file has commands for ({listed})"
 
 
+_ALONE = "the file's command routes by weights alone"
 _TOPICS: tuple[Callable[[Scenario, StagingFile], Iterator[str]], ...] = (_stores, _data, _procedure)

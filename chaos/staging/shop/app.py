@@ -29,14 +29,15 @@ from chaos.staging.shop import openapi
 from chaos.staging.shop.attempts import attempt
 from chaos.staging.shop.conditions import Conditions
 from chaos.staging.shop.service import Answer, Request, Service
-
-MARKER_PATH = "/.well-known/windtunnel-staging"
-DEFECTS_PATH = "/_admin/defects"
-CONDITIONS_PATH = "/_admin/conditions"
-ATTEMPT_PATH = "/_admin/attempt"
-FLAG_PATH = "/_admin/flag"
-BUSY_PATH = "/_admin/busy"
-OPENAPI_PATH = "/openapi.json"
+from chaos.staging.shop.wire import (
+    ATTEMPT_PATH,
+    BUSY_PATH,
+    CONDITIONS_PATH,
+    DEFECTS_PATH,
+    FLAG_PATH,
+    MARKER_PATH,
+    OPENAPI_PATH,
+)
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

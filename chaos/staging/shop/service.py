@@ -20,6 +20,7 @@ from chaos.staging.shop.conditions import Conditions, QuotaMeter
 from chaos.staging.shop.draws import Suffered, service_time_s, suffer
 from chaos.staging.shop.orders import Order
 from chaos.staging.shop.tracing import Tracing
+from chaos.staging.shop.wire import COHORT_HEADER, MIRRORED_HEADER
 from chaos.staging.shop.workers import Refused, Workers
 
 if TYPE_CHECKING:  # only checkout pays for importing the database driver, and a new version for its flag's
@@ -27,8 +28,6 @@ if TYPE_CHECKING:  # only checkout pays for importing the database driver, and a
     from chaos.staging.shop.payments_ledger import PaymentsLedger
     from chaos.staging.shop.store import OrderStore
 
-COHORT_HEADER = "x-cohort"
-MIRRORED_HEADER = "x-mirrored"
 PASSED_ON = (COHORT_HEADER, MIRRORED_HEADER, "x-function", "traceparent", "tracestate", "content-type")
 ITEMS = [{"sku": f"sku-{number:03d}", "price": 5 + number} for number in range(10)]
 
