@@ -146,7 +146,7 @@ class Drill:
                 self._clock = load.now_s
                 guard.lease.guard(load.pid)
                 resolution_s = self._scenario.measure.resolution_s
-                observer = Observer(staging.observe, staging.watched(), self._edges_s, resolution_s)
+                observer = Observer(staging.observe, staging.unversioned(), self._edges_s, resolution_s)
                 try:
                     with Recheck(lambda: preflight(staging.target_url(), staging.token(), staging.allow)) as recheck:
                         self._play(guard, load, observer, abort, recheck)
@@ -278,6 +278,7 @@ class Drill:
             conditions,
             recheck,
             self._staging.dead,
+            self._staging.answered,
             health,
             self._watcher,
             self._edges_s,

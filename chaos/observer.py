@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chaos.errors import ChaosError
-from chaos.staging.adapter import Watched
-from chaos.staging.envoy import EnvoyStats
+from chaos.staging.envoy_stats import EnvoyStats
 from evidence.tables import Samples
 from rollout.world import Observation
 
@@ -29,23 +28,22 @@ Key = tuple[str, str]
 class Observer:
     """Polls in a thread of its own between `start` and `stop`.
 
-    `read` returns the counters of all services, as `watched` says; `edges_s` are the record's histogram edges.
+    `read` returns the counters of all services, those of `unversioned` of one version only; `edges_s` are the record's
+    histogram edges.
     """
 
     def __init__(
         self,
         read: Callable[[], list[EnvoyStats]],
-        watched: Watched,
+        unversioned: Collection[str],
         edges_s: NDArray[np.float64],
         resolution_s: float,
     ) -> None:
         self._read = read
         self._resolution_s = resolution_s
         self._bins = len(edges_s) + 1
-        # Envoy's bins are bounded in whole milliseconds; each one's answers go to the record's bin of its upper bound.
-        bounds = np.array([*watched.bounds_s, np.inf])
-        self._bin_of_bound = np.searchsorted(edges_s, bounds, side="left")
-        self._only = watched.unversioned
+        self._edges_s = edges_s
+        self._only = frozenset(unversioned)
         self._before: dict[Key, EnvoyStats] = {}
         self._rows: list[tuple[float, Key, int, int, int, NDArray[np.int64]]] = []
         self._mutex = threading.Lock()
@@ -147,5 +145,7 @@ class Observer:
     def _histogram(self, stats: EnvoyStats) -> NDArray[np.int64]:
         counts = np.zeros(self._bins, dtype=np.int64)
         if stats.histogram:
-            np.add.at(counts, self._bin_of_bound, np.asarray(stats.histogram, dtype=np.int64))
+            # The answers of a bucket go to the record's bin of its upper bound.
+            bounds_s = np.array([*(bound / 1000 for bound in stats.bounds_ms), np.inf])
+            np.add.at(counts, np.searchsorted(self._edges_s, bounds_s, side="left"), np.asarray(stats.histogram))
         return counts

@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from chaos.errors import StagingError
-from chaos.staging.envoy import EnvoyStats
+from chaos.staging.envoy_stats import EnvoyStats
 
 __all__ = ["Counters", "PrometheusError", "PrometheusReader", "Queries"]
 
@@ -76,20 +76,6 @@ class PrometheusReader:
         self._host, self._port, self._root = parts.hostname, parts.port or 80, parts.path.rstrip("/")
         self._url, self._queries = url.rstrip("/"), queries
         self._requests, self._errors, self._latency = Counters(), Counters(), Counters()
-
-    def bounds_s(self) -> tuple[float, ...]:
-        """Upper bounds of the latency buckets that the server has now, the same for all; none without `latency`."""
-        if self._queries.latency is None:
-            return ()
-        found: dict[tuple[str, ...], list[float]] = {}
-        for _, (service, version, le), _ in self._samples(self._queries.latency, "le"):
-            found.setdefault((service, version), []).append(float(le))
-        kinds = {tuple(sorted(bound for bound in each if math.isfinite(bound))) for each in map(set, found.values())}
-        if len(kinds) > 1:
-            raise PrometheusError(
-                f"prometheus.latency(={self._queries.latency}) has buckets {sorted(kinds)}: must be one"
-            )
-        return tuple(bound * self._queries.le_s for bound in next(iter(kinds), ()))
 
     def read(self) -> list[EnvoyStats]:
         """Totals of every version of every service that has answered; one without a series has answered nothing."""

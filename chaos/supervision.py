@@ -11,6 +11,7 @@ import simpy
 from numpy.typing import NDArray
 
 from chaos.live_health import LiveHealth
+from chaos.load.raw import RawSamples
 from chaos.load.run import LoadRun
 from chaos.observer import Observer
 from chaos.safety.baseline import require_healthy
@@ -38,7 +39,7 @@ def failures_allowed(scenario: Scenario, load: LoadRun) -> dict[str, float]:
 
 @dataclass
 class Supervision:
-    """One drill's; `dead` names the parts of the staging that died."""
+    """One drill's; `dead` names the parts of the staging that died, `answered` is told of all requests that ended."""
 
     scenario: Scenario
     load: LoadRun
@@ -46,6 +47,7 @@ class Supervision:
     conditions: StopConditions
     recheck: Recheck
     dead: Callable[[], Sequence[str]]
+    answered: Callable[[RawSamples], None]
     health: LiveHealth
     watcher: Watcher
     edges_s: NDArray[np.float64]
@@ -55,7 +57,9 @@ class Supervision:
         gate_s = self.scenario.release.at_s - 2 * self.scenario.measure.resolution_s
         gated = False
         while True:
-            self.health.add(self.load.poll())
+            ended = self.load.poll()
+            self.health.add(ended)
+            self.answered(ended)
             windows = self.health.windows(env.wall_s())
             self.conditions.check(env.wall_s(), self.health.down_for_s(windows), self.health.failed())
             self._require_all_there(env.wall_s())

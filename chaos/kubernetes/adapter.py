@@ -15,10 +15,9 @@ from chaos.kubernetes.faults import POD_FAULTS
 from chaos.kubernetes.gate import require_staging
 from chaos.kubernetes.surface import KubernetesSurface
 from chaos.ledger import FinalRead
-from chaos.staging.adapter import Hear, Watched
+from chaos.staging.adapter import Hear
 from chaos.staging.config import Defect
 from chaos.staging.data_verbs import DataVerbs
-from chaos.staging.envoy import EnvoyStats
 from chaos.staging.files.described import Described
 from chaos.staging.files.loading import Loaded
 
@@ -95,14 +94,6 @@ class KubernetesAdapter(Described):
         if defects:
             names = ", ".join(defect.name for defect in defects)
             raise KubernetesError(f"defects of {service} {version}: {names}: must be in the version's image")
-
-    def watched(self) -> Watched:
-        """What a Prometheus has: the cluster's objects tell no requests."""
-        return Watched(() if self._prometheus is None else self._prometheus.bounds_s(), frozenset())
-
-    def observe(self) -> list[EnvoyStats]:
-        """By the Prometheus; without one nothing is seen but what the clients see."""
-        return [] if self._prometheus is None else self._prometheus.read()
 
     def spans_folder(self) -> Path | None:
         """Its services keep their spans to themselves."""

@@ -35,7 +35,7 @@ _PRODUCTION = re.compile(r"(?:^|[^a-z])(?:prod|prd|production|live)(?:[^a-z]|$)"
 _MARKER_BYTES_MAX = 4096
 _TIMEOUT_S = 3.0
 
-__all__ = ["LOOPBACK", "MARKER_PATH", "AllowList", "Target", "looks_like_production", "preflight"]
+__all__ = ["LOOPBACK", "MARKER_PATH", "AllowList", "Target", "looks_like_production", "preflight", "require_allowed"]
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,18 @@ def preflight(url: str, token: str, allow: AllowList = LOOPBACK, timeout_s: floa
 
     Raises TargetRefused's subclass for the rule that was broken.
     """
+    addresses = require_allowed(url, allow, timeout_s)
+    parts = _split(url)
+    for address in addresses:
+        _check_marker(url, (parts.hostname or "").lower(), address, parts.port or 80, token, timeout_s)
+    return Target(url, addresses)
+
+
+def require_allowed(url: str, allow: AllowList, timeout_s: float = _TIMEOUT_S) -> tuple[str, ...]:
+    """The addresses of the host of `url`, which is listed, and all of them in allowed networks.
+
+    Raises TargetRefused's subclass for the rule that was broken.
+    """
     parts = _split(url)
     host = (parts.hostname or "").lower()
     if looks_like_production(host):
@@ -77,17 +89,14 @@ def preflight(url: str, token: str, allow: AllowList = LOOPBACK, timeout_s: floa
     if host not in allow.hosts:
         listed = ", ".join(sorted(allow.hosts))
         raise TargetNotListed(f"target {url}: host {host!r} is not on the allow-list ({listed})")
-    port = parts.port or 80
-    addresses = _resolve(url, host, port, timeout_s)
+    addresses = _resolve(url, host, parts.port or 80, timeout_s)
     for address in addresses:
         if not any(ipaddress.ip_address(address) in network for network in allow.networks):
             networks = ", ".join(str(network) for network in allow.networks)
             raise AddressNotAllowed(
                 f"target {url}: {host!r} resolves to {address}, outside the allowed networks ({networks})"
             )
-    for address in addresses:
-        _check_marker(url, host, address, port, token, timeout_s)
-    return Target(url, addresses)
+    return addresses
 
 
 def _split(url: str) -> SplitResult:

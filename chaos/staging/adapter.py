@@ -17,14 +17,15 @@ from typing import Any, Protocol
 from chaos.faults.base import FaultKind
 from chaos.faults.surface import Surface
 from chaos.ledger import FinalRead
+from chaos.load.raw import RawSamples
 from chaos.safety.targets import AllowList
 from chaos.staging.config import Defect
 from chaos.staging.data_verbs import Books, DataVerbs
-from chaos.staging.envoy import EnvoyStats
+from chaos.staging.envoy_stats import EnvoyStats
 from chaos.staging.replicas import Drained
 from scenarios.models import Function
 
-__all__ = ["Hear", "Request", "StagingAdapter", "Watched"]
+__all__ = ["Hear", "Request", "StagingAdapter"]
 
 
 Hear = Callable[[str, Mapping[str, Any]], None]
@@ -43,14 +44,6 @@ class Request:
     body: str | None = None
     store: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Watched:
-    """How to read what `observe` returns: upper bounds of its histograms' buckets, and services of one version only."""
-
-    bounds_s: tuple[float, ...]
-    unversioned: frozenset[str]
 
 
 class StagingAdapter(Protocol):
@@ -147,12 +140,16 @@ class StagingAdapter(Protocol):
         """Switch what is wrong with a version; none heals it."""
         ...
 
-    def watched(self) -> Watched:
-        """What `observe` will return."""
-        ...
-
     def observe(self) -> list[EnvoyStats]:
         """Counters of every version of every service, which only grow."""
+        ...
+
+    def unversioned(self) -> frozenset[str]:
+        """The services of which `observe` tells one version only."""
+        ...
+
+    def answered(self, raw: RawSamples) -> None:
+        """Told of all requests of the load as they end, for whom that is what `observe` counts."""
         ...
 
     def spans_folder(self) -> Path | None:

@@ -16,8 +16,9 @@ from chaos.errors import StagingAlreadyUp, StagingError, StagingNotUp, StagingUn
 from chaos.staging import postgres, processes, room, steering
 from chaos.staging.conditions import ServiceConditions
 from chaos.staging.config import CLIENT, SERVICES, Defect, StagingConfig
-from chaos.staging.envoy import EnvoyClient, EnvoyStats
+from chaos.staging.envoy import EnvoyClient
 from chaos.staging.envoy_config import STAGING_LISTENER
+from chaos.staging.envoy_stats import EnvoyStats
 from chaos.staging.flagged import Flags
 from chaos.staging.flags import FlagFile
 from chaos.staging.locks import FileLock

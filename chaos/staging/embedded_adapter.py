@@ -13,13 +13,14 @@ from chaos.faults.embedded import EmbeddedSurface
 from chaos.faults.registry import FAULTS
 from chaos.faults.surface import Surface
 from chaos.ledger import FinalRead, StoreTable, final_read
+from chaos.load.raw import RawSamples
 from chaos.realise import request_of
 from chaos.safety.targets import LOOPBACK, AllowList
-from chaos.staging.adapter import Hear, Request, Watched
+from chaos.staging.adapter import Hear, Request
 from chaos.staging.config import STORE, Defect
 from chaos.staging.data_verbs import Books, DataVerbs
 from chaos.staging.embedded import Staging
-from chaos.staging.envoy import EnvoyStats
+from chaos.staging.envoy_stats import EnvoyStats
 from chaos.staging.facts import application_declared, application_facts
 from chaos.staging.replicas import SPANS_FOLDER, Drained
 from scenarios.models import Function
@@ -121,15 +122,17 @@ class EmbeddedAdapter:
         """In the version's replicas, running and to come."""
         self.staging.set_defects(service, version, defects)
 
-    def watched(self) -> Watched:
-        """Envoy's buckets are bounded by the scenario's edges, as near as Envoy can."""
-        config = self.staging.config
-        only = frozenset(name for name, service in config.services.items() if len(service.versions) == 1)
-        return Watched(config.latency_edges_s, only)
-
     def observe(self) -> list[EnvoyStats]:
         """Envoy's counters, and what replicas answered with a flag on."""
         return self.staging.stats_all()
+
+    def unversioned(self) -> frozenset[str]:
+        """As it was brought up."""
+        services = self.staging.config.services
+        return frozenset(name for name, service in services.items() if len(service.versions) == 1)
+
+    def answered(self, raw: RawSamples) -> None:
+        """Envoy knows more."""
 
     def spans_folder(self) -> Path | None:
         """A file of spans and one of logs for each replica."""

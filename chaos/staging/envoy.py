@@ -6,7 +6,6 @@ import http.client
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 from chaos.errors import EnvoyError
@@ -21,6 +20,7 @@ from chaos.staging.envoy_config import (
     mirror_key,
     weight_keys,
 )
+from chaos.staging.envoy_stats import EnvoyStats, read_clusters, rebinned
 from chaos.staging.loopback import call
 from chaos.staging.ports import LOOPBACK
 
@@ -28,25 +28,6 @@ READ_BACK_S = 2.0
 # as much as WEIGHT_TOTAL can tell apart
 SHARE_DECIMALS = 6
 POLL_S = 0.02
-
-
-@dataclass(frozen=True)
-class EnvoyStats:
-    """Counters of one (service, version) since Envoy's start.
-
-    requests: answered, by a replica or by Envoy in its place (no replica, or an error fault). errors: of these, 5xx.
-    cancelled: the caller hung up first (its time was up). histogram: answers of replicas per bucket of `bounds_ms`; one
-    bucket more than bounds, the last for what is above them all, which Envoy does not tell: 0 here. Envoy measures in
-    whole milliseconds and keeps two significant digits: a bound of 1,540 ms parts the answers at 1,500 ms.
-    """
-
-    service: str
-    version: str
-    requests: int
-    errors: int
-    cancelled: int
-    bounds_ms: tuple[float, ...]
-    histogram: tuple[int, ...]
 
 
 class EnvoyClient:
@@ -199,22 +180,22 @@ class EnvoyClient:
         return self._read_stats(tuple(self._config.services))
 
     def _read_stats(self, services: Sequence[str]) -> list[EnvoyStats]:
-        names = "|".join(services)
-        pattern = rf"^cluster\.({ABORTED})?({names})--.*\.upstream_rq_(completed|5xx|tx_reset|time)$"
-        # asking makes Envoy merge its histograms, but the answer to that question is still without
-        self._get("/stats", {"filter": "^$"})
-        answer = self._get("/stats", {"format": "json", "filter": pattern, "histogram_buckets": "disjoint"})
-        counters: dict[str, int] = {}
-        buckets: dict[str, list[dict[str, float]]] = {}
-        for entry in json.loads(answer)["stats"]:
-            if "histograms" in entry:
-                buckets.update({item["name"]: item["buckets"] for item in entry["histograms"]})
-            else:
-                counters[entry["name"]] = int(entry["value"])
+        keys = [(service, version) for service in services for version in self._config.services[service].versions]
+        names = {key: cluster_name(*key) for key in keys}
+        counts = read_clusters(self._get, [f"{prefix}{name}" for name in names.values() for prefix in ("", ABORTED)])
+        bounds_ms = tuple(float(round(1000 * edge)) for edge in self._config.latency_edges_s)
         return [
-            _stats(service, version, counters, buckets)
-            for service in services
-            for version in self._config.services[service].versions
+            EnvoyStats(
+                service,
+                version,
+                whole.completed + aborted.completed,
+                whole.errors + aborted.errors,
+                whole.cancelled + aborted.cancelled,
+                bounds_ms,
+                rebinned(whole.times, bounds_ms),
+            )
+            for (service, version), name in names.items()
+            for whole, aborted in [(counts[name], counts[f"{ABORTED}{name}"])]
         ]
 
     def _get(self, path: str, params: Mapping[str, str] | None = None) -> str:
@@ -243,27 +224,3 @@ def _fraction(what: str, share: float) -> str:
         raise EnvoyError(f"{what}(={share}) must be in 0..1")
     percent = {"numerator": round(share * FRACTION_TOTAL), "denominator": "TEN_THOUSAND"}
     return json.dumps(percent, separators=(",", ":")) if share else ""
-
-
-def _stats(
-    service: str,
-    version: str,
-    counters: Mapping[str, int],
-    buckets: Mapping[str, Sequence[Mapping[str, float]]],
-) -> EnvoyStats:
-    name = cluster_name(service, version)
-    both = {
-        end: sum(counters.get(f"cluster.{prefix}{name}.upstream_rq_{end}", 0) for prefix in ("", ABORTED))
-        for end in ("completed", "5xx", "tx_reset")
-    }
-    found = buckets.get(f"cluster.{name}.upstream_rq_time", ())
-    counts = [int(bucket["cumulative"]) for bucket in found]
-    return EnvoyStats(
-        service,
-        version,
-        both["completed"],
-        both["5xx"],
-        both["tx_reset"],
-        tuple(bucket["upper_bound"] for bucket in found),
-        (*counts, 0) if counts else (),
-    )

@@ -9,7 +9,7 @@ from typing import Any
 
 from chaos.errors import StagingError
 from chaos.staging.config import StagingConfig
-from chaos.staging.envoy import EnvoyStats
+from chaos.staging.envoy_stats import EnvoyStats
 from chaos.staging.flags import FlagFile, FlagState
 from chaos.staging.replicas import Replicas
 from chaos.staging.shop.wire import FLAG_PATH
@@ -90,9 +90,8 @@ class Flags:
 
     def _sum(self, of: EnvoyStats) -> EnvoyStats:
         told = list(self._told[of.service, of.version].values())
-        # Envoy tells no buckets before its first answer
         bins = len(of.histogram)
-        counts = [sum(column) for column in zip(*(each["histogram"] for each in told), strict=True)] if bins else []
+        counts = [sum(column) for column in zip(*(each["histogram"] for each in told), strict=True)]
         return replace(
             of,
             version=flag_on(of.version),

@@ -90,7 +90,6 @@ def test_prometheus_tells_what_envoy_tells(staging: Staging, url: str) -> None:
     assert sum(stats["catalogue", "1.0"].histogram) >= 20
     assert len(stats["edge", "1.0"].histogram) == len(stats["edge", "1.0"].bounds_ms) + 1
     assert stats["checkout", "2.4"].errors == 0
-    assert reader.bounds_s() == tuple(bound / 1e3 for bound in stats["edge", "1.0"].bounds_ms)
     for requests, refusal in (("sum(", "parse error"), ("1", "answers a scalar, must be a vector")):
         with pytest.raises(PrometheusError, match=refusal):
             PrometheusReader(url, Queries(requests, "up")).read()

@@ -116,7 +116,8 @@ def test_the_example_is_understood_and_its_schema_knows_it(windtunnel: Run) -> N
     scenario, _ = load(str(EXAMPLE.parent / "release.yaml"))
     require_fitting(scenario, scenario.release.strategy, ["coupon-errors"], loaded)
     assert json.loads(windtunnel("schema", "--staging").out) == staging_schema()
-    assert set(staging_schema()["properties"]) == set(loaded.data) | {"allow", "kubernetes", "prometheus"}
+    others = {"allow", "kubernetes", "prometheus", "envoy", "load"}
+    assert set(staging_schema()["properties"]) == set(loaded.data) | others
 
 
 def tiny(folder: Path, **changes: Any) -> Loaded:

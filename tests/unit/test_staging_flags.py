@@ -12,7 +12,7 @@ import pytest
 
 from chaos.errors import StagingError
 from chaos.staging.config import StagingConfig
-from chaos.staging.envoy import EnvoyStats
+from chaos.staging.envoy_stats import EnvoyStats
 from chaos.staging.flagged import Flags
 from chaos.staging.flags import FlagFile, FlagState
 from chaos.staging.shop.flag import Flag, polling

@@ -10,7 +10,7 @@ from typing import cast
 from chaos.faults.base import FaultKind
 from chaos.faults.surface import Surface
 from chaos.ledger import FinalRead
-from chaos.staging.adapter import Hear, Watched
+from chaos.staging.adapter import Hear
 from chaos.staging.commands.answers import Counters, FactsRead, LedgerRead, understood, understood_list
 from chaos.staging.commands.calling import Caller
 from chaos.staging.commands.data import CommandsData
@@ -20,7 +20,7 @@ from chaos.staging.commands.running import end_left_over
 from chaos.staging.commands.surface import CommandsSurface
 from chaos.staging.config import Defect
 from chaos.staging.data_verbs import DataVerbs
-from chaos.staging.envoy import EnvoyStats
+from chaos.staging.envoy_stats import EnvoyStats
 from chaos.staging.files.described import Described
 from chaos.staging.files.loading import Loaded
 
@@ -98,23 +98,14 @@ class CommandsAdapter(Described):
         """By their names."""
         self._surface.set_defects(service, version, [defect.name for defect in defects])
 
-    def watched(self) -> Watched:
-        """As the Prometheus has it, or the first answer of the observe command."""
-        if self._prometheus is not None:
-            return Watched(self._prometheus.bounds_s(), frozenset())
-        counters = self._counters()
-        bounds = {tuple(each.bounds_s) for each in counters if each.histogram}
-        if len(bounds) > 1:
-            raise AnswerNotUnderstood(f"command of observe printed bounds_s {sorted(bounds)}: all must be the same")
-        versions = [each.service for each in counters]
-        only = frozenset(service for service in versions if versions.count(service) == 1)
-        return Watched(next(iter(bounds), ()), only)
-
     def observe(self) -> list[EnvoyStats]:
-        """By the Prometheus or the observe command; without either nothing is seen but what the clients see."""
-        if self._prometheus is not None:
-            return self._prometheus.read()
-        return [each.stats() for each in self._counters()]
+        """By the observe command, or by what else the file names for it."""
+        return super().observe() if self._commands.observe is None else [each.stats() for each in self._counters()]
+
+    def unversioned(self) -> frozenset[str]:
+        """Those of which the first answer of the observe command has one version."""
+        versions = [each.service for each in self._counters()]
+        return frozenset(service for service in versions if versions.count(service) == 1)
 
     def spans_folder(self) -> Path | None:
         """Its services' traces are not asked for."""

@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel, Val
 
 from chaos.ledger import FinalRead
 from chaos.staging.commands.errors import AnswerNotUnderstood
-from chaos.staging.envoy import EnvoyStats
+from chaos.staging.envoy_stats import EnvoyStats
 
 __all__ = [
     "BackupRead",

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from chaos.envoy_reader import EnvoyReader
+from chaos.load.answers import LoadAnswers
+from chaos.load.raw import RawSamples
+from chaos.prometheus import PrometheusReader
 from chaos.safety.targets import AllowList
 from chaos.staging.adapter import Request
 from chaos.staging.data_verbs import Books
+from chaos.staging.envoy_stats import EnvoyStats
 from chaos.staging.files.loading import Loaded
 from scenarios.models import Function
 
@@ -19,7 +24,7 @@ class Described:
     def __init__(self, loaded: Loaded, state_dir: Path) -> None:
         self._file = loaded.file
         self._state_dir = state_dir
-        self._prometheus = None if self._file.prometheus is None else self._file.prometheus.reader()
+        self._reader = _reader(loaded)
 
     @property
     def state_dir(self) -> Path:
@@ -36,6 +41,19 @@ class Described:
         """Only the store's own commands look into it, where there are any."""
         return None
 
+    def observe(self) -> list[EnvoyStats]:
+        """By whom the file names for it; without any, nothing is seen but what the clients see."""
+        return [] if self._reader is None else self._reader.read()
+
+    def unversioned(self) -> frozenset[str]:
+        """They tell the versions of each."""
+        return frozenset()
+
+    def answered(self, raw: RawSamples) -> None:
+        """Counted when the file has the load watch."""
+        if isinstance(self._reader, LoadAnswers):
+            self._reader.add(raw)
+
     def token(self) -> str:
         """As the file has it."""
         return self._file.marker.token
@@ -49,3 +67,13 @@ class Described:
         del function
         found = self._file.requests[name]
         return Request(found.method, found.path, found.body, found.store, found.headers)
+
+
+def _reader(loaded: Loaded) -> PrometheusReader | EnvoyReader | LoadAnswers | None:
+    """Who tells how versions answer, by the part that the file has for it."""
+    file = loaded.file
+    if file.prometheus is not None:
+        return file.prometheus.reader()
+    if file.envoy is not None:
+        return file.envoy.reader(file.allow.listed())
+    return None if file.load is None else file.load.reader()

@@ -115,10 +115,16 @@ def _data_by_commands(scenario: Scenario, commands: DataCommands) -> Iterator[st
 
 
 def _watched(scenario: Scenario, file: StagingFile) -> Iterator[str]:
-    """Something tells how the versions answer."""
-    told = file.prometheus is not None or (file.commands is not None and file.commands.observe is not None)
-    if scenario.release.guardrails and not told:
-        yield "release.guardrails: the file has neither prometheus nor a command observe: nothing would watch"
+    """Something tells how the versions answer, of each service that is watched."""
+    by_command = file.commands is not None and file.commands.observe is not None
+    if scenario.release.guardrails and not by_command and not (file.prometheus or file.envoy or file.load):
+        yield "release.guardrails: the file has no prometheus, envoy, load or command observe: nothing would watch"
+    known = None if file.envoy is None else set(file.envoy.clusters)
+    known = known if file.load is None else {file.load.service}
+    for index, guardrail in enumerate(scenario.release.guardrails):
+        if known is not None and guardrail.of not in known:
+            listed = ", ".join(sorted(known))
+            yield f"release.guardrails[{index}].of: {guardrail.of}: must be one that the file watches ({listed})"
 
 
 def _procedure(scenario: Scenario, file: StagingFile) -> Iterator[str]:

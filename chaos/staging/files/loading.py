@@ -27,6 +27,7 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 # Where `${NAME}` stands for an environment variable; anywhere else it is the text that it is.
 _EXPANDED: tuple[Place, ...] = (
     ("target",), ("marker", "token"), ("kubernetes", "kubeconfig"), ("prometheus", "url"),
+    ("envoy", "admin"),
 )  # fmt: skip
 
 

@@ -13,6 +13,8 @@ from chaos.kubernetes.models import Kubernetes
 from chaos.safety.targets import LOOPBACK, AllowList, Network
 from chaos.staging.files.commands import Commands
 from chaos.staging.files.prometheus import Prometheus
+from chaos.staging.files.urls import plain_url
+from chaos.staging.files.watching import EnvoyAdmin, LoadWatch
 from scenarios.base import Name, Part
 
 __all__ = ["SCHEMA", "Allow", "ClientRequest", "Marker", "StagingFile"]
@@ -42,19 +44,6 @@ def _network(value: Any) -> str:
 
 # 10.0.0.0/8 and fd00::/8 are the largest there are; 0.0.0.0/0 has private ends as well.
 _PRIVATE_MOST = {4: 2**24, 6: 2**120}
-
-
-def _target(value: Any) -> str:
-    rule = "must be http://host:port, without path, user or password"
-    try:
-        parts = urlsplit(value if isinstance(value, str) else "")
-        port = parts.port
-    except ValueError:
-        raise ValueError(rule) from None
-    bare = parts.path in ("", "/") and not parts.query and not parts.fragment and "@" not in parts.netloc
-    if parts.scheme != "http" or not parts.hostname or port == 0 or not bare:
-        raise ValueError(rule)
-    return f"http://{parts.netloc}"
 
 
 class Marker(Part):
@@ -93,13 +82,17 @@ class StagingFile(Part):
     schema_: Literal["windtunnel-staging/v1"] = Field(alias="schema", description="version of this language")
     name: Name = Field(description="for people, and for the folder of its state")
     adapter: Literal["commands", "kubernetes"] = Field(description="who puts the verbs onto it")
-    target: Annotated[str, BeforeValidator(_target)] = Field(description="where its clients find it: http://host:port")
+    target: Annotated[str, BeforeValidator(plain_url)] = Field(
+        description="where its clients find it: http://host:port"
+    )
     marker: Marker = Field(description="how it says that it is a staging")
     allow: Allow = Field(Allow(), description="where the target may be, besides this machine")
     requests: dict[Name, ClientRequest] = Field(min_length=1, description="by business function of the scenario")
     commands: Commands | None = Field(None, description="of `adapter: commands`")
     kubernetes: Kubernetes | None = Field(None, description="of `adapter: kubernetes`")
     prometheus: Prometheus | None = Field(None, description="what tells how versions answer, instead of `observe`")
+    envoy: EnvoyAdmin | None = Field(None, description="the same, by an Envoy's own counters")
+    load: LoadWatch | None = Field(None, description="the same, by what the load's own clients are answered")
 
     @model_validator(mode="after")
     def _has_its_adapter(self) -> Self:
@@ -109,4 +102,20 @@ class StagingFile(Part):
                 raise ValueError(
                     f"must {'not ' if given else ''}have {name}: adapter(={self.adapter}) decides whose part"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _is_watched_by_one(self) -> Self:
+        given = {"prometheus": self.prometheus, "envoy": self.envoy, "load": self.load}
+        told = [name for name, part in given.items() if part is not None]
+        told += ["commands.observe"] if self.commands is not None and self.commands.observe is not None else []
+        if len(told) > 1:
+            raise ValueError(f"{' and '.join(told)} all tell how versions answer: must be one of them")
+        host = urlsplit(self.envoy.admin).hostname or "" if self.envoy is not None else ""
+        if self.envoy is not None and host.lower() not in self.allow.listed().hosts:
+            raise ValueError(f"envoy.admin(={self.envoy.admin}): its host must be this machine or one of allow.hosts")
+        unknown = sorted(set(self.load.functions) - set(self.requests)) if self.load is not None else []
+        if unknown:
+            known = ", ".join(self.requests)
+            raise ValueError(f"load.functions: {', '.join(unknown)}: must be among the requests ({known})")
         return self
