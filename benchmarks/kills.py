@@ -7,7 +7,7 @@ victims: the harness with its whole process group, the load generator, the watch
 server that serves. Each drill brings its own staging up; those of which harness, load or watchdog is killed also run on
 one that is up already (its other parts are not the drill's to start again). 45 kills meet each once, in random order.
 
-After each kill nobody does anything for a while (the drill or the watchdog may); then `windtunnel undo` is run, and
+After each kill nobody but the drill or its watchdog does anything, to its end; then `windtunnel undo` is run, and
 whatever it had to do is listed. A drill that ended before its kill counts for nothing, and is tried again at another
 moment. `--out` is written after each kill, so that a run cut short keeps what it has. Each kill takes about 25 s and is
 bounded in time. Exit code 1 when anything was left after an undo.
@@ -57,7 +57,9 @@ BEFORE_S = {"own": 4.0, "running": 2.0}
 AFTER_S = {"own": 6.0, "running": 5.0}
 # A drill that lost a part ends by itself: it heals, looks again, and takes its staging down.
 ENDS_WITHIN_S = 120.0
-QUIET_S = 15.0
+# A watchdog's heal: servers of a store that are put back take longest.
+HEALS_WITHIN_S = 180.0
+SEEN_WITHIN_S = 3.0
 UNDO_TIMEOUT_S = 120.0
 TRIES = 5
 COMMAND = "command"
@@ -106,18 +108,23 @@ def kills(drills: list[str], victims: list[str], chance: random.Random) -> Itera
         yield from chance.sample(every, len(every))
 
 
-def until_nothing(left: Left, timeout_s: float) -> tuple[float | None, list[str]]:
-    """Seconds until nothing is left, None when something still is, and what."""
-    began_s = time.monotonic()
+def until_nothing(left: Left, state: Path) -> tuple[float | None, list[str]]:
+    """Seconds until nothing is left, None when something still is, and what.
+
+    While a watchdog is at work it may yet heal; then what is left is waited for no longer than ends take to be seen.
+    """
+    began_s = last_s = time.monotonic()
     while True:
         try:
             found = left()
         except ChaosError as error:
             found = [f"cannot be read: {type(error).__name__}: {error}"]
-        took_s = time.monotonic() - began_s
+        now_s = time.monotonic()
         if not found:
-            return round(took_s, 2), []
-        if took_s > timeout_s:
+            return round(now_s - began_s, 2), []
+        if victim_pid("watchdog", state) is not None:
+            last_s = now_s
+        if now_s - last_s > SEEN_WITHIN_S or now_s - began_s > HEALS_WITHIN_S:
             return None, found
         time.sleep(0.1)
 
@@ -140,13 +147,11 @@ def undo(state: Path) -> dict[str, Any]:
     }
 
 
-def victim_pid(victim: str, drill: int, state: Path, runs: Path) -> int | None:
-    """The process to kill; None while there is none."""
-    if victim == "harness":
-        return drill
+def victim_pid(victim: str, state: Path) -> int | None:
+    """The process to kill, unless it is the harness; None while there is none."""
     if victim in ("load", "watchdog"):
-        module, path = {"load": ("chaos.load.locustfile", runs), "watchdog": ("chaos.safety.watchdog", state)}[victim]
-        for process in of_drill((path,), set()):
+        module = {"load": "chaos.load.locustfile", "watchdog": "chaos.safety.watchdog"}[victim]
+        for process in of_drill((state.parent,), set()):
             with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
                 if module in process.cmdline():
                     return process.pid
@@ -159,10 +164,10 @@ def victim_pid(victim: str, drill: int, state: Path, runs: Path) -> int | None:
     return None
 
 
-def kill_part(drill: subprocess.Popen[bytes], victim: str, state: Path, runs: Path) -> bool:
+def kill_part(drill: subprocess.Popen[bytes], victim: str, state: Path) -> bool:
     """Kill the victim once it is there; whether it was before the drill's end."""
     while drill.poll() is None:
-        pid = victim_pid(victim, drill.pid, state, runs)
+        pid = drill.pid if victim == "harness" else victim_pid(victim, state)
         if pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 (os.killpg if victim == "harness" else os.kill)(pid, signal.SIGKILL)
@@ -178,7 +183,7 @@ def killed_at(kill: Kill, moment: Moment, scenario: Path, folder: Path, left: Le
     exit_code = None
     try:
         moment.wait(drill, runs)
-        killed = kill_part(drill, kill.victim, state, runs)
+        killed = kill_part(drill, kill.victim, state)
         events = happened(runs)
         with contextlib.suppress(subprocess.TimeoutExpired):
             exit_code = drill.wait(ENDS_WITHIN_S)
@@ -187,7 +192,7 @@ def killed_at(kill: Kill, moment: Moment, scenario: Path, folder: Path, left: Le
         drill.wait()
     if not killed:
         return None
-    alone_s, left_alone = until_nothing(left, QUIET_S)
+    alone_s, left_alone = until_nothing(left, state)
     undone = undo(state)
     return {
         "drill": kill.drill,
@@ -199,7 +204,7 @@ def killed_at(kill: Kill, moment: Moment, scenario: Path, folder: Path, left: Le
         "clean_by_itself_after_s": alone_s,
         "left_alone": left_alone,
         "undo": undone,
-        "left": until_nothing(left, 0.0)[1],
+        "left": until_nothing(left, state)[1],
     }
 
 
@@ -255,11 +260,11 @@ def document(found: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "kills": len(found),
         "clean_by_itself": sum(each["clean_by_itself_after_s"] is not None for each in found),
+        "longest_s": max((each["clean_by_itself_after_s"] or 0.0 for each in found), default=0.0),
         "by_victim": Counter(each["victim"] for each in found),
         "by_drill": Counter(each["drill"] for each in found),
         "by_last_event": Counter(each["last_event"] for each in found),
-        "needed_undo": [each for each in found if each["clean_by_itself_after_s"] is None],
-        "undo_found_something": [each for each in found if each["undo"]["undone"]],
+        "needed_undo": [each for each in found if each["clean_by_itself_after_s"] is None or each["undo"]["undone"]],
         "left": [each for each in found if each["left"] or each["undo"]["exit_code"] != 0],
         "each": found,
     }
@@ -290,16 +295,18 @@ def main() -> int:
     for option, names, known in (("--drills", drills, DRILLS), ("--victims", victims, VICTIMS)):
         if not set(names) <= set(known):
             parser.error(f"{option}(={','.join(names)}) must be of {', '.join(known)}")
+    for number in (signal.SIGINT, signal.SIGTERM):  # the first is ignored in the background of a script
+        signal.signal(number, signal.default_int_handler)
     chance = random.Random(given.seed)
     order = kills(drills, victims, chance)
     found: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="windtunnel-kills-") as name:
         folder = Path(name)
         scenarios = {drill: DRILLS[drill].write(folder) for drill in drills}
-        for number in range(1, given.kills + 1):
+        for count in range(1, given.kills + 1):
             kill = next(order)
-            found.append(killed(kill, chance, scenarios[kill.drill], folder / str(number)))
-            sys.stderr.write(told(number, given.kills, found[-1]))
+            found.append(killed(kill, chance, scenarios[kill.drill], folder / str(count)))
+            sys.stderr.write(told(count, given.kills, found[-1]))
             if given.out is not None:
                 write_atomically(given.out, json.dumps(document(found), indent=1) + "\n")
     sys.stdout.write(json.dumps(document(found), indent=1) + "\n")

@@ -132,9 +132,15 @@ class Drill:
         abort = Abort()
         with (
             abort_on_signals(abort),
-            hold_target(target),
+            hold_target(target) as locks,
             guarded(
-                surface, staging.state_dir, drill_id, deadline_s, lease=self._lease, faults=staging.faults
+                surface,
+                staging.state_dir,
+                drill_id,
+                deadline_s,
+                lease=self._lease,
+                faults=staging.faults,
+                locks=locks,
             ) as guard,
         ):
             if self._own:

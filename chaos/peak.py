@@ -110,7 +110,7 @@ class PeakDrill:
         drill_id, abort = uuid.uuid4().hex, Abort()
         with (
             abort_on_signals(abort),
-            hold_target(target),
+            hold_target(target) as locks,
             guarded(
                 staging.surface,
                 staging.state_dir,
@@ -118,6 +118,7 @@ class PeakDrill:
                 plan.deadline_s,
                 lease=self._lease,
                 faults=staging.faults,
+                locks=locks,
             ) as guard,
         ):
             if self._lease is not None:

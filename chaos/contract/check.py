@@ -88,8 +88,8 @@ def check_contract(
     target = preflight(adapter.target_url(), adapter.token(), adapter.allow)
     drill_id = f"contract-{uuid.uuid4().hex}"
     with (
-        hold_target(target),
-        guarded(adapter.surface, adapter.state_dir, drill_id, _DEADLINE_S, lease=lease) as guard,
+        hold_target(target) as locks,
+        guarded(adapter.surface, adapter.state_dir, drill_id, _DEADLINE_S, lease=lease, locks=locks) as guard,
     ):
         entry = guard.protect_release(service)
         staging.set_defects(service, new, defects)

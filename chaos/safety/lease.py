@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -39,18 +40,21 @@ class Lease:
     Leave it only after everything was undone: a released watchdog heals nothing.
     """
 
-    def __init__(self, state_dir: Path, drill_id: str, lease_s: float, deadline_s: float) -> None:
+    def __init__(
+        self, state_dir: Path, drill_id: str, lease_s: float, deadline_s: float, locks: Collection[int] = ()
+    ) -> None:
         """Start the watchdog and wait until it says that it is ready.
 
         Without a beat for `lease_s`, or `deadline_s` after its start whatever the harness says, the
-        watchdog kills the harness and heals. Raises WatchdogError when it does not come up.
+        watchdog kills the harness and heals. It inherits the descriptors of `locks`, and so holds them for as long as
+        it lives. Raises WatchdogError when it does not come up.
         """
         self._write_mutex = threading.Lock()
         self._ask_mutex = threading.Lock()
         self._ended = threading.Event()
         self._pending = b""
         self._errors = state_dir / "watchdog.err"
-        self.process = self._start(state_dir, drill_id, lease_s, deadline_s)
+        self.process = self._start(state_dir, drill_id, lease_s, deadline_s, locks)
         try:
             self._expect("ready", _START_TIMEOUT_S)
         except BaseException:
@@ -61,7 +65,9 @@ class Lease:
         )
         self._beater.start()
 
-    def _start(self, state_dir: Path, drill_id: str, lease_s: float, deadline_s: float) -> subprocess.Popen[bytes]:
+    def _start(
+        self, state_dir: Path, drill_id: str, lease_s: float, deadline_s: float, locks: Collection[int]
+    ) -> subprocess.Popen[bytes]:
         own = _identify(os.getpid())
         arguments = {
             "--state-dir": str(state_dir),
@@ -84,6 +90,7 @@ class Lease:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 env=environment,
+                pass_fds=tuple(locks),
                 start_new_session=True,
             )
 

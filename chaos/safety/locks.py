@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from chaos.safety.errors import SafetyError, StagingBusy
 
 DRILL_LOCK = "drill.lock"
@@ -25,9 +27,10 @@ __all__ = ["DRILL_LOCK", "HEAL_LOCK", "held", "hold"]
 
 
 @contextmanager
-def hold(state_dir: Path, name: str, timeout_s: float = 0.0) -> Iterator[None]:
+def hold(state_dir: Path, name: str, timeout_s: float = 0.0) -> Iterator[int]:
     """Hold the lock `name` of the staging; wait for it at most `timeout_s`.
 
+    Yields the lock's descriptor: a child that inherits it holds the lock as well, for as long as it lives.
     Raises StagingBusy, naming the holder's pid, when it stays taken.
     """
     path = state_dir / name
@@ -39,16 +42,15 @@ def hold(state_dir: Path, name: str, timeout_s: float = 0.0) -> Iterator[None]:
         deadline = time.monotonic() + timeout_s
         while not _try_lock(fd):
             if time.monotonic() >= deadline:
-                holder = os.pread(fd, 32, 0).decode("ascii", "replace").strip() or "unknown"
                 raise StagingBusy(
-                    f"staging {state_dir}: {name} is held by pid {holder}; "
+                    f"staging {state_dir}: {name} is held by {_holder(fd)}; "
                     "one drill and one undo at a time may use a staging"
                 )
             time.sleep(_POLL_S)
         with contextlib.suppress(OSError):  # only for the message above: a full disk must not keep anyone from healing
             os.ftruncate(fd, 0)
             os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
-        yield
+        yield fd
     finally:
         os.close(fd)
 
@@ -63,6 +65,16 @@ def held(state_dir: Path, name: str) -> bool:
         return not _try_lock(fd)
     finally:
         os.close(fd)
+
+
+def _holder(fd: int) -> str:
+    """Who wrote its pid there; when that is dead, whoever inherited the lock from it."""
+    pid = os.pread(fd, 32, 0).decode("ascii", "replace").strip()
+    if not pid.isdecimal():
+        return "pid unknown"
+    if psutil.pid_exists(int(pid)):
+        return f"pid {pid}"
+    return f"the watchdog of pid {pid}, which is dead, until what that did is undone"
 
 
 def _try_lock(fd: int) -> bool:

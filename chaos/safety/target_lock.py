@@ -2,6 +2,9 @@
 
 Two staging files may name one target. Its locks are with the user's state: one for each address and port at which the
 gate found it, so that `localhost` and `127.0.0.1` are one. Another machine's drills are not seen.
+
+The watchdog inherits the locks (lease.py), so that a harness that dies leaves no target free on which its faults are
+still in force. That of a staging which a drill brings up for itself is there before the target is, and takes it away.
 """
 
 from __future__ import annotations
@@ -19,15 +22,19 @@ __all__ = ["hold_target"]
 
 
 @contextmanager
-def hold_target(target: Target) -> Iterator[None]:
-    """Hold every address of a target that passed the gate. Raises TargetBusy when another drill does."""
+def hold_target(target: Target) -> Iterator[tuple[int, ...]]:
+    """Hold every address of a target that passed the gate; the locks' descriptors, to be inherited.
+
+    Raises TargetBusy when another drill does.
+    """
     folder = user_state_dir() / "targets"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     port = urlsplit(target.url).port or 80
     with ExitStack() as stack:
+        held = []
         for address in sorted(target.addresses):
             try:
-                stack.enter_context(hold(folder, f"{address.replace(':', '_')}-{port}.lock"))
+                held.append(stack.enter_context(hold(folder, f"{address.replace(':', '_')}-{port}.lock")))
             except StagingBusy as error:
                 raise TargetBusy(f"target {target.url}: another drill is at it: {error}") from error
-        yield
+        yield tuple(held)

@@ -50,8 +50,13 @@ class Backups:
         """A fresh instance from the backup, played on to `until` or as far as the archive goes; it serves then.
 
         The server that served is shut down first, in order when it still runs, so that its last writes are archived.
-        Raises NothingLeft without a backup, StagingError when the backup does not restore.
+        A fault that ends meanwhile waits before it brings a server back. Raises NothingLeft without a backup,
+        StagingError when the backup does not restore.
         """
+        with self._servers.alone():
+            return self._restore(until)
+
+    def _restore(self, until: datetime) -> Restored:
         files = self._servers.files()
         if not (files.base / "backup").exists():
             raise NothingLeft("there is no backup to restore")

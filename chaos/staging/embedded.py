@@ -9,6 +9,7 @@ import signal
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -242,7 +243,7 @@ class EmbeddedStaging:
         folder = (state_dir or state_dir_default()).absolute()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         file = StateFile(folder)
-        with FileLock(folder / ".up.lock"):
+        with FileLock(folder / ".up.lock"), ExitStack() as promises:
             if file.exists():
                 state = file.read()
                 # one that was never up is no use to anybody, and we have the lock: its starter is dead
@@ -250,7 +251,7 @@ class EmbeddedStaging:
                     raise StagingAlreadyUp(f"a staging runs in {folder}: use it, or take it down first")
                 EmbeddedStaging.down(folder)
             start = Start(file, progress)
-            start.plan(config or StagingConfig(), owner)
+            start.plan(config or StagingConfig(), promises, owner)
             pool = ThreadPoolExecutor(max_workers=5, thread_name_prefix="staging-up")
             try:
                 start.run(pool)

@@ -1,15 +1,17 @@
 """Free loopback ports.
 
 Taken from outside the range that the kernel hands to outgoing connections, so that a port found free is not taken by a
-client's socket in between. Another server may still take it; then the component's start fails and says so.
+client's socket in between. Ports that are promised to servers yet to start are held bound meanwhile, so that two
+stagings that start at once never take each other's. Anybody else's server may still take one; then the component's
+start fails and says so.
 """
 
 from __future__ import annotations
 
 import random
 import socket
-from collections.abc import Collection
-from contextlib import ExitStack
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from chaos.errors import StagingError
@@ -31,6 +33,22 @@ def free_ports(count: int) -> list[int]:
             listener = held.enter_context(_bound(()))
             found.append(listener.getsockname()[1])
         return found
+
+
+@contextmanager
+def promised_ports(count: int) -> Iterator[list[int]]:
+    """`count` different TCP ports that no search finds free while inside, though a server may listen on them.
+
+    Linux lets a server that reuses addresses, as nearly all do, bind beside a socket that does so too and does not
+    listen. Raises StagingError.
+    """
+    with ExitStack() as held:
+        found: list[int] = []
+        for _ in range(count):
+            holder = held.enter_context(_bound(()))
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # only now: the search itself must not reuse
+            found.append(holder.getsockname()[1])
+        yield found
 
 
 def listening_socket(avoid: Collection[int] = ()) -> socket.socket:

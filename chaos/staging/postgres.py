@@ -204,8 +204,25 @@ def configure(data: Path, settings: Mapping[str, str]) -> None:
 
 def start_server(files: PostgresFiles, data: Path, port: int, token: str, log: Path) -> ProcessId:
     """Start one server on an existing data directory, without waiting for it."""
+    _own_stale_lock(data)
     argv = [str(files.binaries / "postgres"), "-D", str(data), "-p", str(port)]
     return processes.spawn(argv, log=log, environment=_environment(), token=token, cwd=files.base, user=files.user)
+
+
+def _own_stale_lock(data: Path) -> None:
+    """Have the new server see that the one before is dead, when nobody has reaped that yet.
+
+    PostgreSQL takes a zombie for a running server, and its pid in the lock file for a reason not to start. What started
+    the staging may never reap it: a program that lives on, a container's first process. The pid of a server's own
+    parent is no such reason; the rest of the file stays, by which it sees whether the dead one's children still write.
+    """
+    path = data / "postmaster.pid"
+    try:
+        pid, newline, rest = path.read_text(encoding="utf-8").partition("\n")
+    except FileNotFoundError:
+        return
+    if pid.strip().isdecimal() and processes.zombie(int(pid)):
+        path.write_text(f"{os.getpid()}{newline}{rest}", encoding="utf-8")
 
 
 def wait_ready(process: ProcessId, port: int, password: str, log: Path, database: str = DATABASE) -> None:

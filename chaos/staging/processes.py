@@ -97,6 +97,14 @@ def alive(process: ProcessId) -> bool:
     return False
 
 
+def zombie(pid: int) -> bool:
+    """Whether a process has ended and waits to be reaped."""
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
 def paused(process: ProcessId) -> bool:
     """Whether the kernel has this very process stopped (SIGSTOP)."""
     found = _find(process)

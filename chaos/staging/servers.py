@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -64,6 +64,10 @@ class Servers:
         self._toxiproxy = toxiproxy
         # The fault that ends and the failover under way must not both have their hands on a server.
         self._alone = threading.RLock()
+
+    def alone(self) -> AbstractContextManager[object]:
+        """For work of several steps: other threads of this process wait before they put a hand on a server."""
+        return self._alone
 
     # -- look ---------------------------------------------------------------------------------------------------
 
@@ -148,10 +152,15 @@ class Servers:
 
     @_one_at_a_time
     def bring_back(self, name: str) -> None:
-        """After a kill: on its own data when nobody took over, else as a new standby of who did."""
+        """After a kill: on its own data when nobody took over, else as a new standby of who did.
+
+        Raises StagingError when nobody took over and the data is gone.
+        """
         if self.alive(name):
             return
         if name == self.serving:
+            if not self._has_data(name):
+                raise StagingError(f"{name} cannot come back: its data is destroyed, and nobody took over from it")
             self.start(name)
         elif name in _PAIR:
             self.rebuild_standby(name)
@@ -239,10 +248,13 @@ class Servers:
 
     def _revive(self) -> None:
         """Somebody must serve: the serving one on its data, or who stands by."""
-        if (self.files().base / self.serving / "PG_VERSION").exists():
+        if self._has_data(self.serving):
             self.start(self.serving)
         else:
             self.fail_over()
+
+    def _has_data(self, name: str) -> bool:
+        return (self.files().base / name / "PG_VERSION").exists()
 
     def _promote(self, name: str) -> datetime | None:
         with self.connection(name) as connection:

@@ -9,6 +9,7 @@ import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
@@ -19,7 +20,7 @@ from chaos.staging.config import CALLS, CLIENT, REPLICATION, SERVICES, STORE, St
 from chaos.staging.envoy import EnvoyClient
 from chaos.staging.flags import FlagFile
 from chaos.staging.loopback import call
-from chaos.staging.ports import LOOPBACK, free_ports
+from chaos.staging.ports import LOOPBACK, promised_ports
 from chaos.staging.processes import ProcessId
 from chaos.staging.replicas import ENDPOINTS_FOLDER, SPANS_FOLDER, Replicas
 from chaos.staging.servers import RESTORED, Servers
@@ -41,8 +42,8 @@ class Start:
         self._progress = progress
         self._log = file.folder / "log"
 
-    def plan(self, config: StagingConfig, owner: ProcessId | None = None) -> None:
-        """Folders, ports and the first state; nothing runs yet."""
+    def plan(self, config: StagingConfig, promises: ExitStack, owner: ProcessId | None = None) -> None:
+        """Folders, ports and the first state; nothing runs yet. The ports are nobody else's until `promises` closes."""
         TOXIPROXY.ensure(self._progress)
         shutil.rmtree(self._log, ignore_errors=True)
         (self._file.folder / SPANS_FOLDER).mkdir(mode=0o700, parents=True)
@@ -53,7 +54,7 @@ class Start:
         names += [f"proxy:{proxy_name(caller, callee)}" for caller, callee in CALLS]
         names += [f"proxy:{REPLICATION}"]
         names += flagd.PORTS if flagd.wanted(config) else ()
-        ports = dict(zip(names, free_ports(len(names)), strict=True))
+        ports = dict(zip(names, promises.enter_context(promised_ports(len(names))), strict=True))
         token = secrets.token_hex(16)
         base = postgres.base_folder(self._file.folder, token)
         password = secrets.token_urlsafe(16)

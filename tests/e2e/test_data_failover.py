@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
+import psutil
 import pytest
 
 from chaos.faults.base import PlanContext
@@ -16,10 +20,12 @@ from chaos.safety.journal import JournalEntry
 from chaos.safety.store import plan_store
 from chaos.safety.undo import undo_entry
 from chaos.staging.embedded import Staging
+from chaos.staging.processes import alive
 from scenarios.models import Fault
 
 pytestmark = pytest.mark.e2e
 CONTEXT = PlanContext("drill-1")
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def order(staging: Staging) -> str:
@@ -53,6 +59,27 @@ def test_a_lost_standby_comes_back(staging: Staging) -> None:
     entry = apply(surface, standby={"of": "orders"})
     assert staging.data.store_differences() == ["store standby: none, was streaming"]
     assert undo_entry(surface, entry).rung == "bring back"
+    staging.servers.wait_streaming()
+    assert staging.data.store_differences() == []
+
+
+ELSEWHERE = """
+import sys
+from pathlib import Path
+from chaos.staging.embedded import Staging
+servers = Staging.attach(Path(sys.argv[1])).servers
+servers.kill("primary")
+servers.bring_back("primary")
+"""
+
+
+def test_a_killed_primary_comes_back_though_nobody_reaps_it(staging: Staging) -> None:
+    """Its parent, which is this process, does not look; PostgreSQL takes a zombie for a server that runs."""
+    killed, written = staging.state().components["primary"], order(staging)
+    subprocess.run([sys.executable, "-c", ELSEWHERE, str(staging.state_dir)], cwd=ROOT, check=True, timeout=60)
+    assert psutil.Process(killed.pid).status() == psutil.STATUS_ZOMBIE
+    assert not alive(killed)  # that reaps it
+    assert there(staging, written, order(staging)) == [True, True]
     staging.servers.wait_streaming()
     assert staging.data.store_differences() == []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -107,7 +108,16 @@ def test_a_backup_is_restored_to_a_moment_and_read(archived: Staging) -> None:
     fourth = order(archived)
     wait_for(archives_up_to_now(archived), 20.0, "the log archived")
     archived.servers.kill("restored", destroy=True)
-    kept = data.restore(datetime.now(UTC)).kept
+    with pytest.raises(StagingError, match="its data is destroyed, and nobody took over"):
+        archived.servers.bring_back("restored")
+    assert archived.dead() == [], "what does not come back is no part that was lost"
+    with ThreadPoolExecutor(1) as pool:
+        restoring = pool.submit(data.restore, datetime.now(UTC))
+        wait_for((archived.servers.files().base / "restored").exists, 20.0, "a restore under way")
+        archived.servers.bring_back("primary")  # as a fault's end would: it waits
+        kept = restoring.result(20.0).kept
+    assert archived.servers.alive("primary")
+    assert archived.servers.streaming()
     assert moment < kept < datetime.now(UTC)
     assert there(archived, first, second, fourth) == [True, True, True]
     data.reset()

@@ -71,4 +71,5 @@ def test_the_view_shows_health_and_its_key_aborts(tmp_path: Path) -> None:
         assert shown in text, text[-3000:]
     events = only_record(runs).events()
     assert [event.subject for event in events if str(event.kind) == "stop"] == ["abort"]
+    assert {event.detail["kind"] for event in events if str(event.kind) == "undo"} == {"latency", "release"}
     assert not processes_naming(state, runs)

@@ -1,4 +1,4 @@
-"""A drill that loses Toxiproxy, Envoy or its database ends in order: undone, recorded, verdict error, nothing left."""
+"""A drill that loses Toxiproxy, Envoy, its database or its load ends in order: undone, recorded, nothing left."""
 
 from __future__ import annotations
 
@@ -22,11 +22,26 @@ from tests.e2e.drills import (
 )
 
 pytestmark = pytest.mark.e2e
-PARTS = ("toxiproxy", "envoy", "primary")
+# What each drill loses, and what it says then.
+PARTS = {
+    "toxiproxy": "toxiproxy died",
+    "envoy": "envoy died",
+    "primary": "primary died",
+    "load": "the load generator ended",
+}
+
+
+def pid_of(part: str, folder: Path) -> int:
+    """The process of the drill's own staging, or one of its helpers."""
+    module = {"load": "chaos.load.locustfile", "watchdog": "chaos.safety.watchdog"}.get(part)
+    if module is None:
+        return Staging.attach(folder / "state").state().components[part].pid
+    (found,) = (each.pid for each in processes_naming(folder) if module in each.cmdline())
+    return found
 
 
 def test_a_lost_part_ends_the_drill_in_order(tmp_path: Path) -> None:
-    """All three at once, each with a staging of its own, lost while its load runs."""
+    """All at once, each with a staging of its own, lost while its load runs; one loses its watchdog besides."""
     scenario = short_shop(tmp_path, **{"rate: 50/s": "rate: 10/s", "rate: 40/s": "rate: 10/s"})
     drills: dict[str, subprocess.Popen[str]] = {}
     try:
@@ -35,12 +50,16 @@ def test_a_lost_part_ends_the_drill_in_order(tmp_path: Path) -> None:
         for part in PARTS:
             runs = tmp_path / part / "runs"
             wait_for(lambda runs=runs: "load-start" in kinds_so_far(runs), DRILL_TIMEOUT_S, f"a load over {part}")
-            os.kill(Staging.attach(tmp_path / part / "state").state().components[part].pid, signal.SIGKILL)
+            os.kill(pid_of(part, tmp_path / part), signal.SIGKILL)
+        wait_for(
+            lambda: "stop" in kinds_so_far(tmp_path / "load" / "runs"), DRILL_TIMEOUT_S, "a drill without its load"
+        )
+        os.kill(pid_of("watchdog", tmp_path / "load"), signal.SIGKILL)  # the harness heals all the same
         for part, drill in drills.items():
             out, err = drill.communicate(timeout=DRILL_TIMEOUT_S)
             document = json.loads(out)
             assert drill.returncode == document["exit_code"] == 4, (part, document, err)
-            assert f"{part} died" in document["stopped"], document
+            assert PARTS[part] in document["stopped"], document
             record = only_record(tmp_path / part / "runs")
             assert record.verdict()["status"] == "error"
             kinds = [str(event.kind) for event in record.events()]

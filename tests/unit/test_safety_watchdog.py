@@ -14,8 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from chaos.safety.errors import WatchdogError
+from chaos.safety.errors import TargetBusy, WatchdogError
 from chaos.safety.lease import Lease
+from chaos.safety.locks import HEAL_LOCK, hold
+from chaos.safety.target_lock import hold_target
+from chaos.safety.targets import Target
 from chaos.safety.watchdog import LOG_NAME
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -201,6 +204,48 @@ def test_a_harness_that_dies_while_it_talks_is_still_healed_for(tmp_path: Path, 
     log = events(tmp_path)
     assert str(log[0]["reason"]).startswith(reason)
     assert log[-1]["event"] == "clean"
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from chaos.safety.guard import guarded
+from chaos.safety.target_lock import hold_target
+from chaos.safety.targets import Target
+from tests.faults_memory_surface import MemorySurface
+target = Target("http://127.0.0.1:8080", ("127.0.0.1",))
+with hold_target(target) as locks, guarded(MemorySurface(), Path(sys.argv[1]), "drill-1", 60.0, locks=locks) as guard:
+    print(guard.lease.process.pid, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_target_stays_taken_until_the_watchdog_of_a_dead_harness_has_healed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever holds the heal lock keeps the watchdog from healing."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "user"))
+    state_dir, target = tmp_path / "state", Target("http://127.0.0.1:8080", ("127.0.0.1",))
+    state_dir.mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(state_dir)],
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    ) as harness:
+        assert harness.stdout is not None
+        watchdog = int(harness.stdout.readline())
+        with hold(state_dir, HEAL_LOCK):
+            harness.kill()
+            harness.wait(5)
+            until(lambda: [row["event"] for row in events(state_dir)] == ["acting", "killed"])
+            why = f"another drill is at it: .* the watchdog of pid {harness.pid}, which is dead, until what that did is"
+            with pytest.raises(TargetBusy, match=why), hold_target(target):
+                pass
+        until(lambda: gone(watchdog))
+    assert events(state_dir)[-1]["event"] == "clean"
+    with hold_target(target):
+        pass
 
 
 def test_a_child_that_does_not_run_cannot_be_guarded(tmp_path: Path) -> None:

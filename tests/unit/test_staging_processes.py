@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -90,6 +91,16 @@ def test_ports_are_free_and_different() -> None:
     with ports.listening_socket(found) as listener:
         assert listener.getsockname()[0] == "127.0.0.1"
         assert listener.getsockname()[1] not in found
+
+
+def test_a_promised_port_is_nobody_elses_and_its_server_may_listen() -> None:
+    with ports.promised_ports(2) as promised, socket.socket() as server, socket.socket() as other:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.bind((ports.LOOPBACK, promised[0]))
+        server.listen()
+        for port in promised:
+            with pytest.raises(OSError, match="in use"):
+                other.bind((ports.LOOPBACK, port))
 
 
 def test_ports_lie_outside_the_range_of_clients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,149 @@
+"""All that a drill is watched for, one condition at a time: load and staging are made up, and time is virtual."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+import simpy
+
+from chaos.live_health import LiveHealth
+from chaos.load.raw import RawSamples
+from chaos.safety.errors import BaselineUnhealthy, DrillStopped
+from chaos.safety.stop import ABORT_FILE, StopConditions
+from chaos.supervision import CHECK_EVERY_S, Supervision
+from chaos.watching import NobodyWatches
+from evidence.histogram import edges_s
+from rollout.world import Observation
+from scenarios.loading import load
+
+PER_S = 10
+# When things go wrong: after the release, which is at 10 s.
+BREAKS_S = 15.0
+
+
+class VirtualTime(simpy.Environment):
+    """A wall clock that is never late."""
+
+    def wall_s(self) -> float:
+        return float(self.now)
+
+
+@dataclass
+class MadeUp:
+    """What a drill may look at. `bad(function, sent_s)` tells which requests fail."""
+
+    env: VirtualTime
+    bad: Callable[[str, float], bool] = lambda _function, _sent_s: False
+    refusal: str | None = None
+    failure: str | None = None
+    dead: list[str] = field(default_factory=list)
+    running: bool = True
+    ended_because: str = ""
+    _sent: int = 0
+
+    def poll(self) -> RawSamples:
+        """Requests that have ended since the last time, each after 10 ms."""
+        rows: list[list[Any]] = []
+        while self._sent / PER_S + 0.01 <= self.env.now:
+            at_s = self._sent / PER_S
+            for name in ("checkout", "browse"):
+                status, kind = (500, "error") if self.bad(name, at_s) else (201, "ok")
+                rows.append([name, self._sent, "default", at_s, at_s, at_s + 0.01, status, kind, "2.3", "0", ""])
+            self._sent += 1
+        return RawSamples.from_rows(rows)
+
+    def observe(self, *_: object) -> Observation:
+        return Observation(0, 0, np.zeros(1, dtype=np.int64))
+
+
+def supervised(folder: Path, **changes: Any) -> tuple[VirtualTime, MadeUp]:
+    """A drill of the shop's release that is being watched."""
+    scenario, _ = load("shop-release")
+    env = VirtualTime()
+    made_up = MadeUp(env, **changes)
+    conditions = StopConditions(
+        scenario.duration_s,
+        3.0,
+        folder / ABORT_FILE,
+        watchdog_lost=lambda: None,
+        failures_allowed={"checkout": 50.0, "browse": 10.0},
+    )
+    edges = edges_s(scenario)
+    supervision = Supervision(
+        scenario=scenario,
+        load=cast("Any", made_up),
+        observer=cast("Any", made_up),
+        conditions=conditions,
+        recheck=cast("Any", made_up),
+        dead=lambda: made_up.dead,
+        answered=lambda _: None,
+        health=LiveHealth(scenario, edges),
+        watcher=NobodyWatches(),
+        edges_s=edges,
+    )
+    env.process(supervision.run(cast("Any", env)))
+    return env, made_up
+
+
+def test_a_drill_that_is_well_is_left_alone(tmp_path: Path) -> None:
+    env, _ = supervised(tmp_path)
+    env.run(until=35.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "condition", "says"),
+    [
+        ({"refusal": "it moved"}, "target-refused", "no longer passes the gate: it moved"),
+        ({"dead": ["envoy", "primary"]}, "component-lost", "own envoy, primary died"),
+        ({"failure": "Envoy is silent"}, "observer-lost", "no longer be observed: Envoy is silent"),
+        ({"running": False}, "load-lost", "load generator ended at 15.* s: it left no word"),
+        ({"running": False, "ended_because": "worker 2 is gone"}, "load-lost", "s: worker 2 is gone"),
+    ],
+)
+def test_what_is_lost_ends_the_drill_within_a_look(
+    tmp_path: Path, change: dict[str, Any], condition: str, says: str
+) -> None:
+    env, made_up = supervised(tmp_path)
+    env.run(until=BREAKS_S)
+    for name, value in change.items():
+        setattr(made_up, name, value)
+    with pytest.raises(DrillStopped, match=says) as stopped:
+        env.run(until=BREAKS_S + 2 * CHECK_EVERY_S)
+    assert stopped.value.condition == condition
+
+
+def test_a_load_that_ends_in_time_is_not_lost(tmp_path: Path) -> None:
+    env, made_up = supervised(tmp_path)
+    env.run(until=35.6)
+    made_up.running = False
+    env.run(until=36.0)
+
+
+@pytest.mark.parametrize(
+    ("function", "condition", "says", "within_s"),
+    [
+        # 10 of browse's may fail: a second of them, and the next look.
+        ("browse", "error-budget", "browse has 1[1-9] failed requests > 10 of its error budget", 2.0),
+        # 3 s are allowed; that a cell was bad is known when its requests have timed out, 2 s later.
+        ("checkout", "down-too-long", "checkout has been down for 3.[0-9] s > 3 s allowed", 6.5),
+    ],
+)
+def test_harm_beyond_what_is_allowed_ends_the_drill(
+    tmp_path: Path, function: str, condition: str, says: str, within_s: float
+) -> None:
+    env, _ = supervised(tmp_path, bad=lambda name, sent_s: name == function and sent_s >= BREAKS_S)
+    with pytest.raises(DrillStopped, match=says) as stopped:
+        env.run(until=30.0)
+    assert stopped.value.condition == condition
+    assert BREAKS_S < env.now <= BREAKS_S + within_s
+
+
+def test_a_release_does_not_start_on_a_sick_baseline(tmp_path: Path) -> None:
+    env, _ = supervised(tmp_path, bad=lambda name, sent_s: name == "checkout" and 6.0 <= sent_s < 6.4)
+    with pytest.raises(BaselineUnhealthy, match="checkout had"):
+        env.run(until=10.0)
