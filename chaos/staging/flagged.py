@@ -11,6 +11,7 @@ from chaos.errors import StagingError
 from chaos.staging.config import StagingConfig
 from chaos.staging.envoy_stats import EnvoyStats
 from chaos.staging.flags import FlagFile, FlagState
+from chaos.staging.left import Left
 from chaos.staging.replicas import Replicas
 from chaos.staging.shop.wire import FLAG_PATH
 from chaos.staging.state import Replica
@@ -28,6 +29,7 @@ class Flags:
         self._replicas = replicas
         self._told: dict[tuple[str, str], dict[int, dict[str, Any]]] = {}
         self._rest: dict[tuple[str, str], EnvoyStats] = {}
+        self._left: dict[tuple[str, str], Left] = {}
 
     def state(self, service: str) -> FlagState:
         """As it was ordered last."""
@@ -105,14 +107,13 @@ class Flags:
         """What is left; counters never go back, though a request may be in one of the two counts a moment earlier."""
         key = (whole.service, whole.version)
         before = self._rest.get(key) or replace(whole, requests=0, errors=0, cancelled=0, histogram=())
-        histogram = [count - taken for count, taken in zip(whole.histogram, part.histogram, strict=True)]
-        earlier = before.histogram or (0,) * len(histogram)
+        left = self._left.setdefault(key, Left())
         rest = replace(
             whole,
             requests=max(before.requests, whole.requests - part.requests),
             errors=max(before.errors, whole.errors - part.errors),
             cancelled=max(before.cancelled, whole.cancelled - part.cancelled),
-            histogram=tuple(map(max, histogram, earlier)),
+            histogram=left.after(whole.histogram, part.histogram),
         )
         self._rest[key] = rest
         return rest

@@ -9,12 +9,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chaos.errors import StagingError
 from chaos.staging.config import StagingConfig
 from chaos.staging.envoy_stats import EnvoyStats
 from chaos.staging.flagged import Flags
 from chaos.staging.flags import FlagFile, FlagState
+from chaos.staging.left import Left
 from chaos.staging.shop.flag import Flag, polling
 
 POLL_S = 0.05
@@ -73,6 +76,35 @@ def test_answers_are_counted_by_their_end(flag: Flag) -> None:
     flag.count(201, 0.5, hung_up=False)
     flag.count(201, 0.5, hung_up=True)
     assert flag.document() == {"order": 1, "requests": 3, "errors": 1, "cancelled": 1, "histogram": [1, 1, 1]}
+
+
+def test_an_answer_is_taken_out_of_the_bin_in_which_envoy_has_it() -> None:
+    left = Left()
+    assert left.after((), ()) == ()
+    # 3 of the 4 are told by a replica, two of them as faster than Envoy saw them
+    assert left.after((0, 1, 3), (1, 1, 1)) == (0, 0, 1)
+    # told before Envoy has it: owed
+    assert left.after((0, 1, 3), (2, 1, 1)) == (0, 0, 1)
+    assert left.after((1, 2, 3), (2, 1, 1)) == (0, 1, 1)
+    # Envoy counts whole milliseconds: its time may be the shorter one
+    assert left.after((2, 2, 3), (2, 2, 1)) == (0, 1, 1)
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.booleans()), max_size=30))
+def test_taking_out_keeps_count(answers: list[tuple[int, int, bool]]) -> None:
+    """Of each answer: its bin by the replica and by Envoy, and whether the replica tells it first."""
+    left, whole, part, before = Left(), [0] * 5, [0] * 5, (0,) * 5
+    for told, seen, replica_first in answers:
+        moments = [(part, told), (whole, seen)] if replica_first else [(whole, seen), (part, told)]
+        for histogram, place in moments:
+            histogram[place] += 1
+            now = left.after(whole, part)
+            assert all(earlier <= later for earlier, later in zip(before, now, strict=True))
+            assert sum(now) <= sum(whole)
+            before = now
+    for place in range(5):
+        whole[place] += len(answers)
+    assert sum(left.after(whole, part)) == sum(whole) - sum(part)
 
 
 def test_answers_with_the_flag_on_are_taken_out_and_nothing_goes_back(tmp_path: Path) -> None:
