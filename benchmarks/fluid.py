@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from scenarios.catalogue import library_names
-from scenarios.fidelity import Fidelity, at_fidelity
+from scenarios.fidelity import Fidelity
 from scenarios.loading import load
 from scenarios.models import Scenario
 from simulator.compile import compile_scenario
@@ -39,7 +39,7 @@ HEAVY = "heavy-release"
 
 def play(scenario: Scenario, fidelity: Fidelity, replications: int) -> tuple[list[Any], float]:
     """Measures by replication, and seconds of one."""
-    player = Player(at_fidelity(scenario, fidelity), strategy_named(scenario, None), 1)
+    player = Player(scenario.at_fidelity(fidelity), strategy_named(scenario, None), 1)
     player.measures(0)  # whatever compiles has compiled after this
     begun = time.process_time()
     rows = [player.measures(replication) for replication in range(replications)]

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from chaos.load.raw import RawSamples
 from chaos.load.rows import client_rows
-from evidence.measuring import MeasurePlan, function_health
+from evidence.measure_plan import MeasurePlan
+from evidence.measuring import function_health
 from evidence.tables import ClientCells
 from scenarios.models import Scenario
 

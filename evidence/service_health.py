@@ -9,17 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evidence.errors import TableError
 from evidence.health import sliding_sum, success_windows
+from evidence.measure_plan import MeasurePlan
 from evidence.tables import CLIENT, Samples
-
-if TYPE_CHECKING:
-    from evidence.measuring import MeasurePlan
 
 __all__ = ["ServiceCells", "unhealthy_services"]
 

@@ -128,3 +128,7 @@ class Scenario(Part):
     def clock(self) -> datetime | None:
         """What the wall clock says when the load begins, in a run that may have been postponed."""
         return None if self.start is None else self.calendar.postponed(self.start, self.release.at_s)
+
+    def at_fidelity(self, fidelity: Fidelity | None) -> Scenario:
+        """The scenario to be played at a fidelity; None: at its own."""
+        return self if fidelity is None else self.model_copy(update={"fidelity": fidelity})

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from evidence.measures import FunctionMeasure
-from scenarios.fidelity import Fidelity, at_fidelity
+from scenarios.fidelity import Fidelity
 from scenarios.models import Scenario, Strategy
 from simulator.errors import RequestError
 from simulator.fidelity import require_modelled
@@ -47,7 +47,7 @@ class _Player:
         strategy, replication, fidelity = self._work.jobs[number]
         key = strategy, fidelity
         if key not in self._players:
-            scenario = at_fidelity(self._work.scenario, fidelity)
+            scenario = self._work.scenario.at_fidelity(fidelity)
             self._players[key] = Player(scenario, self._work.strategies[strategy], self._work.seed)
         return self._players[key].measures(replication)
 
@@ -83,7 +83,7 @@ def play_controlled(
     if not PAIRED_MIN <= paired <= replications:
         raise RequestError(f"paired(={paired}) must be {PAIRED_MIN} to the replications(={replications})")
     for strategy in strategies.values():
-        require_modelled(at_fidelity(scenario, "fluid"), strategy)
+        require_modelled(scenario.at_fidelity("fluid"), strategy)
     chosen = paired_replications(scenario, seed, replications, paired)
     flows: list[_Job] = [(place, number, "fluid") for number in range(replications) for place in range(len(strategies))]
     costly: list[_Job] = [(place, number, "requests") for number in chosen for place in range(len(strategies))]
@@ -116,5 +116,5 @@ def _played(work: _Jobs, processes: int) -> Iterator[list[FunctionMeasure]]:
         player = work.player()
         return (player.measures(number) for number in numbers)
     for fidelity in {fidelity for _, _, fidelity in work.jobs}:
-        Player(at_fidelity(work.scenario, fidelity), work.strategies[0], work.seed).load()
+        Player(work.scenario.at_fidelity(fidelity), work.strategies[0], work.seed).load()
     return (measured for chunk in measures_of(work, numbers, processes) for measured in chunk)

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evidence.events import Event
+from evidence.measure_plan import MeasurePlan
 from evidence.measures import FunctionMeasure
-from evidence.measuring import MeasurePlan, measure
+from evidence.measuring import measure
 from evidence.tables import Ledger, Samples
 from rollout.controller import Controller
 from scenarios.models import Defect, Scenario, Strategy

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evidence.measures import FunctionMeasure
-from scenarios.fidelity import at_fidelity
 from scenarios.models import Scenario, Strategy
 from scenarios.uncertain import Uncertain
 from simulator.fidelity import require_modelled
@@ -52,6 +51,6 @@ class UncertainPlayer:
 
     def _player(self, replication: int) -> Player:
         drawn = self._inputs.scenario(shares_drawn(self._inputs, self._seed, replication))
-        drawn = at_fidelity(drawn, self._scenario.fidelity)
+        drawn = drawn.at_fidelity(self._scenario.fidelity)
         strategy = same_strategy(self._scenario, self._strategy, drawn)
         return Player(drawn, strategy, self._seed, self._defects)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from evidence.assess import scenario_of
 from evidence.errors import JudgeError
+from evidence.measure_plan import MeasurePlan
 from evidence.measures import FunctionMeasure
-from evidence.measuring import MeasurePlan
 from evidence.record import RunRecord
 from evidence.report.content import comparison_table
 from evidence.report.table import Table

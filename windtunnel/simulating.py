@@ -14,7 +14,7 @@ from evidence.header import Variant
 from evidence.record import RunRecord
 from evidence.verdicts import Verdict
 from scenarios.editing import edited
-from scenarios.fidelity import Fidelity, at_fidelity
+from scenarios.fidelity import Fidelity
 from scenarios.loading import ScenarioText, load_text
 from scenarios.models import Scenario
 from scenarios.warmup import AUTO
@@ -75,9 +75,9 @@ def simulate(
     the fewest, `max_replications` (10,000) the most. `fidelity` None: the scenario's. Other arguments as of
     simulator.replications.simulate. Raises UsageError, RequestError and EvidenceError.
     """
-    scenario, source = settled(at_fidelity(scenario, fidelity), source, seed)
+    scenario, source = settled(scenario.at_fidelity(fidelity), source, seed)
     [outcome] = _play(
-        [Contender("", strategy, at_fidelity(scenario, fidelity), source, {})],
+        [Contender("", strategy, scenario.at_fidelity(fidelity), source, {})],
         replications=replications,
         stop=_stop(scenario, until, replications, max_replications, compared=False),
         base=source,
@@ -115,9 +115,9 @@ def compare(
     `defects` None draws them by their probabilities; otherwise the release has those named, in every replication.
     Raises UsageError, RequestError, ScenarioError and EvidenceError.
     """
-    scenario, source = settled(at_fidelity(scenario, fidelity), source, seed)
+    scenario, source = settled(scenario.at_fidelity(fidelity), source, seed)
     found = [
-        replace(each, scenario=at_fidelity(each.scenario, fidelity))
+        replace(each, scenario=each.scenario.at_fidelity(fidelity))
         for each in contenders(scenario, source, strategies, vary)
     ]
     outcomes = _play(

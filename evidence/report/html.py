@@ -14,8 +14,8 @@ from evidence.comparison import Comparison
 from evidence.errors import JudgeError
 from evidence.events import EventKind
 from evidence.header import World
+from evidence.measure_plan import MeasurePlan
 from evidence.measures import FunctionMeasure
-from evidence.measuring import MeasurePlan
 from evidence.report.comparing import statement_lines
 from evidence.report.content import (
     RunContent,

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from evidence.episodes import find_episodes
 from evidence.events import Event, EventKind
 from evidence.health import fit, sliding_sum
-from evidence.measuring import MeasurePlan, function_health
+from evidence.measure_plan import MeasurePlan
+from evidence.measuring import function_health
 from evidence.report.drawing import (
     BLUE,
     GREEN,

@@ -10,7 +10,7 @@ import pytest
 from evidence.assess import assess
 from evidence.measures import FunctionMeasure
 from evidence.record import RunRecord
-from scenarios.fidelity import Fidelity, at_fidelity
+from scenarios.fidelity import Fidelity
 from scenarios.loading import load
 from simulator.errors import RequestError
 from simulator.replication import Player
@@ -22,7 +22,7 @@ TOLERANCE = 0.05
 
 
 def played(name: str, strategy: str | None, fidelity: Fidelity, replications: int) -> list[list[FunctionMeasure]]:
-    scenario = at_fidelity(load(name)[0], fidelity)
+    scenario = load(name)[0].at_fidelity(fidelity)
     player = Player(scenario, strategy_named(scenario, strategy), 1)
     return [player.measures(replication) for replication in range(replications)]
 
@@ -54,7 +54,7 @@ def test_rto_and_failed_share_agree(name: str, strategy: str | None, replication
 
 def test_a_record_tells_its_fidelity_and_is_judged_again(tmp_path: Path) -> None:
     scenario, source = load("shop-release")
-    scenario = at_fidelity(scenario, "fluid")
+    scenario = scenario.at_fidelity("fluid")
     result = simulate(scenario, source.text, replications=5, out=tmp_path, processes=1)
     assert result.record is not None
     record = RunRecord.open(result.record)
@@ -67,10 +67,10 @@ def test_a_record_tells_its_fidelity_and_is_judged_again(tmp_path: Path) -> None
 def test_what_flows_do_not_model_is_refused_by_its_key() -> None:
     scenario, source = load("retry-storm")
     with pytest.raises(RequestError, match=r"system\.calls\[0\]\.retry_budget"):
-        simulate(at_fidelity(scenario, "fluid"), source.text, replications=1)
+        simulate(scenario.at_fidelity("fluid"), source.text, replications=1)
 
 
 def test_an_outage_whose_outcome_bursts_decide_is_refused_by_its_key() -> None:
     scenario, source = load("zone-outage")
     with pytest.raises(RequestError, match=r"faults\[0\]\.zone \(it leaves shop 40 of 42 requests/s"):
-        simulate(at_fidelity(scenario, "fluid"), source.text, replications=1)
+        simulate(scenario.at_fidelity("fluid"), source.text, replications=1)

@@ -10,8 +10,9 @@ import numpy as np
 
 from evidence.events import Event
 from evidence.header import Header, LoadFacts, World
+from evidence.measure_plan import MeasurePlan
 from evidence.measures import FunctionMeasure
-from evidence.measuring import MeasurePlan, measure
+from evidence.measuring import measure
 from evidence.provenance import header_for
 from evidence.tables import ClientCells, Writes
 from scenarios.loading import load_text

@@ -9,7 +9,8 @@ import pytest
 
 from chaos.unrealised import unrealised
 from evidence.errors import JudgeError
-from evidence.measuring import MeasurePlan, measure
+from evidence.measure_plan import MeasurePlan
+from evidence.measuring import measure
 from scenarios.errors import ScenarioError
 from scenarios.loading import load_text
 from simulator.errors import RequestError
