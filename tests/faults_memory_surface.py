@@ -119,6 +119,7 @@ class MemorySurface:
         self.felt = 0
         self.holding: set[str] = set()
         self.limits_hold = True
+        self.errors_miss = False
         self.cannot_divert: str | None = None
 
     @property
@@ -283,7 +284,9 @@ class MemorySurface:
         share, delay_s = self.delay(service, cohort)
         self.felt += 1
         hit = share == 1.0 or (share > 0 and self.felt % 4 == 0)
-        return Felt(PADDING_BYTES, 97, 0.001 + delay_s if hit else 0.001, "open")
+        failing = self.error_share(service, cohort)
+        fails = failing == 1.0 or (failing > 0 and self.felt % 4 == 0 and not self.errors_miss)
+        return Felt(PADDING_BYTES, 97, 0.001 + delay_s if hit else 0.001, "open", status=503 if fails else 404)
 
     def ordered(self, service: str) -> Mapping[str, int]:
         return dict(self.world.ordered[service])

@@ -5,8 +5,9 @@ write is half done); errors of one version only; connection resets; slow errors.
 request by itself, unseeded, so the share holds on average. Of one cohort, known by its header, it is a
 share besides that of all.
 
-Confirmed by the table from which the router draws for each request, read back. It is not tried: requests of our own
-would count for a version in the very figures by which guardrails judge it.
+Confirmed twice: the router says the share back, and a question of our own, for which no version is chosen or counted,
+fails like a request; so many are asked that missing it has a chance of one in a million. Of a share below 1 %, which
+would take thousands, the router's word is all.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ from chaos.errors import StagingError
 from chaos.faults.base import PlanContext, Rung
 from chaos.faults.errors import FaultNotConfirmed, FaultRefused
 from chaos.faults.surface import Surface
+from chaos.faults.toxic import PATIENCE_S_MAX, tries_of
 from chaos.safety.journal import JournalEntry, new_entry
 from scenarios.models import Fault
 
 # Envoy's runtime takes the share in ten-thousandths.
 _RESOLUTION = 1e-4
+_FELT_MIN = 0.01
+_FAILED = 503
 
 __all__ = ["ERROR"]
 
@@ -28,7 +32,7 @@ class ErrorFault:
     """The kind `error`."""
 
     kind = "error"
-    confirmed = "the router says the share back"
+    confirmed = "the router says the share back, and a question of our own fails"
 
     @property
     def rungs(self) -> tuple[Rung, ...]:
@@ -55,10 +59,19 @@ class ErrorFault:
         surface.set_error_share(entry.undo["service"], entry.undo["share"], entry.undo["cohort"])
 
     def confirm(self, surface: Surface, entry: JournalEntry) -> None:
-        """The router says the share back."""
+        """The router says the share back, and one of our own questions fails."""
         found = surface.error_share(entry.undo["service"], entry.undo["cohort"])
         if abs(found - entry.undo["share"]) > _RESOLUTION / 2:
             raise FaultNotConfirmed(f"error on {entry.target}: the share is {found:g}, must be {entry.undo['share']:g}")
+        share = entry.undo["share"]
+        if share < _FELT_MIN:
+            return
+        tries = tries_of(share)
+        for _ in range(tries):
+            felt = surface.feel_router(entry.undo["service"], PATIENCE_S_MAX, entry.undo["cohort"])
+            if felt.status == _FAILED:
+                return
+        raise FaultNotConfirmed(f"error on {entry.target}: must be felt, was not on any of {tries} requests: {felt}")
 
     def residue(self, surface: Surface, entry: JournalEntry) -> str | None:
         """The share, if there still is one."""

@@ -50,7 +50,8 @@ def of_cohort(cohort: str) -> Question:
 class Felt:
     """Times in seconds from the sending; None: not within the patience.
 
-    answer_bytes: of the answer, as far as it came. closed_s: with `close`, from our own closing on.
+    answer_bytes: of the answer, as far as it came. closed_s: with `close`, from our own closing on. status: of an
+    answer by HTTP.
     """
 
     sent_bytes: int
@@ -58,10 +59,12 @@ class Felt:
     answered_s: float | None
     ended: Literal["open", "closed", "reset"]
     closed_s: float | None = None
+    status: int | None = None
 
     def __str__(self) -> str:
         """For a message."""
-        answer = "no answer" if self.answered_s is None else f"an answer after {self.answered_s * 1000:.0f} ms"
+        status = "" if self.status is None else f" {self.status}"
+        answer = "no answer" if self.answered_s is None else f"an answer{status} after {self.answered_s * 1000:.0f} ms"
         return f"{answer}, {self.answer_bytes} bytes, connection {self.ended}"
 
 
@@ -80,14 +83,20 @@ def feel(port: int, question: Question, patience_s: float, close: bool = False) 
             answer, ended = _read(connection, began_s + patience_s, question.answer_ends)
             answered_s = time.monotonic() - began_s if answer.endswith(question.answer_ends) else None
             if not close or ended != "open":
-                return Felt(sent, len(answer), answered_s, ended)
+                return Felt(sent, len(answer), answered_s, ended, status=_status(answer))
             closing_s = time.monotonic()
             connection.shutdown(socket.SHUT_WR)
             _, ended = _read(connection, closing_s + patience_s, None)
         except OSError:  # reset while we were sending
             return Felt(sent, 0, None, "reset")
         closed_s = time.monotonic() - closing_s if ended != "open" else None
-        return Felt(sent, len(answer), answered_s, ended, closed_s)
+        return Felt(sent, len(answer), answered_s, ended, closed_s, _status(answer))
+
+
+def _status(answer: bytes) -> int | None:
+    """Of as much of it as came."""
+    version, _, rest = answer.partition(b" ")
+    return int(rest[:3]) if version.startswith(b"HTTP/") and rest[:3].isdigit() else None
 
 
 def _read(

@@ -33,6 +33,8 @@ WEIGHT_TOTAL = 9_999_991
 STAGING_LISTENER = "staging"
 PLAIN_PATH = "/plain"
 ABORT_PATH = "/abort"
+# Which the router answers itself, and lets nobody through to.
+ADMIN_PATH = "/_admin"
 ABORTED = "aborted--"
 HEALTH_INTERVAL = "0.25s"
 CIRCUIT_OPEN = 1_000_000
@@ -141,7 +143,8 @@ def _address(port: int) -> dict[str, Any]:
 
 def _service_routes(service: str, versions: Sequence[str], cohorts: Sequence[str]) -> list[dict[str, Any]]:
     """The first that matches is taken: a cohort's before everybody's, and of each the aborting one first."""
-    routes = [_direct("/_admin", 404, "")]
+    routes = [_felt(service, one) for one in (*cohorts, None)]
+    routes.append(_direct(ADMIN_PATH, 404, ""))
     for one in cohorts:
         match = {"prefix": "/", **_of(one), "runtime_fraction": _fraction(abort_key(service, one))}
         aborting = _weighted(service, versions, one if len(versions) > 1 else None, ABORTED)
@@ -157,6 +160,13 @@ def _service_routes(service: str, versions: Sequence[str], cohorts: Sequence[str
             route["request_mirror_policies"] = [_copies(service, version) for version in versions[1:]]
         routes.append({"match": match, "route": route})
     return routes
+
+
+def _felt(service: str, cohort: str | None) -> dict[str, Any]:
+    """A share of the harness's own questions fails as requests do: no version is chosen for them, nor counted."""
+    route = _direct(ADMIN_PATH, 503, "")
+    route["match"] |= {**_of(cohort), "runtime_fraction": _fraction(abort_key(service, cohort))}
+    return route
 
 
 def _of(cohort: str | None) -> dict[str, Any]:

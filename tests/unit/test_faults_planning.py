@@ -266,6 +266,15 @@ def test_a_fault_that_did_not_take_is_not_confirmed(
         FAULTS[entry.kind].confirm(surface, entry)
 
 
+def test_an_error_share_that_no_question_meets_is_not_confirmed() -> None:
+    surface = MemorySurface()
+    entry = plan(surface, error={"on": "edge", "share": "5%"})
+    FAULTS["error"].apply(surface, entry)
+    surface.errors_miss = True
+    with pytest.raises(FaultNotConfirmed, match=r"must be felt, was not on any of 270 requests: an answer 404 after"):
+        FAULTS["error"].confirm(surface, entry)
+
+
 @pytest.mark.parametrize("effect", [effect for effect, method, _ in PROCESSES if method in ("set_limit", "set_room")])
 def test_a_limit_that_the_kernel_has_and_no_process_meets_is_not_confirmed(effect: dict[str, Any]) -> None:
     surface = MemorySurface()

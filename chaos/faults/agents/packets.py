@@ -33,8 +33,8 @@ def play(state_dir: Path, number: int, port: int, direction: Direction, impairme
     device = open_device(name)
     chance = random.Random()
     lines = {way: Line(Impairment(**impairment), chance) for way in ("answers", "requests")}
+    divert(number, port, direction, name)
     try:
-        divert(number, port, direction, name)
         with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as out:
             _carry(device, out, port, lines)
     finally:
