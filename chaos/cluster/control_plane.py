@@ -29,7 +29,7 @@ _LADDER = ((signal.SIGTERM, 2.0), (signal.SIGKILL, 5.0))
 # Go's programs read a proxy from their environment, and the API server is never behind one.
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
-__all__ = ["start", "status", "stop"]
+__all__ = ["lose", "revive", "start", "status", "stop"]
 
 
 def start(folder: Path, say: Say = lambda _: None) -> Path:
@@ -74,6 +74,21 @@ def stop(folder: Path) -> list[ProcessId]:
 def status(folder: Path) -> dict[str, bool]:
     """Each program of it, and whether it runs. Raises StagingNotUp."""
     return {name: processes.alive(process) for name, process in states.read(folder.absolute()).processes.items()}
+
+
+def lose(folder: Path, name: str) -> None:
+    """SIGKILL one of its programs."""
+    processes.stop([states.read(folder.absolute()).processes[name]], ladder=((signal.SIGKILL, 5.0),))
+
+
+def revive(folder: Path, name: str) -> None:
+    """Start etcd or the API server again, where it was and with what it had. Raises ComponentFailed."""
+    folder = folder.absolute()
+    with FileLock(folder / ".lock"):
+        ports = states.read(folder).ports
+        command = {"etcd": commands.etcd, "kube-apiserver": commands.apiserver}[name]
+        _spawn(folder, name, command(folder, ports))
+        _wait(folder, "the API server to be ready", lambda: setting_up.answers(commands.kubeconfig(folder)))
 
 
 def _lay_out(folder: Path, ports: dict[str, int], password: str) -> None:

@@ -168,9 +168,9 @@ class Api:
             self._once("namespace", self._core.read_namespace, self.namespace, timeout_s=_LOOK_TIMEOUT_S)
         except NotAnswered as error:
             silent_s = time.monotonic() - self._heard_s
-            return f"{error} (for {silent_s:.0f} s)" if silent_s > _SILENT_S else None
+            return f"API server (silent for {silent_s:.0f} s: {error})" if silent_s > _SILENT_S else None
         except KubernetesError as error:
-            return str(error)
+            return f"API server ({error})"
         return None
 
     def _call(self, what: str, call: Callable[..., Any], *arguments: Any, **options: Any) -> Object:

@@ -85,11 +85,13 @@ def _alive(cluster: KubernetesSurface, entry: JournalEntry) -> str | None:
 
 
 def _short(cluster: KubernetesSurface, entry: JournalEntry) -> str | None:
+    """By the pods themselves as well: right after a kill the status still counts those that are gone."""
     service = entry.undo["service"]
     ordered, ready = cluster.ordered(service), cluster.ready(service)
     for version in entry.undo["versions"]:
-        if ready.get(version, 0) < ordered.get(version, 0):
-            return f"{service} {version}: {ready.get(version, 0)} replicas are ready of {ordered[version]}"
+        count = min(ready.get(version, 0), len(cluster.pods(service, version)))
+        if count < ordered.get(version, 0):
+            return f"{service} {version}: {count} replicas are ready of {ordered[version]}"
     return None
 
 

@@ -42,7 +42,7 @@ class PodPause:
         return (Rung("continue", _continue, 30.0), Rung("replace pods", _replace, 30.0))
 
     def plan(self, surface: Surface, fault: Fault, context: PlanContext) -> JournalEntry:
-        """Chooses the pods; refuses one that cannot be asked, has no such process, or stands still already."""
+        """Chooses the pods; refuses one that cannot be asked or paused, or that stands still already."""
         effect, cluster = fault.pause, _cluster(surface)
         assert effect is not None
         target = cluster.pauses.get(effect.of)
@@ -55,7 +55,12 @@ class PodPause:
                 for pod in cluster.pods(effect.of, version)[:count]:
                     name = pod["metadata"]["name"]
                     pods[pod["metadata"]["uid"]] = name
-                    still, there = cluster.standing(name, target.container, target.process)
+                    still, there, first = cluster.standing(name, target.container, target.process)
+                    if first:
+                        raise FaultRefused(
+                            f"pause of {effect.of}: {target.process} of pod {name} is its container's pid 1, which "
+                            "the kernel shields from within (it is not with shareProcessNamespace: true)"
+                        )
                     if still or not there:
                         raise FaultRefused(
                             f"pause of {effect.of}: pod {name} has {there} processes {target.process}, {still} of "
@@ -83,7 +88,7 @@ class PodPause:
     def residue(self, surface: Surface, entry: JournalEntry) -> str | None:
         """Pods that still stand still."""
         cluster, undo = _cluster(surface), entry.undo
-        pods = [pod for pod in _left(cluster, entry) if cluster.standing(pod, undo["container"], undo["process"])[0]]
+        pods = [pod for pod in _left(cluster, entry) if cluster.standing(pod, undo["container"], undo["process"]).still]
         return f"{undo['service']}: pods {', '.join(pods)} stand still" if pods else None
 
 
@@ -92,12 +97,9 @@ def _going_on(cluster: KubernetesSurface, entry: JournalEntry) -> str | None:
     if len(pods) < len(entry.undo["pods"]):
         return f"{len(pods)} of {len(entry.undo['pods'])} pods are left"
     for pod in pods:
-        still, there = cluster.standing(pod, entry.undo["container"], process)
+        still, there, _ = cluster.standing(pod, entry.undo["container"], process)
         if still < there or not there:
-            return (
-                f"{still} of {there} processes {process} of pod {pod} stand still; a container's pid 1 cannot be "
-                "stopped (it can with shareProcessNamespace: true)"
-            )
+            return f"{still} of {there} processes {process} of pod {pod} stand still"
     return None
 
 

@@ -6,7 +6,7 @@ within: the kernel shields it. It can where the pod has `shareProcessNamespace: 
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from chaos.kubernetes.api import Api
 
@@ -20,11 +20,19 @@ SEND = f"""{_EACH}    kill "-$2" "${{each#/proc/}}" || exit 3
 done"""
 STATES = f"""{_EACH}    read -r line 2>/dev/null < "$each/stat" || continue
     rest="${{line##*) }}"
-    echo "${{rest%% *}}"
+    echo "${{each#/proc/}} ${{rest%% *}}"
 done"""
 _STOPPED = frozenset("Tt")
 
-__all__ = ["SEND", "STATES", "send", "standing"]
+__all__ = ["SEND", "STATES", "Standing", "send", "standing"]
+
+
+class Standing(NamedTuple):
+    """How many processes of a name stand still, how many there are, and whether the container's first is one."""
+
+    still: int
+    there: int
+    first: bool = False
 
 
 def send(api: Api, pod: str, container: str, process: str, signal: Literal["STOP", "CONT"]) -> None:
@@ -32,7 +40,9 @@ def send(api: Api, pod: str, container: str, process: str, signal: Literal["STOP
     api.execute(pod, container, ["sh", "-c", SEND, "sh", process, signal])
 
 
-def standing(api: Api, pod: str, container: str, process: str) -> tuple[int, int]:
-    """How many processes of that name stand still, and how many there are. Raises KubernetesError."""
-    states = api.execute(pod, container, ["sh", "-c", STATES, "sh", process]).split()
-    return sum(state in _STOPPED for state in states), len(states)
+def standing(api: Api, pod: str, container: str, process: str) -> Standing:
+    """The processes of that name in the container. Raises KubernetesError."""
+    states = dict(
+        line.split() for line in api.execute(pod, container, ["sh", "-c", STATES, "sh", process]).splitlines()
+    )
+    return Standing(sum(state in _STOPPED for state in states.values()), len(states), "1" in states)

@@ -101,8 +101,8 @@ class KubernetesSurface:
         workload = self.workload(service)
         return [pod for version in {**workload.ordered(), **workload.ready()} for pod in workload.pods(version)]
 
-    def standing(self, pod: str, container: str, process: str) -> tuple[int, int]:
-        """How many processes of that name stand still, and how many there are."""
+    def standing(self, pod: str, container: str, process: str) -> signals.Standing:
+        """The processes of that name in the container."""
         return signals.standing(self.api, pod, container, process)
 
     def signal(self, pod: str, container: str, process: str, signal: Literal["STOP", "CONT"]) -> None:

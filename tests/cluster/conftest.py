@@ -11,13 +11,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.control_plane import api, kubeconfig
+from chaos.kubernetes.api import Api
+from tests.cluster.control_plane import TOKEN, api, kubeconfig
+from tests.cluster.gateway import Gateway, serving
 
 __all__ = ["api", "kubeconfig"]
 
 ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10.0
+
+
+@pytest.fixture
+def gateway(api: Api, kubeconfig: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
+    """Serves a namespace's HTTPRoute `checkout`, once there is one; staging files find the cluster by a variable."""
+    monkeypatch.setenv("SHOP_KUBECONFIG", str(kubeconfig))
+    with serving(Gateway(api, TOKEN)) as gateway:
+        yield gateway
 
 
 @dataclass

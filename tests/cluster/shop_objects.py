@@ -61,9 +61,12 @@ def create_deployment(api: Api, version: str, replicas: int, **spec: Any) -> str
 
 
 def create_route(api: Api, old: str, new: str) -> None:
+    """Two rules that lead there, and one that leads elsewhere."""
     refs = [{"name": old, "port": 80, "weight": 1}, {"name": new, "port": 80, "weight": 0}]
-    body = named("checkout", spec={"parentRefs": [{"name": "edge"}], "rules": [{"backendRefs": refs}]})
-    create(api, HTTP_ROUTE, body)
+    orders = {"name": "orders", "matches": [{"path": {"type": "Exact", "value": "/orders"}}], "backendRefs": refs}
+    assets = {"matches": [{"path": {"value": "/assets"}}], "backendRefs": [{"name": "assets", "port": 80}]}
+    rules = [{"backendRefs": refs}, orders, assets]
+    create(api, HTTP_ROUTE, named("checkout", spec={"parentRefs": [{"name": "edge"}], "rules": rules}))
 
 
 def create_rollout(api: Api, replicas: int, routing: dict[str, Any]) -> None:

@@ -30,10 +30,10 @@ pytestmark = pytest.mark.cluster
 TIMEOUT_S = 60.0
 
 
-def deployments(api: Api, confirm: str = "spec", **pods: object) -> Deployments:
+def deployments(api: Api, confirm: str = "spec", copies: dict[str, str] | None = None, **pods: object) -> Deployments:
     names = {STABLE: create_deployment(api, STABLE, 3), CANARY: create_deployment(api, CANARY, 0, **pods)}
     create_route(api, *names.values())
-    route = {"name": "checkout", "backends": names, "confirm": confirm}
+    route = {"name": "checkout", "backends": names, "confirm": confirm, "copies": copies or {}}
     found = Deployments(api, "checkout", ServiceTarget.model_validate({"deployments": names, "route": route}))
     found.deploy(STABLE, 3, TIMEOUT_S)
     return found
@@ -80,6 +80,32 @@ def test_replicas_that_no_machine_takes_are_not_deployed(api: Api) -> None:
         checkout.deploy(CANARY, 1, 2.0)
     assert checkout.ready() == {STABLE: 3}
     checkout.deploy(CANARY, 0, TIMEOUT_S)
+
+
+def test_cohorts_and_copies_are_rules_that_the_cluster_takes_and_that_go_again(api: Api) -> None:
+    checkout = deployments(api, copies={CANARY: "checkout-copies"})
+    own, facts = api.get(HTTP_ROUTE, "checkout")["spec"], checkout.facts()
+    checkout.deploy(CANARY, 1, TIMEOUT_S)
+    checkout.mirror(CANARY, 0.125, TIMEOUT_S)
+    checkout.route({STABLE: 1.0}, TIMEOUT_S, {"coupon": {CANARY: 1.0}})
+    rules = api.get(HTTP_ROUTE, "checkout")["spec"]["rules"]
+    assert [len(rule["filters"]) for rule in rules if "filters" in rule] == [1, 1, 1, 1]
+    assert len(rules) == 5
+    assert checkout.routes() == {STABLE: 1.0}
+    assert checkout.left() == (
+        "HTTPRoute checkout has a drill's rules",
+        "HTTPRoute checkout: cohort coupon has {'2.4': 1.0}",
+        "HTTPRoute checkout: 0.125 of the requests are copied to 2.4",
+    )
+    assert checkout.facts() != facts
+    # as the undo of a release does it
+    checkout.route({STABLE: 1.0}, TIMEOUT_S)
+    checkout.clear(TIMEOUT_S)
+    checkout.deploy(CANARY, 0, TIMEOUT_S)
+    assert (checkout.left(), checkout.facts()) == ((), facts)
+    for rule in own["rules"][:2]:
+        rule["backendRefs"][0]["weight"] = 10_000
+    assert api.get(HTTP_ROUTE, "checkout")["spec"] == own
 
 
 @contextmanager

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -16,11 +13,9 @@ from chaos.prometheus import Counters, PrometheusError, PrometheusReader, Querie
 from chaos.staging.embedded import Staging
 from chaos.staging.ports import free_ports
 from tests.e2e.drills import wait_for
+from tests.prometheus_server import needs_prometheus, prometheus_over
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.skipif(shutil.which("prometheus") is None, reason="no prometheus on PATH (Debian: prometheus)"),
-]
+pytestmark = [pytest.mark.e2e, needs_prometheus]
 
 
 def named(metric: str) -> str:
@@ -40,23 +35,8 @@ QUERIES = Queries(
 @pytest.fixture
 def url(staging: Staging, tmp_path: Path) -> Iterator[str]:
     """A Prometheus over the staging's Envoy."""
-    (port,) = free_ports(1)
-    target = f"127.0.0.1:{staging.state().ports['admin']}"
-    jobs = [
-        {"job_name": "envoy", "metrics_path": "/stats/prometheus", "static_configs": [{"targets": [target]}]},
-    ]
-    config = {"global": {"scrape_interval": "1s", "scrape_timeout": "900ms"}, "scrape_configs": jobs}
-    (tmp_path / "prometheus.yml").write_text(json.dumps(config))
-    with (tmp_path / "log").open("wb") as log:
-        server = subprocess.Popen(
-            ["prometheus", f"--config.file={tmp_path}/prometheus.yml", f"--storage.tsdb.path={tmp_path}/data",
-             f"--web.listen-address=127.0.0.1:{port}"], stdout=log, stderr=log,
-        )  # fmt: skip
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(20)
+    with prometheus_over(f"127.0.0.1:{staging.state().ports['admin']}", "/stats/prometheus", tmp_path) as url:
+        yield url
 
 
 def order(staging: Staging, path: str, number: int) -> None:

@@ -58,6 +58,28 @@ def test_other_checksums_are_another_place_in_the_cache(empty_cache: Path, monke
     assert build.folder != before
 
 
+def test_build_that_was_cut_short_is_gone_on_with(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(builds.Go, "find", lambda minimum, scratch, say: Go(Path("go"), scratch))
+    broken = {"kwok"}
+
+    def make(go: Go, build: builds.Build) -> None:
+        (go.scratch / build.name).touch()
+        if build.name in broken:
+            raise BuildFailed("no room left")
+        build.folder.mkdir()
+
+    monkeypatch.setattr(builds, "_make", make)
+    with pytest.raises(BuildFailed, match="no room left"):
+        builds.ensure(lambda _: None)
+    (kept,) = empty_cache.glob("**/.build")
+    assert (kept / "etcd").exists()
+    assert {build.name for build in builds.missing()} == {"kwok", "rollouts", "gateway"}
+    broken.clear()
+    builds.ensure(lambda _: None)
+    assert not builds.missing()
+    assert not kept.exists()
+
+
 def fake_go(folder: Path, version: str) -> None:
     (folder / "go").write_text(f"#!/bin/sh\necho go{version}\n")
     (folder / "go").chmod(0o755)

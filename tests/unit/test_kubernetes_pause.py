@@ -16,6 +16,7 @@ from chaos.kubernetes import pod_pause, signals
 from chaos.kubernetes.errors import KubernetesError
 from chaos.kubernetes.models import PauseTarget
 from chaos.kubernetes.pod_pause import POD_PAUSE
+from chaos.kubernetes.signals import Standing
 from chaos.safety.undo import undo_entry
 from scenarios.models import Fault
 from tests.e2e.drills import wait_for
@@ -45,22 +46,25 @@ def process(tmp_path: Path) -> Iterator[str]:
 
 def test_processes_are_stopped_and_go_on_by_name(process: str) -> None:
     machine: Any = ThisMachine()
-    assert signals.standing(machine, "pod", "shop", process) == (0, 1)
+    assert signals.standing(machine, "pod", "shop", process) == (0, 1, False)
     signals.send(machine, "pod", "shop", process, "STOP")
-    wait_for(lambda: signals.standing(machine, "pod", "shop", process) == (1, 1), 20, "the process to stop")
+    wait_for(lambda: signals.standing(machine, "pod", "shop", process) == (1, 1, False), 20, "the process to stop")
     signals.send(machine, "pod", "shop", process, "CONT")
-    wait_for(lambda: signals.standing(machine, "pod", "shop", process) == (0, 1), 20, "the process to go on")
-    assert signals.standing(machine, "pod", "shop", process[:-1]) == (0, 0)
+    wait_for(lambda: signals.standing(machine, "pod", "shop", process) == (0, 1, False), 20, "the process to go on")
+    assert signals.standing(machine, "pod", "shop", process[:-1]) == (0, 0, False)
+    first = Path("/proc/1/comm").read_text().strip()
+    assert signals.standing(machine, "pod", "shop", first).first
 
 
 class Pods:
-    """Three pods with a process each. `shielded`: those whose process is their pid 1; `deaf`: not to be reached."""
+    """Three pods with a process each: `first` its container's pid 1, `shielded` from signals, `deaf` to the API."""
 
     patience = 1.0
 
     def __init__(self) -> None:
         self.pauses = {"checkout": PauseTarget(container="shop", process="shop")}
         self.still = {"a": False, "b": False, "c": False}
+        self.first: set[str] = set()
         self.shielded: set[str] = set()
         self.deaf: set[str] = set()
         self.api = self
@@ -77,8 +81,8 @@ class Pods:
     def all_pods(self, service: str) -> list[dict[str, Any]]:
         return self.pods(service, "2.3")
 
-    def standing(self, pod: str, container: str, process: str) -> tuple[int, int]:
-        return int(self.still[pod]), 1
+    def standing(self, pod: str, container: str, process: str) -> Standing:
+        return Standing(int(self.still[pod]), 1, first=pod in self.first)
 
     def signal(self, pod: str, container: str, process: str, signal: str) -> None:
         if pod in self.deaf:
@@ -125,13 +129,21 @@ def test_pod_that_cannot_be_let_go_on_is_replaced() -> None:
     assert pods.still == {"c": False}
 
 
-def test_first_process_of_a_container_is_no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_first_process_of_a_container_is_refused_before_anything_stands_still() -> None:
+    pods: Any = Pods()
+    pods.first.add("b")
+    with pytest.raises(FaultRefused, match="shop of pod b is its container's pid 1, which the kernel shields"):
+        planned(pods)
+    assert not any(pods.still.values())
+
+
+def test_process_that_goes_on_is_no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pod_pause, "_STILL_TIMEOUT_S", 0.1)
     pods: Any = Pods()
     pods.shielded.add("b")
     entry = planned(pods)
     POD_PAUSE.apply(pods, entry)
-    with pytest.raises(FaultNotConfirmed, match="0 of 1 processes shop of pod b stand still; a container's pid 1"):
+    with pytest.raises(FaultNotConfirmed, match="0 of 1 processes shop of pod b stand still"):
         POD_PAUSE.confirm(pods, entry)
     assert undo_entry(pods, entry).rung == "continue"
 

@@ -1,0 +1,128 @@
+"""A staging in the control plane as a user has it: objects, a staging file, a release, and `windtunnel` itself."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from chaos.kubernetes.api import Api
+from chaos.staging.adapter import StagingAdapter
+from evidence.record import RunRecord
+from tests.cluster.control_plane import TOKEN
+from tests.cluster.shop_objects import (
+    CANARY,
+    STABLE,
+    create_deployment,
+    create_route,
+)
+from tests.e2e.drills import only_record
+
+ROOT = Path(__file__).resolve().parents[2]
+RELEASE = ROOT / "examples" / "kubernetes-staging" / "release.yaml"
+TIMEOUT_S = 170.0
+
+__all__ = [
+    "RELEASE",
+    "ROOT",
+    "deployments_service",
+    "drilled",
+    "drilling",
+    "is_at_rest",
+    "release_file",
+    "staging_file",
+    "windtunnel",
+]
+
+
+def deployments_service(api: Api) -> dict[str, Any]:
+    """A service of two Deployments, three replicas of the old version's, in the words of a staging file.
+
+    Copies for the new version go to its own pods.
+    """
+    names = {STABLE: create_deployment(api, STABLE, 3), CANARY: create_deployment(api, CANARY, 0)}
+    create_route(api, *names.values())
+    return {
+        "deployments": names,
+        "route": {"name": "checkout", "backends": names, "copies": {CANARY: names[CANARY]}},
+    }
+
+
+def staging_file(folder: Path, api: Api, target: str, service: dict[str, Any], prometheus: str | None = None) -> Path:
+    """Its kubeconfig is the variable SHOP_KUBECONFIG; with a Prometheus, the one at that address."""
+    data: dict[str, Any] = {
+        "schema": "windtunnel-staging/v1",
+        "name": "shop-cluster",
+        "adapter": "kubernetes",
+        "target": target,
+        "marker": {"token": TOKEN},
+        "requests": {"checkout": {"path": "/"}},
+        "kubernetes": {
+            "kubeconfig": "${SHOP_KUBECONFIG}",
+            "namespace": api.namespace,
+            "services": {"checkout": service},
+        },
+    }
+    if prometheus is not None:
+        requests = "http_requests_total"
+        data["prometheus"] = {"url": prometheus, "requests": requests, "errors": f'{requests}{{code="500"}}'}
+    path = folder / "shop.yaml"
+    path.write_text(json.dumps(data), encoding="utf-8")
+    return path
+
+
+def release_file(folder: Path, steps: list[dict[str, Any]], duration: str, **more: Any) -> Path:
+    """The example's release by other steps, without its fault; `more` of the release itself."""
+    data = YAML(typ="safe").load(RELEASE)
+    data |= {"duration": duration, "faults": []}
+    # What is told apart here are errors: a busy machine's slow answers are none.
+    good = {"success": ">= 99%", "p99": "<= 2s"}
+    data["functions"]["checkout"] |= {"cohorts": {"coupon": "40%"}, "good": good}
+    data["release"] |= {"at": "10s", "strategy": {"canary": {"steps": steps}}, **more}
+    path = folder / "release.yaml"
+    path.write_text(json.dumps(data), encoding="utf-8")
+    return path
+
+
+def windtunnel(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "windtunnel", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+
+
+def _drill(folder: Path, release: Path, file: Path) -> list[str]:
+    return ["drill", str(release), "--staging", str(file), "--good", "--state", str(folder / "state"), "--out",
+            str(folder / "runs"), "--json"]  # fmt: skip
+
+
+def drilled(folder: Path, release: Path, file: Path, code: int = 0) -> RunRecord:
+    """The record of a drill that ends with this exit code."""
+    told = windtunnel(*_drill(folder, release, file))
+    assert told.returncode == code, told.stdout + told.stderr
+    return only_record(folder / "runs")
+
+
+@contextmanager
+def drilling(folder: Path, release: Path, file: Path) -> Iterator[subprocess.Popen[str]]:
+    """A drill while it runs, in a process group of its own; it is gone afterwards."""
+    command = [sys.executable, "-m", "windtunnel", *_drill(folder, release, file)]
+    drill = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        yield drill
+    finally:
+        drill.kill()
+        drill.communicate(timeout=10.0)
+
+
+def is_at_rest(staging: StagingAdapter) -> None:
+    """As it was made."""
+    surface = staging.surface
+    assert (dict(surface.ordered("checkout")), dict(surface.ready("checkout"))) == ({STABLE: 3}, {STABLE: 3})
+    assert (dict(surface.routes("checkout")), surface.steering("checkout")) == ({STABLE: 1.0}, ())

@@ -1,0 +1,103 @@
+"""API server, etcd or harness are killed in the middle of a drill: undone in order, or told to be unclean."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chaos.cluster import control_plane
+from chaos.kubernetes.api import Api
+from chaos.safety.journal import JOURNAL_NAME, read_journal
+from chaos.staging.adapters import attach
+from tests.cluster.gateway import Gateway
+from tests.cluster.shop_objects import CANARY, STABLE
+from tests.cluster.stagings import (
+    TIMEOUT_S,
+    deployments_service,
+    drilling,
+    is_at_rest,
+    release_file,
+    staging_file,
+    windtunnel,
+)
+from tests.e2e.drills import kinds_so_far, only_record, wait_for
+
+pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture(params=["kube-apiserver", "etcd"])
+def lost(request: pytest.FixtureRequest, kubeconfig: Path) -> Iterator[str]:
+    """A program of the control plane that the test loses; it runs again afterwards."""
+    yield request.param
+    revive(kubeconfig, request.param)
+
+
+def revive(kubeconfig: Path, name: str) -> None:
+    if not control_plane.status(kubeconfig.parent)[name]:
+        control_plane.revive(kubeconfig.parent, name)
+
+
+@pytest.fixture
+def file(api: Api, gateway: Gateway, tmp_path: Path) -> Path:
+    return staging_file(tmp_path, api, gateway.url, deployments_service(api))
+
+
+def test_drill_whose_api_server_comes_back_is_undone_in_order(
+    lost: str, file: Path, kubeconfig: Path, tmp_path: Path
+) -> None:
+    release = release_file(tmp_path, [{"weight": "50%"}, {"bake": "30s"}], "50s")
+    with drilling(tmp_path, release, file) as drill:
+        wait_for(lambda: "route" in kinds_so_far(tmp_path / "runs"), 90, "requests for the new version")
+        control_plane.lose(kubeconfig.parent, lost)
+        wait_for(lambda: "stop" in kinds_so_far(tmp_path / "runs"), 60, "the drill to stop")
+        time.sleep(5.0)  # an outage lasts for a while: what is undone meanwhile must wait
+        revive(kubeconfig, lost)
+        out, err = drill.communicate(timeout=TIMEOUT_S)
+    document = json.loads(out)
+    assert drill.returncode == document["exit_code"] == 4, (document, err)
+    assert "did not answer" in document["stopped"] or "500" in document["stopped"], document
+    record = only_record(tmp_path / "runs")
+    assert record.verdict()["status"] == "error"
+    (undo,) = [event for event in record.events() if event.kind == "undo"]
+    assert undo.detail == {"kind": "release", "rung": "restore baseline"}
+    differences = {event.subject: event.detail["differences"] for event in record.events() if event.kind == "verify"}
+    assert (differences["staging as before"], differences["steady state"]) == ([], [])
+    is_at_rest(attach(tmp_path / "state"))
+
+
+def test_drill_whose_harness_is_killed_is_undone_by_the_watchdog(file: Path, tmp_path: Path) -> None:
+    release = release_file(tmp_path, [{"weight": "50%"}, {"bake": "60s"}], "84s")
+    with drilling(tmp_path, release, file) as drill:
+        wait_for(lambda: "route" in kinds_so_far(tmp_path / "runs"), 90, "requests for the new version")
+        staging = attach(tmp_path / "state")
+        assert dict(staging.surface.routes("checkout")) == {STABLE: 0.5, CANARY: 0.5}
+        os.killpg(drill.pid, signal.SIGKILL)  # the load with it; the watchdog has a session of its own
+    journal = tmp_path / "state" / JOURNAL_NAME
+    wait_for(lambda: not read_journal(journal).open_entries, 90, "the watchdog's undo")
+    is_at_rest(staging)
+
+
+def test_drill_whose_api_server_stays_away_is_unclean_until_it_is_undone(
+    file: Path, kubeconfig: Path, tmp_path: Path
+) -> None:
+    release = release_file(tmp_path, [{"weight": "50%"}, {"bake": "30s"}], "50s")
+    undo = ("undo", "--staging", str(file), "--state", str(tmp_path / "state"))
+    try:
+        with drilling(tmp_path, release, file) as drill:
+            wait_for(lambda: "route" in kinds_so_far(tmp_path / "runs"), 90, "requests for the new version")
+            control_plane.lose(kubeconfig.parent, "kube-apiserver")
+            _, err = drill.communicate(timeout=TIMEOUT_S)
+        assert drill.returncode == 5, err
+        assert "LEFT UNCLEAN" in err, err
+        assert windtunnel("assess", str(only_record(tmp_path / "runs").folder)).returncode == 4
+    finally:
+        revive(kubeconfig, "kube-apiserver")
+    told = windtunnel(*undo)
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert "release on checkout: undone: restore baseline" in told.stdout
+    is_at_rest(attach(tmp_path / "state"))
+    assert "Nothing was left to undo" in windtunnel(*undo).stdout

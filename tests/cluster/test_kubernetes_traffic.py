@@ -1,0 +1,91 @@
+"""Drills in a cluster whose requests go where its HTTPRoute says: guardrails by a real Prometheus, copies, cohorts."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chaos.kubernetes.api import HTTP_ROUTE, Api
+from chaos.staging.adapters import attach
+from evidence.events import Event
+from evidence.record import RunRecord
+from tests.cluster.gateway import Gateway
+from tests.cluster.shop_objects import CANARY, STABLE
+from tests.cluster.stagings import (
+    deployments_service,
+    drilled,
+    is_at_rest,
+    release_file,
+    staging_file,
+)
+from tests.prometheus_server import needs_prometheus, prometheus_over
+
+pytestmark = [pytest.mark.cluster, needs_prometheus]
+
+GUARDRAIL = {"metric": "error-ratio", "of": "checkout", "version": "new", "above": "5%", "window": "3s", "minimum": 10}
+
+
+@pytest.fixture
+def prometheus(gateway: Gateway, tmp_path: Path) -> Iterator[str]:
+    with prometheus_over(gateway.url.removeprefix("http://"), "/metrics", tmp_path) as url:
+        yield url
+
+
+def events_of(record: RunRecord, kind: str) -> list[Event]:
+    return [event for event in record.events() if event.kind == kind]
+
+
+def answered(gateway: Gateway, cohort: str, version: str) -> int:
+    return sum(count for (whose, by, _), count in gateway.answers.items() if (whose, by) == (cohort, version))
+
+
+def test_guardrail_trips_by_prometheus_and_the_rollback_is_proven(
+    api: Api, gateway: Gateway, prometheus: str, tmp_path: Path
+) -> None:
+    gateway.fails = {CANARY: 0.5}
+    file = staging_file(tmp_path, api, gateway.url, deployments_service(api), prometheus)
+    steps = [{"weight": "25%"}, {"bake": "15s"}, {"weight": "50%"}, {"bake": "2s"}]
+    release = release_file(tmp_path, steps, "36s", guardrails=[{**GUARDRAIL, "action": "rollback"}])
+    record = drilled(tmp_path, release, file)
+    (trip,) = events_of(record, "guardrail-trip")
+    assert trip.subject == "error-ratio of checkout (new)"
+    assert [event.detail["outcome"] for event in events_of(record, "release-end")] == ["rolled-back"]
+    assert [event.detail["weights"].get(CANARY, 0.0) for event in events_of(record, "route")] == [0.25, 0.0]
+    differences = {event.subject: event.detail["differences"] for event in events_of(record, "verify")}
+    proofs = ("application and data after the rollback", "staging as before", "steady state")
+    assert {name: differences.get(name) for name in proofs} == {name: [] for name in proofs}
+    assert record.verdict()["status"] == "pass"
+    # what its clients felt is what the gateway did: a quarter of the requests for a while, half of them failed
+    failed = sum(count for (_, version, status), count in gateway.answers.items() if (version, status) == (CANARY, 500))
+    assert 0 < failed < sum(gateway.answers.values()) / 8
+    samples = record.samples()
+    is_client = samples.function == "checkout"
+    assert samples.failed_error[is_client].sum() == failed
+    is_at_rest(attach(tmp_path / "state"))
+
+
+def test_copies_and_cohorts_go_where_the_route_says(
+    api: Api, gateway: Gateway, prometheus: str, tmp_path: Path
+) -> None:
+    file = staging_file(tmp_path, api, gateway.url, deployments_service(api), prometheus)
+    steps = [{"mirror": "50%"}, {"bake": "5s"}, {"mirror": "0%"}, {"cohort": "coupon"}, {"bake": "5s"}]
+    release = release_file(tmp_path, steps, "30s", guardrails=[{**GUARDRAIL, "action": "rollback"}])
+    own = api.get(HTTP_ROUTE, "checkout")["spec"]
+    record = drilled(tmp_path, release, file)
+    assert [event.detail["share"] for event in events_of(record, "mirror")] == [0.5, 0.0]
+    assert not events_of(record, "guardrail-trip")
+    assert [event.detail["outcome"] for event in events_of(record, "release-end")] == ["promoted"]
+    assert sum(gateway.copies.values()) > 20
+    assert {status for _, _, status in gateway.answers} == {200}
+    # until all requests went to the new version, the others' went to the old one, and their own to the new one
+    cohort_at_s, all_at_s = (
+        next(event.time_s for event in events_of(record, "route") if test(event.detail))
+        for test in (lambda detail: "cohorts" in detail, lambda detail: detail["weights"].get(CANARY) == 1.0)
+    )
+    assert all_at_s - cohort_at_s >= 5.0
+    assert answered(gateway, "coupon", CANARY) - answered(gateway, "default", CANARY) > 20
+    assert answered(gateway, "default", STABLE) > answered(gateway, "coupon", STABLE)
+    for rule in own["rules"][:2]:
+        rule["backendRefs"][0]["weight"] = 10_000
+    assert api.get(HTTP_ROUTE, "checkout")["spec"] == own
+    is_at_rest(attach(tmp_path / "state"))
