@@ -8,13 +8,13 @@ from chaos.staging.config import STORE
 from chaos.staging.postgres import OLD_ROW_BYTES
 from scenarios.models import Backup, Scenario, Store
 
-__all__ = ["backs_up", "data_verbs_needed", "store_of", "touches_store", "unrealised_data"]
+__all__ = ["STORE_FAULTS", "backs_up", "data_verbs_needed", "store_of", "touches_store", "unrealised_data"]
 
 # Steps of a rollback, and the verb that each needs.
 _DATA_STEPS = {
     "revert-migration": "migrate", "reconcile": "reconcile", "restore": "restore", "fail-over": "fail-over",
 }  # fmt: skip
-_STORE_FAULTS = ("primary", "standby", "lag")
+STORE_FAULTS = ("primary", "standby", "lag")
 _ROWS_MAX = 400_000
 # A backup is taken within this before the load.
 _BACKUP_AGE_MAX_S = 10.0
@@ -26,7 +26,7 @@ def touches_store(scenario: Scenario) -> bool:
     return (
         release.migration is not None
         or any(step in _DATA_STEPS for step in release.rollback)
-        or any(fault.kind in _STORE_FAULTS for fault in scenario.faults)
+        or any(fault.kind in STORE_FAULTS for fault in scenario.faults)
     )
 
 

@@ -8,36 +8,42 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from chaos.staging.adapter import StagingAdapter
+from chaos.staging.adapters import open_staging
 from chaos.staging.embedded import EmbeddedStaging, Staging
-from evidence.record import RunRecord
+from chaos.staging.files.loading import load_staging
 from tests.e2e.drills import DRILL_TIMEOUT_S, only_record, processes_naming, windtunnel
 
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "examples" / "commands-staging"
+# The migration's drill made short, with all else that the example has a script for.
 SHORT = {
+    "duration: 36s": "duration: 26s",
     "{resolution: 1s, window: 3s, consecutive: 3}": "{resolution: 500ms, window: 1s, consecutive: 3}",
     "at: 10s\n": "at: 5s\n",
-    "rto: 30s": "rto: 20s",
+    "rto: 30s\n    rpo: 0s\n    good: {success: \">= 99%\", p99: \"<= 600ms\"}":
+        "rto: 21s\n    rpo: 26s\n    good: {success: \">= 99%\"}",
     "window: 5s, minimum: 30": "window: 3s, minimum: 20",
-    "size: 3.2MB": "size: 100kB",
+    "size: 3.2MB": "size: 100kB\n      backup: {every: 1h, age: 0s, restore: 2.5MB/s}\n      archive_every: 1s",
+    "[redeploy, route-back, retire, reconcile, revert-migration, verify]":
+        "[procedure, reconcile, revert-migration, restore, verify]",
+    "expect:\n": "faults:\n  - {at: 6s, for: 4s, latency: {on: checkout -> payments, add: 100ms}}\nexpect:\n",
+}  # fmt: skip
+BY_LOAD = {
+    "  observe: {run: [./observe.sh], timeout: 5s}\n": "",
+    "commands:\n": "load: {service: checkout, functions: [checkout]}\ncommands:\n",
 }
-RELEASE = {
-    **SHORT,
-    "duration: 40s": "duration: 18s",
-    "{at: 12s, for: 6s,": "{at: 6s, for: 4s,",
-    "rollback: [redeploy, route-back, retire, verify]": "rollback: [procedure, restore, verify]",
-    'rpo: 0s\n    good: {success: ">= 99%", p99: "<= 600ms"}': 'rpo: 30s\n    good: {success: ">= 99%"}',
-    "archive_every: 2s": "archive_every: 1s",
+VERBS = {
+    *("deploy", "route", "status", "defects", "verify", "facts", "ledger", "rollback"),
+    *("inject", "confirm", "heal", "residue", "migrate", "reconcile", "backup", "restore"),
 }
-MIGRATION = {**SHORT, "duration: 36s": "duration: 18s"}
-VERBS = {"deploy", "route", "status", "defects", "verify", "facts", "ledger", "heal", "residue"}
 
 
 @dataclass
@@ -47,72 +53,87 @@ class Example:
     folder: Path
     state: Path
     environment: dict[str, str]
-    variables: str
 
-    def drill(self, scenario: str) -> RunRecord:
-        """The record of a drill that ended well."""
-        runs = self.folder / "runs"
-        drill = shlex.join(windtunnel("drill", scenario, "--staging", "shop.yaml", "--out", str(runs)))
-        ended = subprocess.run(
-            ["/bin/sh", "-c", f"eval {shlex.quote(self.variables)} && exec {drill}"],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=DRILL_TIMEOUT_S,
-        )
-        assert ended.returncode == 0, ended.stdout + ended.stderr
-        return only_record(runs)
+    def adapter(self) -> StagingAdapter:
+        """The staging as a drill has it."""
+        return open_staging(load_staging(self.folder / "shop.yaml", self.environment), self.folder / "kept")
 
 
-@contextmanager
-def example(folder: Path, scenario: str, changes: dict[str, str]) -> Iterator[Example]:
-    """The example with a scenario made short, and its shop up."""
-    copy, state = folder / "example", folder / "state"
-    shutil.copytree(ROOT / "examples" / "commands-staging", copy)
-    text = (copy / scenario).read_text()
+def change(path: Path, changes: dict[str, str]) -> str:
+    """The text of a file, which is kept so, with other texts in it."""
+    text = path.read_text()
     for old, new in changes.items():
-        assert old in text, f"{scenario} no longer says {old!r}"
-        text = text.replace(old, new)
+        assert old in text, f"{path.name} no longer says {old!r}"
+        text = text.replace(old, new, 1)
+    path.write_text(text)
+    return text
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Example]:
+    """The example's migration made short, and its shop up."""
+    base = tmp_path_factory.mktemp("commands")
+    folder, state = base / "example", base / "state"
+    shutil.copytree(EXAMPLE, folder)
+    text = change(folder / "migration.yaml", SHORT)
     # the scripts' own way back is none that the embedded staging would have by itself
-    (copy / "up.yaml").write_text(text.replace("procedure", "redeploy"))
-    (copy / scenario).write_text(text)
+    (folder / "up.yaml").write_text(text.replace("procedure", "redeploy"))
     environment = {
         **os.environ,
         "PYTHONPATH": str(ROOT),
         "WINDTUNNEL": shlex.join([sys.executable, "-m", "windtunnel"]),
-        "WINDTUNNEL_STATE": str(folder / "kept"),
+        "WINDTUNNEL_STATE": str(base / "kept"),
         "SHOP_STATE": str(state),
     }
+    command = ["./up.sh", "up.yaml"]
     try:
-        up = subprocess.run(
-            ["./up.sh", "up.yaml"], cwd=copy, env=environment, capture_output=True, text=True, timeout=120
-        )
+        up = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
         assert up.returncode == 0, up.stderr
-        yield Example(copy, state, environment, up.stdout)
+        told = (word.partition("=") for word in shlex.split(up.stdout) if "=" in word)
+        yield Example(folder, state, environment | {name: value for name, _, value in told})
     finally:
         EmbeddedStaging.down(state)
-    assert not processes_naming(folder)
+    assert not processes_naming(base)
 
 
-def played(record: RunRecord) -> set[str]:
-    """The verbs whose commands ran; the release was rolled back, and nothing differs that was compared."""
+def test_scripts_observe_and_route_cohorts_and_copies(shop: Example) -> None:
+    staging = shop.adapter()
+    assert {(each.service, each.version) for each in staging.observe()} == {("checkout", "2.3"), ("checkout", "2.4")}
+    staging.route("checkout", {"2.3": 1.0}, {"coupon": {"2.3": 0.5, "2.4": 0.5}})
+    staging.mirror("checkout", "2.4", 0.25)
+    assert len(staging.surface.steering("checkout")) == 2
+    staging.surface.clear_steering("checkout")
+    assert Staging.attach(shop.state).steering("checkout") == []
+
+
+def test_a_bad_migrating_canary_is_taken_back_and_its_data_restored_by_scripts(shop: Example) -> None:
+    runs = shop.folder / "runs"
+    change(shop.folder / "shop.yaml", BY_LOAD)
+    ended = subprocess.run(
+        windtunnel("drill", "migration.yaml", "--staging", "shop.yaml", "--out", str(runs)),
+        cwd=shop.folder,
+        env=shop.environment,
+        capture_output=True,
+        text=True,
+        timeout=DRILL_TIMEOUT_S,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    staging = Staging.attach(shop.state)
+    assert (staging.replicas("checkout"), staging.routes("checkout")["2.3"]) == ({"2.3": 2}, 1.0)
+    assert staging.toxiproxy.proxy("checkout--payments").toxics == ()
+    assert staging.data.store_differences() == []
+    record = only_record(runs)
     events = record.events()
     assert [event.detail["outcome"] for event in events if event.kind == "release-end"] == ["rolled-back"]
     compared = {event.subject: event.detail["differences"] for event in events if event.kind == "verify"}
     assert compared["application and data after the rollback"] == compared["staging as before"] == []
     assert not any(compared.values())
-    return {event.subject for event in events if event.kind == "command"}
-
-
-def test_a_bad_canary_is_rolled_back_and_its_data_restored_by_shell_scripts(tmp_path: Path) -> None:
-    with example(tmp_path, "release.yaml", RELEASE) as shop:
-        record = shop.drill("release.yaml")
-        staging = Staging.attach(shop.state)
-        assert (staging.replicas("checkout"), staging.routes("checkout")["2.3"]) == ({"2.3": 2}, 1.0)
-        assert staging.toxiproxy.proxy("checkout--payments").toxics == ()
-        assert staging.data.store_differences() == []
-    assert played(record) == VERBS | {"inject", "confirm", "rollback", "backup", "restore"}
+    assert {event.subject for event in events if event.kind == "command"} == VERBS
+    phases = [event.detail["phase"] for event in events if event.subject == "migrate"]
+    # before the release, after each phase, after the revert
+    assert [phase for phase in phases if phase != "state"] == ["expand", "backfill", "revert"]
+    (reconciled,) = [event for event in events if event.kind == "reconcile" and event.detail["phase"] == "end"]
+    assert reconciled.detail["rows"] > 0
     checkout = next(each for each in record.measures() if each.function == "checkout")
     assert checkout.failed > 0
     # what was acknowledged since the release began is what a restore costs, and no more
@@ -121,18 +142,4 @@ def test_a_bad_canary_is_rolled_back_and_its_data_restored_by_shell_scripts(tmp_
     assert samples.where((samples.service == "checkout") & (samples.version == "2.4")).failed_error.sum() > 0
     kept = "".join(path.read_text() for path in (record.folder / "commands").iterdir())
     assert "checkout 2.3: 2 ready" in kept
-    password = next(word for word in shlex.split(shop.variables) if word.startswith("PGPASSWORD=")).partition("=")[2]
-    assert password not in kept
-
-
-def test_a_migration_is_played_reconciled_and_reverted_by_shell_scripts(tmp_path: Path) -> None:
-    with example(tmp_path, "migration.yaml", MIGRATION) as shop:
-        record = shop.drill("migration.yaml")
-        assert Staging.attach(shop.state).data.store_differences() == []
-    assert played(record) == VERBS - {"heal"} | {"migrate", "reconcile"}
-    phases = [event.detail["phase"] for event in record.events() if event.subject == "migrate"]
-    assert phases == [step for phase in ("expand", "backfill", "revert") for step in (phase, "state")]
-    (reconciled,) = [event for event in record.events() if event.kind == "reconcile" and event.detail["phase"] == "end"]
-    assert reconciled.detail["rows"] > 0
-    checkout = next(each for each in record.measures() if each.function == "checkout")
-    assert (checkout.failed > 0, checkout.lost_writes) == (True, 0)
+    assert shop.environment["PGPASSWORD"] not in kept

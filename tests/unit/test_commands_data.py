@@ -178,6 +178,11 @@ def test_a_missing_verb_is_told_by_path(
 def test_without_commands_for_data_none_can_be_played(tmp_path: Path) -> None:
     loaded = tiny_staging(tmp_path / "shop")
     assert problems("shop-restore", loaded) == ["faults[0].primary: the file has no commands for data"]
+    # a server that is lost must be put back, whether anybody took over or not
+    assert problems("shop-failover", loaded) == [
+        "faults[1].primary: the file has no commands for data",
+        "faults[0].lag: the file has no commands for data",
+    ]
     lines = problems("shop-migration", loaded)
     assert lines == [f"{path}: the file has no commands for data" for path in (
         "release.migration", "release.rollback[3]: reconcile", "release.rollback[4]: revert-migration")]  # fmt: skip

@@ -71,12 +71,13 @@ def route(
 
     weights = {}
     for text in shares:
-        version, _, share = text.rpartition("=")
+        version, named, share = text.rpartition("=")
         try:
-            weights[version] = float(share)
+            weights[version] = float(share if named else "")
         except ValueError:
             raise UsageError(f"{text!r}: must be VERSION=SHARE, such as 2.3=0.8") from None
-    Staging.attach(state).route(service, weights, _cohorts(cohorts))
+    own = _cohorts(cohorts)
+    Staging.attach(state).route(service, weights, own)
     emit_text(f"{service}: {' '.join(shares)}")
 
 

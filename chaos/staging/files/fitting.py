@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from chaos.kubernetes.fitting import unplayable
 from chaos.realise import NotRealisable
-from chaos.realise_data import backs_up, data_verbs_needed, touches_store
+from chaos.realise_data import STORE_FAULTS, backs_up, data_verbs_needed, touches_store
 from chaos.safety.errors import BaselineDrifted
 from chaos.staging.adapter import StagingAdapter
 from chaos.staging.data_verbs import BASELINE
@@ -92,9 +92,10 @@ def _data(scenario: Scenario, file: StagingFile) -> Iterator[str]:
         yield from _data_by_commands(scenario, commands)
         return
     needing = [path for path, _ in data_verbs_needed(scenario)]
-    yield from (f"{path}: the file has no commands for data" for path in needing)
-    if touches_store(scenario) and not needing:
-        yield "faults: one changes servers of the store: the file has no commands for data that put them back"
+    needing += [
+        f"faults[{index}].{each.kind}" for index, each in enumerate(scenario.faults) if each.kind in STORE_FAULTS
+    ]
+    yield from (f"{path}: the file has no commands for data" for path in dict.fromkeys(needing))
 
 
 def _data_by_commands(scenario: Scenario, commands: DataCommands) -> Iterator[str]:
