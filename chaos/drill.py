@@ -259,10 +259,32 @@ class Drill:
     def _play(self, guard: Guard, load: LoadRun, observer: Observer, abort: Abort, recheck: Recheck) -> None:
         observer.start(load.start_at_s)
         self._event(0.0, EventKind.LOAD_START, "load")
+        env = WallClockEnvironment(load.start_at_s)
+        try:
+            self._begin(env, guard, load, observer, abort, recheck)
+            env.run(until=self._scenario.duration_s)
+        except ChaosError as error:
+            self._stop(env, error)
+        finally:
+            self._watcher.end()
+            self._end_verbs(env)
+
+    def _stop(self, env: WallClockEnvironment, error: ChaosError) -> None:
+        """Tell why the drill ends early; whoever asks a dead part first only knows that it does not answer."""
+        dead = [] if isinstance(error, DrillStopped) else self._staging.dead()
+        if dead:
+            error = DrillStopped("component-lost", f"the staging's own {', '.join(dead)} died: {error}")
+        self._stopped = str(error)
+        condition = error.condition if isinstance(error, DrillStopped) else type(error).__name__
+        self._event(env.wall_s(), EventKind.STOP, condition, message=str(error))
+
+    def _begin(
+        self, env: WallClockEnvironment, guard: Guard, load: LoadRun, observer: Observer, abort: Abort, recheck: Recheck
+    ) -> None:
+        """Protect what the release touches, and have it and its supervision start."""
         guard.protect_release(self._scenario.release.change.service)
         if touches_store(self._scenario) and isinstance(guard.surface, HasStore):
             guard.protect_store(store_of(self._scenario))
-        env = WallClockEnvironment(load.start_at_s)
         defects = defects_of(self._scenario, self._defects, self._strategy)
         world = StagingWorld(env, self._staging, guard, observer, self._scenario, defects, self._take, self._seed)
         rng = np.random.default_rng(np.random.SeedSequence(self._seed))
@@ -292,15 +314,6 @@ class Drill:
         env.process(supervision.run(env))
         self._watcher.begin(abort)
         controller.start()
-        try:
-            env.run(until=self._scenario.duration_s)
-        except ChaosError as error:
-            self._stopped = str(error)
-            condition = error.condition if isinstance(error, DrillStopped) else type(error).__name__
-            self._event(env.wall_s(), EventKind.STOP, condition, message=str(error))
-        finally:
-            self._watcher.end()
-            self._end_verbs(env)
 
     def _end_verbs(self, env: WallClockEnvironment) -> None:
         """Nothing is undone while a verb is at work, or the verb would have the last word.

@@ -255,7 +255,8 @@ class LoadRun:
         line = self._child.stdout.readline() if readable else b""
         if line.strip() != b'{"ready":true}':
             self.kill()
-            raise LoadFailed(f"load child {self.pid} was not ready within {READY_WITHIN_S:g} s: {self._log_tail()}")
+            what = "ended before it was ready" if readable else f"was not ready within {READY_WITHIN_S:g} s"
+            raise LoadFailed(f"load child {self.pid} {what}: {self._log_tail()}")
 
     def _go(self, start_at_s: float | None) -> None:
         now_s = time.monotonic()

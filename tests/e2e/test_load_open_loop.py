@@ -43,8 +43,8 @@ def test_a_stall_is_seen_by_every_request_that_was_meant_to_be_sent_in_it(server
     assert len(raw) == 700 == server.seen["/ok"]
     assert set(raw.kind) == {"ok"}
     # Four in seven of the requests were meant to be sent in the stall, evenly spread over it. A closed
-    # loop would report one slow request a user.
-    assert (raw.latency_s > stall_s / 2).sum() == pytest.approx(200, abs=20)
+    # loop would report one slow request a user. A busy machine may make more of them slow, and never fewer.
+    assert (raw.latency_s > stall_s / 2).sum() >= 180
     assert np.quantile(raw.latency_s, 0.99) > 0.9 * stall_s
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import psutil
 import pytest
 
+from chaos.load.errors import LoadFailed
 from chaos.load.run import LoadRun
 from chaos.load.workers import Address, Workers
 from chaos.staging.ports import free_ports
@@ -61,6 +62,24 @@ def test_workers_that_join_send_every_request_of_the_schedule_once(server: Serve
     assert [each["dispatched"] for each in told] == [67, 66]
     assert {each["name"].rpartition(":")[2] for each in told} == {str(each.pid) for each in joined}
     assert 0 < run.clock_error_s < 1.0
+
+
+def test_a_worker_goes_only_where_it_may_itself(server: Server, tmp_path: Path) -> None:
+    address = Address("127.0.0.1", free_ports(1)[0])
+    command = windtunnel("load", "worker", "--master", str(address), "--allow", "192.0.2.0/24")
+    worker = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    try:
+        with pytest.raises(
+            LoadFailed, match=r"ended before it was ready: .* refuses: .* load goes to 192.0.2.0/24 only"
+        ):
+            LoadRun.start(plan(server.port, load("/ok")), tmp_path, workers=Workers(1, address))
+        _, err = worker.communicate(timeout=20)
+    finally:
+        worker.kill()
+        worker.communicate()
+    assert worker.returncode == 4
+    assert "load goes to 192.0.2.0/24 only" in err
+    assert not server.seen
 
 
 def test_a_killed_worker_ends_the_load_and_is_named(server: Server, tmp_path: Path) -> None:

@@ -54,3 +54,19 @@ def test_assess_needs_a_record(windtunnel: Run, tmp_path: Path) -> None:
     result = windtunnel("assess", str(tmp_path), "--json")
     assert result.code == ExitCode.USAGE
     assert "not a run record" in json.loads(result.out)["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (["drill", "shop-release", "--dry-run", "--load-workers", "0"], "--load-workers(=0) must be 1..64"),
+        (["drill", "shop-release", "--dry-run", "--load-master", "here:1"], "--load-master(=here:1) must be a numeric"),
+        (["peak", "shop-release", "--dry-run", "--load-workers", "65"], "--load-workers(=65) must be 1..64"),
+        (["load", "worker", "--master", "127.0.0.1"], "--master(=127.0.0.1) must be a numeric address and a port"),
+        (["load", "worker", "--master", "127.0.0.1:1", "--allow", "here"], "--allow(=here)"),
+    ],
+)
+def test_who_sends_the_load_is_told_rightly(command: list[str], message: str, windtunnel: Run) -> None:
+    result = windtunnel(*command)
+    assert (result.code, result.out) == (ExitCode.USAGE, "")
+    assert message in result.err
