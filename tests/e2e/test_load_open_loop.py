@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from chaos.load.errors import LoadFailed, TargetRefused
@@ -166,14 +167,16 @@ def test_what_the_generator_runs_out_of_is_not_blamed_on_the_target(server: Serv
     assert 100 > server.seen["/never"] > 0
 
 
-def test_no_load_outlives_a_killed_harness(server: Server, tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_no_load_outlives_a_killed_harness(workers: int, server: Server, tmp_path: Path) -> None:
     script = f"""
 import sys, time
 from pathlib import Path
 from chaos.load.plan import FunctionLoad, LoadPlan
 from chaos.load.run import LoadRun
+from chaos.load.workers import Workers
 plan = LoadPlan("http://127.0.0.1:{server.port}", (FunctionLoad("ok", ((0.0, 50.0),)),), 120.0)
-run = LoadRun.start(plan, Path({str(tmp_path)!r}))
+run = LoadRun.start(plan, Path({str(tmp_path)!r}), workers=Workers({workers}))
 print(run.pid, flush=True)
 time.sleep(120)
 """
@@ -183,10 +186,12 @@ time.sleep(120)
         child = int(harness.stdout.readline())
         while server.seen["/"] < 10 and harness.poll() is None:
             time.sleep(0.01)
+        senders = [child, *(each.pid for each in psutil.Process(child).children())]
     finally:
         harness.send_signal(signal.SIGKILL)
         harness.communicate(timeout=10)
-    assert await_gone(child)
+    assert len(senders) == (1 if workers == 1 else 1 + workers)
+    assert all(await_gone(each) for each in senders)
     ends = [json.loads(line) for line in (tmp_path / RAW_FILE).read_text().splitlines()]
     assert ends[-1]["end"] == "harness gone"
     assert ends[-1]["dispatched"] == len(ends) - 2
