@@ -118,7 +118,10 @@ def drilling(folder: Path, release: Path, file: Path) -> Iterator[subprocess.Pop
         yield drill
     finally:
         drill.kill()
-        drill.communicate(timeout=10.0)
+        drill.wait(10.0)
+        for pipe in (drill.stdout, drill.stderr):  # which a watchdog at work still has
+            assert pipe is not None
+            pipe.close()
 
 
 def is_at_rest(staging: StagingAdapter) -> None:
