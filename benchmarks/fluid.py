@@ -1,26 +1,28 @@
 """Flows beside requests: how well the fluid data plane agrees on the library, and how much faster it is under load.
 
-Run: python -m benchmarks.fluid [--replications 60] [--scenario NAME ...] [--hours 1] [--whole 6]
+Run: python -m benchmarks.fluid [--replications 80] [--cap 2000] [--scenario NAME ...] [--hours 1] [--whole 6]
 
 Each scenario of the library is played at both fidelities over the same replications, which share people, tools, defects
-and faults. RTO and failed share agree when the ratio of the means is within 5 %, or when their paired difference is
-within its own 99 % interval: a rare failure has too few replications to tell more. What flows do not model is listed
-with its reason. Times are of whole replications (control plane, measures) and, under load, of the data plane alone too;
-as processor time of one core, so that others on the machine count little. Under load both fidelities play the same
-`--whole` replications, some with a defect and some without.
+and faults. Agreement in RTO and failed share is judged as benchmarks/agreement.py tells; while a row is open, twice as
+many replications are played, up to `--cap`. Measures that are 0 at both fidelities are left out. What flows do not
+model is listed with its reason. Times are of whole replications (control plane, measures) and, under load, of the data
+plane alone too; as processor time of one core, so that others on the machine count little. Under load both fidelities
+play the same `--whole` replications, some with a defect and some without. `--table` prints the rows for docs/fluid.md
+instead of JSON.
 """
 
 import argparse
 import json
-import math
 import os
 import platform
 import sys
 import time
-from typing import Any
+from collections import Counter
+from dataclasses import asdict
+from typing import Any, get_args
 
-import numpy as np
-
+from benchmarks.agreement import CELL, REFUTED, UNRESOLVED, WITHIN, Agreement, judge, looks
+from evidence.measures import FunctionMeasure
 from scenarios.catalogue import library_names
 from scenarios.fidelity import Fidelity
 from scenarios.loading import load
@@ -32,50 +34,65 @@ from simulator.replication import Player
 from simulator.strategies import strategy_named
 
 MEASURES = ("rto_s", "failed_share")
-TOLERANCE = 0.05
-Z = 2.576  # two-sided 99 %
 HEAVY = "heavy-release"
 
 
-def play(scenario: Scenario, fidelity: Fidelity, replications: int) -> tuple[list[Any], float]:
-    """Measures by replication, and seconds of one."""
-    player = Player(scenario.at_fidelity(fidelity), strategy_named(scenario, None), 1)
-    player.measures(0)  # whatever compiles has compiled after this
-    begun = time.process_time()
-    rows = [player.measures(replication) for replication in range(replications)]
-    return rows, (time.process_time() - begun) / replications
+class Series:
+    """One fidelity's replications, played as they are asked for, and their processor time."""
+
+    def __init__(self, scenario: Scenario, fidelity: Fidelity) -> None:
+        self._player = Player(scenario.at_fidelity(fidelity), strategy_named(scenario, None), 1)
+        self._player.measures(0)  # whatever compiles has compiled after this
+        self._seconds = 0.0
+        self.rows: list[list[FunctionMeasure]] = []
+
+    def play_to(self, replications: int) -> None:
+        """Play until there are so many."""
+        begun = time.process_time()
+        self.rows += [self._player.measures(number) for number in range(len(self.rows), replications)]
+        self._seconds += time.process_time() - begun
+
+    def of(self, place: int, measure: str) -> list[float]:
+        """A measure of the function at `place`, by replication; 0 where there is none."""
+        return [getattr(row[place], measure) or 0.0 for row in self.rows]
+
+    @property
+    def seconds(self) -> float:
+        """Processor time of one replication."""
+        return self._seconds / len(self.rows)
 
 
-def compare(scenario: Scenario, replications: int) -> dict[str, Any]:
-    """Both fidelities, function by function."""
-    flows, flows_s = play(scenario, "fluid", replications)
-    requests, requests_s = play(scenario, "requests", replications)
-    found: dict[str, Any] = {"seconds": [round(requests_s, 4), round(flows_s, 4)], "functions": {}}
+def compare(scenario: Scenario, replications: int, cap: int) -> dict[str, Any]:
+    """Both fidelities, function by function, over as many replications as it takes."""
+    fluid, requests = Series(scenario, "fluid"), Series(scenario, "requests")
+    sizes = looks(replications, cap)
+    found: dict[str, Agreement] = {}
+    for size in sizes:
+        requests.play_to(size)
+        fluid.play_to(size)
+        found = judged(scenario, requests, fluid, len(sizes))
+        if all(each.verdict in (WITHIN, REFUTED) for each in found.values()):
+            break
+    return {
+        "seconds": [round(series.seconds, 4) for series in (requests, fluid)],
+        "rows": {name: _rounded(asdict(each)) for name, each in found.items()},
+    }
+
+
+def judged(scenario: Scenario, requests: Series, fluid: Series, looks_n: int) -> dict[str, Agreement]:
+    """Each function's measures, but those that are 0 at both fidelities."""
+    found = {}
     for place, function in enumerate(scenario.functions):
         for measure in MEASURES:
-            pairs = [
-                (getattr(a[place], measure) or 0.0, getattr(b[place], measure) or 0.0)
-                for a, b in zip(requests, flows, strict=True)
-            ]
-            found["functions"][f"{function} {measure}"] = judge(np.array(pairs))
-    found["agrees"] = all(each["agrees"] for each in found["functions"].values())
+            pairs = requests.of(place, measure), fluid.of(place, measure)
+            if any(map(any, pairs)):
+                cell = scenario.measure.resolution_s if measure == "rto_s" else None
+                found[f"{function} {measure}"] = judge(*pairs, cell, looks_n)
     return found
 
 
-def judge(pairs: np.ndarray) -> dict[str, Any]:
-    """Two columns, requests and flows: their means, ratio, and whether they agree."""
-    one, other = pairs.mean(axis=0)
-    difference = pairs[:, 1] - pairs[:, 0]
-    chance = Z * float(difference.std(ddof=1)) / math.sqrt(len(pairs))
-    close = abs(other - one) <= TOLERANCE * abs(one)
-    return {
-        "requests": round(float(one), 6),
-        "fluid": round(float(other), 6),
-        "ratio": round(float(other / one), 4) if one else None,
-        "within 5 %": bool(close),
-        "chance": round(chance, 6),
-        "agrees": bool(close or abs(other - one) <= chance),
-    }
+def _rounded(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: float(f"{value:.5g}") if isinstance(value, float) else value for name, value in row.items()}
 
 
 def under_load(hours: float, replications: int) -> dict[str, Any]:
@@ -84,7 +101,7 @@ def under_load(hours: float, replications: int) -> dict[str, Any]:
     scenario = scenario.model_copy(update={"duration_s": hours * 3600.0})
     network = compile_scenario(scenario).network
     found: dict[str, Any] = {"scenario": HEAVY, "hours": hours, "replications": replications}
-    for fidelity in ("requests", "fluid"):
+    for fidelity in get_args(Fidelity):
         plane = plane_of(fidelity, network, 1, 0)
         for station, each in enumerate(network.stations):
             plane.set_ready(station, 0, range(each.replicas[0]))
@@ -92,39 +109,69 @@ def under_load(hours: float, replications: int) -> dict[str, Any]:
         begun = time.process_time()
         plane.run(scenario.duration_s)
         found[f"{fidelity} plane_s"] = round(time.process_time() - begun, 4)
-        found[f"{fidelity} replication_s"] = round(play(scenario, fidelity, replications)[1], 4)
+        series = Series(scenario, fidelity)
+        series.play_to(replications)
+        found[f"{fidelity} replication_s"] = round(series.seconds, 4)
     for what in ("plane_s", "replication_s"):
         found[f"times as fast, {what}"] = round(found[f"requests {what}"] / found[f"fluid {what}"], 1)
     return found
 
 
+def table(library: dict[str, Any]) -> str:
+    """The rows as Markdown."""
+    lines = [
+        "| scenario | function | measure | requests | flows | ratio | its 99 % interval | replications | agrees |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, found in library.items():
+        for place, row in found["rows"].items():
+            function, measure = place.split()
+            lines.append(f"| `{name}` | {function} | {_cells(measure, row)} |")
+    return "\n".join(lines)
+
+
+def _cells(measure: str, row: dict[str, Any]) -> str:
+    of_time = measure == "rto_s"
+    means = [f"{row[key]:.4g} s" if of_time else f"{100 * row[key]:.3g} %" for key in ("requests", "fluid")]
+    ratio = "-" if row["ratio"] is None else f"{row['ratio']:.3g}"
+    interval = "-" if row["low"] is None else f"{row['low']:.3g} to {row['high']:.3g}"
+    name = "RTO" if of_time else "failed share"
+    return " | ".join((name, *means, ratio, interval, f"{row['replications']:,}", row["verdict"]))
+
+
 def main() -> None:
     """Measure all and print one JSON document."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--replications", type=int, default=60)
+    parser.add_argument("--replications", type=int, default=80)
+    parser.add_argument("--cap", type=int, default=0, help="replications at most while a row is open")
     parser.add_argument("--scenario", action="append", help="only these (repeatable); else the library")
     parser.add_argument("--hours", type=float, default=1.0)
     parser.add_argument("--whole", type=int, default=6, help="replications under load")
+    parser.add_argument("--table", action="store_true", help="print the rows as Markdown, and no JSON")
     options = parser.parse_args()
-    library, refused = {}, {}
+    library: dict[str, Any] = {}
+    refused: dict[str, str] = {}
     for name in options.scenario or [each for each in library_names() if each != HEAVY]:
         scenario, _ = load(name)
         try:
-            library[name] = compare(scenario, options.replications)
+            library[name] = compare(scenario, options.replications, options.cap)
         except RequestError as error:
             refused[name] = str(error)
             continue
-        print(f"{name}: {'agrees' if library[name]['agrees'] else 'DIFFERS'}", file=sys.stderr)
+        verdicts = {place: row["verdict"] for place, row in library[name]["rows"].items()}
+        print(f"{name}: {verdicts}", file=sys.stderr)
+    verdicts = Counter(row["verdict"] for found in library.values() for row in found["rows"].values())
     document = {
         "python": platform.python_version(),
         "machine": platform.machine(),
         "load_average": os.getloadavg()[0],
-        "replications": options.replications,
+        "replications": [options.replications, max(options.replications, options.cap)],
+        "rows": {verdict: verdicts[verdict] for verdict in (WITHIN, CELL, REFUTED, UNRESOLVED)},
         "under load": None if options.scenario else under_load(options.hours, options.whole),
         "library": library,
         "refused": refused,
     }
-    print(json.dumps(document, indent=2))
+    print(table(library) if options.table else json.dumps(document, indent=2))
 
 
 if __name__ == "__main__":

@@ -7,12 +7,13 @@ from pathlib import Path
 from numba import float64, int64, njit, typeof
 
 from simulator import draws
-from simulator.fluid import lattice, layout, queueing, sample, solve
+from simulator.fluid import counts, lattice, layout, queueing, sample, solve, writes
 from simulator.fluid.layout import State
 from simulator.fluid.queueing import go_on, moves
-from simulator.fluid.sample import draw_arrivals, log_writes
+from simulator.fluid.sample import draw_arrivals
 from simulator.fluid.sample import sample as draw
 from simulator.fluid.solve import solve as find
+from simulator.fluid.writes import log_writes
 from simulator.kernel.inline import outlined
 
 DONE, LOG_FULL = 0, 1
@@ -98,7 +99,7 @@ def _flush(s: State) -> None:
 def _source_number() -> int:
     """A number that changes with any source that goes into the compiled code."""
     digest = hashlib.sha256()
-    for module in (draws, lattice, layout, queueing, sample, solve):
+    for module in (counts, draws, lattice, layout, queueing, sample, solve, writes):
         digest.update(Path(str(module.__file__)).read_bytes())
     return int.from_bytes(digest.digest()[:7], "big")
 

@@ -39,6 +39,8 @@ def build(network: Network, seed: int, replication: int, log_rows: int, detailed
         keys=stream_keys(seed, replication),
         luck=np.zeros(1),
         failed=np.zeros(4, np.int64),
+        begun=np.zeros(len(nodes), np.int64),
+        doomed=np.zeros(len(nodes), np.int64),
         draw=np.zeros(1, np.uint64),
         stations=stations,
         versions=versions,

@@ -70,6 +70,9 @@ REPLY = _record(  # what a caller gets, all attempts together
     lasts_s="f8",
     lasts_var="f8",
     burst="f8",  # of the failed calls, as of a version's refused
+    attempt_fails="f8",  # share of the attempts that a version fails
+    attempt_burst="f8",  # of those
+    saved="f8",  # share of the possible retries of a call that succeeds, that it takes
 )
 FLOW = _record(
     calls="f8",  # attempts per second
@@ -82,6 +85,7 @@ HELD = _record(
     stuck="f8",  # share of a call's retries that are stuck, that come to the version
     below="f8",  # failures in calls that the version makes, times their burst
     burst="f8",  # of the failures in the service row
+    fails="f8",  # share of a call's attempts that come to the version and fail there
 )
 FUNCTION = _record(segment="i8", root="i8", rate="f8", arrivals_left="i8", mass_left="f8")
 
@@ -93,6 +97,8 @@ class State(NamedTuple):
     keys: NDArray[np.uint64]  # [streams]
     luck: NDArray[np.float64]  # [1] quantile of the failures of a step
     failed: NDArray[np.int64]  # [4] by column, of the calls that were counted last
+    begun: NDArray[np.int64]  # [nodes] calls of the step that is counted, retries not
+    doomed: NDArray[np.int64]  # [nodes] of them, those of which all attempts fail
     draw: NDArray[np.uint64]  # [1] position in the running sequence of draws; hot, so functions take it alone
     stations: NDArray[np.void]  # [stations]
     versions: NDArray[np.void]  # [station and version]
@@ -140,7 +146,8 @@ def empty_state() -> State:
     axes |= dict.fromkeys(("writers", "held", "seen", "seen_order", "client", "service"), 3)
     axes |= {"arrivals": 2, "answers": 4, "answers_order": 4, "written": 4}
     codes = {
-        "keys": "u8", "luck": "f8", "failed": "i8", "draw": "u8", "weights": "f8", "rate_until": "f8", "rate": "f8",
+        "keys": "u8", "luck": "f8", "failed": "i8", "begun": "i8", "doomed": "i8", "draw": "u8",
+        "weights": "f8", "rate_until": "f8", "rate": "f8",
         "shares": "f8", "alike": "i8", "writers": "f8", "answers": "f8", "seen": "f8", "answers_order": "i2",
         "seen_order": "i2",
         "arrivals": "i8", "written": "i8", "edges": "f8", "middles": "f8", "client": "i4", "service": "i4",

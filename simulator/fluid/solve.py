@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.fluid import lattice
+from simulator.fluid.counts import failing
 from simulator.fluid.layout import SCRATCH, State
 from simulator.fluid.queueing import find_wait
 from simulator.kernel.inline import outlined
@@ -301,6 +302,27 @@ def _find_reply(s: State, node: int, cohort: int, final: bool) -> None:
     reply["burst"] = burst * reply["fail"] / (failed + late) ** 2 if failed + late > _RARE else 0.0
     reply["lasts_s"] = ok_s + bad_s
     reply["lasts_var"] = max(0.0, ok_s2 + bad_s2 - (ok_s + bad_s) ** 2)
+    if final:
+        _tell_attempts(s, node, cohort)
+
+
+@outlined
+def _tell_attempts(s: State, node: int, cohort: int) -> None:
+    """How likely attempts fail where, and how many of them a retry makes good."""
+    station, reply = s.stations[s.nodes[node]["station"]], s.replies[node, cohort]
+    retries = s.calls[s.nodes[node]["call"]]["retries"]
+    fails = bursts = 0.0
+    for version in range(station["versions"]):
+        held = s.held[node, cohort, version]
+        weight = s.weights[station["first_version"] + version, cohort]
+        held["fails"] = weight * failing(s.answers[node, cohort, version]) if weight > 0.0 else 0.0
+        fails += held["fails"]
+        bursts += held["fails"] * held["burst"]
+    reply["attempt_fails"] = fails
+    reply["attempt_burst"] = bursts / fails if fails > 0.0 else 0.0
+    reply["saved"] = 0.0
+    if retries > 0 and reply["ok"] > _NEVER:
+        reply["saved"] = max(0.0, (reply["attempts"] - 1.0 - retries * reply["fail"]) / (retries * reply["ok"]))
 
 
 @outlined
