@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from chaos.kubernetes.api import HTTP_ROUTE, Api
+from chaos.prometheus import PrometheusError, PrometheusReader, Queries
 from chaos.staging.adapters import attach
 from evidence.events import Event
 from evidence.record import RunRecord
@@ -18,6 +19,7 @@ from tests.cluster.stagings import (
     release_file,
     staging_file,
 )
+from tests.e2e.drills import wait_for
 from tests.prometheus_server import needs_prometheus, prometheus_over
 
 pytestmark = [pytest.mark.cluster, needs_prometheus]
@@ -27,8 +29,18 @@ GUARDRAIL = {"metric": "error-ratio", "of": "checkout", "version": "new", "above
 
 @pytest.fixture
 def prometheus(gateway: Gateway, tmp_path: Path) -> Iterator[str]:
+    """One that has scraped the gateway."""
     with prometheus_over(gateway.url.removeprefix("http://"), "/metrics", tmp_path) as url:
+        reader = PrometheusReader(url, Queries("http_requests_total", "http_requests_total"))
+        wait_for(lambda: sees(reader), 60, "a scrape of the gateway")
         yield url
+
+
+def sees(reader: PrometheusReader) -> bool:
+    try:
+        return bool(reader.read())
+    except PrometheusError:  # it has only been started
+        return False
 
 
 def events_of(record: RunRecord, kind: str) -> list[Event]:
