@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from chaos.kubernetes.faults import POD_FAULTS
-from chaos.kubernetes.models import Kubernetes
+from chaos.kubernetes.models import Kubernetes, ServiceTarget
 from scenarios.models import Scenario, Strategy
 
 __all__ = ["unplayable"]
@@ -16,6 +16,7 @@ def unplayable(scenario: Scenario, strategy: Strategy, defects: Sequence[str], c
     change = scenario.release.change
     route = getattr(config.services.get(change.service), "route", None)
     yield from _versions(change.service, (change.old, change.new), config)
+    yield from _strategy(strategy, config.services.get(change.service))
     if defects:
         yield f"release.defects: {', '.join(defects)}: must be in the new version's image (--good: as it is)"
     if strategy.toggle is not None:
@@ -37,6 +38,13 @@ def unplayable(scenario: Scenario, strategy: Strategy, defects: Sequence[str], c
             yield f"faults[{index}].{fault.kind}: must be one that a cluster can have ({', '.join(POD_FAULTS)})"
         elif fault.pause is not None and getattr(config.services.get(fault.pause.of), "pause", None) is None:
             yield f"faults[{index}].pause: {fault.pause.of}: the file does not say which process (services.NAME.pause)"
+
+
+def _strategy(strategy: Strategy, target: ServiceTarget | None) -> Iterator[str]:
+    if target is None or target.rollout is None or target.rollout.strategy != "blue-green":
+        return
+    if strategy.blue_green is None:
+        yield f"{strategy.kind}: must be blue-green, as the Rollout {target.rollout.name} is by the file"
 
 
 def _versions(service: str, versions: Sequence[str], config: Kubernetes) -> Iterator[str]:

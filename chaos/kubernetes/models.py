@@ -31,9 +31,10 @@ class Route(Part):
 
 
 class RolloutTarget(Part):
-    """An Argo Rollout, which runs two versions at most: the stable one and the canary."""
+    """An Argo Rollout, which runs two versions at most: the stable one, and the canary or the preview."""
 
     name: ObjectName = Field(description="of the Rollout (argoproj.io/v1alpha1)")
+    strategy: Literal["canary", "blue-green"] = Field("canary", description="that the Rollout itself has")
     container: ObjectName = Field(description="of its pods, whose image is the version's")
     images: dict[Version, Annotated[str, Field(min_length=1)]] = Field(min_length=1, description="by version")
 
@@ -81,6 +82,8 @@ class ServiceTarget(Part):
             raise ValueError(
                 f"route.copies(={strangers}) must be of the service's versions ({sorted(self.versions())})"
             )
+        if self.route is not None and self.rollout is not None and self.rollout.strategy == "blue-green":
+            raise ValueError("route must be left out: a blue-green Rollout's active Service has all requests")
         if self.route is not None and self.rollout is not None and self.route.backends:
             raise ValueError("route.backends must be left out: the Rollout names its stable and its canary Service")
         return self

@@ -1,4 +1,4 @@
-"""A service that is an Argo Rollout: its controller keeps the replicas of the stable version and of the canary.
+"""A service that is an Argo Rollout of strategy canary: it keeps the replicas of the stable version and of the canary.
 
 The harness decides the steps, so the Rollout's own are put aside, on the object itself in the same write: whoever finds
 them there can put them back, without a journal and without this process. What stands for them is one setCanaryScale,
@@ -12,20 +12,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from chaos.errors import NotSettled
-from chaos.kubernetes.api import REPLICA_SET, ROLLOUT, Api, Object
+from chaos.kubernetes.api import ROLLOUT, Api, Object
 from chaos.kubernetes.errors import KubernetesError
 from chaos.kubernetes.models import ServiceTarget
-from chaos.kubernetes.pods import made_of, running, selector_of
+from chaos.kubernetes.pods import made_of
+from chaos.kubernetes.rollout_base import RolloutBase, Seen, container_of, refuse_invalid
 from chaos.kubernetes.routes import RouteOf
-from chaos.kubernetes.settling import condition, until
+from chaos.kubernetes.settling import until
 
 _STEPS = "windtunnel/steps"
-_HASH = "rollouts-pod-template-hash"
 _PAUSED_AT = 2
 _PERCENT = 100
 _WHOLE = 1.0 - 1e-4
@@ -35,61 +33,18 @@ _NO_ROUTERS = {"managedRoutes", "maxTrafficWeight"}
 __all__ = ["Rollouts"]
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """The Rollout at one moment. `sets`: its ReplicaSets by version, those with the same image together."""
-
-    body: Object
-    desired: str
-    stable: str
-    sets: dict[str, list[Object]]
-
-    @property
-    def name(self) -> str:
-        return f"Rollout {self.body['metadata']['name']}"
-
-    @property
-    def status(self) -> dict[str, Any]:
-        return dict(self.body.get("status", {}))
-
-    @property
-    def canary(self) -> dict[str, Any]:
-        return dict(self.body["spec"]["strategy"]["canary"])
-
-    @property
-    def under_way(self) -> bool:
-        return self.desired != self.stable
-
-    def count(self, version: str, where: str, key: str) -> int:
-        return sum(each.get(where, {}).get(key, 0) for each in self.sets.get(version, []))
-
-
-class Rollouts:
+class Rollouts(RolloutBase):
     """Fulfils Workload."""
 
+    strategy = "canary"
+
     def __init__(self, api: Api, service: str, target: ServiceTarget) -> None:
-        assert target.rollout is not None
-        self._api = api
-        self._service = service
-        self._rollout = target.rollout
+        super().__init__(api, service, target)
         self._route = None if target.route is None else RouteOf(api, target.route)
-
-    def ordered(self) -> dict[str, int]:
-        """Of each ReplicaSet's spec."""
-        seen = self._see()
-        found = {version: seen.count(version, "spec", "replicas") for version in seen.sets}
-        return {version: replicas for version, replicas in found.items() if replicas}
-
-    def ready(self) -> dict[str, int]:
-        """Of each ReplicaSet's status."""
-        seen = self._see()
-        found = {version: seen.count(version, "status", "readyReplicas") for version in seen.sets}
-        return {version: replicas for version, replicas in found.items() if replicas}
 
     def deploy(self, version: str, replicas: int, timeout_s: float) -> None:
         """Start, scale, abort or promote, as the version and the number of its replicas have it."""
-        if version not in self._rollout.images:
-            raise KubernetesError(f"{self._service}: version(={version}) must be one of {sorted(self._rollout.images)}")
+        self._known(version)
         seen = self._see()
         if version == seen.stable and (replicas or not seen.under_way):
             self._api.patch(ROLLOUT, self._rollout.name, {"spec": {"replicas": replicas}})
@@ -102,7 +57,7 @@ class Rollouts:
             self._steer(version, replicas, weight)
         elif version == seen.desired:
             self._abort(timeout_s)
-        until(lambda: self._lacking(version, replicas), timeout_s)
+        until(lambda: self._lacking(version, replicas), timeout_s + (0 if replicas else seen.delay_s))
 
     def routes(self) -> dict[str, float]:
         """By the HTTPRoute if it is ours, else as Argo says that its router has it."""
@@ -168,73 +123,35 @@ class Rollouts:
         route = None if self._routed_by_argo(seen) else self._own_route(seen)
         return {seen.name: made_of(seen.body)} | ({} if route is None else {route.name: route.made_of()})
 
-    def pods(self, version: str) -> list[Object]:
-        """By the hash of the version's ReplicaSets."""
-        seen = self._see()
-        found = []
-        for each in seen.sets.get(version, []):
-            key = each["metadata"]["labels"][_HASH]
-            found += self._api.pods(f"{selector_of(seen.body)},{_HASH}={key}")
-        return running(found)
-
     # -- look ---------------------------------------------------------------------------------------------------
 
-    def _see(self) -> _Seen:
-        """Raises KubernetesError for a Rollout that the harness cannot steer."""
-        body = self._api.get(ROLLOUT, self._rollout.name)
-        self._check(body)
-        status, sets = body.get("status", {}), dict[str, list[Object]]()
-        by_hash = {}
-        for each in self._api.all(REPLICA_SET, selector_of(body)):
-            owners = each["metadata"].get("ownerReferences", [])
-            if any(owner["uid"] == body["metadata"]["uid"] for owner in owners):
-                version = self._version(each)
-                sets.setdefault(version, []).append(each)
-                by_hash[each["metadata"]["labels"][_HASH]] = version
-        stable = status.get("stableRS", "")
-        if stable not in by_hash:
-            raise KubernetesError(
-                f"Rollout {self._rollout.name}: has no stable version yet (status.stableRS={stable!r})"
-            )
-        return _Seen(body, self._version(body), by_hash[stable], sets)
-
-    def _check(self, body: Object) -> None:
-        spec, name = body["spec"], self._rollout.name
-        canary = spec.get("strategy", {}).get("canary")
-        if canary is None or "template" not in spec:
-            raise KubernetesError(f"Rollout {name}: must have a template and strategy.canary")
-        missing = [key for key in ("trafficRouting", "stableService", "canaryService") if canary.get(key) is None]
+    def _unfit(self, strategy: dict[str, Any]) -> str | None:
+        missing = [key for key in ("trafficRouting", "stableService", "canaryService") if strategy.get(key) is None]
         if missing:
-            raise KubernetesError(f"Rollout {name}: strategy.canary must have {', '.join(missing)}")
-        if canary.get("dynamicStableScale"):
-            raise KubernetesError(
-                f"Rollout {name}: dynamicStableScale(=true) must be false: a rollback needs the replicas"
-            )
+            return f"must have {', '.join(missing)}"
+        if strategy.get("dynamicStableScale"):
+            return "dynamicStableScale(=true) must be false: a rollback needs the replicas"
+        return None
 
-    def _version(self, owner: Object) -> str:
-        """By the image; an image that the staging file does not know stands for itself."""
-        image = _container(owner, self._rollout.container)["image"]
-        return next((version for version, each in self._rollout.images.items() if each == image), image)
+    def _routed_by_argo(self, seen: Seen) -> bool:
+        return bool(seen.strategy["trafficRouting"].keys() - _NO_ROUTERS)
 
-    def _routed_by_argo(self, seen: _Seen) -> bool:
-        return bool(seen.canary["trafficRouting"].keys() - _NO_ROUTERS)
-
-    def _route_left(self, seen: _Seen) -> tuple[str, ...]:
+    def _route_left(self, seen: Seen) -> tuple[str, ...]:
         return () if self._route is None or self._routed_by_argo(seen) else self._route.left(self._backends(seen))
 
-    def _own_route(self, seen: _Seen) -> RouteOf:
+    def _own_route(self, seen: Seen) -> RouteOf:
         if self._route is None:
             raise KubernetesError(
                 f"{seen.name}: must have a router in trafficRouting, or {self._service} a route in the staging file"
             )
         return self._route
 
-    def _backends(self, seen: _Seen) -> dict[str, str]:
+    def _backends(self, seen: Seen) -> dict[str, str]:
         """By version; of a Rollout at rest the canary's Service is nobody's."""
         canary = seen.desired if seen.under_way else ""
-        return {seen.stable: seen.canary["stableService"], canary: seen.canary["canaryService"]}
+        return {seen.stable: seen.strategy["stableService"], canary: seen.strategy["canaryService"]}
 
-    def _weight(self, seen: _Seen) -> int:
+    def _weight(self, seen: Seen) -> int:
         """Of the canary, in percent, as Argo has it in its status."""
         weights = seen.status.get("canary", {}).get("weights") or {}
         return int(weights.get("canary", {}).get("weight", 0))
@@ -246,14 +163,14 @@ class Rollouts:
 
         Raises NotSettled for a rollout that somebody has aborted: new steps would make it go on.
         """
-        _refuse_invalid(self._see())
+        refuse_invalid(self._see())
 
         def edit(body: Object) -> None:
             canary = body["spec"]["strategy"]["canary"]
             kept = body["metadata"].setdefault("annotations", {})
             kept.setdefault(_STEPS, json.dumps(canary.get("steps")))
             canary["steps"] = [{"setCanaryScale": {"replicas": replicas}}, {"setWeight": weight}, {"pause": {}}]
-            _container(body, self._rollout.container)["image"] = self._rollout.images[version]
+            container_of(body, self._rollout.container)["image"] = self._rollout.images[version]
 
         self._api.change(ROLLOUT, self._rollout.name, edit)
 
@@ -266,11 +183,11 @@ class Rollouts:
         until(lambda: None if self._weight(self._see()) == 0 else f"{seen.name}: weight after abort", timeout_s)
 
         def edit(body: Object) -> None:
-            _container(body, self._rollout.container)["image"] = self._rollout.images[seen.stable]
+            container_of(body, self._rollout.container)["image"] = self._rollout.images[seen.stable]
             _restore_steps(body)
 
         self._api.change(ROLLOUT, self._rollout.name, edit)
-        until(lambda: self._unhealthy(seen.stable), timeout_s)
+        until(lambda: self._unhealthy(seen.stable), timeout_s + seen.delay_s)
 
     def _promote(self, timeout_s: float) -> None:
         """The canary becomes the stable version, with as many replicas as it has."""
@@ -278,7 +195,7 @@ class Rollouts:
         replicas = seen.count(seen.desired, "spec", "replicas")
         self._api.patch(ROLLOUT, self._rollout.name, {"spec": {"replicas": replicas}})
         self._api.patch(ROLLOUT, self._rollout.name, {"status": {"promoteFull": True}}, part="status")
-        until(lambda: self._unhealthy(seen.desired), timeout_s)
+        until(lambda: self._unhealthy(seen.desired), timeout_s + seen.delay_s)
         self._api.change(ROLLOUT, self._rollout.name, _restore_steps)
         if not self._routed_by_argo(seen):
             self.route({seen.desired: 1.0}, timeout_s)
@@ -296,15 +213,10 @@ class Rollouts:
 
     def _lacking(self, version: str, replicas: int) -> str | None:
         seen = self._see()
-        _refuse_invalid(seen)
-        generation = str(seen.body["metadata"]["generation"])
-        if seen.status.get("observedGeneration") != generation:
+        refuse_invalid(seen)
+        if seen.order_unseen:
             return f"{seen.name}: its controller has not seen the order yet"
-        found = {
-            "ordered": seen.count(version, "spec", "replicas"),
-            "running": seen.count(version, "status", "replicas"),
-            "available": seen.count(version, "status", "availableReplicas"),
-        }
+        found = seen.counts(version)
         if any(count != replicas for count in found.values()):
             return f"{seen.name}: {version} has {found}, each must be {replicas}"
         if replicas and seen.under_way and version == seen.desired and not _paused(seen):
@@ -313,7 +225,7 @@ class Rollouts:
 
     def _weight_lacking(self, weight: int) -> str | None:
         seen = self._see()
-        _refuse_invalid(seen)
+        refuse_invalid(seen)
         found = self._weight(seen)
         if found != weight or not _paused(seen):
             return f"{seen.name}: canary's weight is {found} ({seen.status.get('phase')}), must be {weight}"
@@ -322,21 +234,13 @@ class Rollouts:
         return None
 
 
-def _of(seen: _Seen, weights: Mapping[str, float]) -> dict[str, float]:
+def _of(seen: Seen, weights: Mapping[str, float]) -> dict[str, float]:
     """At rest the canary's Service gets none."""
     return dict(weights) if seen.under_way else {seen.stable: 1.0}
 
 
 def _annotations(body: Object) -> dict[str, str]:
     return dict(body["metadata"].get("annotations") or {})
-
-
-def _container(owner: Object, name: str) -> dict[str, Any]:
-    for each in owner["spec"]["template"]["spec"]["containers"]:
-        if each["name"] == name:
-            found: dict[str, Any] = each
-            return found
-    raise KubernetesError(f"{owner['metadata']['name']}: its pods have no container {name}")
 
 
 def _restore_steps(body: Object) -> None:
@@ -350,14 +254,5 @@ def _restore_steps(body: Object) -> None:
         canary["steps"] = steps
 
 
-def _paused(seen: _Seen) -> bool:
+def _paused(seen: Seen) -> bool:
     return seen.status.get("currentStepIndex") == _PAUSED_AT and bool(seen.status.get("pauseConditions"))
-
-
-def _refuse_invalid(seen: _Seen) -> None:
-    """What no waiting will mend. Raises NotSettled."""
-    invalid = condition(seen.status.get("conditions", []), "InvalidSpec")
-    if invalid.get("status") == "True":
-        raise NotSettled(f"{seen.name}: {invalid.get('message')}")
-    if seen.status.get("abort") and seen.under_way:
-        raise NotSettled(f"{seen.name}: was aborted: {seen.status.get('message', '')}")

@@ -7,9 +7,10 @@ from typing import Literal
 
 from chaos.kubernetes import signals
 from chaos.kubernetes.api import Api, Object
+from chaos.kubernetes.blue_green import BlueGreen
 from chaos.kubernetes.deployments import Deployments
 from chaos.kubernetes.errors import KubernetesError
-from chaos.kubernetes.models import Kubernetes
+from chaos.kubernetes.models import Kubernetes, ServiceTarget
 from chaos.kubernetes.rollouts import Rollouts
 from chaos.kubernetes.workload import Workload
 
@@ -30,10 +31,7 @@ class KubernetesSurface:
         self.api = api
         self._token = token
         self.pauses = {name: target.pause for name, target in config.services.items() if target.pause is not None}
-        self._workloads: dict[str, Workload] = {
-            name: Deployments(api, name, target) if target.rollout is None else Rollouts(api, name, target)
-            for name, target in config.services.items()
-        }
+        self._workloads = {name: _workload(api, name, target) for name, target in config.services.items()}
 
     @property
     def services(self) -> tuple[str, ...]:
@@ -108,3 +106,10 @@ class KubernetesSurface:
     def signal(self, pod: str, container: str, process: str, signal: Literal["STOP", "CONT"]) -> None:
         """To every process of that name."""
         signals.send(self.api, pod, container, process, signal)
+
+
+def _workload(api: Api, service: str, target: ServiceTarget) -> Workload:
+    if target.rollout is None:
+        return Deployments(api, service, target)
+    kind = BlueGreen if target.rollout.strategy == "blue-green" else Rollouts
+    return kind(api, service, target)

@@ -93,6 +93,41 @@ def create_rollout(api: Api, replicas: int, routing: dict[str, Any]) -> None:
     create(api, ROLLOUT, body)
 
 
+def create_blue_green(api: Api, replicas: int, **more: Any) -> None:
+    """With a Service for the active version and one for the preview; the route leads to the active one."""
+    labels = {"app": "checkout"}
+    for name in ("checkout-active", "checkout-preview"):
+        create_service(api, name, labels)
+    refs = [{"name": "checkout-active", "port": 80}]
+    create(
+        api, HTTP_ROUTE, named("checkout", spec={"parentRefs": [{"name": "edge"}], "rules": [{"backendRefs": refs}]})
+    )
+    blue_green = {
+        "activeService": "checkout-active",
+        "previewService": "checkout-preview",
+        "autoPromotionEnabled": False,
+        "scaleDownDelaySeconds": 6,
+        "abortScaleDownDelaySeconds": 1,
+        **more,
+    }
+    body = named(
+        "checkout",
+        spec={
+            "replicas": replicas,
+            "selector": {"matchLabels": labels},
+            "template": pod_template(labels, STABLE),
+            "strategy": {"blueGreen": blue_green},
+        },
+    )
+    create(api, ROLLOUT, body)
+
+
+def not_healthy(api: Api) -> str | None:
+    """Until the Rollout is at rest."""
+    phase = api.get(ROLLOUT, "checkout").get("status", {}).get("phase")
+    return None if phase == "Healthy" else f"Rollout is {phase}"
+
+
 def create_ingress(api: Api, service: str) -> None:
     """One that the nginx controller would serve, for Argo Rollouts to make a canary of."""
     to = client.V1IngressBackend(

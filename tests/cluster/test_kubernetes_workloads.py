@@ -1,6 +1,7 @@
 """The adapter's verbs on a real control plane: its pods have no processes, everything else is as in any cluster."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -23,6 +24,7 @@ from tests.cluster.shop_objects import (
     create_rollout,
     create_route,
     image,
+    not_healthy,
 )
 
 pytestmark = pytest.mark.cluster
@@ -48,13 +50,8 @@ def rollout(api: Api, routing: dict[str, object], routed: bool) -> Rollouts:
         target["route"] = {"name": "checkout", "confirm": "spec"}
     create_rollout(api, 3, routing)
     found = Rollouts(api, "checkout", ServiceTarget.model_validate(target))
-    until(lambda: _not_healthy(api), TIMEOUT_S)
+    until(lambda: not_healthy(api), TIMEOUT_S)
     return found
-
-
-def _not_healthy(api: Api) -> str | None:
-    phase = api.get(ROLLOUT, "checkout").get("status", {}).get("phase")
-    return None if phase == "Healthy" else f"Rollout is {phase}"
 
 
 def test_deployments_are_scaled_and_weighed_side_by_side(api: Api) -> None:
@@ -224,12 +221,31 @@ def test_rollout_that_somebody_aborts_is_not_waited_for(api: Api) -> None:
     api.patch(ROLLOUT, "checkout", {"status": {"abort": True}}, part="status")
     with pytest.raises(NotSettled, match="Rollout checkout: was aborted"):
         checkout.deploy(CANARY, 2, TIMEOUT_S)
+    # somebody tries it again: the drill may go on
+    api.patch(ROLLOUT, "checkout", {"status": {"abort": False}}, part="status")
+    checkout.deploy(CANARY, 2, TIMEOUT_S)
+    assert checkout.ready() == {STABLE: 3, CANARY: 2}
+    api.patch(ROLLOUT, "checkout", {"status": {"abort": True}}, part="status")
     checkout.clear(TIMEOUT_S)
     assert (checkout.ready(), checkout.left()) == ({STABLE: 3}, ())
+
+
+def test_replicas_that_argo_keeps_for_a_while_do_not_count_into_the_deploy(api: Api) -> None:
+    checkout = rollout(api, {}, True)
+    for key in ("scaleDownDelaySeconds", "abortScaleDownDelaySeconds"):
+        api.patch(ROLLOUT, "checkout", {"spec": {"strategy": {"canary": {key: 12}}}})
+    checkout.deploy(CANARY, 3, TIMEOUT_S)
+    began_s = time.monotonic()
+    checkout.deploy(CANARY, 0, 10.0)
+    assert time.monotonic() - began_s > 10.0
+    assert (checkout.ready(), checkout.left()) == ({STABLE: 3}, ())
+    api.patch(ROLLOUT, "checkout", {"spec": {"strategy": {"canary": {"scaleDownDelaySeconds": 300}}}})
+    with pytest.raises(KubernetesError, match=r"scaleDownDelaySeconds\(=300\) must be at most 60"):
+        checkout.ordered()
 
 
 def test_rollout_without_traffic_routing_is_refused(api: Api) -> None:
     checkout = rollout(api, {}, True)
     api.patch(ROLLOUT, "checkout", {"spec": {"strategy": {"canary": {"steps": None, "trafficRouting": None}}}})
-    with pytest.raises(KubernetesError, match=r"strategy\.canary must have trafficRouting"):
+    with pytest.raises(KubernetesError, match=r"strategy\.canary: must have trafficRouting"):
         checkout.ordered()

@@ -76,6 +76,16 @@ def test_waves_over_zones_are_refused(loaded: Loaded) -> None:
     require_fitting(scenario, by_cohorts, [], loaded)
 
 
+def test_blue_green_rollout_is_drilled_by_blue_green_alone(loaded: Loaded) -> None:
+    rollout = {**loaded.data["kubernetes"]["services"]["checkout"]["rollout"], "strategy": "blue-green"}
+    kubernetes = {**loaded.data["kubernetes"], "services": {"checkout": {"rollout": rollout}}}
+    file = parse_staging({**loaded.data, "kubernetes": kubernetes}, Path("shop.yaml"))
+    scenario, _ = load(str(EXAMPLE / "release.yaml"))
+    with pytest.raises(NotRealisable, match="canary: must be blue-green, as the Rollout checkout is by the file"):
+        require_fitting(scenario, scenario.release.strategy, [], file)
+    require_fitting(scenario, Strategy.model_validate({"blue-green": {}}), [], file)
+
+
 def test_other_services_and_defects_are_refused(loaded: Loaded) -> None:
     data = {**loaded.data, "kubernetes": {**loaded.data["kubernetes"]}}
     data["kubernetes"]["services"] = {"payments": {"deployments": {"2.3": "payments"}}}

@@ -45,6 +45,13 @@ def test_pods_that_end_do_not_run() -> None:
             {"deployments": {"1": "a"}, "route": {"name": "r", "backends": {"1": "s"}, "copies": {"2": "s"}}},
             "copies.*must be of the service's versions",
         ),
+        (
+            {
+                "rollout": {"name": "r", "container": "c", "images": {"1": "i"}, "strategy": "blue-green"},
+                "route": {"name": "r"},
+            },
+            "route must be left out: a blue-green Rollout",
+        ),
         ({"deployments": {"1": "Not_A_Name"}}, "should match pattern"),
     ],
 )
