@@ -81,7 +81,7 @@ def test_unusable_python_is_told_with_rule_and_remedy(python: str) -> None:
     assert "remedy" in result.stderr
 
 
-def test_gate_is_make_test_and_then_what_needs_a_cluster() -> None:
+def test_gate_is_make_test_and_then_what_needs_a_cluster_or_flagd() -> None:
     script = (ROOT / ".ci" / "run").read_text()
     commands = [line for line in script.splitlines() if line and not line.startswith("#")]
-    assert commands == ['cd "$(dirname "$0")/.." && make test && exec make cluster-test']
+    assert commands == ['cd "$(dirname "$0")/.." && make test && make cluster-test && exec make flagd-test']
