@@ -27,11 +27,11 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-# Drills share the machine with nobody: what they measure would be the other test's load.
+# Drills come last: beside simulations, which take all that there is, they would measure the tests' own load.
 test: lint
 	@$(BIN)/python -m chaos.contract.oasdiff >/dev/null
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not cluster and not flagd" --ignore tests/e2e
-	$(BIN)/python -m pytest -m "not cluster and not flagd" tests/e2e
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not cluster and not flagd" tests/e2e
 
 cluster: setup
 	@$(BIN)/python -m chaos.cluster build
