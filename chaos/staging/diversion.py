@@ -17,12 +17,11 @@ import json
 import os
 import shutil
 import struct
-import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from chaos.errors import StagingError
+from chaos.staging.host import run_on_host
 from chaos.staging.locks import FileLock
 
 __all__ = ["Direction", "divert", "diverted", "open_device", "time_to_live", "undivert", "why_not"]
@@ -33,7 +32,6 @@ _LOOPBACK = "lo"
 _TUN = Path("/dev/net/tun")
 # Of one host there is one loopback, whatever stagings there are.
 _LOCK = FileLock(Path("/run/windtunnel-loopback.lock"))
-_TIMEOUT_S = 5.0
 _TUNSETIFF = 0x400454CA
 _IFF_TUN, _IFF_NO_PI = 0x0001, 0x1000
 # A packet of loopback may be as large as one of IP, and as many may wait as in a socket's queue.
@@ -57,7 +55,7 @@ def why_not() -> str | None:
         _filter(1, "sport", 1, 64, device),
     ]
     try:
-        _run(["unshare", "--net", "sh", "-ec", "\n".join(" ".join(step) for step in steps)])
+        run_on_host("unshare", "--net", "sh", "-ec", "\n".join(" ".join(step) for step in steps))
     except StagingError as error:
         return f"the kernel refuses it: {error}"
     return None
@@ -73,7 +71,7 @@ def open_device(name: str) -> int:
     descriptor = os.open(_TUN, os.O_RDWR | os.O_CLOEXEC)
     try:
         fcntl.ioctl(descriptor, _TUNSETIFF, struct.pack("16sH22x", name.encode("ascii"), _IFF_TUN | _IFF_NO_PI))
-        _run(["ip", "link", "set", "dev", name, *_DEVICE, "up"])
+        run_on_host("ip", "link", "set", "dev", name, *_DEVICE, "up")
     except BaseException:
         os.close(descriptor)
         raise
@@ -86,10 +84,10 @@ def divert(number: int, port: int, direction: Direction, device: str) -> None:
         if diverted(number):
             raise StagingError(f"diversion {number}: there is one already")
         if not _has_clsact():
-            _run(["tc", "qdisc", "add", "dev", _LOOPBACK, "clsact"])
+            run_on_host("tc", "qdisc", "add", "dev", _LOOPBACK, "clsact")
         for way, sides in (("answers", "sport"), ("requests", "dport")):
             if direction in (way, "both"):
-                _run(_filter(number, sides, port, time_to_live(), device))
+                run_on_host(*_filter(number, sides, port, time_to_live(), device))
 
 
 def diverted(number: int) -> bool:
@@ -101,9 +99,9 @@ def undivert(number: int) -> None:
     """Take the filters away, and what held them when nothing else is there; none is fine. Raises StagingError."""
     with _LOCK:
         if diverted(number):
-            _run(["tc", "filter", "del", "dev", _LOOPBACK, "egress", "pref", str(number)])
+            run_on_host("tc", "filter", "del", "dev", _LOOPBACK, "egress", "pref", str(number))
         if _has_clsact() and not _filters() and not _filters("ingress"):
-            _run(["tc", "qdisc", "del", "dev", _LOOPBACK, "clsact"])
+            run_on_host("tc", "qdisc", "del", "dev", _LOOPBACK, "clsact")
 
 
 def _filter(number: int, side: str, port: int, ttl: int, device: str) -> list[str]:
@@ -120,22 +118,11 @@ def _filters(side: str = "egress") -> set[int]:
     """Numbers of all filters on loopback, also of others."""
     if not _has_clsact():
         return set()
-    return {int(entry["pref"]) for entry in json.loads(_run(["tc", "-json", "filter", "show", "dev", _LOOPBACK, side]))}
+    return {
+        int(entry["pref"]) for entry in json.loads(run_on_host("tc", "-json", "filter", "show", "dev", _LOOPBACK, side))
+    }
 
 
 def _has_clsact() -> bool:
-    found = json.loads(_run(["tc", "-json", "qdisc", "show", "dev", _LOOPBACK]))
+    found = json.loads(run_on_host("tc", "-json", "qdisc", "show", "dev", _LOOPBACK))
     return any(entry["kind"] == "clsact" for entry in found)
-
-
-def _run(command: Sequence[str]) -> str:
-    try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise StagingError(f"{command[0]}: {error}") from error
-    if done.returncode != 0:
-        said = " ".join((done.stderr or done.stdout).split())
-        raise StagingError(f"{' '.join(command[:4])}: exit code {done.returncode}: {said or 'no output'}")
-    return done.stdout

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from chaos.errors import StagingError, StagingUnclean
+from chaos.staging.host import run_on_host
 
 __all__ = ["PAGE_BYTES", "ROOM_BYTES", "Room", "give_back", "make", "resize", "room_of"]
 
 ROOM_BYTES = 1 << 30
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-_TIMEOUT_S = 5.0
+_UNMOUNT_WITHIN_S = 5.0
 _POLL_S = 0.05
 
 
@@ -40,7 +40,7 @@ def make(folder: Path) -> str | None:
         return None
     options = f"size={ROOM_BYTES},mode=700,nosuid,nodev,noexec"
     try:
-        _run("mount", "-t", "tmpfs", "-o", options, "windtunnel", str(folder))
+        run_on_host("mount", "-t", "tmpfs", "-o", options, "windtunnel", str(folder))
     except StagingError as error:
         return str(error)
     return None
@@ -56,28 +56,17 @@ def room_of(folder: Path) -> Room | None:
 
 def resize(folder: Path, total_bytes: int) -> None:
     """Another size, at least what is used. Raises StagingError."""
-    _run("mount", "-o", f"remount,size={total_bytes}", str(folder))
+    run_on_host("mount", "-o", f"remount,size={total_bytes}", str(folder))
 
 
 def give_back(folder: Path) -> None:
     """Delete the folder and all in it, with its disk; none is fine. Raises StagingUnclean."""
-    deadline_s = time.monotonic() + _TIMEOUT_S
+    deadline_s = time.monotonic() + _UNMOUNT_WITHIN_S
     while os.path.ismount(folder):
         try:
-            _run("umount", str(folder))
+            run_on_host("umount", str(folder))
         except StagingError as error:  # a process that was killed may hold a file of it for a moment
             if time.monotonic() > deadline_s:
                 raise StagingUnclean(f"{folder} is still mounted: {error}") from error
             time.sleep(_POLL_S)
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _run(*command: str) -> None:
-    try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise StagingError(f"{command[0]}: {error}") from error
-    if done.returncode != 0:
-        raise StagingError(f"{command[0]} {command[-1]}: exit code {done.returncode}: {done.stderr.strip()}")
