@@ -166,23 +166,32 @@ def test_sigkill_of_the_harness_leaves_nothing_behind(tmp_path: Path) -> None:
     assert "Nothing was left" in again.stdout
 
 
-def test_a_signal_ends_a_drill_in_order(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("by", "code"), [("a signal", 130), ("windtunnel abort", 4)])
+def test_an_aborted_drill_ends_in_order(tmp_path: Path, by: str, code: int) -> None:
     """In the middle of a fault and a release: undone, recorded, judged, and told in one document."""
     state, runs = tmp_path / "state", tmp_path / "runs"
     drill = start_drill(short_shop(tmp_path), state, runs)
     try:
         wait_for(lambda: "fault-start" in kinds_so_far(runs), DRILL_TIMEOUT_S, "a fault in force")
-        os.killpg(drill.pid, signal.SIGINT)
+        if by == "a signal":
+            os.killpg(drill.pid, signal.SIGINT)
+        else:
+            command = windtunnel("abort", "the sale begins early", "--state", str(state))
+            told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+            assert told.returncode == 0, told.stderr
         ended, document = finish(drill)
     finally:
         drill.kill()
         drill.communicate()
         EmbeddedStaging.down(state)
-    assert (ended, document["exit_code"]) == (130, 130)
+    assert (ended, document["exit_code"]) == (code, code)
     record = only_record(runs)
     assert record.verdict()["status"] == "error"
-    kinds = [str(event.kind) for event in record.events()]
+    events = record.events()
+    kinds = [str(event.kind) for event in events]
     assert [kind for kind in kinds if kind in ("stop", "undo")] == ["stop", "undo", "undo"]
+    (stop,) = [event for event in events if str(event.kind) == "stop"]
+    assert by == "a signal" or "the sale begins early" in str(stop.detail), stop
     assert not processes_naming(state, runs)
 
 
