@@ -7,6 +7,7 @@ millisecond. Orders come at random moments, so that they fall anywhere between t
 """
 
 import argparse
+import functools
 import json
 import multiprocessing
 import platform
@@ -67,11 +68,15 @@ def follow(flag: Flag, file: FlagFile, orders: int, poll_s: float) -> list[float
             time.sleep(chance.uniform(0.0, poll_s))
             began_s = time.monotonic()
             order = file.write(chance.random(), ("coupon",)).order
-            wait_until(lambda order=order: flag.order() == order, f"order {order} followed")
+            wait_until(functools.partial(_follows, flag, order), f"order {order} followed")
             took_s.append(time.monotonic() - began_s)
     finally:
         flag.close()
     return took_s
+
+
+def _follows(flag: Flag, order: object) -> bool:
+    return flag.order() == order
 
 
 def main() -> None:

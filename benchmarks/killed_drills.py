@@ -10,7 +10,6 @@ from typing import Any
 
 import psutil
 
-from chaos.faults.embedded import EmbeddedSurface
 from chaos.staging.config import SERVICES
 from chaos.staging.embedded import Staging
 from chaos.staging.postgres import SHARED_TEMPORARY
@@ -137,7 +136,6 @@ def remains(paths: tuple[Path, ...], tokens: set[str]) -> list[str]:
 
 def in_force(staging: Staging) -> dict[str, Any]:
     """Everything that a drill changes, as the staging itself tells it."""
-    surface = EmbeddedSurface(staging)
     return {
         "proxies": {name: (p.enabled, len(p.toxics)) for name, p in staging.toxiproxy.proxies().items()},
         "errors": {name: staging.envoy.abort_share(name) for name in SERVICES},
@@ -146,7 +144,7 @@ def in_force(staging: Staging) -> dict[str, Any]:
         "routes": {name: staging.routes(name) for name in SERVICES},
         "steering": {name: staging.steering(name) for name in SERVICES},
         "defects": {v: len(staging.defects("checkout", v)) for v in staging.config.services["checkout"].versions},
-        "store": surface.store_differences(),
+        "store": staging.data.store_differences(),
         "dead": staging.dead(),
     }
 

@@ -154,7 +154,7 @@ def victim_pid(victim: str, state: Path) -> int | None:
         for process in of_drill((state.parent,), set()):
             with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
                 if module in process.cmdline():
-                    return process.pid
+                    return int(process.pid)
         return None
     with contextlib.suppress(OSError, ValueError, KeyError):
         document = json.loads((state / "state.json").read_text(encoding="utf-8"))
