@@ -13,7 +13,7 @@ from typing import Any
 from chaos.kubernetes.api import ROLLOUT, Object
 from chaos.kubernetes.errors import KubernetesError
 from chaos.kubernetes.pods import made_of
-from chaos.kubernetes.rollout_base import RolloutBase, Seen, container_of, refuse_invalid
+from chaos.kubernetes.rollout_base import RolloutBase, Seen, container_of, refuse_invalid, replicas_lacking
 from chaos.kubernetes.settling import until
 
 _MUST_BE_ABSENT = ("autoPromotionSeconds", "previewReplicaCount", "scaleDownDelayRevisionLimit")
@@ -108,15 +108,10 @@ class BlueGreen(RolloutBase):
 
     def _lacking(self, version: str, replicas: int) -> str | None:
         seen = self._see()
-        refuse_invalid(seen)
-        if seen.order_unseen:
-            return f"{seen.name}: its controller has not seen the order yet"
-        found = seen.counts(version)
-        if any(count != replicas for count in found.values()):
-            return f"{seen.name}: {version} has {found}, each must be {replicas}"
-        if replicas and version not in (_active(seen), _paused_for(seen)):
+        lacking = replicas_lacking(seen, version, replicas)
+        if lacking is None and replicas and version not in (_active(seen), _paused_for(seen)):
             return f"{seen.name}: {seen.status.get('phase')}, must wait for its promotion to {version}"
-        return None
+        return lacking
 
     def _inactive(self, version: str) -> str | None:
         """Promotes the version as soon as Argo pauses for that."""

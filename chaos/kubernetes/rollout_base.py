@@ -18,7 +18,7 @@ _DELAYS_S = {"scaleDownDelaySeconds": 30, "abortScaleDownDelaySeconds": 30}
 # An undo waits for the replicas of two versions to end; its rung has four minutes.
 _DELAY_MOST_S = 60
 
-__all__ = ["RolloutBase", "Seen", "container_of", "refuse_invalid"]
+__all__ = ["RolloutBase", "Seen", "container_of", "refuse_invalid", "replicas_lacking"]
 
 
 @dataclass(frozen=True)
@@ -161,6 +161,17 @@ def container_of(owner: Object, name: str) -> dict[str, Any]:
             found: dict[str, Any] = each
             return found
     raise KubernetesError(f"{owner['metadata']['name']}: its pods have no container {name}")
+
+
+def replicas_lacking(seen: Seen, version: str, replicas: int) -> str | None:
+    """What an order of so many replicas still waits for. Raises NotSettled."""
+    refuse_invalid(seen)
+    if seen.order_unseen:
+        return f"{seen.name}: its controller has not seen the order yet"
+    found = seen.counts(version)
+    if any(count != replicas for count in found.values()):
+        return f"{seen.name}: {version} has {found}, each must be {replicas}"
+    return None
 
 
 def refuse_invalid(seen: Seen) -> None:

@@ -19,7 +19,7 @@ from chaos.kubernetes.api import ROLLOUT, Api, Object
 from chaos.kubernetes.errors import KubernetesError
 from chaos.kubernetes.models import ServiceTarget
 from chaos.kubernetes.pods import made_of
-from chaos.kubernetes.rollout_base import RolloutBase, Seen, container_of, refuse_invalid
+from chaos.kubernetes.rollout_base import RolloutBase, Seen, container_of, refuse_invalid, replicas_lacking
 from chaos.kubernetes.routes import RouteOf
 from chaos.kubernetes.settling import until
 
@@ -213,15 +213,10 @@ class Rollouts(RolloutBase):
 
     def _lacking(self, version: str, replicas: int) -> str | None:
         seen = self._see()
-        refuse_invalid(seen)
-        if seen.order_unseen:
-            return f"{seen.name}: its controller has not seen the order yet"
-        found = seen.counts(version)
-        if any(count != replicas for count in found.values()):
-            return f"{seen.name}: {version} has {found}, each must be {replicas}"
-        if replicas and seen.under_way and version == seen.desired and not _paused(seen):
+        lacking = replicas_lacking(seen, version, replicas)
+        if lacking is None and replicas and seen.under_way and version == seen.desired and not _paused(seen):
             return f"{seen.name}: {seen.status.get('phase')}, not yet at the pause"
-        return None
+        return lacking
 
     def _weight_lacking(self, weight: int) -> str | None:
         seen = self._see()

@@ -8,11 +8,10 @@ heartbeat for 4 s, or, with --with-stdin, when its stdin ends.
 """
 
 # isort: off
-from chaos.load.sender import Load, Row, dispatching, freeze, play, raise_file_limit  # imports locust: must come first
+from chaos.load.sender import Load, dispatching, freeze, play, raise_file_limit  # imports locust: must come first
 
 # isort: on
 import argparse
-import json
 import os
 import signal
 import socket
@@ -31,7 +30,7 @@ from chaos.load.errors import LoadError, PlanRefused, TargetRefused
 from chaos.load.harness_pipe import await_end
 from chaos.load.messages import CLOCK, ENDED, GO, HELLO, PLAN, PLANNED, REFUSED, ROWS, SILENT_S, STOP, home
 from chaos.load.plan import LoadPlan
-from chaos.load.raw_file import FLUSH_EVERY_S
+from chaos.load.raw_file import Lines
 from chaos.load.target import LOOPBACK, is_loopback, resolve_target
 from chaos.load.workers import Address
 
@@ -42,29 +41,15 @@ CLOCK_PATIENCE_S = 2.0
 FAILED_CODE = 4
 
 
-class Rows:
-    """Sends rows of raw samples to the master, some at a time."""
+class Rows(Lines):
+    """Rows of raw samples, which go to the master."""
 
     def __init__(self, runner: WorkerRunner) -> None:
+        super().__init__()
         self._runner = runner
-        self._lines: list[str] = []
 
-    def line(self, entry: Row) -> None:
-        """Queue one row."""
-        self._lines.append(json.dumps(entry, separators=(",", ":")))
-
-    def flush(self) -> None:
-        """Send what is queued."""
-        if self._lines:
-            count, text = len(self._lines), "\n".join(self._lines)
-            self._lines.clear()
-            self._runner.send_message(ROWS, {"count": count, "lines": text})
-
-    def flush_for_ever(self) -> None:
-        """Body of the flushing greenlet."""
-        while True:
-            gevent.sleep(FLUSH_EVERY_S)
-            self.flush()
+    def _hand_on(self, lines: list[str]) -> None:
+        self._runner.send_message(ROWS, {"count": len(lines), "lines": "\n".join(lines)})
 
 
 class Worker:
@@ -94,7 +79,7 @@ class Worker:
             load = self._load = self._accepted(told, rows)
         except LoadError as error:
             self._runner.send_message(REFUSED, {"why": str(error)})
-            gevent.sleep(FLUSH_EVERY_S)
+            self._runner.greenlet.join(timeout=SILENT_S)  # until the master has heard, and says quit
             raise
         self._environment.user_classes = [dispatching(load)]
         freeze()

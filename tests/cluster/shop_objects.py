@@ -81,16 +81,7 @@ def create_rollout(api: Api, replicas: int, routing: dict[str, Any]) -> None:
         "abortScaleDownDelaySeconds": 1,
         "steps": STEPS,
     }
-    body = named(
-        "checkout",
-        spec={
-            "replicas": replicas,
-            "selector": {"matchLabels": labels},
-            "template": pod_template(labels, STABLE),
-            "strategy": {"canary": canary},
-        },
-    )
-    create(api, ROLLOUT, body)
+    _create_rollout(api, replicas, labels, {"canary": canary})
 
 
 def create_blue_green(api: Api, replicas: int, **more: Any) -> None:
@@ -110,16 +101,17 @@ def create_blue_green(api: Api, replicas: int, **more: Any) -> None:
         "abortScaleDownDelaySeconds": 1,
         **more,
     }
-    body = named(
-        "checkout",
-        spec={
-            "replicas": replicas,
-            "selector": {"matchLabels": labels},
-            "template": pod_template(labels, STABLE),
-            "strategy": {"blueGreen": blue_green},
-        },
-    )
-    create(api, ROLLOUT, body)
+    _create_rollout(api, replicas, labels, {"blueGreen": blue_green})
+
+
+def _create_rollout(api: Api, replicas: int, labels: dict[str, str], strategy: dict[str, Any]) -> None:
+    spec = {
+        "replicas": replicas,
+        "selector": {"matchLabels": labels},
+        "template": pod_template(labels, STABLE),
+        "strategy": strategy,
+    }
+    create(api, ROLLOUT, named("checkout", spec=spec))
 
 
 def not_healthy(api: Api) -> str | None:

@@ -25,7 +25,8 @@ from chaos.staging.adapters import open_staging
 from chaos.staging.files.loading import load_staging
 from evidence.record import RunRecord
 from tests.cluster.control_plane import TOKEN
-from tests.cluster.shop_objects import CANARY, STABLE, STEPS, create_rollout, create_route, image
+from tests.cluster.shop_objects import CANARY, STABLE, STEPS, create_rollout, create_route, image, not_healthy
+from tests.cluster.stagings import staging_file
 from tests.e2e.drills import wait_for
 
 pytestmark = pytest.mark.cluster
@@ -65,34 +66,14 @@ def file(api: Api, kubeconfig: Path, target: str, tmp_path: Path, monkeypatch: p
     """A staging file, and the Rollout that it speaks of, with three replicas of the old version."""
     create_route(api, "checkout-stable", "checkout-canary")
     create_rollout(api, 3, {})
-
-    def lacking() -> str | None:
-        phase = api.get(ROLLOUT, "checkout").get("status", {}).get("phase")
-        return None if phase == "Healthy" else f"Rollout is {phase}"
-
-    until(lacking, 60.0)
+    until(lambda: not_healthy(api), 60.0)
     images = {version: image(version) for version in (STABLE, CANARY)}
     service = {
         "rollout": {"name": "checkout", "container": "checkout", "images": images},
         "route": {"name": "checkout", "confirm": "spec"},
     }
-    data = {
-        "schema": "windtunnel-staging/v1",
-        "name": "shop-cluster",
-        "adapter": "kubernetes",
-        "target": target,
-        "marker": {"token": TOKEN},
-        "requests": {"checkout": {"path": "/"}},
-        "kubernetes": {
-            "kubeconfig": "${SHOP_KUBECONFIG}",
-            "namespace": api.namespace,
-            "services": {"checkout": service},
-        },
-    }
     monkeypatch.setenv("SHOP_KUBECONFIG", str(kubeconfig))
-    path = tmp_path / "shop.yaml"
-    path.write_text(json.dumps(data), encoding="utf-8")
-    return path
+    return staging_file(tmp_path, api, target, service)
 
 
 def is_at_rest(staging: StagingAdapter, api: Api) -> None:
