@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from chaos.faults.surface import Surface
 from chaos.safety.journal import JournalEntry
 from scenarios.models import Fault
 
-__all__ = ["FaultKind", "PlanContext", "Rung", "Undoable"]
+__all__ = ["FaultKind", "OnHost", "PlanContext", "Rung", "Undoable"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,15 @@ class Undoable(Protocol):
 
     def residue(self, surface: Surface, entry: JournalEntry) -> str | None:
         """What is left of the entry, read back from the staging; None when nothing is."""
+        ...
+
+
+@runtime_checkable
+class OnHost(Protocol):
+    """What the healer needs besides, of a kind whose effect is on the host itself, and outlives the staging."""
+
+    def lift_from_host(self, entry: JournalEntry) -> None:
+        """Take it back without a staging; nothing there is fine. Raises StagingError."""
         ...
 
 

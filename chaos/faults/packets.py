@@ -31,7 +31,7 @@ from chaos.safety.journal import JournalEntry, new_entry
 from chaos.staging.diversion import undivert
 from scenarios.models import Fault, Packets
 
-__all__ = ["PACKETS", "lift_from_host"]
+__all__ = ["PACKETS"]
 
 _AGENT = "packets"
 _AFTERWARDS_S = 60.0
@@ -120,6 +120,10 @@ class PacketsFault:
             return f"packets of {entry.target} are diverted (tc filter show dev lo egress)"
         return f"the process that carries packets of {entry.target} runs" if surface.agents(entry.id) else None
 
+    def lift_from_host(self, entry: JournalEntry) -> None:
+        """The filters are on the host's own loopback; their process ends with its staging."""
+        undivert(entry.undo["number"])
+
 
 def _require_felt(effect: Packets, impairment: Mapping[str, Any]) -> None:
     for name in _SHARES:
@@ -190,11 +194,6 @@ def _undivert(surface: Surface, entry: JournalEntry) -> None:
     surface.undivert(entry.undo["number"])
     surface.stop_agents(entry.id)
     surface.undivert(entry.undo["number"])
-
-
-def lift_from_host(entry: JournalEntry) -> None:
-    """What is on the host's own loopback outlives the staging; its process does not. Raises StagingError."""
-    undivert(entry.undo["number"])
 
 
 PACKETS = PacketsFault()

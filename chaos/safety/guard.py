@@ -30,7 +30,7 @@ from chaos.safety.locks import DRILL_LOCK, HEAL_LOCK, hold
 from chaos.safety.release import plan_release
 from chaos.safety.stop import ABORT_FILE
 from chaos.safety.store import plan_store
-from chaos.safety.undo import EntryResult, HealReport, heal, left_on_host, undo_entry
+from chaos.safety.undo import EntryResult, HealReport, heal, lift_from_host, undo_entry
 from scenarios.models import Fault
 
 # Only for a harness that hangs: of one that dies the watchdog hears at once. Long enough for a starved machine.
@@ -158,7 +158,7 @@ def _refuse_leftovers(surface: Surface, state_dir: Path, journal: Journal) -> No
     for entry in journal.open_entries():
         if entry.staging_id == surface.token():
             left.append(f"{entry.kind} on {entry.target}")
-        elif (on_host := left_on_host(entry)) is not None:
+        elif (on_host := lift_from_host(entry)) is not None:
             left.append(f"{entry.kind} on {entry.target} ({on_host})")
         else:
             journal.done(entry, "that staging is gone")

@@ -13,9 +13,8 @@ from functools import partial
 from pathlib import Path
 
 from chaos.errors import ChaosError, StagingError, StagingNotUp, StagingUnclean
-from chaos.faults.base import Undoable
+from chaos.faults.base import OnHost, Undoable
 from chaos.faults.embedded import EmbeddedSurface
-from chaos.faults.packets import PACKETS, lift_from_host
 from chaos.faults.registry import FAULTS
 from chaos.faults.surface import Surface
 from chaos.kubernetes.pod_kill import POD_KILL
@@ -45,7 +44,7 @@ __all__ = [
     "end_orphan",
     "heal",
     "heal_for_the_dead",
-    "left_on_host",
+    "lift_from_host",
     "undo_entry",
 ]
 
@@ -174,19 +173,20 @@ def _find(state_dir: Path, surface: Surface | None) -> tuple[Surface | None, str
 
 def _moot(journal: Journal, entry: JournalEntry, why: str, failures: tuple[str, ...] = ()) -> EntryResult:
     """A staging that was taken down took every fault with it, but for what is on the host itself."""
-    left = left_on_host(entry)
+    left = lift_from_host(entry)
     if left is not None:
         return EntryResult(entry.id, entry.kind, entry.target, None, left, failures)
     result = EntryResult(entry.id, entry.kind, entry.target, why, None, failures)
     return _mark(journal, entry, result)
 
 
-def left_on_host(entry: JournalEntry) -> str | None:
+def lift_from_host(entry: JournalEntry) -> str | None:
     """Lift what the entry of a staging that is gone left on the host; what could not be lifted, or None."""
-    if entry.kind != PACKETS.kind:
+    kind: object = UNDOABLE.get(entry.kind)
+    if not isinstance(kind, OnHost):
         return None
     try:
-        lift_from_host(entry)
+        kind.lift_from_host(entry)
     except StagingError as error:
         return f"on this host: {error}"
     return None

@@ -4,7 +4,8 @@ flagd listens on every interface and has no option to do otherwise, which nothin
 its published source with the address put before each port. What it is called tells it apart: a flagd on PATH is as its
 makers have it, and is not taken.
 
-The module beside this file pins the version and, by its go.sum, every dependency; those sums are flagd's own.
+The module beside this file pins the version and, by its go.sum, every dependency. Those sums are of flagd's own go.sum
+where that has them; flagd's own, and some that only tests of dependencies need, are those of the first download.
 """
 
 from __future__ import annotations

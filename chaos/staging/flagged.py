@@ -11,7 +11,7 @@ from chaos.errors import StagingError
 from chaos.staging.config import StagingConfig
 from chaos.staging.envoy_stats import EnvoyStats
 from chaos.staging.flags import FlagFile, FlagState
-from chaos.staging.left import Left
+from chaos.staging.remainder import Remainder
 from chaos.staging.replicas import Replicas
 from chaos.staging.shop.wire import FLAG_PATH
 from chaos.staging.state import Replica
@@ -29,7 +29,7 @@ class Flags:
         self._replicas = replicas
         self._told: dict[tuple[str, str], dict[int, dict[str, Any]]] = {}
         self._rest: dict[tuple[str, str], EnvoyStats] = {}
-        self._left: dict[tuple[str, str], Left] = {}
+        self._left: dict[tuple[str, str], Remainder] = {}
 
     def state(self, service: str) -> FlagState:
         """As it was ordered last."""
@@ -107,7 +107,7 @@ class Flags:
         """What is left; counters never go back, though a request may be in one of the two counts a moment earlier."""
         key = (whole.service, whole.version)
         before = self._rest.get(key) or replace(whole, requests=0, errors=0, cancelled=0, histogram=())
-        left = self._left.setdefault(key, Left())
+        left = self._left.setdefault(key, Remainder())
         rest = replace(
             whole,
             requests=max(before.requests, whole.requests - part.requests),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from operator import add, sub
 
-__all__ = ["Left"]
+__all__ = ["Remainder"]
 
 
-class Left:
+class Remainder:
     """One version's: Envoy's times of all answers, without those that its replicas gave with the flag on.
 
     A replica's time of an answer is shorter than Envoy's, which has the way there and back: so an answer is taken out

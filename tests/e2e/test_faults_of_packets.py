@@ -119,6 +119,7 @@ def test_a_process_that_carries_packets_no_more_is_undone_all_the_same(guard: Gu
 
 @pytest.mark.usefixtures("loopback")
 def test_the_watchdog_undoes_it_for_a_harness_that_is_killed(staging_session: Staging) -> None:
+    before = queues()
     harness = subprocess.Popen(
         [sys.executable, "-c", HARNESS, str(staging_session.state_dir)],
         stdout=subprocess.PIPE,
@@ -135,4 +136,5 @@ def test_the_watchdog_undoes_it_for_a_harness_that_is_killed(staging_session: St
         harness.stdout.close()
     until(lambda: not diversion.diverted(int(number)) and not starting.found(entry_id))
     until(lambda: read_journal(staging_session.state_dir / JOURNAL_NAME).open_entries == ())
+    until(lambda: queues() == before)  # the filters go first, and what held them after
     assert httpx.get(f"{staging_session.edge_url()}/catalogue", trust_env=False).status_code == 200

@@ -17,7 +17,7 @@ from chaos.staging.config import StagingConfig
 from chaos.staging.envoy_stats import EnvoyStats
 from chaos.staging.flagged import Flags
 from chaos.staging.flags import FlagFile, FlagState
-from chaos.staging.left import Left
+from chaos.staging.remainder import Remainder
 from chaos.staging.shop.flag import Flag, polling
 
 POLL_S = 0.05
@@ -79,7 +79,7 @@ def test_answers_are_counted_by_their_end(flag: Flag) -> None:
 
 
 def test_an_answer_is_taken_out_of_the_bin_in_which_envoy_has_it() -> None:
-    left = Left()
+    left = Remainder()
     assert left.after((), ()) == ()
     # 3 of the 4 are told by a replica, two of them as faster than Envoy saw them
     assert left.after((0, 1, 3), (1, 1, 1)) == (0, 0, 1)
@@ -93,7 +93,7 @@ def test_an_answer_is_taken_out_of_the_bin_in_which_envoy_has_it() -> None:
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.booleans()), max_size=30))
 def test_taking_out_keeps_count(answers: list[tuple[int, int, bool]]) -> None:
     """Of each answer: its bin by the replica and by Envoy, and whether the replica tells it first."""
-    left, whole, part, before = Left(), [0] * 5, [0] * 5, (0,) * 5
+    left, whole, part, before = Remainder(), [0] * 5, [0] * 5, (0,) * 5
     for told, seen, replica_first in answers:
         moments = [(part, told), (whole, seen)] if replica_first else [(whole, seen), (part, told)]
         for histogram, place in moments:
