@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import random
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,7 +30,8 @@ VERSION_OF = {image(version): version for version in (STABLE, CANARY)}
 class Gateway:
     """`fails`: the share of its requests that a version fails.
 
-    `answers` are counted by cohort, version ("" where no pod was there) and status, `copies` by version and status.
+    `answers` are counted by cohort, version ("" where no pod was there) and status, `copies` by version and status,
+    `by_generation` by cohort and version for each generation of the route, as it was in force here.
     """
 
     api: Api
@@ -38,10 +39,12 @@ class Gateway:
     fails: Mapping[str, float] = field(default_factory=dict)
     answers: Counter[tuple[str, str, int]] = field(default_factory=Counter)
     copies: Counter[tuple[str, int]] = field(default_factory=Counter)
+    by_generation: defaultdict[int, Counter[tuple[str, str]]] = field(default_factory=lambda: defaultdict(Counter))
 
     def __post_init__(self) -> None:
         self._random = random.Random(7)
         self._mutex = threading.Lock()
+        self._generation = 0
         self._rules: list[dict[str, Any]] = []
         self._ready: dict[str, list[str]] = {}
         self.url = ""
@@ -60,7 +63,7 @@ class Gateway:
             names = [end["targetRef"]["name"] for end in each.get("endpoints") or [] if end["conditions"].get("ready")]
             ready.setdefault(service, []).extend(VERSION_OF[images[name]] for name in names if name in images)
         with self._mutex:
-            self._rules, self._ready = body["spec"]["rules"], ready
+            self._generation, self._rules, self._ready = body["metadata"]["generation"], body["spec"]["rules"], ready
         said = {
             "status": "True",
             "reason": "StandIn",
@@ -94,7 +97,9 @@ class Gateway:
                     self._copy(mirror["requestMirror"]["backendRef"]["name"])
             version = self._pod(ref["name"])
             status = 503 if not version else self._status(version)
-            self.answers[headers.get("x-cohort", ""), version, status] += 1
+            cohort = headers.get("x-cohort", "")
+            self.answers[cohort, version, status] += 1
+            self.by_generation[self._generation][cohort, version] += 1
         return status, b"{}"
 
     def _pod(self, service: str) -> str:
