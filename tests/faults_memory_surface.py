@@ -213,6 +213,9 @@ class MemorySurface:
     def diverted(self, number: int) -> bool:
         return number in self.world.diversions
 
+    def diversion_left(self, number: int) -> str | None:
+        return f"filters of number {number}" if self.diverted(number) else None
+
     def undivert(self, number: int) -> None:
         self._begin("undivert")
         self.world.diversions.pop(number, None)

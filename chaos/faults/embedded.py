@@ -92,6 +92,10 @@ class EmbeddedSurface:
         """As the kernel has it."""
         return diversion.diverted(number)
 
+    def diversion_left(self, number: int) -> str | None:
+        """As the kernel has it."""
+        return diversion.left(number)
+
     def undivert(self, number: int) -> None:
         """With what held it, when nothing else does."""
         diversion.undivert(number)

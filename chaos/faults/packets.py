@@ -28,7 +28,7 @@ from chaos.faults.proxies import healthy_proxy
 from chaos.faults.surface import Surface
 from chaos.faults.toxic import tries_of
 from chaos.safety.journal import JournalEntry, new_entry
-from chaos.staging.diversion import undivert
+from chaos.staging import diversion
 from scenarios.models import Fault, Packets
 
 __all__ = ["PACKETS"]
@@ -115,14 +115,17 @@ class PacketsFault:
                 raise FaultNotConfirmed(f"packets on {entry.target}: {', '.join(missing)} not felt by {way}: {pinged}")
 
     def residue(self, surface: Surface, entry: JournalEntry) -> str | None:
-        """Filters, or the process."""
-        if surface.diverted(entry.undo["number"]):
-            return f"packets of {entry.target} are diverted (tc filter show dev lo egress)"
-        return f"the process that carries packets of {entry.target} runs" if surface.agents(entry.id) else None
+        """The process, filters, or what held them."""
+        if surface.agents(entry.id):
+            return f"the process that carries packets of {entry.target} runs"
+        return surface.diversion_left(entry.undo["number"])
 
     def lift_from_host(self, entry: JournalEntry) -> None:
         """The filters are on the host's own loopback; their process ends with its staging."""
-        undivert(entry.undo["number"])
+        diversion.undivert(entry.undo["number"])
+        left = diversion.left(entry.undo["number"])
+        if left is not None:
+            raise StagingError(left)
 
 
 def _require_felt(effect: Packets, impairment: Mapping[str, Any]) -> None:

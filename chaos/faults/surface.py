@@ -80,6 +80,10 @@ class Surface(Protocol):
         """Whether the diversion of this number (chaos.staging.diversion) is there."""
         ...
 
+    def diversion_left(self, number: int) -> str | None:
+        """What is left of it, down to what held it on loopback; None when nothing is."""
+        ...
+
     def undivert(self, number: int) -> None:
         """Take it away; none is fine."""
         ...

@@ -17,6 +17,7 @@ import json
 import os
 import shutil
 import struct
+import time
 from pathlib import Path
 from typing import Literal
 
@@ -24,7 +25,7 @@ from chaos.errors import StagingError
 from chaos.staging.host import run_on_host
 from chaos.staging.locks import FileLock
 
-__all__ = ["Direction", "divert", "diverted", "open_device", "time_to_live", "undivert", "why_not"]
+__all__ = ["Direction", "divert", "diverted", "left", "open_device", "time_to_live", "undivert", "why_not"]
 
 Direction = Literal["answers", "requests", "both"]
 
@@ -36,6 +37,9 @@ _TUNSETIFF = 0x400454CA
 _IFF_TUN, _IFF_NO_PI = 0x0001, 0x1000
 # A packet of loopback may be as large as one of IP, and as many may wait as in a socket's queue.
 _DEVICE = ("mtu", "65521", "txqueuelen", "10000", "addrgenmode", "none")
+# Another program's filter is added or taken away within this.
+_BUSY_S = 5.0
+_POLL_S = 0.02
 
 
 def why_not() -> str | None:
@@ -95,13 +99,31 @@ def diverted(number: int) -> bool:
     return number in _filters()
 
 
+def left(number: int) -> str | None:
+    """What is left of a diversion: its filters, or what held them and holds nothing any more."""
+    with _LOCK:  # who diverts just now has what holds filters before it has filters
+        if diverted(number):
+            return f"filters of number {number} are on {_LOOPBACK} (tc filter show dev {_LOOPBACK} egress)"
+        return f"an empty clsact is on {_LOOPBACK} (tc qdisc show dev {_LOOPBACK})" if _holds_nothing() else None
+
+
 def undivert(number: int) -> None:
     """Take the filters away, and what held them when nothing else is there; none is fine. Raises StagingError."""
     with _LOCK:
         if diverted(number):
             run_on_host("tc", "filter", "del", "dev", _LOOPBACK, "egress", "pref", str(number))
-        if _has_clsact() and not _filters() and not _filters("ingress"):
-            run_on_host("tc", "qdisc", "del", "dev", _LOOPBACK, "clsact")
+        deadline_s = time.monotonic() + _BUSY_S
+        while _holds_nothing():
+            try:
+                run_on_host("tc", "qdisc", "del", "dev", _LOOPBACK, "clsact")
+            except StagingError:  # the kernel refuses it while another program is at a filter there
+                if time.monotonic() > deadline_s:
+                    raise
+                time.sleep(_POLL_S)
+
+
+def _holds_nothing() -> bool:
+    return _has_clsact() and not _filters() and not _filters("ingress")
 
 
 def _filter(number: int, side: str, port: int, ttl: int, device: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 from pathlib import Path
@@ -12,7 +13,6 @@ from pydantic import ValidationError
 
 from chaos import unrealised
 from chaos.errors import StagingError
-from chaos.faults import packets
 from chaos.faults.agents.impairment import WAITING_MAX, Impairment, Line
 from chaos.faults.base import PlanContext
 from chaos.faults.errors import FaultNotConfirmed, FaultRefused
@@ -22,6 +22,7 @@ from chaos.realise import NotRealisable, require_realisable
 from chaos.safety.journal import Journal, JournalEntry
 from chaos.safety.undo import heal
 from chaos.staging import diversion
+from chaos.staging.locks import FileLock
 from scenarios.loading import load
 from scenarios.models import Fault
 from tests.faults_memory_surface import MemorySurface
@@ -188,7 +189,8 @@ def test_of_a_staging_that_is_gone_what_is_on_the_host_is_lifted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lifted: list[int] = []
-    monkeypatch.setattr(packets, "undivert", lifted.append)
+    monkeypatch.setattr(diversion, "undivert", lifted.append)
+    monkeypatch.setattr(diversion, "left", lambda _: None)
     entry = entry_of(MemorySurface("another"), loss="5%")
     with Journal(tmp_path) as journal:
         journal.open(entry)
@@ -200,7 +202,7 @@ def test_what_cannot_be_lifted_from_the_host_stays_open(tmp_path: Path, monkeypa
     def busy(number: int) -> None:
         raise StagingError(f"tc: {number} is busy")
 
-    monkeypatch.setattr(packets, "undivert", busy)
+    monkeypatch.setattr(diversion, "undivert", busy)
     with Journal(tmp_path) as journal:
         journal.open(entry_of(MemorySurface("another"), loss="5%"))
     report = heal(tmp_path, surface=MemorySurface())
@@ -212,3 +214,52 @@ def test_what_cannot_be_lifted_from_the_host_stays_open(tmp_path: Path, monkeypa
 def _numbers(folder: Path) -> list[int]:
     with Journal(folder) as journal:
         return [entry.undo["number"] for entry in journal.open_entries()]
+
+
+class Loopback:
+    """The kernel's side of `tc`: filters by number, and how often it will refuse to take away what holds them."""
+
+    def __init__(self, filters: set[int], busy: int = 0) -> None:
+        self.clsact, self.filters, self.busy = True, filters, busy
+
+    def __call__(self, *command: str) -> str:
+        words = [word for word in command if word != "-json"]
+        if words[1:3] == ["qdisc", "show"]:
+            return json.dumps([{"kind": "noqueue"}, *([{"kind": "clsact"}] if self.clsact else [])])
+        if words[1:3] == ["filter", "show"]:
+            return json.dumps([{"pref": each} for each in self.filters] if words[-1] == "egress" else [])
+        if words[1:3] == ["filter", "del"]:
+            self.filters.remove(int(words[-1]))
+            return ""
+        assert words[1:3] == ["qdisc", "del"], words
+        if self.busy:
+            self.busy -= 1
+            raise StagingError("tc: exit code 2: Error: Current ingress or clsact Qdisc has ongoing filter requests.")
+        self.clsact = False
+        return ""
+
+
+@pytest.fixture
+def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diversion, "_LOCK", FileLock(tmp_path / "lock"))
+
+
+@pytest.mark.usefixtures("lock")
+def test_what_held_the_filters_goes_with_the_last_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel refuses that while another program is at a filter there."""
+    loopback = Loopback({20_001, 20_002}, busy=2)
+    monkeypatch.setattr(diversion, "run_on_host", loopback)
+    diversion.undivert(20_001)
+    assert (loopback.clsact, loopback.filters, diversion.left(20_001)) == (True, {20_002}, None)
+    assert diversion.left(20_002) == "filters of number 20002 are on lo (tc filter show dev lo egress)"
+    diversion.undivert(20_002)
+    assert (loopback.clsact, loopback.busy, diversion.left(20_002)) == (False, 0, None)
+
+
+@pytest.mark.usefixtures("lock")
+def test_what_held_the_filters_and_cannot_be_taken_away_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diversion, "run_on_host", Loopback({20_001}, busy=1_000))
+    monkeypatch.setattr(diversion, "_BUSY_S", 0.1)
+    with pytest.raises(StagingError, match="ongoing filter requests"):
+        diversion.undivert(20_001)
+    assert diversion.left(20_001) == "an empty clsact is on lo (tc qdisc show dev lo)"

@@ -53,7 +53,8 @@ def found(entry_id: str) -> list[ProcessId]:
 
 
 def end(entry_id: str) -> None:
-    """End those of the entry. Raises StagingUnclean."""
-    left = processes.stop(found(entry_id), ladder=_KILL)
-    if left:
-        raise StagingUnclean(f"agents {left} still run after SIGKILL")
+    """End those of the entry, also what one of them has started just before it died. Raises StagingUnclean."""
+    while running := found(entry_id):
+        left = processes.stop(running, ladder=_KILL)
+        if left:
+            raise StagingUnclean(f"agents {left} still run after SIGKILL")
