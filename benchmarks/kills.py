@@ -1,11 +1,13 @@
 """Kills parts of a drill with SIGKILL at random moments of short drills, and looks at what is left. Prints JSON.
 
-    python -m benchmarks.kills [--kills 45] [--drills release,failover,…] [--victims harness,load,…] [--out FILE]
+    python -m benchmarks.kills [--kills 55] [--drills release,failover,…] [--victims harness,load,…] [--out FILE]
 
-The drills: a release rolled back under faults, a failover, a restore, a migration reverted, a toggle killed. The
-victims: the harness with its whole process group, the load generator, the watchdog, Toxiproxy, Envoy, and the database
-server that serves. Each drill brings its own staging up; those of which harness, load or watchdog is killed also run on
-one that is up already (its other parts are not the drill's to start again). 45 kills meet each once, in random order.
+The drills: a release rolled back under faults, the same under faults that are on the host itself (as root: packets
+diverted on loopback, a full disk), a failover, a restore, a migration reverted, a toggle killed. The victims: the
+harness with its whole process group, the load generator, the watchdog, Toxiproxy, Envoy, the database server that
+serves, and a toggle's flagd where one is built. Each drill brings its own staging up; those of which harness, load or
+watchdog is killed also run on one that is up already (its other parts are not the drill's to start again). 55 kills
+meet each once, in random order.
 
 After each kill nobody but the drill or its watchdog does anything, to its end; then `windtunnel undo` is run, and
 whatever it had to do is listed. A drill that ended before its kill counts for nothing, and is tried again at another
@@ -33,10 +35,13 @@ from typing import Any
 
 import psutil
 
-from benchmarks.killed_drills import DRILLS, happened, in_force, of_drill, remains, strays, tokens_of
+from benchmarks.killed_drills import DRILLS
+from benchmarks.remains import happened, in_force, of_drill, remains, strays, tokens_of
 from chaos.errors import ChaosError
 from chaos.realise import staging_config
+from chaos.staging import diversion
 from chaos.staging.embedded import EmbeddedStaging
+from chaos.staging.flagd_build import FLAGD
 from chaos.staging.paths import write_atomically
 from evidence.events import EventKind
 from scenarios.loading import load
@@ -50,7 +55,10 @@ VICTIMS = {
     "toxiproxy": ("own",),
     "envoy": ("own",),
     "database": ("own",),
+    "flagd": ("own",),
 }
+# The only drill that has such a part.
+PART_OF = {"flagd": "toggle"}
 # What a drill takes before its load begins and after that ended, on two idle cores: by whose staging it runs on. A kill
 # is drawn from all of the drill evenly; on a slower machine these ends get fewer kills than their share.
 BEFORE_S = {"own": 4.0, "running": 2.0}
@@ -101,9 +109,25 @@ class Kill:
         return Moment(str(EventKind.LOAD_END), at_s)
 
 
-def kills(drills: list[str], victims: list[str], chance: random.Random) -> Iterator[Kill]:
+def impossible() -> dict[str, str]:
+    """Drills and victims that cannot be had on this machine, and why."""
+    found = {"host": diversion.why_not(), "flagd": None if FLAGD.find() else "it is not built: `make flagd`"}
+    return {name: why for name, why in found.items() if why is not None}
+
+
+def every_kill(drills: list[str], victims: list[str]) -> list[Kill]:
+    """Each victim of each drill that has it, on each staging."""
+    return [
+        Kill(drill, victim, on)
+        for drill in drills
+        for victim in victims
+        if PART_OF.get(victim, drill) == drill
+        for on in VICTIMS[victim]
+    ]
+
+
+def in_turn(every: list[Kill], chance: random.Random) -> Iterator[Kill]:
     """All there are, in random order, over and over."""
-    every = [Kill(drill, victim, on) for drill in drills for victim in victims for on in VICTIMS[victim]]
     while True:
         yield from chance.sample(every, len(every))
 
@@ -215,7 +239,7 @@ def on_own(kill: Kill, moment: Moment, scenario: Path, folder: Path) -> dict[str
 
     def left() -> list[str]:
         tokens.update(tokens_of(state))
-        return remains((state, runs), tokens)
+        return remains(state, runs, tokens)
 
     try:
         return killed_at(kill, moment, scenario, folder, left)
@@ -259,6 +283,7 @@ def document(found: list[dict[str, Any]]) -> dict[str, Any]:
     """The counts, and every kill."""
     return {
         "kills": len(found),
+        "left_out": impossible(),
         "clean_by_itself": sum(each["clean_by_itself_after_s"] is not None for each in found),
         "longest_s": max((each["clean_by_itself_after_s"] or 0.0 for each in found), default=0.0),
         "by_victim": Counter(each["victim"] for each in found),
@@ -280,29 +305,41 @@ def told(number: int, of: int, each: dict[str, Any]) -> str:
     return f"[{number}/{of}] {what}: {how}{undone}{left}\n"
 
 
-def main() -> int:
-    """Measure and print."""
+def asked() -> tuple[argparse.Namespace, list[Kill]]:
+    """The command line, and the kills that it asks for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kills", description=__doc__)
-    parser.add_argument("--kills", type=int, default=45)
-    parser.add_argument("--drills", default=",".join(DRILLS))
-    parser.add_argument("--victims", default=",".join(VICTIMS))
+    cannot = impossible()
+    parser.add_argument("--kills", type=int, default=55)
+    parser.add_argument("--drills", default=",".join(each for each in DRILLS if each not in cannot))
+    parser.add_argument("--victims", default=",".join(each for each in VICTIMS if each not in cannot))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, help="where the JSON is kept while it grows")
     given = parser.parse_args()
-    drills, victims = given.drills.split(","), given.victims.split(",")
     if not 0 < given.kills <= KILLS_MAX:
         parser.error(f"--kills(={given.kills}) must be 1..{KILLS_MAX}")
-    for option, names, known in (("--drills", drills, DRILLS), ("--victims", victims, VICTIMS)):
-        if not set(names) <= set(known):
-            parser.error(f"{option}(={','.join(names)}) must be of {', '.join(known)}")
+    for option, text, known in (("--drills", given.drills, DRILLS), ("--victims", given.victims, VICTIMS)):
+        for name in text.split(","):
+            if name not in known:
+                parser.error(f"{option}(={text}) must be of {', '.join(known)}")
+            if name in cannot:
+                parser.error(f"{option}(={text}): no {name} here: {cannot[name]}")
+    every = every_kill(given.drills.split(","), given.victims.split(","))
+    if not every:
+        parser.error(f"--victims(={given.victims}) are in none of --drills(={given.drills})")
+    return given, every
+
+
+def main() -> int:
+    """Measure and print."""
+    given, every = asked()
     for number in (signal.SIGINT, signal.SIGTERM):  # the first is ignored in the background of a script
         signal.signal(number, signal.default_int_handler)
     chance = random.Random(given.seed)
-    order = kills(drills, victims, chance)
+    order = in_turn(every, chance)
     found: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="windtunnel-kills-") as name:
         folder = Path(name)
-        scenarios = {drill: DRILLS[drill].write(folder) for drill in drills}
+        scenarios = {drill: DRILLS[drill].write(folder) for drill in {kill.drill for kill in every}}
         for count in range(1, given.kills + 1):
             kill = next(order)
             found.append(killed(kill, chance, scenarios[kill.drill], folder / str(count)))
