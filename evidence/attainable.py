@@ -97,8 +97,12 @@ def _row(label: str, tier: int, function: str, rows: Sequence[FunctionMeasure]) 
 
 
 def _rpo_s(row: FunctionMeasure) -> float | None:
-    """The worst that it can be, of a function that writes."""
-    return (row.rpo_high_s if row.rpo_high_s is not None else row.rpo_s) if row.acknowledged_writes else None
+    """The worst that it can be, of a function that writes; infinite where its data has not come back by the end."""
+    if not row.acknowledged_writes:
+        return None
+    if row.met_rpo is None:
+        return math.inf
+    return row.rpo_high_s if row.rpo_high_s is not None else row.rpo_s
 
 
 def _quantiles(values: Sequence[float]) -> dict[float, Estimate]:

@@ -3,6 +3,8 @@
 RPO achieved is the time of failure minus the acknowledgement time of the oldest acknowledged write
 that is missing after recovery; 0 when none is missing. The failure is the end of exposure: the
 first moment, at or after the newest missing acknowledgement, at which the loss can have stopped.
+Requests that were under way at an end of exposure may write a little later: when the newest one is
+such a straggler, its own acknowledgement is the failure, and not the next end, however far off.
 A store that failed tells the moment of its failure itself (`Timeline.failures_s`).
 Writes of unknown fate (indeterminate ones that are not there, acknowledged ones that nobody looked
 up) make the RPO an interval.
@@ -27,7 +29,7 @@ class Loss:
 
     rpo_s: acknowledged writes found missing. rpo_unchecked_s: counting those not looked up as
     missing too. rpo_high_s: counting indeterminate writes that are not there as well, from their
-    invocation.
+    invocation. gone: the store lost its data, and nothing has come back by the end.
     """
 
     rpo_s: float
@@ -36,16 +38,17 @@ class Loss:
     acknowledged: int
     lost: int
     indeterminate: int
+    gone: bool = False
 
     def met(self, objective_s: float) -> bool | None:
-        """Whether the objective is met; None when writes that nobody looked up could break it.
+        """Whether the objective is met; None when writes that nobody looked up could break it, or all data is gone.
 
         Only acknowledged writes decide: nobody was promised the others. An objective of 0 allows no loss at all, not
         even of a write acknowledged in the very moment of the failure.
         """
         if self.rpo_s > objective_s or (self.lost and objective_s == 0.0):
             return False
-        return None if self.rpo_unchecked_s > objective_s else True
+        return None if self.gone or self.rpo_unchecked_s > objective_s else True
 
 
 def loss_of(
@@ -54,11 +57,13 @@ def loss_of(
     ends_s: Sequence[float],
     end_s: float,
     failures_s: Sequence[tuple[float, float]] = (),
+    patience_s: float = 0.0,
 ) -> Loss:
     """Loss among the chosen rows; ends_s are the exposure's ends in order, end_s the end of the run.
 
     failures_s: of each failure of the store, the moment that it came back to and when it failed. What was lost within
-    is counted to that failure, each failure by itself. One from before the load lost all back to there.
+    is counted to that failure, each failure by itself. One from before the load lost all back to there. patience_s: for
+    how long after an end of exposure a request that was under way then may still write.
     """
     outcome, found = writes.outcome[rows], writes.found[rows]
     acknowledged_s, invoked_s = writes.acknowledged_s[rows], writes.invoked_s[rows]
@@ -86,6 +91,8 @@ def loss_of(
             return reach_s
         times = times_s[rest]
         newest = times.max()
+        if any(end < newest <= end + patience_s for end in ends_s):
+            return max(reach_s, float(newest - times.min()))
         failure_s = next((end for end in ends_s if end >= newest), max(end_s, newest))
         return max(reach_s, float(failure_s - times.min()))
 
@@ -113,4 +120,5 @@ def worst_loss(losses: Sequence[Loss]) -> Loss | None:
         acknowledged=sum(loss.acknowledged for loss in losses),
         lost=sum(loss.lost for loss in losses),
         indeterminate=sum(loss.indeterminate for loss in losses),
+        gone=any(loss.gone for loss in losses),
     )

@@ -7,6 +7,7 @@ measuring one of thousands of replications is a handful of numpy calls a functio
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from evidence.errors import JudgeError
 from evidence.events import Event
 from evidence.header import Header
 from evidence.health import cells_until, fit, good_windows, names_where
-from evidence.loss import loss_of, worst_loss
+from evidence.loss import Loss, loss_of, worst_loss
 from evidence.measure_plan import MeasurePlan
 from evidence.measures import FunctionMeasure
 from evidence.service_health import ServiceCells, unhealthy_services
@@ -27,6 +28,9 @@ from evidence.timeline import Parts, Timeline
 from scenarios.models import Scenario
 
 __all__ = ["function_health", "measure", "measure_record"]
+
+# For how long a request of a function whose clients never give up may still write after a release was taken back.
+_PATIENCE_S = 30.0
 
 
 def measure(
@@ -100,13 +104,7 @@ def _measure_function(
     cohort_requests = sent_cells.sum(axis=0)[order]
     cohort_failed = np.einsum("tck->c", failed_cells)[order]
     sent = cohort_requests > 0
-    ends_s = timeline.exposure_ends_s()
-    mine = writes.function == place
-    losses = [
-        loss_of(writes, mine & (writes.store == s), ends_s, end_s, timeline.failures_s(plan.stores[s]))
-        for s in one.stores
-    ]
-    loss = worst_loss(losses)
+    loss = _loss(plan, place, timeline, writes, end_s)
     return FunctionMeasure(
         replication=replication,
         strategy=strategy,
@@ -166,6 +164,17 @@ def _measure_function(
         collapsed=collapsed(episodes, timeline, plan.surge_end_s, end_s, plan.seen_s),
         extra_replica_s=extra_replica_s(timeline, plan.usual, end_s),
     )
+
+
+def _loss(plan: MeasurePlan, place: int, timeline: Timeline, writes: Writes, end_s: float) -> Loss | None:
+    """What the function lost over all of its stores; None when it writes to none."""
+    one, mine, losses = plan.functions[place], writes.function == place, []
+    patience_s = _PATIENCE_S if one.function.timeout_s is None else one.function.timeout_s
+    for store in one.stores:
+        name, rows = plan.stores[store], mine & (writes.store == store)
+        loss = loss_of(writes, rows, timeline.exposure_ends_s(), end_s, timeline.failures_s(name), patience_s)
+        losses.append(replace(loss, gone=timeline.gone(name)))
+    return worst_loss(losses)
 
 
 def _within(episode: Episode, plan: MeasurePlan, place: int, cells: ClientCells) -> tuple[int, int]:

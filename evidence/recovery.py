@@ -23,7 +23,7 @@ PARTS = ("detect_s", "decide_s", "act_s", "stabilise_s")
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """One function under one strategy. Times in seconds; an RTO that is not known (not recovered) is infinite.
+    """One function under one strategy. Times in seconds; an RTO or RPO that is not known (not recovered) is infinite.
 
     `impact` is the share of replications in which it was hurt; `rto_s` and `rpo_s` are by QUANTILES, `rpo_s` None
     without a store that it writes to; `parts_s` by PARTS, None where none is known.
@@ -59,7 +59,8 @@ def _recovery(rows: Sequence[FunctionMeasure], name: str) -> Recovery:
     hurt = [row for row in rows if row.impact_start_s is not None]
     rto_s = [math.inf if row.rto_censored else row.rto_s for row in rows]
     writing = [row for row in rows if row.acknowledged_writes and row.rpo_s is not None]
-    rpo_s = [row.rpo_s for row in writing if row.rpo_s is not None]
+    # Data of which nobody could tell at the end what is left of it has not come back.
+    rpo_s = [math.inf if row.met_rpo is None else row.rpo_s for row in writing if row.rpo_s is not None]
     return Recovery(
         function=name,
         impact=share_with_interval(len(hurt), len(rows)),

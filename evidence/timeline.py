@@ -86,13 +86,17 @@ class Timeline:
 
     def data_hurts(self) -> bool:
         """Whether at the end a store is gone with its data, or bad data shows."""
-        back = self.all(EventKind.FAIL_OVER, EventKind.RESTORE)
-        for failure in self.all(EventKind.STORE_FAILURE):
-            later = [event for event in back if event.subject == failure.subject and event.time_s >= failure.time_s]
-            if failure.detail.get("lost") and not any(event.detail.get("phase") != "failed" for event in later):
-                return True
+        if any(self.gone(failure.subject) for failure in self.all(EventKind.STORE_FAILURE)):
+            return True
         phases = {event.subject: event.detail.get("phase") for event in self.all(EventKind.BAD_DATA)}
         return "start" in phases.values()
+
+    def gone(self, store: str) -> bool:
+        """Whether a store lost its data and nothing has come back by the end."""
+        lost = [each for each in self.all(EventKind.STORE_FAILURE) if each.subject == store and each.detail.get("lost")]
+        back = [each for each in self.all(EventKind.FAIL_OVER, EventKind.RESTORE) if each.subject == store]
+        good_s = [event.time_s for event in back if event.detail.get("phase") != "failed"]
+        return any(not any(time_s >= failure.time_s for time_s in good_s) for failure in lost)
 
     def failures_s(self, store: str) -> list[tuple[float, float]]:
         """Of each failure that took writes of a store: the moment that it came back to, and when it failed."""
@@ -111,8 +115,12 @@ class Timeline:
 
         Recovery is dated back to the start of the window that showed it. What happens within that window answers this
         episode still, and is cut off at the recovery: a guardrail that trips there took all of the length to detect.
+        An impact that starts while the release is being taken back is known, decided and acted on from its start.
         """
         start_s, end_s = episode.start_s, episode.end_s
+        under_way = self._under_way(start_s)
+        if under_way is not None:
+            return Parts(0.0, 0.0, *_acted(under_way, start_s, episode))
         seen_s = end_s + window_s
         trip_s = self._noticed_s(start_s)
         if trip_s is None:
@@ -123,17 +131,16 @@ class Timeline:
         detect_s = None if detected_s is None else detected_s - start_s
         if began is None or begun_s is None:
             return Parts(detect_s=detect_s)
-        ends = (event for event in self.all(_RESPONSES[EventKind(began.kind)]) if event.subject == began.subject)
-        ended_s = next((event.time_s for event in ends if begun_s <= event.time_s <= end_s), None)
-        if ended_s is None and not episode.censored:
-            ended_s = end_s  # recovered while the rollback was still at work
+        ends = [event.time_s for event in self.all(_RESPONSES[EventKind(began.kind)]) if event.subject == began.subject]
         begun_s = min(begun_s, end_s)
-        return Parts(
-            detect_s=detect_s,
-            decide_s=None if detected_s is None else begun_s - detected_s,
-            act_s=None if ended_s is None else ended_s - begun_s,
-            stabilise_s=None if ended_s is None else end_s - ended_s,
-        )
+        decide_s = None if detected_s is None else begun_s - detected_s
+        return Parts(detect_s, decide_s, *_acted(ends, begun_s, episode))
+
+    def _under_way(self, start_s: float) -> list[float] | None:
+        """When the rollback that is at work at a moment ends, if it does; None where there is no such rollback."""
+        ends = [event.time_s for event in self.all(EventKind.ROLLBACK_END)]
+        begun = any(event.time_s < start_s for event in self.all(EventKind.ROLLBACK_START))
+        return ends if begun and not any(end <= start_s for end in ends) else None
 
     def _first_of(self, kinds: Iterable[EventKind], from_s: float, until_s: float) -> float | None:
         """Time of the first event of any of the kinds in [from_s, until_s]."""
@@ -246,6 +253,16 @@ class Timeline:
         events = self.all(kind)
         value = events[0].detail.get(key) if events else None
         return None if value is None else float(value)
+
+
+def _acted(ends_s: Iterable[float], begun_s: float, episode: Episode) -> tuple[float | None, float | None]:
+    """Act and stabilise, of a response that begins at `begun_s` and of the moments at which one of its kind ends."""
+    ended_s = next((end for end in ends_s if begun_s <= end <= episode.end_s), None)
+    if ended_s is None:
+        if episode.censored:
+            return None, None
+        ended_s = episode.end_s  # recovered while the rollback was still at work
+    return ended_s - begun_s, episode.end_s - ended_s
 
 
 def _sent_to(event: Event) -> Iterator[str]:

@@ -66,18 +66,26 @@ def _migration(view: Data) -> Iterator[Violation]:
 
 
 def _bad_data(view: Data) -> Iterator[Violation]:
-    bad = False
+    hit: list[str] = []
     for index, defect in items(view.release.get("defects")):
         if "bad_data" not in defect:
             continue
-        bad = True
         changes = [change.get("service") for _, change in items(view.release.get("changes"))]
         of = text_of(defect.get("of", changes[0] if changes else None))
-        if of in view.services and not _stores_written(view, {of}):
+        written = _stores_written(view, {of})
+        if of in view.services and not written:
             at: Path = ("release", "defects", index, "bad_data")
             yield Violation(at, "bad_data", "must be of a service that writes: it has no call with writes")
-    if "repair" in view.release and not bad:
+        hit += written
+    if "repair" not in view.release:
+        return
+    if not any("bad_data" in defect for _, defect in items(view.release.get("defects"))):
         yield Violation(("release", "repair"), "repair", "must have something to repair: a defect with bad_data")
+    steps = mapping(view.release.get("repair")).get("steps")
+    left = [store for store in dict.fromkeys(hit) if "backup" not in mapping(view.stores.get(store))]
+    if left and isinstance(steps, list) and "restore" in steps and "reconcile" not in steps:
+        rule = f"must have a step that cleans every store with bad data: {known(left)} has no backup to restore"
+        yield Violation(("release", "repair", "steps"), steps, rule)
 
 
 def _stores_written(view: Data, services: Collection[str | None]) -> list[str]:

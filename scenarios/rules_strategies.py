@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from scenarios.rule_views import Data, Violation, items, known, mapping, text_of
+from scenarios.rules_people import skills_paged
 from scenarios.yaml_text import Path
 
 __all__ = ["strategy_rules"]
@@ -47,6 +48,8 @@ def _gates(view: Data, at: Path, step: dict[str, Any]) -> Iterator[Violation]:
     if analysis.get("inconclusive", "pause") == "pause" and "on_call" not in operations:
         rule = "must be rollback or go-on where nobody is there to decide: there is no operations.on_call"
         yield Violation((*at, "analysis", "inconclusive"), "pause", rule)
+    elif analysis.get("inconclusive", "pause") == "pause":
+        yield from _decided_by_someone(view, (*at, "analysis", "inconclusive"))
     for index, check in items(analysis.get("checks")):
         place = (*at, "analysis", "checks", index)
         service, version = text_of(check.get("of")), check.get("version", "new")
@@ -54,6 +57,15 @@ def _gates(view: Data, at: Path, step: dict[str, Any]) -> Iterator[Violation]:
             yield Violation((*place, "of"), service, f"must be a service: {known(view.services)}")
         elif version in ("new", "old") and service is not None and service not in view.changed:
             yield Violation((*place, "version"), version, f"must be any: {service} has one version in this release")
+
+
+def _decided_by_someone(view: Data, at: Path) -> Iterator[Violation]:
+    """An analysis that pauses pages about the service that it is of: each of the release's, in its turn."""
+    skills = skills_paged(view)
+    unknown = [] if skills is None else sorted(each for each in view.changed - skills if each in view.services)
+    if unknown:
+        rule = f"must be rollback or go-on: nobody who is paged knows {known(unknown)} (skills)"
+        yield Violation(at, "pause", rule)
 
 
 def _cohort(view: Data, at: Path, cohort: Any) -> Iterator[Violation]:

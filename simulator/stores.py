@@ -148,9 +148,8 @@ class Stores:
         wanted_s = self._env.now if self._begun_s is None else self._begun_s
         written = {call.callee for call in self._scenario.system.calls if call.writes and call.caller in self._changed}
         chosen = [store for name, store in self._stores.items() if name in written and store.has_backup]
+        # Wrong rows of what is restored go with all that was written since (`_tell_lost`); those elsewhere stay.
         yield from _all([store.restore(wanted_s) for store in chosen])
-        for bad in self._bad:
-            bad.clean(self._env.now)
         if self._schema is not None and self._schema.store in chosen:
             self._schema.restored()
 
@@ -166,7 +165,7 @@ class Stores:
         began_s = self._env.now
         rows = sum(bad.dirty() for bad in self._bad)
         if self._schema is not None:
-            rows += sum(int(self._hidden(log).sum()) for log in self._env.plane.writes_after(0))
+            rows += sum(int(self._to_bring_over(log).sum()) for log in self._env.plane.writes_after(0))
         self._record("reconcile", "rows", phase="start", rows=rows)
         yield self._env.timeout(self._drawn_s(reconcile.takes) + rows * reconcile.per_row_s)
         self._reconciled_until_s = began_s
@@ -195,13 +194,18 @@ class Stores:
         return found
 
     def _hidden(self, log: NDArray[np.void]) -> NDArray[np.bool_]:
-        """Rows that the old version would not see, and that nobody brought over yet."""
+        """Rows that the old version would not see where nobody brings them over."""
         migration = self._scenario.release.migration
         if migration is None or migration.dual_writes:
             return np.zeros(len(log), np.bool_)
         there = (self._rows.stations(log) == self._compiled.station(migration.store)) & (log["stored"] == 1)
         hidden: NDArray[np.bool_] = there & self._rows.by_new(log, self._changed)
         return hidden
+
+    def _to_bring_over(self, log: NDArray[np.void]) -> NDArray[np.bool_]:
+        """Rows that the old version would not see, and that no reconciliation has been over yet."""
+        waiting: NDArray[np.bool_] = self._hidden(log) & (ended_s(log) > self._reconciled_until_s)
+        return waiting
 
     def _put_right(self, log: NDArray[np.void]) -> NDArray[np.bool_]:
         reconcile = self._scenario.release.reconcile

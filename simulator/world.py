@@ -84,6 +84,7 @@ class SimulatedWorld:
             self._routed,
             self.record,
         )
+        self._paged: dict[str, People] = {}
         self._effects = Effects(self._clock)
         self.data = Stores(
             self._clock, scenario, compiled, self._effects, active, self.record, self._page, partial(own_stream, tools)
@@ -284,8 +285,11 @@ class SimulatedWorld:
         yield from self._routes.differences(change, dark=dark)
 
     def _page(self, subject: str) -> Generator[simpy.Event, Any, None]:
-        people = People(self, self._scenario, own_stream(self._tools, f"page about {subject}"))
-        yield from people.page(subject)
+        """A page about one store after the other draws anew; pages about different ones shift nothing of each other."""
+        if subject not in self._paged:
+            rng = own_stream(self._tools, f"page about {subject}")
+            self._paged[subject] = People(self, self._scenario, rng)
+        yield from self._paged[subject].page(subject)
 
     def found(self, log: NDArray[np.void]) -> NDArray[np.int64]:
         """Of each row of the whole write log, whether a last look finds it: 1, 0, or -1 where nobody can look."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from evidence.recovery import QUANTILES, Recovery
@@ -36,7 +37,10 @@ def _hurt(share: Estimate) -> str:
 
 
 def _lost(each: Recovery) -> str:
-    return "-" if each.lost_writes is None else f"{each.lost_writes.value:.4g} lost"
+    if each.lost_writes is None:
+        return "-"
+    at_least = "at least " if math.isinf(each.rpo_max_s or 0.0) else ""
+    return f"{at_least}{each.lost_writes.value:.4g} lost"
 
 
 def _quantiles(values: Sequence[Estimate], worst: float) -> tuple[str, ...]:

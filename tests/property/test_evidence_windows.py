@@ -97,10 +97,14 @@ def test_losses_are_intervals_around_what_is_known(
     missing = (outcome == 0) & (found == 0)
     assert loss.lost == int(missing.sum())
     assert loss.met(0.0) is not True or loss.lost == 0
+    patient = loss_of(table, np.ones(len(writes), dtype=bool), sorted(ends_s), 120.0, patience_s=2.0)
+    assert patient.rpo_s <= patient.rpo_unchecked_s <= patient.rpo_high_s <= loss.rpo_high_s
     if missing.any():
         newest = acknowledged[missing].max()
         ends = [end for end in sorted(ends_s) if end >= newest] or [120.0]
         assert loss.rpo_s == ends[0] - acknowledged[missing].min()
+        straggler = any(end < newest <= end + 2.0 for end in ends_s)
+        assert patient.rpo_s == (newest if straggler else ends[0]) - acknowledged[missing].min()
 
 
 @given(st.integers(1, 200), st.data())

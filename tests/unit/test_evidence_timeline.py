@@ -18,8 +18,20 @@ def test_a_trip_before_the_impact_leaves_nothing_to_detect() -> None:
 
 
 def test_a_trip_that_was_answered_before_the_impact_does_not_belong_to_it() -> None:
-    timeline = Timeline.of([Event(10.0, "guardrail-trip", "g", {}), Event(10.5, "rollback-start", "web", {})])
-    assert timeline.parts(Episode(11.0, 33.0, censored=False), window_s=5.0) == Parts()
+    answered = [
+        Event(10.0, "guardrail-trip", "g", {}),
+        Event(10.5, "rollback-start", "web", {}),
+        Event(10.8, "rollback-end", "web", {}),
+    ]
+    assert Timeline.of(answered).parts(Episode(11.0, 33.0, censored=False), window_s=5.0) == Parts()
+
+
+def test_an_impact_in_the_middle_of_a_rollback_is_acted_on_from_its_start() -> None:
+    begun = [Event(10.0, "guardrail-trip", "g", {}), Event(10.5, "rollback-start", "web", {})]
+    ended = Timeline.of([*begun, Event(30.0, "rollback-end", "web", {})])
+    assert ended.parts(Episode(11.0, 33.0, censored=False), window_s=5.0) == Parts(0.0, 0.0, 19.0, 3.0)
+    assert ended.parts(Episode(11.0, 20.0, censored=False), window_s=5.0) == Parts(0.0, 0.0, 9.0, 0.0)
+    assert Timeline.of(begun).parts(Episode(11.0, 33.0, censored=True), window_s=5.0) == Parts(0.0, 0.0)
 
 
 def test_a_note_is_kept_and_detects_nothing_for_nobody_hears_it() -> None:
@@ -64,3 +76,13 @@ def test_the_end_of_another_response_ends_nothing() -> None:
     )
     parts = timeline.parts(Episode(10.0, 30.0, censored=False), window_s=5.0)
     assert parts == Parts(detect_s=0.0, decide_s=0.0, act_s=20.0, stabilise_s=0.0)
+
+
+def test_a_store_is_gone_until_something_of_it_is_back() -> None:
+    lost = Event(10.0, "store-failure", "orders", {"lost": True})
+    tried = Event(20.0, "restore", "orders", {"phase": "failed"})
+    back = Event(30.0, "restore", "orders", {"phase": "end"})
+    assert Timeline.of([lost, tried]).gone("orders")
+    assert not Timeline.of([lost, tried]).gone("other")
+    assert not Timeline.of([lost, tried, back]).gone("orders")
+    assert Timeline.of([lost, back, Event(40.0, "store-failure", "orders", {"lost": True})]).gone("orders")

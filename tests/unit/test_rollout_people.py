@@ -186,3 +186,19 @@ def test_somebody_must_know_what_is_paged_about() -> None:
     plain["operations"]["on_call"]["escalation"] = [{"after": "5m", "to": "second"}]
     plain["operations"]["people"] = {"second": OWL}
     scenario_of(plain)
+
+
+def test_somebody_must_know_what_an_analysis_may_pause_about() -> None:
+    check = {"metric": "error-ratio", "of": "bank", "version": "any", "above": "5%"}
+    analysis = {"for": "10s", "checks": [check]}
+    plain = {
+        **data(strategy={"blue-green": {"analysis": analysis}}),
+        "operations": {"on_call": {**OWL, "skills": ["bank"]}},
+    }
+    with pytest.raises(InvalidScenario) as caught:
+        scenario_of(plain)
+    [problem] = caught.value.problems
+    assert str(problem.path) == "release.strategy.blue-green.analysis.inconclusive"
+    assert problem.rule == "must be rollback or go-on: nobody who is paged knows web (skills)"
+    plain["operations"]["on_call"]["skills"] = ["bank", "web"]
+    scenario_of(plain)

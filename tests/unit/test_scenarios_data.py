@@ -71,6 +71,23 @@ def test_bad_data_is_of_a_service_that_writes() -> None:
     assert "release.defects[2].bad_data: 'bad_data': must be of a service that writes" in found
 
 
+def test_a_repair_can_clean_every_store_with_bad_data() -> None:
+    text = changed(DEFECT, "bad_data: {share: 5%, symptom_after: 1m, errors: 5%}")
+    text = text.replace(RELEASE, f"  repair: {{steps: [restore]}}\n{RELEASE}")
+    text = text.replace(STORE, STORE.replace("}}}", "}}, size: 1GB, backup: {every: 1h, restore: 1GB/s}}"))
+    load_text(text, "one.yaml")
+    text = text.replace("  stores:\n", "  stores:\n    notes: {service_time: 1ms}\n")
+    text = text.replace("  calls:\n", "  calls:\n    - {from: web, to: notes, writes: 1}\n")
+    rule = "must have a step that cleans every store with bad data: notes has no backup to restore"
+    assert [f"release.repair.steps: ['restore']: {rule}" in problem for problem in problems(text)] == [True]
+    load_text(
+        text.replace("steps: [restore]", "steps: [restore, reconcile]").replace(
+            RELEASE, f"  reconcile: {{takes: 1m}}\n{RELEASE}"
+        ),
+        "both.yaml",
+    )
+
+
 def test_on_call_is_there_to_fail_over() -> None:
     by_hand = f"{STORE[:-1]}, standbys: 1, failover: {{detect: 1s, promote: 1s, by: on-call}}}}"
     assert load_text(VALID.replace(STORE, by_hand), "f.yaml").system.stores["orders"].failover is not None

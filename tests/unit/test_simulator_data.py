@@ -1,10 +1,15 @@
 """What a release does to data: migrations and their point of no return, bad data, and what puts it right."""
 
+import copy
+import math
 from typing import Any
 
 import pytest
 
-from tests.unit.store_scenarios import played, scenario, story
+from evidence.attainable import attainable
+from evidence.recovery import recoveries
+from evidence.report.recovery import recovery_table
+from tests.unit.store_scenarios import BASE, played, scenario, story
 
 MIGRATION: dict[str, Any] = {
     "store": "orders",
@@ -173,3 +178,67 @@ def test_wrong_rows_that_a_store_loses_cause_no_errors_any_more() -> None:
     assert [time_s for time_s, *_ in story(events, "bad-data")] == pytest.approx([30.0, 75.0], abs=0.3)
     assert measure.rto_s == pytest.approx(45.0, abs=1.0)
     assert measure.rpo_s == pytest.approx(70.0, abs=0.2)
+
+
+def two_stores(backup: dict[str, Any]) -> dict[str, Any]:
+    """The shop with a second store, which the new version writes to as well and which has no backup."""
+    system = copy.deepcopy(BASE["system"])
+    system["stores"]["orders"].update(backup)
+    system["stores"]["notes"] = {"connections": 50, "service_time": "1ms"}
+    system["calls"].append({"from": "web", "to": "notes", "timeout": "100ms", "writes": 1})
+    return system
+
+
+def test_a_restore_leaves_bad_data_where_there_is_no_backup() -> None:
+    backup = {"size": "1GB", "backup": {"every": "1h", "restore": "500MB/s"}, "archive_every": "1s"}
+    release = {"defects": [BAD], "guardrails": [GUARDRAIL], "rollback": ["redeploy", "route-back", "retire", "restore"]}
+    both = two_stores(backup)
+    del both["stores"]["notes"]
+    both["calls"].pop()
+    assert not played(scenario(release=release, system=both))[0].rto_censored
+    measure, events = played(scenario(release=release, system=two_stores(backup)))
+    assert [event.detail["phase"] for event in events if event.kind == "bad-data"] == ["start"]
+    assert measure.rto_censored
+
+
+def test_a_second_reconciliation_takes_no_time_for_rows_that_the_first_was_over() -> None:
+    release = {
+        "migration": {"store": "orders", "dual_writes": False},
+        "defects": [{"name": "half", "probability": "100%", "errors": "50%"}],
+        "strategy": CANARY,
+        "guardrails": [GUARDRAIL],
+        "rollback": ["route-back", "retire", "reconcile", "reconcile"],
+        "reconcile": {**RECONCILE, "leaves": "30%"},
+    }
+    measure, events = played(scenario(release=release))
+    rows = [event.detail["rows"] for event in events if event.kind == "reconcile" and event.detail["phase"] == "end"]
+    assert rows[0] > 0
+    assert rows[1] == 0
+    assert 0 < measure.lost_writes < rows[0]  # what cannot be put right stays lost
+
+
+def test_requests_under_way_at_the_rollback_do_not_date_the_loss_to_the_end() -> None:
+    # The new version answers in 200 ms before it writes: what is routed to it before the rollback is written after it.
+    release = {
+        "migration": {"store": "orders", "dual_writes": False},
+        "defects": [{"name": "half", "probability": "100%", "errors": "50%", "latency": "+200ms"}],
+        "guardrails": [GUARDRAIL],
+        "rollback": ["redeploy", "route-back", "retire"],
+    }
+    measure, events = played(scenario(release=release))
+    (began, _, _), (ended, _, _) = story(events, "route", "rollback-end")[0], story(events, "rollback-end")[0]
+    assert measure.lost_writes > 0
+    assert measure.rpo_s is not None
+    assert ended - began < measure.rpo_s + 0.3 < ended - began + 1.0
+
+
+def test_data_that_is_gone_for_good_meets_no_rpo() -> None:
+    destroyed = [{"at": "40s", "for": "30s", "primary": {"of": "orders", "destroyed": True}}]
+    day = {"buy": {**BASE["functions"]["buy"], "rpo": "1d"}}
+    measure, _ = played(scenario(faults=destroyed, functions=day))
+    assert measure.acknowledged_writes > 0
+    assert measure.met_rpo is None
+    [recovery] = recoveries([measure])
+    assert recovery.rpo_max_s == math.inf
+    assert "at least 0 lost" in str(recovery_table([recovery]).rows)
+    assert attainable("data", {"blue-green": [measure]}).rows[0].rpo_s[0.95].value == math.inf

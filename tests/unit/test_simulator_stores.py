@@ -121,6 +121,16 @@ def test_a_person_who_fails_over_takes_their_time() -> None:
     assert (measure.rto_s, measure.detect_s, measure.decide_s, measure.act_s) == (19.0, 2.0, 14.0, 3.0)
 
 
+def test_two_failovers_by_a_person_take_their_own_time() -> None:
+    by_hand = {**ASYNC, "failover": {**ASYNC["failover"], "by": "on-call"}}  # type: ignore[dict-item]
+    faults = [{**LOST[0], "for": "20s"}, {"at": "90s", "for": "10s", "primary": {"of": "orders"}}]
+    on_call = {"acknowledge": {"uniform": {"low": "1s", "high": "9s"}}, "decide": "1s"}
+    _, events = played(scenario(by_hand, faults=faults, operations={"on_call": on_call}))
+    pages, answers = story(events, "page"), story(events, "acknowledge")
+    first, second = (answer[0] - page[0] for page, answer in zip(pages, answers, strict=True))
+    assert first != second
+
+
 def test_hours_fit_into_a_coarse_resolution() -> None:
     store = {"size": "10TB", "backup": {"every": "24h", "restore": "10MB/s"}, "archive_every": "5m"}
     what = scenario(
