@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 
+from evidence.attainable import Attainable
 from evidence.beside import predicted_beside_measured
 from evidence.header import World
 from evidence.report.content import RunContent, comparison_of, gather
 from windtunnel.errors import UsageError
 
-__all__ = ["Format", "report"]
+__all__ = ["Format", "attainable_page", "report"]
 
 
 class Format(StrEnum):
@@ -47,6 +48,13 @@ def report(folders: Sequence[Path], format: Format) -> str:  # noqa: A002 - the 
             f"runs(={found}) must be one run, one simulation and one drill (staging), or simulations to be compared"
         )
     return _RENDER_BOTH[format](worlds[World.SIMULATION], worlds[World.STAGING])
+
+
+def attainable_page(folders: Sequence[Path], found: Attainable) -> str:
+    """The HTML page of what is attainable, from the records of the simulations. Raises EvidenceError as `report`."""
+    from evidence.report.html import attainable_html
+
+    return attainable_html([gather(folder) for folder in folders], found)
 
 
 def _html(run: RunContent) -> str:

@@ -1,19 +1,54 @@
-"""What is attainable, as tables: times that hold, and what they cost."""
+"""What is attainable, as tables and as a first screen: times that hold, and what they cost."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from evidence.attainable import LEVELS, Attainable, AttainableRow
+from evidence.report.summary import Tile
 from evidence.report.table import Table, seconds
 from evidence.statistics import Estimate
 
-__all__ = ["attainable_tables"]
+__all__ = ["attainable_tables", "attainable_tiles"]
 
 
 def attainable_tables(found: Attainable) -> list[Table]:
     """By tier and function, then the strategies' costs."""
     return [_holding(found), _costs(found)]
+
+
+def attainable_tiles(found: Attainable) -> list[Tile]:
+    """Which strategies keep all objectives, and by tier the best that can be promised, at the lower level."""
+    level = f"{LEVELS[0]:.0%}".replace("%", " %")
+    kept = [name for name in found.costs if all(_mark(row) != "fail" for row in found.rows if row.strategy == name)]
+    failing = [f"{name}: not" for name in found.costs if name not in kept]
+    answer = f"{len(kept)} of {len(found.costs)}"
+    tiles = [
+        Tile(f"Strategies that keep every objective at {level}", answer, (*kept, *failing), "" if kept else "fail")
+    ]
+    for tier in dict.fromkeys(row.tier for row in found.rows):
+        whole = next(row.function for row in found.rows if row.tier == tier)
+        rows = [row for row in found.rows if (row.tier, row.function) == (tier, whole)]
+        name = whole or f"tier {tier}"
+        tiles.append(_promise(f"RTO of {name} at {level}", {row.strategy: row.rto_s[LEVELS[0]] for row in rows}))
+        if rpos := {row.strategy: row.rpo_s[LEVELS[0]] for row in rows if row.rpo_s is not None}:
+            tiles.append(_promise(f"RPO of {name} at {level}", rpos))
+    return tiles
+
+
+def _promise(question: str, estimates: Mapping[str, Estimate]) -> Tile:
+    """The least that some strategy can promise, and what each can."""
+    least = min(each.high for each in estimates.values())
+    details = [f"{name}: {_promised(each)}" for name, each in estimates.items()]
+    return Tile(question, seconds(least) if math.isfinite(least) else "no promise", tuple(details))
+
+
+def _promised(estimate: Estimate) -> str:
+    """No end: so many did not recover, or the replications are too few."""
+    if math.isfinite(estimate.high):
+        return seconds(estimate.high)
+    return "not recovered" if not math.isfinite(estimate.value) else "not bounded"
 
 
 def _holding(found: Attainable) -> Table:

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from evidence.attainable import Attainable
 from evidence.beside import Beside, predicted_beside_measured
 from evidence.comparison import Comparison
 from evidence.errors import JudgeError
@@ -16,6 +17,8 @@ from evidence.events import EventKind
 from evidence.header import World
 from evidence.measure_plan import MeasurePlan
 from evidence.measures import FunctionMeasure
+from evidence.report.attainable import attainable_tables, attainable_tiles
+from evidence.report.attainable_figure import attainable_figure
 from evidence.report.comparing import statement_lines
 from evidence.report.content import (
     RunContent,
@@ -41,7 +44,7 @@ from evidence.report.table import Table
 from evidence.report.timeline_figure import timeline_figure
 from evidence.tables import ClientCells
 
-__all__ = ["comparison_html", "run_html", "side_by_side_html"]
+__all__ = ["attainable_html", "comparison_html", "run_html", "side_by_side_html"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,23 @@ def comparison_html(runs: Sequence[RunContent]) -> str:
         sections += _timelines(run, folded=True)
     sections += [_facts(run) for run in runs]
     return _page(runs, comparison_tiles(comparison, verdicts), sections)
+
+
+def attainable_html(runs: Sequence[RunContent], found: Attainable) -> str:
+    """The page of what is attainable, from the simulations that it was found in."""
+    holding, costs = attainable_tables(found)
+    lead = "Dots: blue at 95 %, red at 99 % of the releases. A line ends at what can be promised; an arrow has no end. "
+    lead += "What is 0 s everywhere is left out."
+    figure = _drawn(attainable_figure(found), "RTO that is attainable, by strategy")
+    sections = [
+        _Section("RTO that is attainable", lead=lead, figure=figure),
+        _Section(holding.title, table=holding),
+        _Section(costs.title, table=costs),
+        *_caveats(runs[0]),
+        _rto_section({run.header.label: run.measures for run in runs}),
+        *(_facts(run) for run in runs),
+    ]
+    return _page(runs, attainable_tiles(found), sections)
 
 
 def _diagnosis(run: RunContent) -> list[_Section]:

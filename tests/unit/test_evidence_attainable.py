@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from evidence.attainable import attainable
-from evidence.report.attainable import attainable_tables
+from evidence.report.attainable import attainable_tables, attainable_tiles
+from evidence.report.attainable_figure import attainable_figure
 from tests.unit import evidence_made as made
 
 Run = Callable[..., Any]
@@ -70,3 +71,38 @@ def test_command_prints_every_strategy(windtunnel: Run, tmp_path: Path) -> None:
     assert list(document["costs"]) == ["canary", "recreate"] == list(document["records"])
     assert set(document["rows"][0]["rto_s"]) == {"0.95", "0.99"}
     assert document["costs"]["recreate"]["extra_replica_s"]["value"] == pytest.approx(0.0, abs=1.0)
+
+
+def test_the_first_screen_tells_who_keeps_the_objectives_and_the_least_that_can_be_promised() -> None:
+    slow = [replace(row, rto_s=row.rto_s / 100.0) for row in graded(400, tier=1)]
+    kept, rto, *rpo = attainable_tiles(attainable("tiny", {"canary": graded(400, tier=1), "again": slow}))
+    assert (kept.answer, kept.details) == ("1 of 2", ("again", "canary: not"))
+    least_s = attainable("tiny", {"again": slow}).rows[0].rto_s[0.95].high
+    assert (rto.question, rto.answer) == ("RTO of tier 1 at 95 %", f"{least_s:.2f} s")
+    assert [tile.question for tile in rpo] == ["RPO of tier 1 at 95 %"]
+    nobody = attainable_tiles(attainable("tiny", {"canary": graded(20)}))
+    assert (nobody[0].mark, nobody[1].answer, nobody[1].details) == ("fail", "no promise", ("canary: not bounded",))
+
+
+def test_the_figure_has_a_panel_for_each_that_was_hurt_and_says_where_there_is_no_end() -> None:
+    rows = [replace(row, rto_censored=row.replication >= 90 and row.function == "buy") for row in graded(100, tier=1)]
+    drawn = attainable_figure(attainable("tiny", {"canary": rows}))
+    assert [axes.get_title(loc="left") for axes in drawn.axes] == [
+        "tier 1: all of its functions", "tier 1: buy", "tier 1: browse",
+    ]  # fmt: skip
+    words = [[text.get_text() for text in axes.texts] for axes in drawn.axes]
+    assert words[1] == ["objective 5 s", "not recovered", "not recovered"]
+    assert words[2][1:] == [""], "the arrow of a 99 % that so few replications do not bound"
+    spared = [replace(row, rto_s=row.rto_s * (row.function == "buy")) for row in graded(400)]
+    assert len(attainable_figure(attainable("tiny", {"canary": spared})).axes) == 1
+
+
+def test_a_page_is_written_where_the_user_says(windtunnel: Run, tmp_path: Path) -> None:
+    page, runs = tmp_path / "page.html", ("--out", str(tmp_path / "runs"))
+    result = windtunnel("attainable", "shop-release", "-n", "2", *runs, "--report", str(page))
+    assert result.code == 0, result.err
+    text = page.read_text(encoding="utf-8")
+    assert "RTO of checkout at 95 %" in text
+    assert text.count("<svg") == 2
+    nowhere = windtunnel("attainable", "shop-release", "-n", "2", *runs, "--report", str(tmp_path / "no" / "page.html"))
+    assert (nowhere.code, "its folder must be there" in nowhere.err) == (2, True)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from windtunnel.cli.options import JsonOption, RunArgument
-from windtunnel.cli.output import emit_text
+from windtunnel.cli.output import emit_text, write_page
 from windtunnel.cli.verdict import emit_judged
 
 __all__ = ["add_to"]
@@ -58,8 +58,5 @@ def report(
     if output is None:
         emit_text(text)
         return
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"--output(={output}) cannot be written: {error.strerror}") from error
+    write_page(output, text, "--output")
     emit_text(f"report: {output}")

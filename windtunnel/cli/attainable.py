@@ -18,7 +18,7 @@ from windtunnel.cli.options import (
     UntilOption,
     VaryOption,
 )
-from windtunnel.cli.output import emit_json, emit_text
+from windtunnel.cli.output import emit_json, emit_text, write_page
 from windtunnel.cli.progress import counted
 
 __all__ = ["add_to"]
@@ -43,6 +43,7 @@ def attainable(
     processes: Annotated[int | None, typer.Option("--processes", min=1, help="Else as many as pay.")] = None,
     executor: Annotated[str, typer.Option("--executor", help="local, or dask=ADDRESS.")] = "local",
     out: OutOption = Path("runs"),
+    report: Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write a page with figures.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find the RTO and RPO that hold at 95 % and 99 % of the releases, by tier and strategy (400 replications)."""
@@ -50,7 +51,10 @@ def attainable(
     from evidence.report.attainable import attainable_tables
     from scenarios.loading import load
     from windtunnel import simulating
+    from windtunnel.errors import UsageError
 
+    if report is not None and not report.parent.is_dir():
+        raise UsageError(f"--report(={report}) cannot be written: its folder must be there")
     loaded, source = load(scenario)
     with counted("replications") as progress:
         outcome = simulating.compare(
@@ -69,9 +73,15 @@ def attainable(
         )
     found = found_in(loaded.name, {label: each.result.measures for label, each in outcome.by_label.items()})
     records = {label: str(each.record.folder) for label, each in outcome.by_label.items()}
+    if report is not None:
+        from windtunnel.reporting import attainable_page
+
+        write_page(report, attainable_page([each.record.folder for each in outcome.simulations], found), "--report")
     if as_json:
         played = {"replications": outcome.simulations[0].record.header.replications, "seed": seed}
         emit_json({**found.to_json(), **played, "records": records})
     else:
         emit_text("\n\n".join(table.text() for table in attainable_tables(found)))
         emit_text("\n".join(f"record of {label}: {folder}" for label, folder in records.items()))
+        if report is not None:
+            emit_text(f"report: {report}")

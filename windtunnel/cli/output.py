@@ -10,11 +10,12 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 from windtunnel.cli.exits import ExitCode
 
-__all__ = ["emit_error", "emit_json", "emit_table", "emit_text", "say"]
+__all__ = ["emit_error", "emit_json", "emit_table", "emit_text", "say", "write_page"]
 
 # Tables that go to a file or a pipe are not folded to a terminal's width.
 _WIDTH_WITHOUT_TERMINAL = 200
@@ -53,6 +54,16 @@ def emit_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     text = StringIO()
     Console(file=text, force_terminal=terminal, width=None if terminal else _WIDTH_WITHOUT_TERMINAL).print(table)
     _write("\n".join(line.rstrip() for line in text.getvalue().strip("\n").splitlines()) + "\n")
+
+
+def write_page(path: Path, text: str, option: str) -> None:
+    """Write a file that the user named by an option; raises UsageError when it cannot be written."""
+    from windtunnel.errors import UsageError
+
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{option}(={path}) cannot be written: {error.strerror}") from error
 
 
 def emit_error(message: str, kind: str, code: int, details: Mapping[str, Any]) -> None:
