@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import time
 from datetime import UTC, datetime
@@ -36,7 +35,7 @@ class Backups:
         """Copy the serving server and verify the copy against its manifest; it takes the place of an earlier one."""
         state, files = self._file.read(), self._servers.files()
         folder = files.base / "backup"
-        shutil.rmtree(folder, ignore_errors=True)
+        postgres.remove(folder)
         began_s, taken = time.monotonic(), datetime.now(UTC)
         postgres.base_backup(files, folder, state.ports[state.store_at], state.password, state.token)
         postgres.run(files, ["pg_verifybackup", "--quiet", str(folder)], state.token)
@@ -85,7 +84,7 @@ class Backups:
         state, files = self._file.read(), self._servers.files()
         data, log = files.base / RESTORED, self._file.folder / "log" / f"{RESTORED}.log"
         self._servers.stop_at_once(RESTORED)
-        shutil.rmtree(data, ignore_errors=True)
+        postgres.remove(data)
         postgres.run(files, ["/bin/cp", "-a", str(files.base / "backup"), str(data)], state.token)
         if state.config.store.archive_every_s is not None:
             settings = {"restore_command": f"'cp {files.base / 'archive'}/%f %p'", "recovery_target_action": "promote"}

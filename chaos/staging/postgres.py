@@ -246,7 +246,7 @@ def wait_ready(process: ProcessId, port: int, password: str, log: Path, database
 
 
 def remove(base: Path) -> None:
-    """Delete the data of both servers. Raises StagingUnclean.
+    """Delete the data of one server, or of all; none is fine. Raises StagingUnclean.
 
     Servers that had to be killed leave children, which notice and end a moment later, perhaps writing.
     """

@@ -150,6 +150,21 @@ def with_token(token: str) -> list[ProcessId]:
     return found
 
 
+def strays(token: str, recorded: Iterable[ProcessId], folder: Path) -> list[ProcessId]:
+    """Those with the token at work below a folder that are not recorded, nor started by one that is."""
+    known = {process.pid for process in recorded}
+    found = []
+    for process in with_token(token):
+        try:
+            running = psutil.Process(process.pid)
+            lineage = {running.pid, *(parent.pid for parent in running.parents())}
+            if not lineage & known and Path(running.cwd()).is_relative_to(folder):
+                found.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+            continue
+    return found
+
+
 def log_tail(log: Path, lines: int = LOG_TAIL_LINES) -> str:
     """The last lines of a log file, for an error message."""
     try:

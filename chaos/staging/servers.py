@@ -8,7 +8,6 @@ the state's components first: what is gone on purpose is no lost component, and 
 from __future__ import annotations
 
 import functools
-import shutil
 import signal
 import threading
 import time
@@ -38,6 +37,8 @@ RESTORED = "restored"
 _PAIR = ("primary", "standby")
 _SHUTDOWN = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
 _AT_ONCE = ((signal.SIGKILL, 5.0),)
+# A server takes its children with it on SIGQUIT.
+_STRAYS = ((signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
 _STREAMING_TIMEOUT_S = 20.0
 _PROMOTE_TIMEOUT_S = 30
 _POLL_S = 0.03
@@ -139,7 +140,7 @@ class Servers:
             self._toxiproxy.enable(REPLICATION, False)  # what is on its way dies with the machine
         self._stop(name, _AT_ONCE)
         if destroy:
-            shutil.rmtree(self.files().base / name)
+            postgres.remove(self.files().base / name)
 
     def start(self, name: str) -> None:
         """Start it on the data that it has, and let a standby stream from it when it is the serving one."""
@@ -169,7 +170,7 @@ class Servers:
         """A fresh copy of the serving one, streaming from it; whatever was there before is gone."""
         state, files = self._file.read(), self.files()
         self._stop(name, _AT_ONCE)
-        shutil.rmtree(files.base / name, ignore_errors=True)
+        postgres.remove(files.base / name)
         self._toxiproxy.enable(REPLICATION)
         process = postgres.start_standby(
             files, name, state.ports[state.store_at], state.ports[name], state.password, state.token, self._log(name),
@@ -231,20 +232,26 @@ class Servers:
     @_one_at_a_time
     def reset(self) -> None:
         """As at the start: `primary` serves with all that is there now, `standby` streams from it."""
+        self._end_strays()
         if not self.alive(self.serving):
             self._revive()
         if self.serving != "primary":
             self.rebuild_standby("primary")
-            old = self.serving
-            self._stop(old, _SHUTDOWN)
+            self._stop(self.serving, _SHUTDOWN)
             self._promote("primary")
-            self._lead_to("primary")
-            if old == RESTORED:
-                shutil.rmtree(self.files().base / RESTORED, ignore_errors=True)
         self._lead_to("primary")
+        self._stop(RESTORED, _AT_ONCE)
+        postgres.remove(self.files().base / RESTORED)
         if not (self.alive("standby") and self.streaming()):
             self.rebuild_standby("standby")
         self.replicate()
+
+    def _end_strays(self) -> None:
+        """End servers, and copies under way, that somebody who was killed had started and not written down yet."""
+        state, base = self._file.read(), self.files().base
+        found = processes.strays(state.token, state.components.values(), base)
+        if processes.stop(found, ladder=_STRAYS):
+            raise StagingError(f"strays at the orders' data still run after SIGKILL: {found}")
 
     def _revive(self) -> None:
         """Somebody must serve: the serving one on its data, or who stands by."""

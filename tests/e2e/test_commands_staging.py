@@ -10,14 +10,18 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
+import httpx
 import pytest
 
+from benchmarks.remains import strays
+from chaos.safety.journal import JOURNAL_NAME, read_journal
 from chaos.staging.adapter import StagingAdapter
 from chaos.staging.adapters import open_staging
 from chaos.staging.embedded import EmbeddedStaging, Staging
 from chaos.staging.files.loading import load_staging
-from tests.e2e.drills import DRILL_TIMEOUT_S, only_record, processes_naming, windtunnel
+from tests.e2e.drills import DRILL_TIMEOUT_S, only_record, processes_naming, wait_for, windtunnel
 
 pytestmark = pytest.mark.e2e
 
@@ -25,15 +29,17 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "commands-staging"
 # The migration's drill made short, with all else that the example has a script for.
 SHORT = {
-    "duration: 36s": "duration: 26s",
+    "duration: 36s": "duration: 31s",
     "{resolution: 1s, window: 3s, consecutive: 3}": "{resolution: 500ms, window: 1s, consecutive: 3}",
     "at: 10s\n": "at: 5s\n",
     "rto: 30s\n    rpo: 0s\n    good: {success: \">= 99%\", p99: \"<= 600ms\"}":
-        "rto: 21s\n    rpo: 26s\n    good: {success: \">= 99%\"}",
+        "rto: 24s\n    rpo: 30s\n    good: {success: \">= 99%\"}",
     "window: 5s, minimum: 30": "window: 3s, minimum: 20",
-    "size: 3.2MB": "size: 100kB\n      backup: {every: 1h, age: 0s, restore: 2.5MB/s}\n      archive_every: 1s",
+    "size: 3.2MB":
+        "size: 100kB\n      backup: {every: 1h, age: 0s, restore: 2.5MB/s}\n      archive_every: 1s\n      standbys: 1",
+    "steps: [{weight: 50%}": "steps: [{mirror: 25%}, {bake: 1s}, {mirror: 0%}, {weight: 50%}",
     "[redeploy, route-back, retire, reconcile, revert-migration, verify]":
-        "[procedure, reconcile, revert-migration, restore, verify]",
+        "[procedure, reconcile, revert-migration, fail-over, restore, verify]",
     "expect:\n": "faults:\n  - {at: 6s, for: 4s, latency: {on: checkout -> payments, add: 100ms}}\nexpect:\n",
 }  # fmt: skip
 BY_LOAD = {
@@ -42,8 +48,27 @@ BY_LOAD = {
 }
 VERBS = {
     *("deploy", "route", "status", "defects", "verify", "facts", "ledger", "rollback"),
-    *("inject", "confirm", "heal", "residue", "migrate", "reconcile", "backup", "restore"),
+    *("inject", "confirm", "heal", "residue", "migrate", "reconcile", "backup", "restore", "mirror", "fail-over"),
 }
+# A drill's guard around one verb for data, until somebody kills it.
+HARNESS = """
+import os, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from chaos.safety.guard import guarded
+from chaos.staging.adapters import open_staging
+from chaos.staging.files.loading import load_staging
+staging = open_staging(load_staging(Path("shop.yaml"), os.environ), Path("kept"))
+with guarded(staging.surface, staging.state_dir, "drill-dies", 300.0) as guard:
+    guard.protect_store("orders")
+    if sys.argv[1] == "fail-over":
+        staging.data.fail_over()
+    elif sys.argv[1] == "migrate":
+        staging.data.migrate("expand", 60.0)
+    else:
+        staging.data.back_up()
+        staging.data.restore(datetime.now(UTC))
+"""
 
 
 @dataclass
@@ -143,3 +168,31 @@ def test_a_bad_migrating_canary_is_taken_back_and_its_data_restored_by_scripts(s
     kept = "".join(path.read_text() for path in (record.folder / "commands").iterdir())
     assert "checkout 2.3: 2 ready" in kept
     assert shop.environment["PGPASSWORD"] not in kept
+
+
+def under_way(verb: str, staging: Staging) -> bool:
+    """Whether what the verb's script has started is half done."""
+    if verb == "fail-over":
+        return not staging.servers.alive("primary")
+    if verb == "restore":
+        return (staging.servers.files().base / "restored" / "postmaster.pid").exists()
+    with staging.servers.connection() as connection:
+        query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+        return connection.execute(query).fetchone() == (1,)
+
+
+@pytest.mark.parametrize("verb", ["migrate", "fail-over", "restore"])
+def test_a_verb_for_data_whose_harness_is_killed_is_ended_and_undone(shop: Example, verb: str) -> None:
+    """By the watchdog: the script, what that had started, and what the store is left as."""
+    staging, kept = Staging.attach(shop.state), shop.folder / "kept"
+    with subprocess.Popen([sys.executable, "-c", HARNESS, verb], cwd=shop.folder, env=shop.environment) as harness:
+        try:
+            wait_for(lambda: under_way(verb, staging), 30, f"{verb} under way")
+        finally:
+            harness.kill()
+    wait_for(lambda: read_journal(kept / JOURNAL_NAME).open_entries == (), 60, "the journal closed")
+    wait_for(lambda: not strays(staging, (kept,)), 10, "nobody left")
+    assert staging.data.store_differences() == []
+    assert not (staging.servers.files().base / "restored").exists()
+    answer = httpx.post(f"{staging.edge_url()}/checkout", json={"order_id": str(uuid4()), "amount": 55})
+    assert answer.status_code == 201

@@ -24,6 +24,8 @@ from chaos.staging.state import Replica, State, StateFile
 SLEEPER = "import time; print('up', flush=True); time.sleep(60)"
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEPER
 
+WITH_CHILD = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {SLEEPER!r}])"
+
 
 def start(folder: Path, code: str, token: str = "t") -> ProcessId:
     log = folder / "log"
@@ -47,6 +49,26 @@ def test_a_process_is_stopped_and_reaped(tmp_path: Path) -> None:
     assert not processes.alive(started)
     assert not Path(f"/proc/{started.pid}").exists()
     assert processes.stop([started]) == []
+
+
+def test_strays_are_recorded_nowhere_and_started_by_nobody_who_is(tmp_path: Path) -> None:
+    """Only of this staging, and at work below the folder."""
+    inside, outside = tmp_path / "data", tmp_path / "other"
+    started = {}
+    for name, folder, token, code in (
+        ("recorded", inside, "t", WITH_CHILD),
+        ("stray", inside, "t", SLEEPER),
+        ("elsewhere", outside, "t", SLEEPER),
+        ("another's", inside, "u", SLEEPER),
+    ):
+        folder.mkdir(exist_ok=True)
+        (folder / "log").unlink(missing_ok=True)
+        started[name] = start(folder, code, token)
+    try:
+        assert processes.strays("t", [started["recorded"]], inside) == [started["stray"]]
+        assert processes.strays("t", [started["recorded"], started["stray"]], inside) == []
+    finally:
+        assert processes.stop([*processes.with_token("t"), *processes.with_token("u")]) == []
 
 
 def test_one_that_ignores_the_signal_is_killed(tmp_path: Path) -> None:
