@@ -23,6 +23,7 @@ from chaos.safety.errors import DrillStopped
 from chaos.safety.guard import Guard, guarded
 from chaos.safety.lease import Lease
 from chaos.safety.lever import lever_reason, require_lever_off
+from chaos.safety.recheck import Recheck
 from chaos.safety.stop import ABORT_FILE, Abort, StopConditions, abort_on_signals
 from chaos.safety.target_lock import hold_target
 from chaos.safety.targets import preflight
@@ -131,9 +132,12 @@ class PeakDrill:
                 lever=lever_reason,
                 abort=abort,
             )
-            return list(self._blocks(guard, conditions, plan))
+            with Recheck(lambda: preflight(staging.target_url(), staging.token(), staging.allow)) as recheck:
+                return list(self._blocks(guard, conditions, recheck, plan))
 
-    def _blocks(self, guard: Guard, conditions: StopConditions, plan: PeakPlan) -> Iterator[PeakBlock]:
+    def _blocks(
+        self, guard: Guard, conditions: StopConditions, recheck: Recheck, plan: PeakPlan
+    ) -> Iterator[PeakBlock]:
         change = self._scenario.release.change
         replicas = self._scenario.system.services[change.service].replicas
         guard.protect_release(change.service)
@@ -144,11 +148,13 @@ class PeakDrill:
             for version in order:
                 other = change.new if version == change.old else change.old
                 self._staging.route(change.service, {version: 1.0, other: 0.0})
-                block = self._block(guard, conditions, plan, pair, version)
+                block = self._block(guard, conditions, recheck, plan, pair, version)
                 self._say(f"pair {pair + 1} of {plan.pairs}, {version}: {self._told(block)}")
                 yield block
 
-    def _block(self, guard: Guard, conditions: StopConditions, plan: PeakPlan, pair: int, version: str) -> PeakBlock:
+    def _block(
+        self, guard: Guard, conditions: StopConditions, recheck: Recheck, plan: PeakPlan, pair: int, version: str
+    ) -> PeakBlock:
         folder = self._folder / f"pair-{pair + 1}-{version}"
         folder.mkdir()
         duration_s, rates = WARM_UP_S + plan.block_s, plan.window.after(WARM_UP_S)
@@ -157,6 +163,7 @@ class PeakDrill:
             guard.lease.guard(load.pid)
             while load.running:
                 conditions.check(load.now_s(), {}, {})
+                recheck.require()
                 dead = self._staging.dead()
                 if dead:
                     raise DrillStopped("component-lost", f"the staging's own {', '.join(dead)} died")

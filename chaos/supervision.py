@@ -101,8 +101,7 @@ class Supervision:
                 )
 
     def _require_all_there(self, now_s: float) -> None:
-        if self.recheck.refusal is not None:
-            raise DrillStopped("target-refused", f"the target no longer passes the gate: {self.recheck.refusal}")
+        self.recheck.require()
         dead = self.dead()
         if dead:
             raise DrillStopped("component-lost", f"the staging's own {', '.join(dead)} died: nothing is proven by it")

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
+from chaos.faults.base import Checkable
+from chaos.faults.errors import FaultRefused
+from chaos.faults.registry import FAULTS
 from chaos.realise_data import unrealised_data
 from chaos.staging.diversion import why_not
 from scenarios.clock import worked
@@ -121,6 +124,17 @@ def _packets(scenario: Scenario) -> Iterator[str]:
         yield from (f"faults[{index}].packets: packets cannot be diverted here: {reason}" for index in places)
 
 
+def _faults(scenario: Scenario) -> Iterator[str]:
+    """What its kind would refuse in the middle of the drill."""
+    for index, fault in enumerate(scenario.faults):
+        kind: object = FAULTS.get(fault.kind)
+        if isinstance(kind, Checkable):
+            try:
+                kind.require_possible(fault)
+            except FaultRefused as refused:
+                yield f"faults[{index}].{fault.kind}: {refused}"
+
+
 # What no staging can have, whichever it is.
 _ANYWHERE = (_measure, _way_back, _process)
 _TOPICS: tuple[Callable[[Scenario], Iterator[str]], ...] = (
@@ -132,4 +146,5 @@ _TOPICS: tuple[Callable[[Scenario], Iterator[str]], ...] = (
     _process,
     _procedure,
     _packets,
+    _faults,
 )

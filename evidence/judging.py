@@ -6,6 +6,7 @@ without an expectation is reported, not judged. Staging: one run, so each object
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 
@@ -33,7 +34,7 @@ def judge(
 ) -> Verdict:
     """The verdict on one record. `extra` are checks already made, on the record itself."""
     checks = list(extra)
-    checks += guarded("record", header.run_id, lambda: _record_checks(header, events))
+    checks += guarded("record", header.run_id, lambda: _record_checks(scenario, header, events))
     if any(check.status is Status.ERROR for check in checks):
         return Verdict(header.run_id, tuple(checks))  # what was measured proves nothing
     in_simulation = header.world is World.SIMULATION
@@ -51,11 +52,11 @@ def judge(
     if in_simulation:
         checks += guarded("release", "release", lambda: _simulated_release(scenario, header, runs))
     else:
-        checks += guarded("release", "release", lambda: _drilled_release(scenario, runs))
+        checks += guarded("release", "release", lambda: _drilled_release(scenario, runs, events))
     return Verdict(header.run_id, tuple(checks))
 
 
-def _record_checks(header: Header, events: Sequence[Event]) -> Iterator[Check]:
+def _record_checks(scenario: Scenario, header: Header, events: Sequence[Event]) -> Iterator[Check]:
     if header.phase is Phase.STARTED:
         yield Check("record", header.run_id, Status.ERROR, "unfinished: phase is started, must be recorded")
         return
@@ -74,6 +75,19 @@ def _record_checks(header: Header, events: Sequence[Event]) -> Iterator[Check]:
         if event.kind in (EventKind.ERROR, EventKind.STOP):
             reason = f"{event.kind} at {event.time_s:.2f} s: {_detail_text(event)}"
             yield Check(str(event.kind), event.subject, Status.ERROR, reason)
+    if not any(event.kind == EventKind.STOP for event in events):
+        yield from _faults_missed(scenario, events)
+
+
+def _faults_missed(scenario: Scenario, events: Sequence[Event]) -> Iterator[Check]:
+    """An error for each fault of a drill that nothing says was in force, nor why it was not."""
+    planned = Counter(f"{fault.kind} on {fault.target}" for fault in scenario.faults)
+    told = Counter(event.subject for event in events if event.kind in (EventKind.FAULT_START, EventKind.ERROR))
+    for subject, count in (planned - told).items():
+        times = "" if planned[subject] == 1 else f" {count} of {planned[subject]} times"
+        yield Check(
+            "fault", subject, Status.ERROR, f"not in force before the load ended{times}: nothing is proven by it"
+        )
 
 
 def _precision(header: Header) -> Check:
@@ -203,11 +217,12 @@ def _drilled_rpo(row: FunctionMeasure, objective_s: float) -> Check:
     return Check("rpo", row.function, status, f"rpo {row.rpo_s:g} s {op} {objective_s:g} s ({counts})")
 
 
-def _drilled_release(scenario: Scenario, runs: Sequence[FunctionMeasure]) -> Iterator[Check]:
+def _drilled_release(scenario: Scenario, runs: Sequence[FunctionMeasure], events: Sequence[Event]) -> Iterator[Check]:
     """One run says something about `caught` or about the other two, never about all."""
     if not runs:
         return
     run, expected = runs[0], scenario.expect.release
+    yield from _ended(run, events)
     names = ", ".join(run.defects) or "none"
     reason = f"release {run.outcome}, defects: {names}"
     if run.defects and expected.caught is not None:
@@ -216,6 +231,21 @@ def _drilled_release(scenario: Scenario, runs: Sequence[FunctionMeasure]) -> Ite
         yield _one("false_alarms", run.outcome != Outcome.ROLLED_BACK, reason)
     if not run.defects and expected.completed is not None:
         yield _one("completed", run.outcome == Outcome.PROMOTED, reason)
+
+
+def _ended(run: FunctionMeasure, events: Sequence[Event]) -> Iterator[Check]:
+    """A release that did not end proves neither way; one whose way back failed has none."""
+    if run.outcome == Outcome.FAILED:
+        failed = [
+            f"{event.subject}: {event.detail.get('message', 'failed')}"
+            for event in events
+            if event.kind == EventKind.ROLLBACK_STEP and event.detail.get("phase") == "failed"
+        ]
+        why = "; ".join(failed) or "its rollback left differences"
+        yield Check("rollback", "release", Status.FAIL, f"release failed, it could not be taken back: {why}")
+    elif run.outcome not in (Outcome.PROMOTED, Outcome.ROLLED_BACK):
+        reason = f"release {run.outcome} when the load ended: neither promoted nor taken back"
+        yield Check("release", "release", Status.INCONCLUSIVE, reason)
 
 
 def _one(name: str, holds: bool, reason: str) -> Check:

@@ -17,6 +17,7 @@ from chaos.realise import defects_of, require_realisable, staging_config
 from chaos.safety.guard import watched
 from chaos.safety.lease import Lease
 from chaos.safety.lever import require_lever_off
+from chaos.safety.stop import Abort, abort_on_signals
 from chaos.safety.undo import end_orphan
 from chaos.staging import processes
 from chaos.staging.adapter import StagingAdapter
@@ -240,7 +241,8 @@ def staging_for(
             yield staging, lease
         finally:
             say("taking the staging down")
-            staging.down()
+            with abort_on_signals(Abort()):  # a second Ctrl-C must not leave half of it to nobody
+                staging.down()
 
 
 def _attached(folder: Path) -> Staging | None:
@@ -270,4 +272,4 @@ def _steps(scenario: Scenario, strategy: Strategy, replicas: int) -> list[Step]:
 
 
 def _fault_text(fault: Fault) -> str:
-    return f"{fault.kind} at {fault.at_s:g} s for {fault.for_s:g} s"
+    return f"{fault.kind} on {fault.target} at {fault.at_s:g} s for {fault.for_s:g} s"

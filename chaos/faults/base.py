@@ -16,7 +16,7 @@ from chaos.faults.surface import Surface
 from chaos.safety.journal import JournalEntry
 from scenarios.models import Fault
 
-__all__ = ["FaultKind", "OnHost", "PlanContext", "Rung", "Undoable"]
+__all__ = ["Checkable", "FaultKind", "OnHost", "PlanContext", "Rung", "Undoable"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,15 @@ class PlanContext:
     changed_service: str | None = None
     old_version: str | None = None
     new_version: str | None = None
+
+
+@runtime_checkable
+class Checkable(Protocol):
+    """A kind with faults that can be refused by their own words, before there is a staging."""
+
+    def require_possible(self, fault: Fault) -> None:
+        """Raise FaultRefused for a fault that `plan` would refuse on every staging."""
+        ...
 
 
 class FaultKind(Undoable, Protocol):

@@ -38,14 +38,20 @@ class CpuFault:
         """End the agent and let all replicas go on; again."""
         return (Rung("end throttling", _end, 15.0), Rung("end throttling again", _end, 15.0))
 
-    def plan(self, surface: Surface, fault: Fault, context: PlanContext) -> JournalEntry:
-        """Refuses a share that ten turns a second cannot keep, and replicas that stand still already."""
+    def require_possible(self, fault: Fault) -> None:
+        """Refuses a share that ten turns a second cannot keep."""
         effect = fault.cpu
         assert effect is not None
         if not _SHARE_MIN <= effect.share <= _SHARE_MAX:
             raise FaultRefused(
                 f"cpu of {effect.of}: share(={effect.share:g}) must be in {_SHARE_MIN:g}..{_SHARE_MAX:g}"
             )
+
+    def plan(self, surface: Surface, fault: Fault, context: PlanContext) -> JournalEntry:
+        """Refuses replicas that stand still already."""
+        self.require_possible(fault)
+        effect = fault.cpu
+        assert effect is not None
         try:
             replicas = _replicas(surface, effect.of)
         except StagingError as error:

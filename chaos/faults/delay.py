@@ -35,8 +35,8 @@ class DelayFault:
         """Hold none back; again, since a router may have missed it while it was busy."""
         return (Rung("clear delay", _clear, 10.0), Rung("clear delay again", _clear, 20.0))
 
-    def plan(self, surface: Surface, fault: Fault, context: PlanContext) -> JournalEntry:
-        """Refuses what is below the router's resolution, and a service or cohort that is delayed already."""
+    def require_possible(self, fault: Fault) -> None:
+        """Refuses what is below the router's resolution."""
         effect = fault.delay
         assert effect is not None
         if effect.share < _SHARE_MIN or effect.add_s < _RESOLUTION_S:
@@ -44,6 +44,12 @@ class DelayFault:
                 f"delay on {effect.on}: share(={effect.share:g}) must be at least {_SHARE_MIN:g} and "
                 f"add_s(={effect.add_s:g}) at least {_RESOLUTION_S:g}"
             )
+
+    def plan(self, surface: Surface, fault: Fault, context: PlanContext) -> JournalEntry:
+        """Refuses a service or cohort that is delayed already."""
+        self.require_possible(fault)
+        effect = fault.delay
+        assert effect is not None
         try:
             share, _ = surface.delay(effect.on, effect.cohort)
         except StagingError as error:

@@ -39,12 +39,18 @@ class ErrorFault:
         """Set the share to none; again, since a router may have missed it while it was busy."""
         return (Rung("clear share", _clear, 10.0), Rung("clear share again", _clear, 20.0))
 
-    def plan(self, surface: Surface, fault: Fault, context: PlanContext) -> JournalEntry:
-        """Refuses a service that has errors already: there is one share for each service."""
+    def require_possible(self, fault: Fault) -> None:
+        """Refuses a share below the router's resolution."""
         effect = fault.error
         assert effect is not None
         if effect.share < _RESOLUTION:
             raise FaultRefused(f"error on {effect.on}: share(={effect.share:g}) must be at least {_RESOLUTION:g}")
+
+    def plan(self, surface: Surface, fault: Fault, context: PlanContext) -> JournalEntry:
+        """Refuses a service that has errors already: there is one share for each service."""
+        self.require_possible(fault)
+        effect = fault.error
+        assert effect is not None
         try:
             share = surface.error_share(effect.on, effect.cohort)
         except StagingError as error:

@@ -11,13 +11,14 @@ targets does not see it.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from chaos.experiments.playing import ExperimentRefused, play, read
 from chaos.faults.base import PlanContext, Rung
 from chaos.faults.errors import FaultNotConfirmed, FaultRefused
 from chaos.faults.surface import Surface
 from chaos.safety.journal import JournalEntry, new_entry
-from scenarios.models import Fault
+from scenarios.models import Experiment, Fault
 
 _METHOD_TIMEOUT_S = 60.0
 _HYPOTHESIS_TIMEOUT_S = 8.0
@@ -46,20 +47,17 @@ class ExperimentFault:
             Rung("rollbacks again", self._roll_back, _ROLLBACKS_TIMEOUT_S + 5.0),
         )
 
+    def require_possible(self, fault: Fault) -> None:
+        """Refuses what cannot be read, cannot be confirmed or whose undo cannot be read back."""
+        assert fault.experiment is not None
+        _read(fault.experiment)
+
     def plan(self, surface: Surface, fault: Fault, context: PlanContext) -> JournalEntry:
-        """Refuses what cannot be confirmed or whose undo cannot be read back, and a steady state that does not hold."""
+        """Refuses as above, and where the steady state does not hold."""
         effect = fault.experiment
         assert effect is not None
+        experiment = _read(effect)
         try:
-            experiment = read(Path(effect.file))
-            if not experiment.get("steady-state-hypothesis", {}).get("probes"):
-                raise ExperimentRefused("must have a steady-state-hypothesis with probes: they tell that it is undone")
-            probes = [each for each in experiment["method"] if each.get("type") == "probe" and "tolerance" in each]
-            if effect.confirm == "probes" and not probes:
-                raise ExperimentRefused(
-                    "its method must have a probe with a tolerance, which tells that it is in force "
-                    "(confirm: actions takes the actions' own word)"
-                )
             unsteady = [str(each) for each in play(experiment, "hypothesis", _HYPOTHESIS_TIMEOUT_S) if not each.well]
         except ExperimentRefused as error:
             raise FaultRefused(f"experiment {effect.file}: {error}") from error
@@ -102,6 +100,25 @@ class ExperimentFault:
         if failed:
             raise FaultNotConfirmed(f"rollbacks of {entry.target}: {'; '.join(failed)}")
         self._rolled_back.add(entry.id)
+
+
+def _read(effect: Experiment) -> dict[str, Any]:
+    try:
+        experiment = read(Path(effect.file))
+        if not experiment.get("steady-state-hypothesis", {}).get("probes"):
+            raise ExperimentRefused(
+                f"experiment {effect.file}: must have a steady-state-hypothesis with probes, "
+                "which tell that it is undone"
+            )
+        probes = [each for each in experiment["method"] if each.get("type") == "probe" and "tolerance" in each]
+        if effect.confirm == "probes" and not probes:
+            raise ExperimentRefused(
+                f"experiment {effect.file}: its method must have a probe with a tolerance, "
+                "which tells that it is in force (confirm: actions takes the actions' own word)"
+            )
+    except ExperimentRefused as error:
+        raise FaultRefused(str(error)) from error
+    return experiment
 
 
 EXPERIMENT = ExperimentFault()

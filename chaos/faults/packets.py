@@ -69,12 +69,17 @@ class PacketsFault:
         """Take the filters away and end the process; again, since tc may be busy."""
         return (Rung("undivert", _undivert, 15.0), Rung("undivert again", _undivert, 30.0))
 
-    def plan(self, surface: Surface, fault: Fault, context: PlanContext) -> JournalEntry:
-        """Refuses a machine that cannot, and what is too little to be felt."""
+    def require_possible(self, fault: Fault) -> None:
+        """Refuses what is too little to be felt."""
         effect = fault.packets
         assert effect is not None
-        impairment = effect.model_dump(exclude={"on", "direction"})
-        _require_felt(effect, impairment)
+        _require_felt(effect, _impairment(effect))
+
+    def plan(self, surface: Surface, fault: Fault, context: PlanContext) -> JournalEntry:
+        """Refuses a machine that cannot."""
+        self.require_possible(fault)
+        effect = fault.packets
+        assert effect is not None
         _, state = healthy_proxy(surface, effect.on)
         port = int(state.listen.rpartition(":")[2])
         try:
@@ -87,7 +92,7 @@ class PacketsFault:
             "number": _free_number(surface),
             "port": port,
             "direction": effect.direction,
-            "impairment": impairment,
+            "impairment": _impairment(effect),
             "lifetime_s": fault.for_s + _AFTERWARDS_S,
         }
         return new_entry(surface.token(), context.drill_id, self.kind, str(effect.on), undo)
@@ -126,6 +131,10 @@ class PacketsFault:
         left = diversion.left(entry.undo["number"])
         if left is not None:
             raise StagingError(left)
+
+
+def _impairment(effect: Packets) -> dict[str, Any]:
+    return effect.model_dump(exclude={"on", "direction"})
 
 
 def _require_felt(effect: Packets, impairment: Mapping[str, Any]) -> None:

@@ -63,8 +63,8 @@ class ToxicFault(ABC):
     def refuted(self, felt: Felt, attributes: Mapping[str, int], stream: str) -> bool:
         """Whether this cannot have met the toxic."""
 
-    def plan(self, surface: Surface, fault: Fault, context: PlanContext) -> JournalEntry:
-        """The toxic under a name of its own, so that several may stand on one link."""
+    def require_possible(self, fault: Fault) -> None:
+        """Refuses what is below Toxiproxy's resolution, and a share that could hardly be felt."""
         effect = fault.effect
         assert isinstance(effect, ToxicPart)
         if effect.connections < _CONNECTIONS_MIN:
@@ -72,6 +72,13 @@ class ToxicFault(ABC):
                 f"{self.kind} on {effect.on}: connections(={effect.connections:g}) must be at least "
                 f"{_CONNECTIONS_MIN:g}"
             )
+        self.attributes(effect)
+
+    def plan(self, surface: Surface, fault: Fault, context: PlanContext) -> JournalEntry:
+        """The toxic under a name of its own, so that several may stand on one link."""
+        self.require_possible(fault)
+        effect = fault.effect
+        assert isinstance(effect, ToxicPart)
         attributes = self.attributes(effect)
         name, state = healthy_proxy(surface, effect.on)
         undo = {

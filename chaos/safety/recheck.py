@@ -11,7 +11,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from chaos.safety.errors import MarkerUnreachable, TargetRefused
+from chaos.safety.errors import DrillStopped, MarkerUnreachable, TargetRefused
 
 EVERY_S = 2.0
 # Beyond what one look can take: two addresses, a few seconds each.
@@ -33,10 +33,10 @@ class Recheck:
         self._refusal: str | None = None
         self._thread = threading.Thread(target=self._run, name="preflight", daemon=True)
 
-    @property
-    def refusal(self) -> str | None:
-        """Why the target may no longer be touched, or None while it may."""
-        return self._refusal
+    def require(self) -> None:
+        """Raise DrillStopped once the target may no longer be touched."""
+        if self._refusal is not None:
+            raise DrillStopped("target-refused", f"the target no longer passes the gate: {self._refusal}")
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -1,7 +1,7 @@
 """Stop conditions: when one fires, the drill ends in order and everything is undone.
 
-Signals are converted here and nowhere else: SIGINT and SIGTERM set a flag that the drill polls. An
-exception raised from a handler could land between an undo written and its fault applied.
+Signals are converted here and nowhere else: SIGINT, SIGTERM and the SIGHUP of a closed terminal set a flag that the
+drill polls. An exception raised from a handler could land between an undo written and its fault applied.
 """
 
 from __future__ import annotations
@@ -63,12 +63,18 @@ def abort_asked(abort_file: Path) -> str | None:
 
 @contextmanager
 def abort_on_signals(abort: Abort) -> Iterator[None]:
-    """Turn SIGINT and SIGTERM into `abort` while inside. For the main thread only."""
+    """Turn SIGINT, SIGTERM and SIGHUP (unless it is ignored, as by nohup) into `abort` while inside.
+
+    For the main thread only.
+    """
 
     def handle(number: int, _frame: FrameType | None) -> None:
         abort.set(signal.Signals(number).name)
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    stopping = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        stopping.append(signal.SIGHUP)
+    before = {number: signal.signal(number, handle) for number in stopping}
     try:
         yield
     finally:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +50,9 @@ def test_up_status_down(tmp_path: Path) -> None:
     assert windtunnel(state, "staging", "status")[0] == ExitCode.USAGE
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda each: each.name)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda each: each.name)
 def test_interrupted_drill_takes_its_staging_down(number: signal.Signals, tmp_path: Path) -> None:
-    """A signal while the staging comes up, before the drill's own handling of signals, leaves nothing."""
+    """Two signals while the staging comes up, before the drill's own handling of them, leave nothing."""
     state = tmp_path / "staging"
     command = [sys.executable, "-m", "windtunnel", "drill", "shop-release", "--state", str(state)]
     with subprocess.Popen(
@@ -64,6 +65,8 @@ def test_interrupted_drill_takes_its_staging_down(number: signal.Signals, tmp_pa
             for line in drill.stderr:
                 if "ready" in line or "started" in line:
                     break
+            drill.send_signal(number)
+            time.sleep(0.1)  # any time: it is at its end then, or on the way there
             drill.send_signal(number)
             _, error = drill.communicate(timeout=TIMEOUT_S)
         finally:

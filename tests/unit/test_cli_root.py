@@ -1,10 +1,13 @@
 """The root command: help, version, and what becomes of errors."""
 
 import json
+import os
+import pty
 import re
 import subprocess
 import sys
 from collections.abc import Callable
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -131,6 +134,38 @@ def test_a_stream_that_takes_nothing_is_no_defect_of_ours(stream: str, code: int
     assert result.returncode == code
     assert "Traceback" not in result.stderr
     assert "internal error" not in result.stderr
+
+
+def test_a_closed_terminal_ends_nothing() -> None:
+    """Lines and the live view's pictures go nowhere then; what was under way goes on."""
+    master, slave = pty.openpty()
+    script = """
+        import sys
+        from rich.console import Console
+        from rich.live import Live
+        from chaos.watching import Snapshot
+        from scenarios.loading import load
+        from windtunnel.cli.live import LiveView
+        from windtunnel.cli.output import say
+
+        with Live(console=Console(stderr=True), auto_refresh=False) as live:
+            view = LiveView(load("shop-release")[0], live, keys=False)
+            say("open")
+            sys.stdin.readline()
+            for second in range(3):
+                view.look(Snapshot(second, {}, ()))
+                view.say("a line")
+                say("a line")
+        print("went on")
+    """
+    command = [sys.executable, "-c", dedent(script)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=slave) as child:
+        os.close(slave)
+        while b"open" not in os.read(master, 4096):
+            pass
+        os.close(master)
+        out, _ = child.communicate(b"\n", timeout=60)
+    assert (child.returncode, out) == (0, b"went on\n")
 
 
 def test_json_survives_a_locale_without_the_characters() -> None:

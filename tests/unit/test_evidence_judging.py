@@ -20,6 +20,7 @@ from evidence.record import RunRecord
 from evidence.statistics import Estimate
 from evidence.tables import Ledger, Samples
 from evidence.verdicts import Check, Status, Verdict, guarded, judge_estimate
+from scenarios.loading import load_text
 from scenarios.quantities import Bound
 from tests.unit import evidence_made as made
 
@@ -165,6 +166,43 @@ def test_a_system_that_was_not_restored_fails() -> None:
         "fail",
         "differences from the baseline in 1 of 3 looks: ledger of orders at 20.00 s: 2 orders there more than once",
     )
+
+
+def test_a_release_that_could_not_be_taken_back_fails_and_one_that_did_not_end_proves_nothing() -> None:
+    refused = Event(11.0, "rollback-step", "revert-migration", {"phase": "failed", "message": "no way back"})
+    verdict = judge(made.scenario(), recorded(World.STAGING), [*made.rolled_back(), refused], drill(outcome="failed"))
+    assert reasons(verdict)[("rollback", "release")] == (
+        "fail",
+        "release failed, it could not be taken back: revert-migration: no way back",
+    )
+    verdict = judge(made.scenario(), recorded(World.STAGING), made.rolled_back(), drill(outcome="running", defects=()))
+    assert reasons(verdict)[("release", "release")] == (
+        "inconclusive",
+        "release running when the load ended: neither promoted nor taken back",
+    )
+
+
+def test_a_fault_that_was_never_in_force_is_an_error() -> None:
+    text = (
+        made.TEXT
+        + """
+faults:
+  - {at: 6s, for: 1s, cut: {on: shop -> orders}}
+  - {at: 9s, for: 1s, cut: {on: shop -> orders}}
+  - {at: 6s, for: 1s, kill: {of: ads}}
+"""
+    )
+    scenario, header = load_text(text, "tiny.yaml"), recorded(World.STAGING)
+    cut, kill = "cut on shop -> orders", "kill on ads"
+    seen = [*made.rolled_back(), Event(6.1, "fault-start", cut, {}), Event(6.1, "fault-start", kill, {})]
+    verdict = judge(scenario, header, seen, drill())
+    assert reasons(verdict) == {
+        ("fault", cut): ("error", "not in force before the load ended 1 of 2 times: nothing is proven by it")
+    }
+    again = Event(9.1, "fault-start", cut, {})
+    assert ("fault", cut) not in reasons(judge(scenario, header, [*seen, again], drill()))
+    stopped = judge(scenario, header, [*made.rolled_back(), Event(5.5, "stop", "abort", {})], drill())
+    assert [check.name for check in stopped.checks] == ["stop"]  # which says why there was none
 
 
 def test_what_a_given_defect_cannot_tell_is_not_asked() -> None:

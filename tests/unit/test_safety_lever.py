@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chaos.safety.errors import LeverOn, MarkerMismatch, MarkerUnreachable, TargetBusy
+from chaos.safety.errors import DrillStopped, LeverOn, MarkerMismatch, MarkerUnreachable, TargetBusy
 from chaos.safety.lever import VARIABLE, lever_path, lever_reason, require_lever_off, turn_off, turn_on
 from chaos.safety.recheck import Recheck
 from chaos.safety.target_lock import hold_target
@@ -91,4 +91,5 @@ def test_the_gate_shuts_on_what_is_elsewhere_and_not_on_what_is_down(then: Excep
 
     with Recheck(look, every_s=0.001) as recheck:
         assert all_looked.wait(10)
-    assert recheck.refusal == refusal
+    with pytest.raises(DrillStopped, match=f"no longer passes the gate: {refusal}"):
+        recheck.require()

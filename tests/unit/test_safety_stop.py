@@ -69,7 +69,7 @@ def test_an_abort_needs_a_drill_and_carries_its_reason(tmp_path: Path) -> None:
         conditions(tmp_path).check(1.0, {}, {})
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_becomes_an_orderly_stop_and_handlers_come_back(tmp_path: Path, number: signal.Signals) -> None:
     before = signal.getsignal(number)
     abort = Abort()
@@ -80,3 +80,15 @@ def test_a_signal_becomes_an_orderly_stop_and_handlers_come_back(tmp_path: Path,
     assert signal.getsignal(number) == before
     with pytest.raises(DrillStopped, match=number.name):
         conditions(tmp_path, abort=abort).check(1.0, {}, {})
+
+
+def test_an_ignored_hangup_stays_ignored(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        abort = Abort()
+        with abort_on_signals(abort):
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        assert abort.reason is None
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -112,6 +112,7 @@ def _exit_code(stopped: str | None, judged: int) -> int:
     for signal_name, code in (
         ("SIGINT", ExitCode.INTERRUPTED),
         ("SIGTERM", ExitCode.TERMINATED),
+        ("SIGHUP", ExitCode.HUNG_UP),
     ):
         if stopped is not None and signal_name in stopped:
             return code

@@ -21,6 +21,7 @@ class ExitCode(IntEnum):
     INCONCLUSIVE = 3
     ERROR = 4
     UNCLEAN = 5
+    HUNG_UP = 129
     INTERRUPTED = 130
     TERMINATED = 143
     BROKEN_PIPE = 141

@@ -13,7 +13,7 @@ import termios
 import threading
 import tty
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -24,6 +24,7 @@ from chaos.safety.stop import Abort
 from chaos.watching import Snapshot
 from evidence.events import Event, EventKind
 from scenarios.models import Scenario
+from windtunnel.cli.output import lasting_stderr
 
 __all__ = ["ABORT_KEY", "LiveView", "live_view"]
 
@@ -46,7 +47,8 @@ class LiveView:
 
     def say(self, line: str) -> None:
         """A line above the view."""
-        self._live.console.print(Text(line), soft_wrap=True)
+        with lasting_stderr():
+            self._live.console.print(Text(line), soft_wrap=True)
 
     def begin(self, abort: Abort) -> None:
         """From now on the key aborts."""
@@ -83,7 +85,8 @@ class LiveView:
 
     def _draw(self) -> None:
         if self._snapshot is not None:
-            self._live.update(self._picture(self._snapshot), refresh=True)
+            with lasting_stderr():
+                self._live.update(self._picture(self._snapshot), refresh=True)
 
     def _picture(self, snapshot: Snapshot) -> Group:
         head = f"{self._scenario.name}  {snapshot.now_s:.1f} of {self._scenario.duration_s:g} s  {self._step}"
@@ -152,7 +155,10 @@ def _keys(view: LiveView) -> Iterator[None]:
     def read() -> None:
         while not ended.is_set():
             if select.select([descriptor], [], [], _KEY_EVERY_S)[0]:
-                data = os.read(descriptor, 64)
+                try:
+                    data = os.read(descriptor, 64)
+                except OSError:
+                    data = b""
                 if not data:
                     return  # the terminal is gone
                 for key in data.decode(errors="replace"):
@@ -167,4 +173,5 @@ def _keys(view: LiveView) -> Iterator[None]:
         ended.set()
         if reader.ident is not None:
             reader.join(2.0)
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+        with suppress(termios.error):  # it is gone, and its settings with it
+            termios.tcsetattr(descriptor, termios.TCSADRAIN, before)

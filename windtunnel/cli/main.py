@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import suppress
 from types import FrameType
 from typing import Annotated
 
@@ -34,6 +35,8 @@ from windtunnel.cli import (
 )
 from windtunnel.cli.exits import ExitCode, exit_code_of
 from windtunnel.cli.output import emit_error, emit_text, say
+
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 __all__ = ["app", "run"]
 
@@ -98,7 +101,8 @@ def run(arguments: list[str] | None = None) -> None:
     # No command does linear algebra that is worth threads: one a core, for numpy and again for scipy, cost a tenth of
     # the start.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    before = {each: signal.signal(each, _unwind) for each in (signal.SIGTERM, signal.SIGHUP)}
+    ending = [each for each in _ENDING if signal.getsignal(each) is not signal.SIG_IGN]  # nohup means it
+    before = {each: signal.signal(each, _unwind) for each in ending}
     as_json = "--json" in arguments
     try:
         # Typer would end bad usage and Ctrl-C itself, without the JSON document.
@@ -114,8 +118,18 @@ def run(arguments: list[str] | None = None) -> None:
 
 
 def _unwind(number: int, _frame: FrameType | None) -> None:
-    """End by way of every `finally`, so that what was started is stopped."""
+    """End by way of every `finally`, so that what was started is stopped; no second signal cuts that short."""
+    for each in _ENDING:
+        signal.signal(each, _still_ending)
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt("interrupted")
     raise SystemExit(128 + number)
+
+
+def _still_ending(_number: int, _frame: FrameType | None) -> None:
+    """Tell it, past Python's own buffers: a line may be on its way into them."""
+    with suppress(OSError):
+        os.write(2, b"windtunnel: already cleaning up\n")
 
 
 def _report(error: BaseException, *, as_json: bool) -> int:

@@ -8,14 +8,15 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from windtunnel.cli.exits import ExitCode
 
-__all__ = ["emit_error", "emit_json", "emit_table", "emit_text", "say", "write_page"]
+__all__ = ["emit_error", "emit_json", "emit_table", "emit_text", "lasting_stderr", "say", "write_page"]
 
 # Tables that go to a file or a pipe are not folded to a terminal's width.
 _WIDTH_WITHOUT_TERMINAL = 200
@@ -23,8 +24,19 @@ _WIDTH_WITHOUT_TERMINAL = 200
 
 def say(text: str) -> None:
     """Tell the person at the terminal, on stderr."""
-    if sys.stderr is not None:  # closed by the caller; print would take stdout for it
+    if sys.stderr is None:  # closed by the caller; print would take stdout for it
+        return
+    with lasting_stderr():
         print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def lasting_stderr() -> Iterator[None]:
+    """What is written to stderr inside, and cannot be, ends nothing: a drill goes on when its terminal was closed."""
+    try:
+        yield
+    except OSError:
+        _give_up(sys.stderr)
 
 
 def emit_text(text: str) -> None:
@@ -78,17 +90,17 @@ def _write(text: str) -> None:
         sys.stdout.write(_encodable(text))
         sys.stdout.flush()
     except BrokenPipeError:
-        _give_up_stdout()  # the reader (head, less) has had enough
+        _give_up(sys.stdout)  # the reader (head, less) has had enough
         raise SystemExit(ExitCode.BROKEN_PIPE) from None
     except OSError as error:
-        _give_up_stdout()
+        _give_up(sys.stdout)
         say(f"windtunnel: stdout: cannot be written: {error.strerror}")
         raise SystemExit(ExitCode.ERROR) from None
 
 
-def _give_up_stdout() -> None:
-    """Closing stdout at the end of the process would complain once more."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _give_up(stream: TextIO) -> None:
+    """What is left of it, and what comes yet, goes nowhere: closing it at the end would complain once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _encodable(text: str) -> str:
