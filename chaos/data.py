@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import simpy
 
+from chaos.bad_data import BadRows
 from chaos.errors import ChaosError
 from chaos.realise_data import store_of
 from chaos.staging.data_verbs import DataVerbs, NothingLeft
@@ -31,7 +32,8 @@ class StagingData:
     """Fulfils `rollout.world.Data` on the verbs of a staging (None: it has no data, and every verb fails).
 
     `record` writes on the timeline, `page` waits for the decision of a person, `rng` draws what the scenario leaves
-    open. Verbs take their turns: one that begins while another is at work waits for its end.
+    open, `bad` are the rows that the release writes wrong. Verbs take their turns: one that begins while another is at
+    work waits for its end.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class StagingData:
         record: Callable[..., None],
         page: Callable[[str], Steps],
         rng: np.random.Generator,
+        bad: BadRows | None = None,
     ) -> None:
         self._env = env
         self._verbs = verbs
@@ -50,6 +53,7 @@ class StagingData:
         self._record = record
         self._page = page
         self._rng = rng
+        self._bad = bad
         self._begun: datetime | None = None
         self._failed_s: float | None = None
         self._destroyed = False
@@ -76,12 +80,12 @@ class StagingData:
         return self._env.process(self._reconcile())
 
     def symptom(self) -> simpy.Event:
-        """Never fires: the shop's replicas do not write wrong rows."""
-        return self._env.event()
+        """Never fires where the release writes no wrong rows."""
+        return self._env.event() if self._bad is None else self._bad.symptom
 
     def dirty(self) -> bool:
-        """There is no bad data."""
-        return False
+        """As the last look at the books found."""
+        return self._bad is not None and self._bad.rows > 0
 
     # -- what the world tells
 
@@ -89,6 +93,8 @@ class StagingData:
         """The release has begun: a restore goes back to before this moment."""
         if self._begun is None:
             self._begun = datetime.now(UTC)
+            if self._bad is not None:
+                self._bad.begin(self._begun)
 
     def primary_lost(self, effect: Primary) -> None:
         """A fault took the primary; who takes over, or brings it back, starts on its own."""
@@ -178,6 +184,7 @@ class StagingData:
             backup_age_s=failed_s - self._seconds(restored.taken),
             rows=restored.rows,
         )
+        yield from self._look()
         self._record("response-end", self._store, what="restore")
 
     def _migrate(self, phase: str, before: simpy.Process | None) -> Steps:
@@ -198,9 +205,16 @@ class StagingData:
     def _reconcile(self) -> Steps:
         if self._verbs is None:
             raise NoWayBack(f"reconcile of {self._store}: the staging has no data")
-        self._record("reconcile", "rows", phase="start")
+        yield from self._look()
+        found = {} if self._bad is None else {"rows": self._bad.rows}
+        self._record("reconcile", "rows", phase="start", **found)
         rows = yield from self._do(self._verbs.reconcile)
+        yield from self._look()
         self._record("reconcile", "rows", phase="end", rows=rows)
+
+    def _look(self) -> Steps:
+        if self._bad is not None:
+            yield from self._bad.look()
 
     def _do(self, work: Callable[..., object], *args: object) -> Generator[simpy.Event, Any, Any]:
         return (yield from self._wait(self._env.in_thread(work, *args)))

@@ -30,7 +30,7 @@ from chaos.load.workers import ALONE, Workers
 from chaos.observer import Observer
 from chaos.proof import Proof
 from chaos.realise import defects_of, load_plan
-from chaos.realise_data import backs_up, store_of, touches_store
+from chaos.realise_data import backs_up, store_of, touches_store, writes_wrong
 from chaos.safety.ephemeral import EPHEMERAL, plan_ephemeral
 from chaos.safety.errors import DrillStopped
 from chaos.safety.guard import Guard, guarded
@@ -283,7 +283,8 @@ class Drill:
     ) -> None:
         """Protect what the release touches, and have it and its supervision start."""
         guard.protect_release(self._scenario.release.change.service)
-        if touches_store(self._scenario) and isinstance(guard.surface, HasStore):
+        changes_rows = self._staging.books is not None and writes_wrong(self._scenario, self._defects)
+        if (touches_store(self._scenario) or changes_rows) and isinstance(guard.surface, HasStore):
             guard.protect_store(store_of(self._scenario))
         defects = defects_of(self._scenario, self._defects, self._strategy)
         world = StagingWorld(env, self._staging, guard, observer, self._scenario, defects, self._take, self._seed)

@@ -21,6 +21,7 @@ from chaos.staging.config import (
     ServiceTime,
     StagingConfig,
     StoreConfig,
+    Symptom,
 )
 from chaos.staging.postgres import OLD_ROW_BYTES
 from chaos.unrealised import unrealised
@@ -126,7 +127,16 @@ def _store(scenario: Scenario, store: Store) -> StoreConfig:
         archive_every_s=store.archive_every_s,
         rows=0 if store.size_bytes is None else round(store.size_bytes / OLD_ROW_BYTES),
         migration=None if migration is None else "dual" if migration.dual_writes else "new",
+        symptom=_symptom(scenario),
     )
+
+
+def _symptom(scenario: Scenario) -> Symptom | None:
+    """Of the one defect with bad data that a drill may have."""
+    for defect in scenario.release.defects:
+        if defect.bad_data is not None and defect.bad_data.errors:
+            return Symptom(defect.bad_data.symptom_after_s, defect.bad_data.errors, defect.cohort)
+    return None
 
 
 def _service_time(distribution: Distribution) -> ServiceTime:
@@ -150,6 +160,7 @@ def defects_of(scenario: Scenario, names: Sequence[str], strategy: Strategy) -> 
             latency_factor=defect.latency.factor,
             latency_add_s=defect.latency.add_s,
             lost_writes_ratio=defect.lost_writes,
+            wrong_rows_ratio=0.0 if defect.bad_data is None else defect.bad_data.share,
             cohort=defect.cohort,
             # under the other strategies it is like any defect
             flag=defect.flag and strategy.toggle is not None,

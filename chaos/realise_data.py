@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from chaos.staging.config import STORE
 from chaos.staging.postgres import OLD_ROW_BYTES
 from scenarios.models import Backup, Scenario, Store
 
-__all__ = ["STORE_FAULTS", "backs_up", "data_verbs_needed", "store_of", "touches_store", "unrealised_data"]
+__all__ = [
+    "STORE_FAULTS",
+    "backs_up",
+    "data_verbs_needed",
+    "store_of",
+    "touches_store",
+    "unrealised_data",
+    "writes_wrong",
+]
 
 # Steps of a rollback, and the verb that each needs.
 _DATA_STEPS = {
@@ -26,8 +34,14 @@ def touches_store(scenario: Scenario) -> bool:
     return (
         release.migration is not None
         or any(step in _DATA_STEPS for step in release.rollback)
+        or release.repair is not None
         or any(fault.kind in STORE_FAULTS for fault in scenario.faults)
     )
+
+
+def writes_wrong(scenario: Scenario, defects: Collection[str]) -> bool:
+    """Whether one of these defects writes rows wrong: then rows are put right at the end."""
+    return any(each.bad_data is not None for each in scenario.release.defects if each.name in defects)
 
 
 def store_of(scenario: Scenario) -> str:
@@ -50,6 +64,8 @@ def data_verbs_needed(scenario: Scenario) -> Iterator[tuple[str, str]]:
     for index, step in enumerate(release.rollback):
         if step in _DATA_STEPS:
             yield f"release.rollback[{index}]: {step}", _DATA_STEPS[step]
+    for index, step in enumerate(release.repair.steps if release.repair is not None else ()):
+        yield f"release.repair.steps[{index}]: {step}", _DATA_STEPS[step]
     store = scenario.system.stores.get(store_of(scenario))
     for index, fault in enumerate(scenario.faults):
         if fault.primary is None or store is None:
@@ -66,15 +82,13 @@ def unrealised_data(scenario: Scenario) -> Iterator[str]:
         for path, why in [*_of_store(store), *_of_backup(store.backup, scenario.duration_s)]:
             yield f"system.stores.{name}.{path}: {why}"
     release = scenario.release
-    if release.repair is not None:
-        yield "release.repair: the staging has no bad data to repair"
     if release.reconcile is not None and release.reconcile.leaves:
         yield "release.reconcile.leaves: what a drill reconciles is put right, or is not"
     if release.migration is not None and release.change.service != "checkout":
         yield f"release.migration: {release.change.service} writes no orders: must be a release of checkout"
-    for index, defect in enumerate(release.defects):
-        if defect.bad_data is not None:
-            yield f"release.defects[{index}].bad_data: the shop's replicas do not write wrong rows"
+    wrong = [index for index, defect in enumerate(release.defects) if defect.bad_data is not None]
+    for index in wrong[1:]:
+        yield f"release.defects[{index}].bad_data: must be the only one: nobody could tell whose rows hurt"
 
 
 def _of_store(store: Store) -> Iterator[tuple[str, str]]:

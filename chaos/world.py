@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import simpy
 
+from chaos.bad_data import BadRows
 from chaos.data import StagingData
 from chaos.errors import ChaosError, NotSettled
 from chaos.faults.base import PlanContext
@@ -63,7 +64,8 @@ class StagingWorld:
         self.env: simpy.Environment = env
         self.edges_s = edges_s(scenario)
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
-        self.data = StagingData(env, staging.data, scenario, self.record, self._page, rng)
+        bad = _bad_rows(env, staging, scenario, defects, self.record)
+        self.data = StagingData(env, staging.data, scenario, self.record, self._page, rng, bad)
         self._people = People(self, scenario, rng)
         self._clock = env
         self._staging = staging
@@ -243,3 +245,18 @@ class StagingWorld:
             found.append(f"{service} routes {shares}, must route {{{serving!r}: 1.0}}")
         found += [f"{service}: {line}" for line in self._guard.surface.steering(service)]
         return found
+
+
+def _bad_rows(
+    env: WallClockEnvironment,
+    staging: StagingAdapter,
+    scenario: Scenario,
+    defects: Sequence[Defect],
+    record: Callable[..., None],
+) -> BadRows | None:
+    """Of the defect that writes wrong rows, if it is played, and the staging has books by which they are found."""
+    played = {defect.name for defect in defects}
+    for defect in scenario.release.defects:
+        if defect.bad_data is not None and defect.name in played and staging.books is not None:
+            return BadRows(env, staging.books, defect, record)
+    return None

@@ -30,10 +30,13 @@ _NUMBERS = (
     ("failed share", "failed_share", "%"),
     ("revenue lost", "revenue_lost", ""),
 )
+_WRITES = ("writes missing", "lost_writes", "writes")
 _RELEASE = (
     ("guardrail trips after", "trip_after_s", "s"),
     ("rollback takes", "rollback_duration_s", "s"),
     ("release ends after", "release_duration_s", "s"),
+    ("reconciling takes", "reconcile_s", "s"),
+    ("rows reconciled", "reconciled_rows", "rows"),
 )
 _LIKELY = 0.05
 
@@ -42,8 +45,8 @@ _LIKELY = 0.05
 class BesideRow:
     """One line: predicted median [p5, p95] over n replications, measured, and whether it lies inside.
 
-    unit is "s", "%" (values are ratios), a currency, or "names": then the texts hold names and the numbers are
-    null. inside is null where one side has no value.
+    unit is "s", "%" (values are ratios), a currency, what is counted, or "names": then the texts hold names and the
+    numbers are null. inside is null where one side has no value.
     """
 
     function: str
@@ -132,6 +135,8 @@ def beside_of_measures(
     for actual in measured:
         mine = [row for row in alike if row.function == actual.function]
         rows += [_number(mine, actual, *names, resolution_s) for names in _NUMBERS if _applies(names[1], mine, actual)]
+        if any(row.lost_writes for row in (*mine, actual)):
+            rows.append(_number(mine, actual, *_WRITES, resolution_s))
         rows.append(_names("cohorts hit", actual.function, [r.cohorts_hit for r in mine], actual.cohorts_hit))
     rows += _release(alike, measured, resolution_s)
     rows += _blast_radius(alike, measured)

@@ -25,7 +25,8 @@ class FunctionMeasure:
 
     held_s is how long the calendar held the release back, approval_s how long sign-offs took in all, acknowledged_s the
     time from the first page to an acknowledgement, suppressed_s how long the first suppressed alert was not heard,
-    notified_s the time from the impact to the first notice after it.
+    notified_s the time from the impact to the first notice after it. reconcile_s is how long reconciling took in all,
+    reconciled_rows how many rows that was.
     """
 
     replication: int
@@ -85,3 +86,5 @@ class FunctionMeasure:
     cohort_failed: tuple[int, ...] = ()
     collapsed: bool = False
     extra_replica_s: float = 0.0
+    reconcile_s: float | None = None
+    reconciled_rows: int | None = None

@@ -163,6 +163,8 @@ def _measure_function(
         cohort_failed=tuple(int(count) for count in cohort_failed[sent]),
         collapsed=collapsed(episodes, timeline, plan.surge_end_s, end_s, plan.seen_s),
         extra_replica_s=extra_replica_s(timeline, plan.usual, end_s),
+        reconcile_s=timeline.reconcile_s(),
+        reconciled_rows=timeline.reconciled_rows(),
     )
 
 

@@ -21,7 +21,7 @@ __all__ = ["ProcessRow", "process"]
 class ProcessRow:
     """One thing that happened. `share` is of the replications `of`; p50 and p95 of those in which it has a size.
 
-    Sizes are in `unit`: s, or tickets.
+    Sizes are in `unit`: s, tickets or rows.
     """
 
     what: str
@@ -51,6 +51,8 @@ def process(measures: Sequence[FunctionMeasure]) -> list[ProcessRow]:
         *_sizes("sign-offs took", "replications", [run.approval_s for run in runs], n),
         *_sizes("page acknowledged after", "replications", [run.acknowledged_s for run in runs], n),
         *_sizes("alert suppressed for", "replications", [run.suppressed_s for run in runs], n),
+        *_sizes("reconciling took", "replications", [run.reconcile_s for run in runs], n),
+        *_sizes("rows reconciled", "replications", [_float(run.reconciled_rows) for run in runs], n, "rows"),
     ]
     for name, own in functions.items():
         impacts = [run for run in own if run.impact_start_s is not None]
@@ -59,6 +61,10 @@ def process(measures: Sequence[FunctionMeasure]) -> list[ProcessRow]:
         tickets = [float(run.tickets) if run.tickets else None for run in own]
         rows += _sizes(f"tickets about {name}", "replications", tickets, n, "tickets")
     return rows
+
+
+def _float(count: int | None) -> float | None:
+    return None if count is None else float(count)
 
 
 def _outcome(what: str, runs: Sequence[FunctionMeasure], outcome: Outcome) -> list[ProcessRow]:

@@ -249,6 +249,20 @@ class Timeline:
         """Support tickets about a function."""
         return sum(int(event.detail["count"]) for event in self.all(EventKind.TICKETS) if event.subject == function)
 
+    def reconcile_s(self) -> float | None:
+        """From the start of each reconciling to its end, in all; None when none came to its end."""
+        starts = [event.time_s for event in self._reconciles("start")]
+        ends = [event.time_s for event in self._reconciles("end")]
+        return sum(end_s - max(s for s in starts if s <= end_s) for end_s in ends) if ends else None
+
+    def reconciled_rows(self) -> int | None:
+        """Rows that reconciling dealt with; None when no reconciling came to its end."""
+        ends = self._reconciles("end")
+        return sum(int(event.detail["rows"]) for event in ends) if ends else None
+
+    def _reconciles(self, phase: str) -> list[Event]:
+        return [event for event in self.all(EventKind.RECONCILE) if event.detail.get("phase") == phase]
+
     def _first_detail(self, kind: EventKind, key: str) -> float | None:
         events = self.all(kind)
         value = events[0].detail.get(key) if events else None

@@ -62,12 +62,13 @@ class Defect:
     latency_factor: float = 1.0
     latency_add_s: float = 0.0
     lost_writes_ratio: float = 0.0
+    wrong_rows_ratio: float = 0.0
     cohort: str | None = None
     flag: bool = False  # only requests for which the release's flag is on meet it
     contract: bool = False  # its errors are of a contract that it breaks, and its OpenAPI document says so
 
     def __post_init__(self) -> None:
-        for name in ("errors_ratio", "lost_writes_ratio"):
+        for name in ("errors_ratio", "lost_writes_ratio", "wrong_rows_ratio"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise StagingError(f"defect {self.name}: {name}(={getattr(self, name)}) must be in 0..1")
         if self.latency_factor <= 0 or self.latency_add_s < 0:
@@ -124,12 +125,31 @@ class CallConfig:
 
 
 @dataclass(frozen=True)
+class Symptom:
+    """What rows that were written wrong do once one is `after_s` old: errors of checkout, whatever its version.
+
+    Of a share of its requests, or of a cohort's, until no row is wrong any more.
+    """
+
+    after_s: float
+    errors_ratio: float
+    cohort: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.after_s < 0 or not 0.0 < self.errors_ratio <= 1.0:
+            raise StagingError(
+                f"symptom: after_s(={self.after_s}) must be >= 0 and errors_ratio(={self.errors_ratio}) in 0..1, not 0"
+            )
+
+
+@dataclass(frozen=True)
 class StoreConfig:
     """The orders database: `connections` of each checkout replica, `service_time` spent inside PostgreSQL.
 
     replication: async, or sync: a write is acknowledged when the standby has it too. archive_every_s: of the
     write-ahead log; None: it is not archived. rows: how many there are from before. migration: what the new version
-    writes, both schemas' columns (dual) or only its own (new); None: the schema does not change.
+    writes, both schemas' columns (dual) or only its own (new); None: the schema does not change. symptom: of wrong
+    rows; None: nobody who reads them notices.
     """
 
     connections: int = 10
@@ -138,6 +158,7 @@ class StoreConfig:
     archive_every_s: float | None = None
     rows: int = 0
     migration: str | None = None
+    symptom: Symptom | None = None
 
     def __post_init__(self) -> None:
         if self.replication not in ("async", "sync") or self.migration not in (None, "dual", "new"):
@@ -237,7 +258,11 @@ class StagingConfig:
             )
             for entry in data["calls"]
         }
-        time = data["store"]["service_time"]
-        store = StoreConfig(**{**data["store"], "service_time": ServiceTime(**time) if time else None})
+        time, symptom = data["store"]["service_time"], data["store"]["symptom"]
+        parts = {
+            "service_time": ServiceTime(**time) if time else None,
+            "symptom": Symptom(**symptom) if symptom else None,
+        }
+        store = StoreConfig(**{**data["store"], **parts})
         edges_s, cohorts = tuple(data["latency_edges_s"]), tuple(data["cohorts"])
         return cls(services, calls, store, edges_s, data["seed"], cohorts, data["flag_poll_s"])

@@ -25,10 +25,11 @@ class NothingLeft(StagingError):
 
 @dataclass(frozen=True, slots=True)
 class StoredOrder:
-    """An order as the store has it. `amount` is None where no column has one."""
+    """An order as the store has it, and when it was written. `amount` is None where no column has one."""
 
     id: str
     amount: float | None
+    written: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,10 @@ class Books(Protocol):
         """Payments that were taken since."""
         ...
 
+    def wrong_since(self, moment: datetime) -> list[StoredOrder]:
+        """Orders whose amount is not what was paid for them, of those paid since."""
+        ...
+
 
 class DataVerbs(Protocol):
     """The data of one staging."""
@@ -92,7 +97,7 @@ class DataVerbs(Protocol):
         ...
 
     def reconcile(self) -> int:
-        """Give the old version's schema what only the new one's has; how many rows were put right."""
+        """Put right what rows are wrong, and give the old schema what only the new one has; in how many rows."""
         ...
 
     def fail_over(self) -> datetime | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -152,7 +153,9 @@ class EmbeddedAdapter:
         column = self.staging.data.read_column(self._new_serves())
         # A version without its column reads nothing, and that is a difference of the schema: the rows are there.
         table = StoreTable() if column is None else StoreTable(read_column=column)
-        return final_read(self.staging.orders_dsn(), ids, table, since)
+        read = final_read(self.staging.orders_dsn(), ids, table, since)
+        # A row that is wrong is not what was acknowledged.
+        return replace(read, found=read.found - {order.id for order in self.books.wrong_since(since)})
 
     def _new_serves(self) -> bool:
         """Whether the new version of the service that writes orders gets any request."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Mapping
 from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime
 
 from psycopg import sql
 
 from chaos.errors import StagingError
+from chaos.invariants import wrong_orders
 from chaos.staging import postgres
 from chaos.staging.backups import Backups
 from chaos.staging.data_verbs import BASELINE, BackedUp, Payment, Restored, StoredOrder
@@ -22,6 +23,9 @@ __all__ = ["OrdersData"]
 
 # Settings that a drill, or somebody before it, may have changed, besides those that the servers were started with.
 _ALSO = {"default_transaction_read_only": "off"}
+_EVER = datetime(2000, 1, 1, tzinfo=UTC)
+# Columns of an amount, and what each has of a payment's.
+_PAID = {"amount": "amount = paid.amount", "amount_cents": "amount_cents = round(paid.amount * 100)"}
 _INDEXES = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename = 'orders'"
 
 
@@ -75,12 +79,15 @@ class OrdersData:
 
     def orders_since(self, moment: datetime) -> list[StoredOrder]:
         """In the order of their ids."""
+        return self._orders(sql.SQL("created_at >= %s"), moment)
+
+    def _orders(self, which: sql.SQL, value: object) -> list[StoredOrder]:
+        query = sql.SQL("SELECT id, {amount}, created_at FROM orders WHERE {which} ORDER BY id").format(
+            amount=_amount(self._migrations.columns()), which=which
+        )
         with self._servers.connection() as connection:
-            query = sql.SQL("SELECT id, {amount} FROM orders WHERE created_at >= %s ORDER BY id").format(
-                amount=_amount(self._migrations.columns())
-            )
-            rows = connection.execute(query, (moment,)).fetchall()
-        return [StoredOrder(str(name), None if amount is None else float(amount)) for name, amount in rows]
+            rows = connection.execute(query, (value,)).fetchall()
+        return [StoredOrder(str(name), None if amount is None else float(amount), at) for name, amount, at in rows]
 
     def payments_since(self, moment: datetime) -> list[Payment]:
         """In the order of their ids; none before the first payment of the staging."""
@@ -100,19 +107,22 @@ class OrdersData:
         return self._servers.fail_over()
 
     def store_differences(self) -> list[str]:
-        """Of servers and schema."""
+        """Of servers, schema and rows."""
         declared = {name: value for name, value in self.declared().items() if not name.startswith("setting ")}
         facts = self.facts()
-        return [
+        differences = [
             f"{name}: {facts.get(name, 'not there')}, was {declared.get(name, 'not there')}"
             for name in sorted({*declared, *facts})
             if not name.startswith("setting ") and declared.get(name) != facts.get(name)
         ]
+        wrong = self.wrong_since(_EVER)
+        return [*differences, f"{len(wrong)} orders are wrong, such as {wrong[0].id}"] if wrong else differences
 
     def reset(self) -> None:
-        """Servers, then schema, as at the start."""
+        """Servers, then schema, as at the start; then rows, which would go on hurting whoever reads them."""
         self._servers.reset()
         self._migrations.reset()
+        self._put_right()
 
     def migrate(self, phase: str, lock_s: float) -> None:
         """By Alembic."""
@@ -127,8 +137,29 @@ class OrdersData:
         self._migrations.end()
 
     def reconcile(self) -> int:
-        """Amounts in cents to amounts."""
-        return self._migrations.reconcile()
+        """Amounts as they were paid; then amounts in cents to amounts."""
+        return self._put_right() + self._migrations.reconcile()
+
+    def wrong_since(self, moment: datetime) -> list[StoredOrder]:
+        """By the payments' ledger."""
+        payments = self.payments_since(moment)
+        orders = self._orders(sql.SQL("id = ANY(%s)"), [payment.order_id for payment in payments])
+        return wrong_orders(orders, payments)
+
+    def _put_right(self) -> int:
+        """By the payments' ledger, which no release of checkout writes to; how many rows."""
+        paid = {payment.order_id: payment.amount for payment in self.payments_since(_EVER)}
+        names = [order.id for order in self.wrong_since(_EVER)]
+        if not names:
+            return 0
+        columns = self._migrations.columns()
+        values = [sql.SQL(text) for name, text in _PAID.items() if name in columns]
+        query = sql.SQL(
+            "UPDATE orders SET {values} FROM unnest(%s::text[], %s::numeric[]) AS paid(id, amount)"
+            " WHERE orders.id = paid.id"
+        ).format(values=sql.SQL(", ").join(values))
+        with self._servers.connection() as connection:
+            return connection.execute(query, (names, [paid[name] for name in names])).rowcount
 
     def back_up(self) -> BackedUp:
         """By pg_basebackup and pg_verifybackup."""

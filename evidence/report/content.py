@@ -24,6 +24,7 @@ from evidence.record import RunRecord
 from evidence.recovery import recoveries
 from evidence.release_summary import summarise
 from evidence.report.comparing import pareto_table
+from evidence.report.drill_table import drill_table
 from evidence.report.recovery import recovery_table
 from evidence.report.release_tables import cohorts_table, release_table
 from evidence.report.table import Table, money, percent, seconds, share, with_range
@@ -40,7 +41,6 @@ __all__ = [
     "comparison_of",
     "comparison_table",
     "comparison_tables",
-    "drill_table",
     "events_table",
     "facts_table",
     "gather",
@@ -166,52 +166,6 @@ def checks_table(verdict: Verdict) -> Table:
         align="lll",
         marks=tuple(check.status.value for check in verdict.checks),
     )
-
-
-def drill_table(measures: Sequence[FunctionMeasure], resolution_s: float) -> Table:
-    """What one run measured: a row a function."""
-    return Table(
-        title="Measured",
-        headers=(
-            "function",
-            "RTO",
-            "objective",
-            "detect",
-            "decide",
-            "act",
-            "stabilise",
-            "RPO",
-            "lost writes",
-            "failed",
-            "cohorts hit",
-            "revenue lost",
-        ),
-        rows=tuple(
-            (
-                row.function,
-                seconds(row.rto_s, censored=row.rto_censored),
-                seconds(row.rto_objective_s),
-                *(seconds(part) for part in (row.detect_s, row.decide_s, row.act_s, row.stabilise_s)),
-                _rpo(row),
-                f"{row.lost_writes} of {row.acknowledged_writes}" if row.acknowledged_writes else "-",
-                f"{row.failed} of {row.requests} ({percent(row.failed_share)})",
-                ", ".join(row.cohorts_hit) or "none",
-                money(row.revenue_lost, row.currency),
-            )
-            for row in measures
-        ),
-        align="lrrrrrrrrrlr",
-        marks=tuple("pass" if row.met_rto and row.met_rpo is not False else "fail" for row in measures),
-        note=f"RTO is resolved to {resolution_s:g} s. Parts: of the longest episode; - without their event.",
-    )
-
-
-def _rpo(row: FunctionMeasure) -> str:
-    if row.rpo_s is None:
-        return "-"
-    if row.rpo_high_s is not None and row.rpo_high_s > row.rpo_s:
-        return f"{seconds(row.rpo_s)} [{row.rpo_s:.4g}, {row.rpo_high_s:.4g}]"
-    return seconds(row.rpo_s)
 
 
 def comparison_table(comparison: Comparison) -> Table:

@@ -115,6 +115,8 @@ def rollback_tile(run: RunContent) -> Tile:
     )
     if written := sum(row.acknowledged_writes for row in run.measures):
         details.append(f"{lost:,} of {written:,} acknowledged writes missing")
+    if measure.reconciled_rows is not None:
+        details.append(f"{measure.reconciled_rows:,} rows reconciled in {seconds(measure.reconcile_s)}")
     works = not odd and complete and not lost
     return Tile(question, "Yes" if works else "No", tuple(details), _mark(works))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from chaos.staging.config import CALLS, SERVICES, StagingConfig, proxy_name
+from chaos.staging.config import CALLS, SERVICES, StagingConfig, StoreConfig, Symptom, proxy_name
 from chaos.staging.embedded import EmbeddedStaging, Staging
 
 LATENCY_EDGES_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
@@ -22,7 +22,10 @@ COHORTS = ("coupon", "default")
 def staging_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staging]:
     """The staging itself; whoever changes it takes `staging` instead."""
     folder = tmp_path_factory.mktemp("staging") / "state"
-    up = EmbeddedStaging.up(StagingConfig(latency_edges_s=LATENCY_EDGES_S, cohorts=COHORTS, flag_poll_s=0.2), folder)
+    store = StoreConfig(symptom=Symptom(after_s=0.3, errors_ratio=1.0, cohort="coupon"))
+    up = EmbeddedStaging.up(
+        StagingConfig(latency_edges_s=LATENCY_EDGES_S, cohorts=COHORTS, flag_poll_s=0.2, store=store), folder
+    )
     try:
         yield up
     finally:

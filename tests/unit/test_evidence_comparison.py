@@ -82,6 +82,21 @@ def test_the_prediction_rests_on_replications_with_the_drills_defects() -> None:
     json.dumps(found.to_json(), allow_nan=False)
 
 
+def test_rows_put_right_and_writes_missing_stand_beside_each_other() -> None:
+    predicted = [replace(row, reconcile_s=1.0, reconciled_rows=30, lost_writes=2) for row in made.measures()]
+    measured = [replace(row, reconcile_s=9.0, reconciled_rows=30) for row in drill_rows()]
+    found = beside_of_measures(predicted, measured, scenario="tiny", strategy="canary")
+    everyone, buy = rows_of(found, ""), rows_of(found, "buy")
+    assert (everyone["reconciling takes"].measured, everyone["reconciling takes"].inside) == (9.0, False)
+    rows = everyone["rows reconciled"]
+    assert (rows.unit, rows.predicted, rows.measured, rows.inside) == ("rows", 30, 30, True)
+    missing = buy["writes missing"]
+    assert (missing.predicted, missing.measured, missing.inside) == (2, 0, False)
+    assert "writes missing" not in rows_of(
+        beside_of_measures(made.measures(), drill_rows(), scenario="tiny", strategy="canary"), "buy"
+    )
+
+
 def test_outside_is_said() -> None:
     found = beside_of_measures(made.measures(), drill_rows((10.0, 30.0)), scenario="tiny", strategy="canary")
     buy = rows_of(found, "buy")

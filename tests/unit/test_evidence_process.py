@@ -42,6 +42,22 @@ def test_a_suppressed_alert_that_is_never_heard_counts_to_the_end() -> None:
     assert timeline((45.0, "guardrail-trip", "errors", {})).suppressed_s(100.0) is None
 
 
+def test_reconcilings_add_up_and_one_that_failed_counts_for_nothing() -> None:
+    told = timeline(
+        (10.0, "reconcile", "rows", {"phase": "start", "rows": 3}),
+        (12.0, "reconcile", "rows", {"phase": "end", "rows": 3}),
+        (20.0, "reconcile", "rows", {"phase": "start", "rows": 9}),
+        (30.0, "reconcile", "rows", {"phase": "start", "rows": 9}),
+        (31.5, "reconcile", "rows", {"phase": "end", "rows": 8}),
+    )
+    assert (told.reconcile_s(), told.reconciled_rows()) == (3.5, 11)
+    assert (timeline().reconcile_s(), timeline().reconciled_rows()) == (None, None)
+    found = {row.what: row for row in process([calm(reconcile_s=3.5, reconciled_rows=11), calm(1)])}
+    assert list(found) == ["reconciling took", "rows reconciled"]
+    assert found["rows reconciled"].p50 is not None
+    assert (found["rows reconciled"].share.value, found["rows reconciled"].p50.value) == (0.5, 11.0)
+
+
 def test_a_row_for_each_thing_that_happened() -> None:
     rows = [
         calm(0, outcome="skipped"),

@@ -14,6 +14,7 @@ from chaos.staging.shop.payments_ledger import LEDGER_FILE, LEDGER_FOLDER, Payme
 from chaos.staging.state import StateFile
 from chaos.staging.toxiproxy import ToxiproxyClient
 
+NOW = datetime.now(UTC)
 FATES = ("there", "lost", "failed", "unpaid", "wrong")
 
 
@@ -24,14 +25,14 @@ def test_every_planted_gap_is_counted(fates: list[str]) -> None:
     stored = [name for name, fate in named.items() if fate in ("there", "unpaid", "wrong")]
     paid = [Payment(name, 55.5 + (fate == "wrong")) for name, fate in named.items() if fate != "unpaid"]
     acknowledged = [name for name, fate in named.items() if fate != "failed"]
-    settled = settle([StoredOrder(name, 55.5) for name in stored], paid, acknowledged)
+    settled = settle([StoredOrder(name, 55.5, NOW) for name in stored], paid, acknowledged)
     lost, failed, unpaid, wrong = (fates.count(fate) for fate in FATES[1:])
-    assert (settled.paid_without_order, settled.paid_and_lost) == (lost + failed, lost)
+    assert (settled.paid_without_order, settled.paid_and_lost, settled.wrong) == (lost + failed, lost, wrong)
     assert [line.split()[0] for line in settled.broken] == [str(count) for count in (unpaid, wrong) if count]
 
 
 def test_an_empty_amount_and_doubles_are_broken() -> None:
-    orders = [StoredOrder("a", None), StoredOrder("b", 1.0), StoredOrder("b", 1.0)]
+    orders = [StoredOrder("a", None, NOW), StoredOrder("b", 1.0, NOW), StoredOrder("b", 1.0, NOW)]
     payments = [Payment("a", 1.0), Payment("b", 1.0), Payment("a", 1.0)]
     broken = " | ".join(settle(orders, payments, ()).broken)
     assert "1 orders whose amount is not the payment's, such as a" in broken

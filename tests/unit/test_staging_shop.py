@@ -8,11 +8,12 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from chaos.staging.config import CallConfig, Defect, ServiceConfig, ServiceTime
+from chaos.staging.config import CallConfig, Defect, ServiceConfig, ServiceTime, Symptom
 from chaos.staging.envoy_config import cluster_name
 from chaos.staging.shop.calls import BadStatus, DownstreamError, with_retries
 from chaos.staging.shop.client import CallFailed, Pool, Response
 from chaos.staging.shop.draws import service_time_s, stream, suffer
+from chaos.staging.shop.reading import Reading
 from chaos.staging.shop.service import Request, Service
 from chaos.staging.shop.workers import Refused, Workers
 
@@ -79,6 +80,49 @@ def test_defects_add_up_for_the_cohort_they_touch() -> None:
     assert (rest.error, rest.latency_factor, rest.latency_add_s) == (False, 2.0, 0.0)
     behind = (Defect("behind", errors_ratio=1.0, flag=True),)
     assert [suffer(behind, "default", random.Random(1), flag_on=on).error for on in (False, True)] == [False, True]
+
+
+def test_rows_are_written_wrong_for_the_cohort_that_meets_the_defect() -> None:
+    defects = (Defect("wrong-sign", wrong_rows_ratio=1.0, cohort="coupon"),)
+    found = {cohort: suffer(defects, cohort, random.Random(1)).wrong_row for cohort in ("coupon", "default")}
+    assert found == {"coupon": True, "default": False}
+
+
+class Rows:
+    """A store whose looks find these, one after the other; an error is one that could not be made."""
+
+    def __init__(self, *looks: bool | Exception) -> None:
+        self.looks = list(looks)
+        self.over = asyncio.Event()
+
+    async def any_wrong(self, after_s: float) -> bool:
+        assert after_s == 3.0
+        if not self.looks:
+            self.over.set()
+            await asyncio.Event().wait()
+        found = self.looks.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+@pytest.mark.parametrize(
+    ("looks", "fails"), [((True,), True), ((True, False), False), ((True, CallFailed("away"), TimeoutError()), True)]
+)
+def test_wrong_rows_hurt_until_a_look_finds_none(
+    looks: tuple[bool | Exception, ...], fails: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chaos.staging.shop.reading.LOOK_S", 0.0)
+
+    async def run() -> list[bool]:
+        rows = Rows(*looks)
+        reading = Reading(rows, Symptom(3.0, 1.0, "coupon"))  # type: ignore[arg-type]
+        watching = asyncio.create_task(reading.watch())
+        await rows.over.wait()
+        watching.cancel()
+        return [reading.fails(cohort, random.Random(1)) for cohort in ("coupon", "default")]
+
+    assert asyncio.run(run()) == [fails, False]
 
 
 def attempts(*outcomes: Exception | str) -> tuple[Callable[[], Awaitable[str]], list[int]]:

@@ -86,7 +86,7 @@ def _stores(scenario: Scenario, file: StagingFile) -> Iterator[str]:
 def _data(scenario: Scenario, file: StagingFile) -> Iterator[str]:
     """Each verb for data that the drill will need has a command."""
     if scenario.release.repair is not None:
-        yield "release.repair: a drill has no bad data to repair"
+        yield "release.repair: only the embedded staging has books by which bad data is found"
     commands = None if file.commands is None else file.commands.data
     if commands is not None:
         yield from _data_by_commands(scenario, commands)

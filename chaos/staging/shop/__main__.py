@@ -45,6 +45,10 @@ def build(name: str, version: str, index: int, setup: dict[str, Any]) -> Service
         told, schema = config.store, _schema(config, version)
         store = OrderStore(setup["orders_dsn"], told.connections, told.service_time, chance, schema)
         service.store = (store, config.call("checkout", "orders"))
+        if told.symptom is not None:
+            from chaos.staging.shop.reading import Reading
+
+            service.reading = Reading(store, told.symptom)
     if config.has_flag(name, version):
         from chaos.staging.shop.flag import Flag, polling, streaming
 
@@ -101,8 +105,11 @@ async def serve(arguments: argparse.Namespace) -> None:
             timeout_graceful_shutdown=DRAIN_S,
         )
     )
+    looking = None if service.reading is None else asyncio.create_task(service.reading.watch())
     with socket.socket(fileno=arguments.fd) as listener:
         await server.serve(sockets=[listener])
+    if looking is not None:
+        looking.cancel()
     for pool, _ in service.pools.values():
         pool.close()
     if service.store is not None:

@@ -32,6 +32,7 @@ class Suffered:
     latency_factor: float
     latency_add_s: float
     lost_write: bool
+    wrong_row: bool
 
 
 def suffer(defects: tuple[Defect, ...], cohort: str, chance: random.Random, *, flag_on: bool = False) -> Suffered:
@@ -39,13 +40,14 @@ def suffer(defects: tuple[Defect, ...], cohort: str, chance: random.Random, *, f
 
     Those of the release's flag touch it where that is on.
     """
-    error = lost = False
+    error = lost = wrong = False
     factor, add_s = 1.0, 0.0
     for defect in defects:
         if defect.cohort not in (None, cohort) or (defect.flag and not flag_on):
             continue
         error = chance.random() < defect.errors_ratio or error
         lost = chance.random() < defect.lost_writes_ratio or lost
+        wrong = chance.random() < defect.wrong_rows_ratio or wrong
         factor *= defect.latency_factor
         add_s += defect.latency_add_s
-    return Suffered(error, factor, add_s, lost)
+    return Suffered(error, factor, add_s, lost, wrong)

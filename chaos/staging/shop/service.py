@@ -10,7 +10,7 @@ import asyncio
 import json
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from chaos.staging.config import CallConfig, Defect, ServiceConfig
@@ -26,6 +26,7 @@ from chaos.staging.shop.workers import Refused, Workers
 if TYPE_CHECKING:  # only checkout pays for importing the database driver, and a new version for its flag's
     from chaos.staging.shop.flag import Flag
     from chaos.staging.shop.payments_ledger import PaymentsLedger
+    from chaos.staging.shop.reading import Reading
     from chaos.staging.shop.store import OrderStore
 
 PASSED_ON = (COHORT_HEADER, MIRRORED_HEADER, "x-function", "traceparent", "tracestate", "content-type")
@@ -91,6 +92,7 @@ class Service:
         self.workers = Workers(config.workers, config.queue)
         self.pools: dict[str, tuple[Pool, CallConfig]] = {}
         self.store: tuple[OrderStore, CallConfig] | None = None
+        self.reading: Reading | None = None
         self.ledger: PaymentsLedger | None = None
         self.counters = Counters()
         self.flag: Flag | None = None
@@ -147,6 +149,8 @@ class Service:
             await asyncio.sleep(own_s * suffered.latency_factor + suffered.latency_add_s)
             if suffered.error:
                 return Answer(500, {"error": f"{self.name} {self.version}: defect"})
+            if self.reading is not None and self.reading.fails(request.cohort, self.chance):
+                return Answer(500, {"error": f"{self.name} {self.version}: an order in the books cannot be read"})
             if not self.config.holds_worker:
                 self.workers.release()
                 held = False
@@ -194,6 +198,8 @@ class Service:
         payment = json.dumps({"order": order.id, "amount": order.amount}).encode()
         paid = await self._call("payments", request, "POST", "/payments", payment)
         versions = paid.headers.get("x-version", "")
+        if suffered.wrong_row:
+            order = replace(order, amount=-order.amount)
         if not suffered.lost_write:
             await self._store(order, keep=not request.mirrored)
         return Answer(201, {"order_id": order.id}, versions)

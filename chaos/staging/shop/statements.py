@@ -1,7 +1,7 @@
-"""The one statement of the shop's store, for each schema that a version writes.
+"""The statements of the shop's store, for each schema that a version writes: an order in, and whether any is wrong.
 
 A version of the old schema writes `amount`, one of the new schema `amount_cents`, and one that writes both (dual) does
-so for as long as the old column is there.
+so for as long as the old column is there. An order of less than nothing is none that anybody can read.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import LiteralString
 
-__all__ = ["insert"]
+__all__ = ["any_wrong", "insert"]
 
 _VALUES: Mapping[str, tuple[LiteralString, LiteralString]] = {
     "old": ("amount", "%(amount)s::numeric"),
@@ -28,3 +28,10 @@ def insert(schema: str, *, slowly: bool) -> LiteralString:
         pause: LiteralString = "WITH pause AS MATERIALIZED (SELECT pg_sleep(%(pause_s)s))"
         return f"{pause} {into} SELECT {row} FROM pause {_CONFLICT}"  # noqa: S608 -- our own words
     return f"{into} VALUES ({row}) {_CONFLICT}"
+
+
+def any_wrong(schema: str) -> LiteralString:
+    """Whether a row that this schema reads is wrong, and has been there for `after_s`."""
+    column: LiteralString = "amount" if schema == "old" else "amount_cents"
+    age: LiteralString = "created_at <= clock_timestamp() - make_interval(secs => %(after_s)s)"
+    return f"SELECT EXISTS (SELECT FROM orders WHERE {column} < 0 AND {age})"  # noqa: S608 -- our own words

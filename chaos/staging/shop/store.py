@@ -17,7 +17,7 @@ from chaos.staging.config import ServiceTime
 from chaos.staging.shop.client import CallFailed
 from chaos.staging.shop.draws import service_time_s
 from chaos.staging.shop.orders import Order
-from chaos.staging.shop.statements import insert
+from chaos.staging.shop.statements import any_wrong, insert
 
 CONNECT_TIMEOUT_S = 5
 WARM_CONNECTIONS = 2
@@ -79,6 +79,22 @@ class OrderStore:
         self._abandoned.add(task)
         task.add_done_callback(self._bury)
         raise TimeoutError(f"order {order.id} not committed within {timeout_s} s")
+
+    async def any_wrong(self, after_s: float) -> bool:
+        """Whether a row is wrong, and has been there for so long. Raises CallFailed."""
+        try:
+            async with self._slots:
+                connection = await self._take()
+                try:
+                    cursor = await connection.execute(any_wrong(self._schema), {"after_s": after_s})
+                    row = await cursor.fetchone()
+                except BaseException:
+                    await connection.close()
+                    raise
+                self._idle.append(connection)
+        except psycopg.Error as error:
+            raise CallFailed(str(error).strip()) from error
+        return row == (True,)
 
     def _bury(self, task: asyncio.Task[None]) -> None:
         self._abandoned.discard(task)

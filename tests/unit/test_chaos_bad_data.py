@@ -1,0 +1,85 @@
+"""Rows that a defect wrote wrong, as a drill finds them in its books: told when they show, and when none is left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from chaos import bad_data
+from chaos.bad_data import BadRows
+from chaos.errors import StagingError
+from chaos.staging.data_verbs import StoredOrder
+from rollout.errors import WorldError
+from rollout.wallclock import WallClockEnvironment
+from scenarios.models import Defect
+
+BEGUN = datetime(2026, 11, 30, tzinfo=UTC)
+
+
+class Books:
+    """Whose looks find so many wrong rows, one after the other; the last answer stays."""
+
+    def __init__(self, *looks: int | None) -> None:
+        self.looks = list(looks)
+
+    def wrong_since(self, moment: datetime) -> list[StoredOrder]:
+        assert moment == BEGUN
+        found = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+        if found is None:
+            raise StagingError("the books cannot be read")
+        written = datetime.now(UTC) - timedelta(seconds=60)
+        return [StoredOrder(f"order-{number}", -55.0, written) for number in range(found)]
+
+
+def watched(looks: Sequence[int | None], for_s: float, **bad: Any) -> tuple[list[tuple[str, dict[str, Any]]], BadRows]:
+    events: list[tuple[str, dict[str, Any]]] = []
+    env = WallClockEnvironment(time.monotonic())
+    defect = Defect.model_validate({"name": "wrong", "probability": "100%", "bad_data": {"share": "10%", **bad}})
+
+    def record(kind: str, subject: str, /, **detail: Any) -> None:
+        events.append((f"{kind} {subject}", detail))
+
+    rows = BadRows(env, Books(*looks), defect, record)  # type: ignore[arg-type]
+    rows.begin(BEGUN)
+    symptom = rows.symptom
+    env.run(until=for_s)
+    assert symptom.triggered is any(detail["phase"] == "start" for _, detail in events)
+    assert env.idle(5.0)
+    return events, rows
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bad_data, "_LOOK_S", 0.01)
+
+
+def test_rows_show_and_are_over_and_begin_anew() -> None:
+    events, rows = watched([0, 3, None, 5, 0, 0, 2], 2.0, errors="40%", symptom_after="50s")
+    assert events == [
+        ("bad-data wrong", {"phase": "start", "rows": 3}),
+        ("bad-data wrong", {"phase": "end"}),
+        ("bad-data wrong", {"phase": "start", "rows": 2}),
+    ]
+    assert rows.rows == 2
+
+
+def test_rows_that_are_too_young_do_not_show_yet() -> None:
+    assert watched([3], 0.5, errors="40%", symptom_after="70s")[0] == []
+
+
+def test_rows_that_hurt_nobody_are_looked_for_by_nobody() -> None:
+    assert watched([3], 0.2)[0] == []
+
+
+def test_books_that_cannot_be_read_fail_who_asks_for_them() -> None:
+    events, rows = watched([None], 0.1)
+    assert events == []
+    env = WallClockEnvironment(time.monotonic())
+    rows = BadRows(env, Books(None), rows._defect, lambda *_, **__: None)  # type: ignore[arg-type]
+    rows.begin(BEGUN)
+    with pytest.raises(WorldError, match="StagingError: the books cannot be read"):
+        env.run(until=env.process(rows.look()))
