@@ -34,7 +34,8 @@ DEFAULT_SPREAD = 0.2
 class SensitivityOutcome:
     """The ranking, by function and measure; `spread` is None where the scenario's own ranges were drawn.
 
-    `constant` names the (function, measure) that did not vary, and so are ranked by nothing.
+    `constant` names the (function, measure) that did not vary, and so are ranked by nothing; `unknown` those without
+    data in some replication.
     """
 
     simulation: SimulationOutcome
@@ -42,6 +43,7 @@ class SensitivityOutcome:
     spread: float | None
     influences: tuple[Influence, ...]
     constant: tuple[tuple[str, str], ...]
+    unknown: tuple[tuple[str, str], ...]
 
 
 def sensitivity(
@@ -89,11 +91,11 @@ def sensitivity(
         out=out,
         progress=progress,
     )
-    outputs = _outputs(outcome.result.measures, measures)
+    outputs, unknown = _outputs(outcome.result.measures, measures)
     varying = {key: values for key, values in outputs.items() if len(set(values)) > 1}
     ranked = rank_inputs(_inputs(inputs, seed, replications), varying, seed)
     constant = tuple(key for key in outputs if key not in varying)
-    return SensitivityOutcome(outcome, inputs.ranges, spread, tuple(ranked), constant)
+    return SensitivityOutcome(outcome, inputs.ranges, spread, tuple(ranked), constant, unknown)
 
 
 def _inputs(inputs: Uncertain, seed: int, replications: int) -> dict[str, list[float]]:
@@ -101,9 +103,15 @@ def _inputs(inputs: Uncertain, seed: int, replications: int) -> dict[str, list[f
     return {each.name: [shares[place] for shares in drawn] for place, each in enumerate(inputs.ranges)}
 
 
-def _outputs(rows: Sequence[FunctionMeasure], measures: Sequence[str]) -> dict[tuple[str, str], list[float]]:
-    """Values by function and measure, for each replication in order; measures without data everywhere are left out."""
-    found: dict[tuple[str, str], list[float]] = {}
+_Output = tuple[str, str]
+
+
+def _outputs(
+    rows: Sequence[FunctionMeasure], measures: Sequence[str]
+) -> tuple[dict[_Output, list[float]], tuple[_Output, ...]]:
+    """Values by function and measure, for each replication in order; and those that lack some of them."""
+    found: dict[_Output, list[float]] = {}
+    unknown: list[_Output] = []
     for function in dict.fromkeys(row.function for row in rows):
         mine = [row for row in rows if row.function == function]
         for name in measures:
@@ -111,4 +119,6 @@ def _outputs(rows: Sequence[FunctionMeasure], measures: Sequence[str]) -> dict[t
             present = [value for value in values if value is not None]
             if len(present) == len(values):
                 found[function, name] = present
-    return found
+            else:
+                unknown.append((function, name))
+    return found, tuple(unknown)

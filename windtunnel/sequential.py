@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from evidence.precision import FEWEST, Precision, looks, precision_of
@@ -18,26 +18,32 @@ MOST = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """When to stop: as soon as `precision` is reached, looking first after `fewest` replications, and at `most`."""
+    """When to stop: once all `precisions` are reached, looking first after `fewest` replications, and at `most`."""
 
-    precision: Precision
+    precisions: tuple[Precision, ...]
     fewest: int
     most: int
 
+    @property
+    def text(self) -> str:
+        """As the user asked for them."""
+        return "; ".join(each.text for each in self.precisions)
 
-def stop_of(scenario: Scenario, until: str, fewest: int | None, most: int | None, *, compared: bool) -> Stop:
+
+def stop_of(scenario: Scenario, until: Sequence[str], fewest: int | None, most: int | None, *, compared: bool) -> Stop:
     """From what the user asked for. Raises UsageError, and JudgeError for a precision that says nothing."""
     revenues = (function.revenue for function in scenario.functions.values())
     currency = next((revenue.currency for revenue in revenues if revenue is not None), None)
-    precision = precision_of(until, tuple(scenario.functions), currency)
-    if precision.difference and not compared:
-        raise UsageError(f"until(={until}): a difference must be of several strategies or variants, compared")
+    precisions = tuple(precision_of(each, tuple(scenario.functions), currency) for each in until)
+    for each in precisions:
+        if each.difference and not compared:
+            raise UsageError(f"until(={each.text}): a difference must be of several strategies or variants, compared")
     first, last = FEWEST if fewest is None else fewest, MOST if most is None else most
     if first < FEWEST:
         raise UsageError(f"replications(={first}) must be at least {FEWEST} with until: it is the fewest")
     if last < first:
         raise UsageError(f"max-replications(={last}) must be at least the fewest, {first}")
-    return Stop(precision, first, last)
+    return Stop(precisions, first, last)
 
 
 def play(
@@ -46,7 +52,7 @@ def play(
     defects: Mapping[str, tuple[str, ...]],
     progress: Callable[[str, int, int], None] | None = None,
 ) -> bool:
-    """Play all of them to as many replications as it takes; whether the precision was reached.
+    """Play all of them to as many replications as it takes; whether all precisions were reached.
 
     `defects` are those that each draws. All have the same number of replications in the end: they stay pairs.
     """
@@ -55,7 +61,7 @@ def play(
             simulation.play_to(n, _named(progress, name), of=stop.most)
         measures = {name: simulation.measures for name, simulation in simulations.items()}
         drawn = tuple(dict.fromkeys(each for names in defects.values() for each in names))
-        if stop.precision.reached(measures, drawn):
+        if all(each.reached(measures, drawn) for each in stop.precisions):
             return True
     return False
 

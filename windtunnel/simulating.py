@@ -59,7 +59,7 @@ def simulate(
     *,
     strategy: str | None = None,
     replications: int | None = None,
-    until: str | None = None,
+    until: Sequence[str] = (),
     max_replications: int | None = None,
     seed: int = 1,
     processes: int | None = None,
@@ -71,8 +71,8 @@ def simulate(
 ) -> SimulationOutcome:
     """Play a release in the simulator `replications` times (200), record and judge it.
 
-    With `until`, such as 'rto_attainment +-1%', it is played until that precision is reached: `replications` are then
-    the fewest, `max_replications` (10,000) the most. `fidelity` None: the scenario's. Other arguments as of
+    With `until`, such as 'rto_attainment +-1%', it is played until all of these precisions are reached: `replications`
+    are then the fewest, `max_replications` (10,000) the most. `fidelity` None: the scenario's. Other arguments as of
     simulator.replications.simulate. Raises UsageError, RequestError and EvidenceError.
     """
     scenario, source = settled(scenario.at_fidelity(fidelity), source, seed)
@@ -98,7 +98,7 @@ def compare(
     strategies: Sequence[str] | None = None,
     vary: Sequence[str] = (),
     replications: int | None = None,
-    until: str | None = None,
+    until: Sequence[str] = (),
     max_replications: int | None = None,
     seed: int = 1,
     processes: int | None = None,
@@ -174,7 +174,7 @@ def _play(
             out=out,
             source=each.source.source,
             variant=_variant(each, base),
-            until=None if stop is None else stop.precision.text,
+            until=None if stop is None else stop.text,
         )
         for each in found
     }
@@ -189,9 +189,9 @@ def _play(
 
 
 def _stop(
-    scenario: Scenario, until: str | None, replications: int | None, most: int | None, *, compared: bool
+    scenario: Scenario, until: Sequence[str], replications: int | None, most: int | None, *, compared: bool
 ) -> Stop | None:
-    if until is not None:
+    if until:
         return stop_of(scenario, until, replications, most, compared=compared)
     if most is not None:
         raise UsageError(

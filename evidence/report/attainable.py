@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from evidence.attainable import LEVELS, Attainable, AttainableRow
 from evidence.report.summary import Tile
-from evidence.report.table import Table, seconds
+from evidence.report.table import Table, replications, seconds
 from evidence.statistics import Estimate
 
 __all__ = ["attainable_tables", "attainable_tiles"]
@@ -79,7 +79,7 @@ def _holding(found: Attainable) -> Table:
         ),
         align="lllrrrrrr",
         marks=tuple(_mark(row) for row in found.rows),
-        note=f"{n} replications. Estimate [what can be promised: the upper end of its 95 % interval; - where so few "
+        note=f"{replications(n)}. Estimate [what can be promised: the upper end of its 95 % interval; - where so few "
         "replications do not bound it].",
         grouped=True,
     )

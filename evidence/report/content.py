@@ -27,7 +27,7 @@ from evidence.report.comparing import pareto_table
 from evidence.report.drill_table import drill_table
 from evidence.report.recovery import recovery_table
 from evidence.report.release_tables import cohorts_table, release_table
-from evidence.report.table import Table, money, percent, seconds, share, with_range
+from evidence.report.table import Table, money, percent, replications, seconds, share, with_range
 from evidence.statistics import Estimate
 from evidence.tables import CLIENT
 from evidence.verdicts import Verdict
@@ -191,7 +191,7 @@ def comparison_table(comparison: Comparison) -> Table:
         rows=rows,
         align="llrrrrrrrr" + ("l" if several else ""),
         marks=tuple("best" if row.best and several else "" for row in comparison.rows),
-        note=f"{n} replications. In brackets: 95 % Clopper-Pearson intervals. Failed, revenue and duration are means.",
+        note=f"{replications(n)}. In brackets: 95 % Clopper-Pearson intervals. Failed, revenue and duration are means.",
         grouped=True,
     )
 
@@ -230,6 +230,8 @@ def _against_best(row: StrategyRow) -> str:
         for statement in ("better", "worse")
         if (those := [each for each in row.differences if each.statement == statement and each.measure in _SHOWN])
     ]
+    if not told and all(each.same for each in row.differences if each.measure in _SHOWN):
+        return "the same in every replication"
     return "; ".join(told) or CANNOT_TELL
 
 

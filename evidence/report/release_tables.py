@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from evidence.release_summary import CohortImpact, ReleaseSummary
-from evidence.report.table import Table, money, percent, seconds, share, with_range
+from evidence.report.table import Table, money, percent, replications, seconds, share, with_range
 from evidence.statistics import Estimate
 
 __all__ = ["cohorts_table", "release_table"]
@@ -15,9 +15,9 @@ def release_table(summaries: Mapping[str, ReleaseSummary]) -> Table:
     """A row a strategy."""
     n = max(each.replications for each in summaries.values())
     note = (
-        f"{n} replications; in brackets 95 % intervals. Change failed: taken back, or bad and hurting. MTTR: mean time "
-        "to restore after those that hurt. Collapse: no recovery by the end, with the release and all faults gone. "
-        "Capacity: replica-seconds above the usual number."
+        f"{replications(n)}; in brackets 95 % intervals. Change failed: taken back, or bad and hurting. MTTR: mean "
+        "time to restore after those that hurt. Collapse: no recovery by the end, with the release and all faults "
+        "gone. Capacity: replica-seconds above the usual number."
     )
     for name, each in summaries.items():
         if each.unrestored:

@@ -11,7 +11,7 @@ from evidence.events import NOT_STARTED, EventKind, Outcome
 from evidence.header import World
 from evidence.measures import FunctionMeasure
 from evidence.report.content import RunContent
-from evidence.report.table import money, percent, seconds, share, with_range
+from evidence.report.table import money, percent, replications, seconds, share, with_range
 from evidence.verdicts import Status, Verdict
 
 __all__ = ["Tile", "comparison_tiles", "run_tiles", "side_by_side_tiles"]
@@ -204,7 +204,7 @@ def _predicted_rto_tile(row: StrategyRow) -> Tile:
 
 
 def _predicted_failed_tile(row: StrategyRow) -> Tile:
-    details = [f"mean of {row.replications:,} replications"]
+    details = [f"mean of {replications(row.replications)}"]
     if row.revenue_lost is not None:
         details.append(f"revenue lost {money(row.revenue_lost.value, row.currency)}")
     value = None if row.failed_share is None else row.failed_share.value

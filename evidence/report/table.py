@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Table", "money", "percent", "seconds", "share", "with_range"]
+__all__ = ["Table", "money", "percent", "replications", "seconds", "share", "with_range"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +128,11 @@ def share(value: float, low: float, high: float) -> str:
     """`91.2 % [90, 92]`."""
     shown = [_trimmed(each * 100, 1) for each in (value, low, high)]
     return f"{shown[0]} % [{shown[1]}, {shown[2]}]"
+
+
+def replications(number: int) -> str:
+    """`1 replication`, `1,000 replications`."""
+    return f"{number:,} replication{'' if number == 1 else 's'}"
 
 
 def money(value: float | None, currency: str | None) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from evidence.measures import FunctionMeasure
-from evidence.statistics import Estimate
+from evidence.statistics import Estimate, share_with_interval
 from scenarios.models import Scenario
 from scenarios.uncertain import uncertain
 from simulator.errors import RequestError
@@ -86,12 +86,15 @@ def collapse_probability(
         runs.append(run)
         if progress is not None:
             progress(len(runs), RUNS)
-    probability = estimate(runs, RUNS * effort)
+    roots = RUNS * effort
+    hits = sum(run.hits for run in runs)
+    # Without levels the trajectories are plain replications, whose share has an exact interval.
+    probability = estimate(runs, roots) if levels else share_with_interval(hits, roots)
     return Collapse(
         probability=probability,
         levels=levels,
         trajectories=piloted + sum(run.trajectories for run in runs),
-        hits=sum(run.hits for run in runs),
+        hits=hits,
         plain_replications=_plain(probability.value, runs),
     )
 

@@ -79,3 +79,12 @@ def test_a_mean_waits_for_the_rare_bad_release_and_for_its_skewness() -> None:
 def test_looks_grow_by_a_fifth_and_end() -> None:
     assert list(looks(200, 300)) == [200, 240, 288, 300]
     assert list(looks(200, 200)) == [200]
+
+
+def test_a_difference_is_of_the_functions_that_have_the_measure() -> None:
+    runs = {name: made.measures(replications=FEWEST) for name in ("canary", "recreate")}
+    assert {row.function for row in runs["canary"] if row.acknowledged_writes} == {"buy"}
+    assert precision_of("difference rpo_attainment +-3%", ("buy", "browse")).reached(runs)
+    assert not precision_of("difference rpo_attainment of browse +-3%", ("buy", "browse")).reached(runs)
+    few = {name: rows[: 2 * 60] for name, rows in runs.items()}  # 3 of 60 beyond the quantile say too little
+    assert not precision_of("difference rto_p95 +-1000s", ("buy", "browse")).reached(few)

@@ -33,11 +33,13 @@ def test_reach_tells_graph_and_simulation_side_by_side(capsys: pytest.CaptureFix
 
 def test_sensitivity_ranks_and_records(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     arguments = ("sensitivity", "uncertain-inputs", "-n", "60", "--defect", "broken", "--out", str(tmp_path))
+    arguments += ("--by", "rto_s", "--by", "failed_share", "--by", "rpo_s")
     code, out = answered(capsys, *arguments, "--json")
     document = json.loads(out)
     assert code == 0
     assert len(document["inputs"]) == 8
     assert {each["measure"] for each in document["influences"]} == {"rto_s", "failed_share"}
+    assert document["unknown"] == [{"function": "buy", "measure": "rpo_s"}], "it writes nothing"
     assert Path(document["record"]).is_dir()
 
 

@@ -10,6 +10,7 @@ import pytest
 from evidence.comparison import compare
 from evidence.pairs import CANNOT_TELL, pairs_of
 from evidence.report.comparing import pareto_table, statement_lines
+from evidence.report.content import comparison_table
 from tests.unit import evidence_made as made
 
 
@@ -81,3 +82,12 @@ def test_one_run_has_nothing_to_be_compared_with() -> None:
     found = compare("tiny", {"canary": made.measures(replications=10)})
     assert (found.pairs, found.statements, statement_lines(found)) == ((), (), [])
     assert CANNOT_TELL == "the data cannot tell"
+
+
+def test_a_table_tells_runs_that_never_differ_from_those_that_the_data_cannot_tell() -> None:
+    canary = made.measures(replications=1)
+    noisy = [replace(row, failed_share=0.1) if row.function == "buy" else row for row in canary]
+    assert [row[-1] for row in comparison_table(compare("tiny", {"a": canary, "b": noisy})).rows] == [
+        "best", CANNOT_TELL, "best", "the same in every replication",
+    ]  # fmt: skip
+    assert comparison_table(compare("tiny", {"a": canary})).note.startswith("1 replication.")

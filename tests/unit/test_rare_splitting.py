@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from evidence.statistics import share_with_interval
 from scenarios.loading import load
 from simulator.draws import Stream, stream_keys
 from simulator.rare.collapse import collapse_probability
@@ -116,4 +117,5 @@ def test_a_collapse_that_is_not_rare_needs_no_levels_and_any_number_of_processes
     found = collapse_probability(scenario, "", effort=20, processes=1)
     assert found.levels == ()
     assert found.probability.low > 0.2
+    assert found.probability == share_with_interval(found.hits, 16 * 20)  # exact, also where all collapse
     assert found == collapse_probability(scenario, "", effort=20, processes=2)

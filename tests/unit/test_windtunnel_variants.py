@@ -101,16 +101,16 @@ def test_runs_of_other_texts_are_no_variants(windtunnel: Run, tmp_path: Path) ->
 
 def test_until_plays_as_many_as_it_takes_and_the_judge_says_so(tmp_path: Path) -> None:
     scenario, source = api.load("shop-release")
-    outcome = simulate(scenario, source, until="rto_attainment +-2%", out=tmp_path)
+    outcome = simulate(scenario, source, until=["rto_attainment +-2%"], out=tmp_path)
     header = outcome.record.header
     assert (header.replications, header.precise, header.until) == (200, True, "rto_attainment +-2%")
     assert len(outcome.result.measures) == 400
     [check] = [check for check in outcome.verdict.checks if check.name == "until"]
     assert check.reason == "rto_attainment +-2%: reached (n = 200)"
-    short = simulate(
-        scenario, source, until="rto_attainment of browse +-0.01%", max_replications=201, processes=1, out=tmp_path
-    )
+    both = ["rto_attainment +-2%", "rto_attainment of browse +-0.01%"]
+    short = simulate(scenario, source, until=both, max_replications=201, processes=1, out=tmp_path)
     assert (short.record.header.replications, short.record.header.precise) == (201, False)
+    assert short.record.header.until == "rto_attainment +-2%; rto_attainment of browse +-0.01%"
     assert short.result.measures[:400] == outcome.result.measures
     assert any(check.reason.endswith("not reached (n = 201)") for check in short.verdict.checks)
 
@@ -118,15 +118,16 @@ def test_until_plays_as_many_as_it_takes_and_the_judge_says_so(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("arguments", "rule"),
     [
-        ({"until": "rto +- 1%"}, "the width must be above 0, and a time"),
-        ({"until": "rto_attainment +-0%"}, "the width must be above 0, and a percentage"),
-        ({"until": "speed +-1%"}, "measure speed must be one of"),
-        ({"until": "soon"}, "must be MEASURE"),
-        ({"until": "rto_p95 of pay +-1s"}, "function pay must be one of checkout, browse"),
-        ({"until": "collapse of browse +-1%"}, "is of the whole release"),
-        ({"until": "difference failed_share +-1%"}, "must be of several strategies"),
-        ({"until": "rto_p95 +-1s", "replications": 50}, "must be at least 200 with until"),
-        ({"until": "rto_p95 +-1s", "max_replications": 100}, "must be at least the fewest, 200"),
+        ({"until": ["rto +- 1%"]}, "the width must be above 0, and a time"),
+        ({"until": ["rto_attainment +-0%"]}, "the width must be above 0, and a percentage"),
+        ({"until": ["speed +-1%"]}, "measure speed must be one of"),
+        ({"until": ["soon"]}, "must be MEASURE"),
+        ({"until": ["rto_p95 of pay +-1s"]}, "function pay must be one of checkout, browse"),
+        ({"until": ["collapse of browse +-1%"]}, "is of the whole release"),
+        ({"until": ["difference failed_share +-1%"]}, "must be of several strategies"),
+        ({"until": ["rto_p95 +-1s"], "replications": 50}, "must be at least 200 with until"),
+        ({"until": ["rto_p95 +-1s"], "max_replications": 100}, "must be at least the fewest, 200"),
+        ({"until": ["rto_p95 +-1s", "soon"]}, "until\\(=soon\\) must be MEASURE"),
         ({"max_replications": 100}, "must come with until"),
     ],
 )

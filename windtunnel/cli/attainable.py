@@ -17,6 +17,7 @@ from windtunnel.cli.options import (
     StrategiesOption,
     UntilOption,
     VaryOption,
+    kinds_named,
 )
 from windtunnel.cli.output import emit_json, emit_text, write_page
 from windtunnel.cli.progress import counted
@@ -60,10 +61,10 @@ def attainable(
         outcome = simulating.compare(
             loaded,
             source,
-            strategies=None if strategies is None else strategies.split(","),
+            strategies=kinds_named(strategies),
             vary=vary or (),
-            replications=_REPLICATIONS if replications is None and until is None else replications,
-            until=until,
+            replications=_REPLICATIONS if replications is None and not until else replications,
+            until=until or (),
             max_replications=max_replications,
             seed=seed,
             processes=processes,

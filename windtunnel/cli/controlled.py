@@ -32,6 +32,7 @@ def emit_controlled(
     """Compare and print; `others` are options that mean nothing here, by name, with what was given."""
     from evidence.report.controlled import controlled_text
     from scenarios.loading import load
+    from windtunnel.cli.options import kinds_named
     from windtunnel.cli.output import emit_json, emit_text
     from windtunnel.cli.progress import counted
     from windtunnel.controlled import compare_controlled
@@ -45,7 +46,7 @@ def emit_controlled(
         found = compare_controlled(
             loaded,
             source,
-            strategies=None if strategies is None else strategies.split(","),
+            strategies=kinds_named(strategies),
             replications=replications,
             paired=pairs,
             seed=seed,

@@ -29,6 +29,7 @@ __all__ = [
     "UntilOption",
     "VaryOption",
     "defects_to_switch_on",
+    "kinds_named",
 ]
 
 ScenarioArgument = Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario file, or a name in the library.")]
@@ -67,8 +68,11 @@ FewestOption = Annotated[
     typer.Option("--replications", "-n", min=1, help="How often the release is played (200); with --until the fewest."),
 ]
 UntilOption = Annotated[
-    str | None,
-    typer.Option("--until", help="Play until so precise: 'rto_attainment +-1%', half the width of the 95 % interval."),
+    list[str] | None,
+    typer.Option(
+        "--until",
+        help="Play until so precise: 'rto_attainment +-1%', half the width of the 95 % interval (repeatable: all).",
+    ),
 ]
 MostOption = Annotated[
     int | None,
@@ -88,6 +92,11 @@ StateOption = Annotated[
     # absolute, because the staging's processes run in that folder themselves
     typer.Option("--state", resolve_path=True, help="The staging's state folder (WINDTUNNEL_STATE; else the user's)."),
 ]
+
+
+def kinds_named(strategies: str | None) -> list[str] | None:
+    """Of `--strategies`: the kinds between its commas; None where nothing is said."""
+    return None if strategies is None else [each.strip() for each in strategies.split(",")]
 
 
 def defects_to_switch_on(defect: list[str] | None, *, good: bool) -> list[str] | None:

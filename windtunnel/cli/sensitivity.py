@@ -96,6 +96,7 @@ def _document(found: SensitivityOutcome, seed: int) -> dict[str, Any]:
         "inputs": [{"name": each.name, "range": each.text} for each in found.ranges],
         "influences": [asdict(each) for each in found.influences],
         "constant": [{"function": function, "measure": measure} for function, measure in found.constant],
+        "unknown": [{"function": function, "measure": measure} for function, measure in found.unknown],
         "record": str(found.simulation.record.folder),
     }
 
@@ -116,6 +117,8 @@ def _emit_text(found: SensitivityOutcome) -> None:
             emit_text(f"{rest} of {len(rows)} inputs: the data cannot tell from one without influence\n")
     for function, measure in found.constant:
         emit_text(f"{measure} of {function}: the same in every replication")
+    for function, measure in found.unknown:
+        emit_text(f"{measure} of {function}: no data in some replication")
     replications = found.simulation.result.replications
     emit_text(
         f"Shares of the variance over {replications:,} replications with 95 % intervals; in thirds of an input: means."

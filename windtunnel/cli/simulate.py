@@ -19,6 +19,7 @@ from windtunnel.cli.options import (
     StrategiesOption,
     UntilOption,
     VaryOption,
+    kinds_named,
 )
 from windtunnel.cli.output import emit_json, emit_text
 from windtunnel.cli.progress import counted
@@ -71,7 +72,7 @@ def simulate(
             source,
             strategy=strategy,
             replications=replications,
-            until=until,
+            until=until or (),
             max_replications=max_replications,
             seed=seed,
             processes=processes,
@@ -128,10 +129,10 @@ def compare(
         outcome = simulating.compare(
             loaded,
             source,
-            strategies=None if strategies is None else strategies.split(","),
+            strategies=kinds_named(strategies),
             vary=vary or (),
             replications=replications,
-            until=until,
+            until=until or (),
             max_replications=max_replications,
             seed=seed,
             processes=processes,
@@ -144,14 +145,15 @@ def compare(
     if as_json:
         headers = {label: each.record.header for label, each in outcome.by_label.items()}
         variants = {label: header.variant.changes for label, header in headers.items() if header.variant is not None}
-        played = {"replications": headers[next(iter(headers))].replications, "seed": seed}
-        stopped = {} if until is None else {"until": until, "precise": headers[next(iter(headers))].precise}
+        first = headers[next(iter(headers))]
+        played = {"replications": first.replications, "seed": seed}
+        stopped = {"until": first.until, "precise": first.precise} if until else {}
         said = {"caveats": caveats(loaded), "variants": variants, "records": records}
         emit_json({**outcome.comparison.to_json(), **played, **stopped, **said})
     else:
         from evidence.report.text import comparison_text
 
         emit_text(comparison_text(outcome.comparison, caveats(loaded)))
-        if until is not None:
+        if until:
             emit_text(precision_text(outcome.simulations[0].record.header))
         emit_text("\n".join(f"record of {label}: {folder}" for label, folder in records.items()))
