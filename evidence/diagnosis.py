@@ -1,14 +1,15 @@
 """Which service failed first: each failed request followed down its spans to where the failure began.
 
-From the client's span down: into the last attempt that failed, since an earlier one was made good; from an attempt into
-what its callee did; and when a caller's time was up while nothing below had failed, into what took most of it. Where
-that ends is the first to fail: a service, or the way to one, when the callee says that it was well or says nothing.
+From the client's span down: into the last attempt that failed and was not made good by a later one; from an attempt
+into what its callee did; and when a caller's time was up while nothing below had failed, into what took most of it.
+Where that ends is the first to fail: a service, or the way to one, when the callee says that it was well or says
+nothing.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,8 +84,11 @@ class Diagnosis:
         }
 
 
-def diagnose(spans: Sequence[Span]) -> Diagnosis:
-    """Follow every failed request of the clients; copies, for which nobody waited, have no part in it."""
+def diagnose(spans: Sequence[Span], silent: Collection[str] = ()) -> Diagnosis:
+    """Follow every failed request of the clients; copies, for which nobody waited, have no part in it.
+
+    `silent` are callees that make no spans, such as stores: whether they saw a request is not known.
+    """
     traces: dict[str, _Trace] = defaultdict(_Trace)
     roots: list[Span] = []
     for span in spans:
@@ -97,7 +101,7 @@ def diagnose(spans: Sequence[Span]) -> Diagnosis:
     failed = [root for root in roots if root.failed]
     found: dict[tuple[str, str], list[Span]] = defaultdict(list)
     for root in failed:
-        found[_first(traces[root.trace_id], root)].append(root)
+        found[_first(traces[root.trace_id], root, silent)].append(root)
     causes = [_cause(*place, hit, traces) for place, hit in found.items()]
     return Diagnosis(len(roots), len(failed), tuple(sorted(causes, key=lambda each: (-each.requests, each.where))))
 
@@ -121,18 +125,24 @@ class _Trace:
             yield from self.tree(child, depth + 1)
 
 
-def _first(trace: _Trace, root: Span) -> tuple[str, str]:
+def _first(trace: _Trace, root: Span, silent: Collection[str]) -> tuple[str, str]:
     """Where the failure of a request began, and how."""
     span = root
     while True:
         below = trace.below(span)
-        broken = [child for child in below if trace.failed_in(child)]
+        broken = [child for child in _last_tries(below) if trace.failed_in(child)]
         if broken:
             span = broken[-1]
         elif slow := _slowest(span, below):
             span = slow
         else:
-            return _place(span, below)
+            return _place(span, below, silent)
+
+
+def _last_tries(below: Sequence[Span]) -> list[Span]:
+    """Of each callee the last attempt, which says what came of those before it; in their order."""
+    last = {(child.kind, child.name): child for child in below}
+    return [child for child in below if last[child.kind, child.name] is child]
 
 
 def _slowest(span: Span, below: Sequence[Span]) -> Span | None:
@@ -145,11 +155,11 @@ def _slowest(span: Span, below: Sequence[Span]) -> Span | None:
     return longest
 
 
-def _place(span: Span, below: Sequence[Span]) -> tuple[str, str]:
+def _place(span: Span, below: Sequence[Span], silent: Collection[str]) -> tuple[str, str]:
     if span.kind == "server":
         return f"{span.service} {span.version}".strip(), span.reason or "slow: the caller's time was up"
     callee = "the shop" if span.service == CLIENT else span.name
-    told = "" if below else f" ({callee} never saw it)"
+    told = "" if below or callee in silent else f" ({callee} never saw it)"
     return f"{span.service} -> {callee}", f"{span.reason or 'slow'}{told}"
 
 

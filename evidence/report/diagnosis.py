@@ -34,7 +34,7 @@ def diagnosis_table(diagnosis: Diagnosis) -> Table:
         ),
         align="llrrlll",
         note=f"{diagnosis.failed} of {diagnosis.requests} requests failed; each was followed down its spans to where "
-        f"that began. A -> B: on the way to B, which was well or did not hear of it."
+        f"that began. A -> B: on the way to B, which was well or did not hear of it, or in B, where that is a store."
         + (f" {left} rarer ones are in the JSON document." if left else ""),
     )
 

@@ -34,7 +34,14 @@ CHECKOUT = span("k", "e1", "checkout", "POST /checkout", version="2.4", end_s=0.
              called("k1", "k", "checkout", "payments", "status 503"),
              called("k2", "k", "checkout", "payments", start_s=0.05),
              called("k3", "k", "checkout", "orders", "timeout", start_s=0.06)],
-            "checkout -> orders", "timeout (orders never saw it)",
+            "checkout -> orders", "timeout",  # a store makes no spans: what it saw is not known
+        ),
+        # nor is it when the caller failed by itself after that
+        (
+            [client("status 502"), BAD_EDGE, BAD_TO_CHECKOUT, replace(CHECKOUT, failed=True, reason="defect"),
+             called("k1", "k", "checkout", "payments", "timeout"),
+             called("k2", "k", "checkout", "payments", start_s=0.05)],
+            "checkout 2.4", "defect",
         ),
         # the callee was well, and slow: the caller's time was up
         (
@@ -58,7 +65,7 @@ CHECKOUT = span("k", "e1", "checkout", "POST /checkout", version="2.4", end_s=0.
     ],
 )  # fmt: skip
 def test_the_first_to_fail(spans: list[Span], where: str, what: str) -> None:
-    diagnosis = diagnose(spans)
+    diagnosis = diagnose(spans, silent=["orders"])
     assert (diagnosis.requests, diagnosis.failed) == (1, 1)
     (cause,) = diagnosis.causes
     assert (cause.where, cause.what, cause.requests) == (where, what, 1)
