@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chaos.contract.oasdiff import Breaking, breaking
+from chaos.contract.oasdiff import Breaking, DocumentInvalid, breaking
 from chaos.contract.replay import Difference, calls_of, replay
 from chaos.errors import ChaosError
 from chaos.realise import request_of
@@ -96,7 +96,10 @@ def check_contract(
         staging.deploy(service, new, 1, _DEPLOY_TIMEOUT_S)
         old_port, new_port = (staging.running(service, version)[0].port for version in (old, new))
         say(f"comparing the OpenAPI documents of {service} {old} and {new}")
-        broken = breaking(_document(old_port), _document(new_port), say)
+        try:
+            broken = breaking(_document(old_port), _document(new_port), say)
+        except DocumentInvalid as error:
+            raise ChaosError(f"{service}: {error}") from error
         functions = {
             name: (each.path, tuple(each.cohort_shares), request_of(each)) for name, each in scenario.functions.items()
         }

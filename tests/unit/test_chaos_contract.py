@@ -5,25 +5,41 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from chaos.contract import oasdiff
 from chaos.contract.check import ContractBroken, ContractReport
-from chaos.contract.oasdiff import Breaking
+from chaos.contract.oasdiff import Breaking, DocumentInvalid
 from chaos.contract.replay import TIMES, Call, calls_of, replay
 from chaos.errors import ChaosError
 from chaos.realise import defects_of
 from chaos.staging.adapter import Request
 from chaos.staging.shop.openapi import document
 from scenarios.loading import load
+from windtunnel.cli.exits import ExitCode
 
 ORDER = Request("POST", "/checkout", '{"order_id": "$id", "amount": 55}', "orders")
 CALL = Call("edge", "checkout", "coupon", ORDER)
+
+
+_ORDERS = """
+openapi: 3.1.0
+info: {title: orders, version: "1"}
+paths:
+  /orders:
+    get:
+      responses:
+        "200":
+          description: the order
+          content: {application/json: {schema: {type: object, properties: {id: {type: string}, state: {type: string}}}}}
+        "404": {description: no such order}
+"""
 
 
 class Server(ThreadingHTTPServer):
@@ -112,11 +128,58 @@ def fake(folder: Path, script: str) -> Path:
 def test_oasdiff_that_fails_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     fake(tmp_path, "echo no such spec >&2; exit 102")
-    with pytest.raises(ChaosError, match="oasdiff failed with code 102: no such spec"):
-        oasdiff.breaking({}, {})
+    shop = document("checkout", "2.3", breaks=False)
+    with pytest.raises(DocumentInvalid, match="oasdiff: no such spec"):
+        oasdiff.breaking(shop, shop)
+    fake(tmp_path, "echo out of memory >&2; exit 2")
+    with pytest.raises(ChaosError, match="oasdiff failed with code 2: out of memory"):
+        oasdiff.breaking(shop, shop)
     entry = {"id": "removed", "text": "removed it", "operation": "GET", "path": "/x", "level": 3}
     fake(tmp_path, f"echo '{json.dumps([entry])}'")
-    assert oasdiff.breaking({}, {}) == [Breaking("/x", "GET", "removed", "removed it")]
+    assert oasdiff.breaking(shop, shop) == [Breaking("/x", "GET", "removed", "removed it")]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("{", "cannot be read"),
+        ("hello: 1", "openapi: None: must be a version 3"),
+        ('{"swagger": "2.0", "paths": {"/x": {"get": {}}}}', "openapi: None: must be a version 3"),
+        ("openapi: 3.0.3\npaths: {}", "paths: must have an operation"),
+    ],
+)
+def test_a_document_that_promises_nothing_is_refused(
+    text: str, problem: str, tmp_path: Path, windtunnel: Callable[..., Any]
+) -> None:
+    good, bad = tmp_path / "good.json", tmp_path / "bad.yaml"
+    good.write_text(json.dumps(document("checkout", "2.3", breaks=False)), encoding="utf-8")
+    bad.write_text(text, encoding="utf-8")
+    for pair in ((good, bad), (bad, good)):
+        result = windtunnel("contract", "--documents", *map(str, pair))
+        assert result.code == ExitCode.USAGE
+        assert f"{bad}: {problem}" in result.err
+
+
+def test_two_files_are_compared(tmp_path: Path, windtunnel: Callable[..., Any]) -> None:
+    """What oasdiff only mentions counts: an optional field, and a status that is no success."""
+    if oasdiff.OASDIFF.find() is None:
+        pytest.skip("oasdiff is neither on PATH nor in the cache: `windtunnel contract shop-contract` builds it once")
+    old, new = tmp_path / "old.yaml", tmp_path / "new.json"
+    old.write_text(_ORDERS, encoding="utf-8")
+    there: Any = YAML(typ="safe").load(_ORDERS)
+    new.write_text(json.dumps(there), encoding="utf-8")
+    assert windtunnel("contract", "--documents", str(old), str(new)).code == 0
+    responses = there["paths"]["/orders"]["get"]["responses"]
+    del responses["404"], responses["200"]["content"]["application/json"]["schema"]["properties"]["state"]
+    new.write_text(json.dumps(there), encoding="utf-8")
+    result = windtunnel("contract", "--documents", str(old), str(new), "--json")
+    assert result.code == ExitCode.FAIL
+    assert [each["kind"] for each in json.loads(result.out)["breaking"]] == [
+        "response-non-success-status-removed",
+        "response-optional-property-removed",
+    ]
+    assert windtunnel("contract", "shop-contract", "--documents", str(old), str(new)).code == ExitCode.USAGE
+    assert windtunnel("contract").code == ExitCode.USAGE
 
 
 def test_a_broken_contract_tells_every_difference() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,12 +12,12 @@ from windtunnel.cli.options import (
     DefectOption,
     GoodOption,
     JsonOption,
-    ScenarioArgument,
     SeedOption,
     StateOption,
     defects_to_switch_on,
 )
 from windtunnel.cli.output import emit_json, emit_text, say
+from windtunnel.errors import UsageError
 
 if TYPE_CHECKING:
     from chaos.contract.check import ContractReport
@@ -30,14 +31,30 @@ def add_to(app: typer.Typer) -> None:
 
 
 def contract(
-    scenario: ScenarioArgument,
+    scenario: Annotated[
+        str | None, typer.Argument(metavar="SCENARIO", help="A scenario file, or a name in the library.")
+    ] = None,
+    documents: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option("--documents", metavar="OLD NEW", help="Two OpenAPI files, YAML or JSON, instead of a scenario."),
+    ] = None,
     defect: DefectOption = None,
     good: GoodOption = False,
     seed: SeedOption = 1,
     state: StateOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare both versions' OpenAPI documents, and replay their consumers' calls. Exit code 1 if any breaks."""
+    """Compare both versions' OpenAPI documents, and replay their consumers' calls. Exit code 1 if any breaks.
+
+    Of two files, only the documents are compared.
+    """
+    if documents is not None:
+        if scenario is not None or defect or good or state is not None:
+            raise UsageError("--documents compares two files: it takes no SCENARIO, --defect, --good or --state")
+        _compare(*documents, as_json=as_json)
+        return
+    if scenario is None:
+        raise UsageError("SCENARIO: must be given, or --documents OLD NEW")
     from scenarios.loading import load
     from windtunnel import contracting
 
@@ -49,6 +66,19 @@ def contract(
     else:
         emit_text(_text(report))
     if not report.kept:
+        raise typer.Exit(ExitCode.FAIL)
+
+
+def _compare(old: Path, new: Path, *, as_json: bool) -> None:
+    from chaos.contract.oasdiff import breaking_files
+
+    found = breaking_files(old, new, say)
+    if as_json:
+        emit_json({"old": str(old), "new": str(new), "kept": not found, "breaking": [vars(each) for each in found]})
+    else:
+        head = f"{old} -> {new}: contract {'BROKEN' if found else 'kept'}"
+        emit_text("\n".join([head, *(f"  document: {each}" for each in found)]))
+    if found:
         raise typer.Exit(ExitCode.FAIL)
 
 

@@ -36,6 +36,7 @@ ERROR_CODES: tuple[tuple[str, str, ExitCode], ...] = (
     ("chaos.errors", "StagingUnclean", ExitCode.UNCLEAN),
     ("chaos.contract.check", "ContractBroken", ExitCode.FAIL),
     ("chaos.staging.files.errors", "StagingFileError", ExitCode.USAGE),
+    ("chaos.contract.oasdiff", "DocumentInvalid", ExitCode.USAGE),
     ("chaos.realise", "NotRealisable", ExitCode.USAGE),
     ("chaos.safety.errors", "TargetRefused", ExitCode.USAGE),
     ("chaos.safety.errors", "LeverOn", ExitCode.USAGE),
