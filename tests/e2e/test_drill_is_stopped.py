@@ -34,16 +34,27 @@ _QUIET = {
 }
 _LATENCY = "{at: 7s, for: 4s, latency: {on: checkout -> payments, add: 100ms, jitter: 20ms}}"
 _STOP = "{error_budget: 25%, down: 30s}"
-# What ends the drill: what it says, and the scenario's changes. The other conditions are of one piece with these two
-# (tests/unit/test_supervision.py).
+# What ends the drill: what it says, the scenario's changes, and how its fault is undone. The other conditions are of one
+# piece with these (tests/unit/test_supervision.py).
 ENDS = {
     "lever": (
         "the safety lever is on: month end",
         {_LATENCY: "{at: 7s, for: 40s, latency: {on: checkout -> payments, add: 20ms}}"},
+        ("latency", "remove toxic"),
     ),
     "down-too-long": (
         "browse has been down for",
         {_LATENCY: "{at: 7s, for: 40s, cut: {on: edge -> catalogue}}", _STOP: "{error_budget: 100%, down: 2s}"},
+        ("cut", "enable proxy"),
+    ),
+    # some 600 requests of browse are planned
+    "error-budget": (
+        "of its error budget",
+        {
+            _LATENCY: "{at: 7s, for: 40s, error: {on: catalogue, share: 100%}}",
+            _STOP: "{error_budget: 2%, down: 50s}",
+        },
+        ("error", "clear share"),
     ),
 }
 
@@ -69,10 +80,10 @@ def told(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_whatever_ends_a_drill_release_and_fault_are_undone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both at once, each with a staging of its own; the good release bakes, and one fault is in force."""
+    """All at once, each with a staging of its own; the good release bakes, and one fault is in force."""
     drills: dict[str, subprocess.Popen[str]] = {}
     try:
-        for name, (_, changes) in ENDS.items():
+        for name, (_, changes, _) in ENDS.items():
             monkeypatch.setenv(VARIABLE, str(tmp_path / f"lever-of-{name}"))
             scenario = scenario_in(tmp_path / name, changes)
             drills[name] = start_drill(scenario, tmp_path / name / "state", tmp_path / name / "runs", "--good")
@@ -81,7 +92,7 @@ def test_whatever_ends_a_drill_release_and_fault_are_undone(tmp_path: Path, monk
         assert told("lever", "on", "month end").returncode == 0
         refused = told("drill", str(tmp_path / "lever" / "short-shop.yaml"), "--state", str(tmp_path / "new"))
         assert (refused.returncode, "month end" in refused.stderr) == (2, True), refused.stderr
-        for name, (reason, _) in ENDS.items():
+        for name, (reason, _, (kind, rung)) in ENDS.items():
             out, err = drills[name].communicate(timeout=DRILL_TIMEOUT_S)
             document = json.loads(out)
             assert drills[name].returncode == document["exit_code"] == 4, (name, document, err)
@@ -91,8 +102,7 @@ def test_whatever_ends_a_drill_release_and_fault_are_undone(tmp_path: Path, monk
             events = record.events()
             assert [event.subject for event in events if str(event.kind) == "stop"] == [name]
             undone = {str(event.detail["kind"]): event.detail["rung"] for event in events if str(event.kind) == "undo"}
-            assert undone["release"] == "restore baseline", undone
-            assert undone["cut" if "cut" in undone else "latency"] in ("remove toxic", "enable proxy"), undone
+            assert undone == {"release": "restore baseline", kind: rung}, undone
             # Application, data and steady state: looked at again, and as before.
             looked = [
                 event.subject for event in events if str(event.kind) == "verify" and not event.detail["differences"]
