@@ -148,9 +148,8 @@ class Drill:
             staging.record_to(self._record.folder, self._heard)
             self._back_up()
             plan = load_plan(self._scenario, staging, self._seed, self._scenario.duration_s)
-            with LoadRun.start(plan, self._record.folder, workers=self._workers) as load:
+            with LoadRun.start(plan, self._record.folder, workers=self._workers, guard=guard.lease.guard) as load:
                 self._clock = load.now_s
-                guard.lease.guard(load.pid)
                 resolution_s = self._scenario.measure.resolution_s
                 observer = Observer(staging.observe, staging.unversioned(), self._edges_s, resolution_s)
                 try:
@@ -334,9 +333,9 @@ class Drill:
         folder = self._record.folder / "steady"
         folder.mkdir()
         plan = load_plan(self._scenario, self._staging, self._seed + 1, _STEADY_S)
-        with LoadRun.start(plan, folder) as load:
-            if guard.lease.lost() is None:  # else nothing is in force any more, and the load ends with us all the same
-                guard.lease.guard(load.pid)
+        # Without a watchdog nothing is in force any more, and the load ends with us all the same.
+        watching = guard.lease.guard if guard.lease.lost() is None else None
+        with LoadRun.start(plan, folder, guard=watching) as load:
             load.wait()
             raw = load.samples()
         failed = {}

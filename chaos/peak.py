@@ -159,8 +159,7 @@ class PeakDrill:
         folder.mkdir()
         duration_s, rates = WARM_UP_S + plan.block_s, plan.window.after(WARM_UP_S)
         played = load_plan(self._scenario, self._staging, self._seed + pair, duration_s, rates)
-        with LoadRun.start(played, folder, workers=self._workers) as load:
-            guard.lease.guard(load.pid)
+        with LoadRun.start(played, folder, workers=self._workers, guard=guard.lease.guard) as load:
             while load.running:
                 conditions.check(load.now_s(), {}, {})
                 recheck.require()

@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -70,12 +71,20 @@ class LoadRun:
             )
 
     @classmethod
-    def start(cls, plan: LoadPlan, folder: Path, start_at_s: float | None = None, workers: Workers = ALONE) -> Self:
+    def start(
+        cls,
+        plan: LoadPlan,
+        folder: Path,
+        start_at_s: float | None = None,
+        workers: Workers = ALONE,
+        guard: Callable[[int], None] | None = None,
+    ) -> Self:
         """Start the child, wait until it is ready, and let it go.
 
         folder must exist and hold no load yet; it receives the raw samples and the child's log.
         start_at_s: monotonic time of the load's time 0; soon after the child is ready if None.
         workers: who sends it; those that join from elsewhere must do so within a minute.
+        guard: told the child's process id before that does anything.
         Raises TargetRefused before anything is started, LoadFailed when the child is not ready.
         """
         resolve_target(plan.base_url, plan.networks)
@@ -83,6 +92,8 @@ class LoadRun:
             raise LoadFailed(f"{folder / RAW_FILE}: there is a load in this folder already")
         run = cls(plan, folder, draw(plan), workers)
         try:
+            if guard is not None:
+                guard(run.pid)
             run._await_ready()
             run._go(start_at_s)
         except BaseException:

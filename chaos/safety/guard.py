@@ -14,7 +14,7 @@ up is `watched` before that starts, so that the watchdog ends it if the harness 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,19 +99,15 @@ class Guard:
 
 
 @contextmanager
-def watched(
-    state_dir: Path, drill_id: str, deadline_s: float, lease_s: float = LEASE_S, locks: Collection[int] = ()
-) -> Iterator[Lease]:
+def watched(state_dir: Path, drill_id: str, deadline_s: float, lease_s: float = LEASE_S) -> Iterator[Lease]:
     """The drill lock of `state_dir`, and a watchdog; `deadline_s` is the longest that the drill may take.
-
-    `locks` are descriptors of others, which the watchdog is to hold until all is undone.
 
     After the deadline the watchdog ends the drill by force, so give it room for an orderly end.
     Raises StagingBusy, WatchdogError.
     """
     with (
         hold(state_dir, DRILL_LOCK, _DRILL_LOCK_TIMEOUT_S),
-        Lease(state_dir, drill_id, lease_s, deadline_s, locks) as lease,
+        Lease(state_dir, drill_id, lease_s, deadline_s) as lease,
     ):
         (state_dir / ABORT_FILE).unlink(missing_ok=True)  # meant for an earlier drill
         yield lease
@@ -126,16 +122,17 @@ def guarded(
     lease_s: float = LEASE_S,
     lease: Lease | None = None,
     faults: Mapping[str, FaultKind] = FAULTS,
-    locks: Collection[int] = (),
+    locks: Sequence[int] = (),
 ) -> Iterator[Guard]:
-    """Guard a drill on the staging in `state_dir`, under a `lease` that is held already or one of its own with `locks`.
+    """Guard a drill on the staging in `state_dir`, under a `lease` that is held already or one of its own.
 
-    `faults` are those that the staging can have, by the scenario language's kind.
+    `faults` are those that the staging can have, by the scenario language's kind; `locks` are descriptors of others,
+    which the watchdog is to hold as well, until all is undone.
 
     Raises StagingBusy, StagingUnclean (an earlier run's entries are open), JournalCorrupt, WatchdogError.
     """
-    watch = watched(state_dir, drill_id, deadline_s, lease_s, locks) if lease is None else nullcontext(lease)
-    with watch as held:
+    watch = watched(state_dir, drill_id, deadline_s, lease_s) if lease is None else nullcontext(lease)
+    with watch as held, held.holding(locks):
         with hold(state_dir, HEAL_LOCK, _HEAL_LOCK_TIMEOUT_S):  # a watchdog may be at work yet
             journal = Journal(state_dir)
         with journal:

@@ -1,22 +1,23 @@
 """The harness's end of the watchdog: started before the first fault, told often that we live.
 
-The lease is a pipe of JSON lines to the watchdog's stdin (`beat`, `guard`, `release`) and its
-answers on its stdout (`ready`, `guarding`, `released`). The kernel closes the pipe when the
-harness dies, however it dies, so the watchdog knows at once; the beats are for a harness that
-hangs.
+The lease is a socket with JSON lines to the watchdog (`beat`, `guard`, `hold`, `let_go`, `release`) and its
+answers (`ready`, `guarding`, `holding`, `let go`, `released`). The kernel closes it when the harness
+dies, however it dies, so the watchdog knows at once; the beats are for a harness that hangs. Locks go
+with a `hold` as descriptors, so that the watchdog holds the very same ones.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import selectors
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -40,21 +41,21 @@ class Lease:
     Leave it only after everything was undone: a released watchdog heals nothing.
     """
 
-    def __init__(
-        self, state_dir: Path, drill_id: str, lease_s: float, deadline_s: float, locks: Collection[int] = ()
-    ) -> None:
+    def __init__(self, state_dir: Path, drill_id: str, lease_s: float, deadline_s: float) -> None:
         """Start the watchdog and wait until it says that it is ready.
 
         Without a beat for `lease_s`, or `deadline_s` after its start whatever the harness says, the
-        watchdog kills the harness and heals. It inherits the descriptors of `locks`, and so holds them for as long as
-        it lives. Raises WatchdogError when it does not come up.
+        watchdog kills the harness and heals. Raises WatchdogError when it does not come up.
         """
         self._write_mutex = threading.Lock()
         self._ask_mutex = threading.Lock()
         self._ended = threading.Event()
         self._pending = b""
         self._errors = state_dir / "watchdog.err"
-        self.process = self._start(state_dir, drill_id, lease_s, deadline_s, locks)
+        self._socket, theirs = socket.socketpair()
+        self._socket.settimeout(_ANSWER_TIMEOUT_S)
+        with theirs:
+            self.process = self._start(state_dir, drill_id, lease_s, deadline_s, theirs)
         try:
             self._expect("ready", _START_TIMEOUT_S)
         except BaseException:
@@ -66,7 +67,7 @@ class Lease:
         self._beater.start()
 
     def _start(
-        self, state_dir: Path, drill_id: str, lease_s: float, deadline_s: float, locks: Collection[int]
+        self, state_dir: Path, drill_id: str, lease_s: float, deadline_s: float, theirs: socket.socket
     ) -> subprocess.Popen[bytes]:
         own = _identify(os.getpid())
         arguments = {
@@ -86,11 +87,10 @@ class Lease:
         with self._errors.open("ab") as errors:
             return subprocess.Popen(
                 command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
                 stderr=errors,
                 env=environment,
-                pass_fds=tuple(locks),
                 start_new_session=True,
             )
 
@@ -104,6 +104,22 @@ class Lease:
         except psutil.NoSuchProcess as error:
             raise WatchdogError(f"watchdog: child {pid} to guard does not run") from error
         self._ask({"guard": {"pid": child.pid, "started_s": child.started_s}}, "guarding")
+
+    @contextmanager
+    def holding(self, locks: Sequence[int]) -> Iterator[None]:
+        """The watchdog holds these locks, too: should the harness die meanwhile, until all is undone.
+
+        Raises WatchdogError when it does not confirm.
+        """
+        self._ask({"hold": len(locks)}, f"holding {len(locks)}", locks)
+        try:
+            yield
+        finally:
+            try:
+                self._ask({"let_go": True}, "let go")
+            except WatchdogError:
+                if self.lost() is None:  # one that is dead holds nothing
+                    raise
 
     def lost(self) -> str | None:
         """Why the watchdog no longer watches, or None while it does."""
@@ -148,30 +164,29 @@ class Lease:
             except WatchdogError:
                 return  # lost() says so to whoever asks
 
-    def _send(self, message: dict[str, Any]) -> None:
-        assert self.process.stdin is not None
+    def _send(self, message: dict[str, Any], descriptors: Sequence[int] = ()) -> None:
+        line = json.dumps(message).encode() + b"\n"
         with self._write_mutex:
             try:
-                self.process.stdin.write(json.dumps(message).encode() + b"\n")
-                self.process.stdin.flush()
-            except (OSError, ValueError) as error:
+                sent = socket.send_fds(self._socket, [line], descriptors) if descriptors else 0
+                self._socket.sendall(line[sent:])
+            except OSError as error:
                 raise WatchdogError(f"watchdog {self.process.pid} does not listen: {error}") from error
 
-    def _ask(self, message: dict[str, Any], answer: str) -> None:
+    def _ask(self, message: dict[str, Any], answer: str, descriptors: Sequence[int] = ()) -> None:
         with self._ask_mutex:
-            self._send(message)
+            self._send(message, descriptors)
             self._expect(answer, _ANSWER_TIMEOUT_S)
 
     def _expect(self, answer: str, timeout_s: float) -> None:
         """Read the watchdog's next line and insist that it is `answer`."""
-        assert self.process.stdout is not None
         deadline = time.monotonic() + timeout_s
         with selectors.DefaultSelector() as selector:
-            selector.register(self.process.stdout, selectors.EVENT_READ)
+            selector.register(self._socket, selectors.EVENT_READ)
             while b"\n" not in self._pending:
                 if not selector.select(max(0.0, deadline - time.monotonic())):
                     raise WatchdogError(f"watchdog: no {answer!r} within {timeout_s:g} s")
-                data = os.read(self.process.stdout.fileno(), 4096)
+                data = self._received()
                 if not data:
                     raise WatchdogError(
                         f"watchdog: ended with code {self.process.wait(_ANSWER_TIMEOUT_S)} "
@@ -182,16 +197,20 @@ class Lease:
         if line.decode("utf-8", "replace") != answer:
             raise WatchdogError(f"watchdog: said {line!r} instead of {answer!r}")
 
+    def _received(self) -> bytes:
+        """Nothing when the watchdog is gone, also one that had not read all that it was told."""
+        try:
+            return self._socket.recv(4096)
+        except ConnectionResetError:
+            return b""
+
     def _kill(self) -> None:
         """The last resort on every path: our own child, by its handle."""
         self._ended.set()
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait(_ANSWER_TIMEOUT_S)
-        for stream in (self.process.stdin, self.process.stdout):
-            if stream is not None:
-                with contextlib.suppress(BrokenPipeError):  # beats unsent to a watchdog now gone
-                    stream.close()
+        self._socket.close()
 
 
 def _identify(pid: int) -> ProcessId:

@@ -30,7 +30,7 @@ __all__ = ["DRILL_LOCK", "HEAL_LOCK", "held", "hold"]
 def hold(state_dir: Path, name: str, timeout_s: float = 0.0) -> Iterator[int]:
     """Hold the lock `name` of the staging; wait for it at most `timeout_s`.
 
-    Yields the lock's descriptor: a child that inherits it holds the lock as well, for as long as it lives.
+    Yields the lock's descriptor: another process that is given it holds the lock as well, for as long as it lives.
     Raises StagingBusy, naming the holder's pid, when it stays taken.
     """
     path = state_dir / name
@@ -68,7 +68,7 @@ def held(state_dir: Path, name: str) -> bool:
 
 
 def _holder(fd: int) -> str:
-    """Who wrote its pid there; when that is dead, whoever inherited the lock from it."""
+    """Who wrote its pid there; when that is dead, whoever it gave the lock to."""
     pid = os.pread(fd, 32, 0).decode("ascii", "replace").strip()
     if not pid.isdecimal():
         return "pid unknown"

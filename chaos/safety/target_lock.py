@@ -3,8 +3,8 @@
 Two staging files may name one target. Its locks are with the user's state: one for each address and port at which the
 gate found it, so that `localhost` and `127.0.0.1` are one. Another machine's drills are not seen.
 
-The watchdog inherits the locks (lease.py), so that a harness that dies leaves no target free on which its faults are
-still in force. That of a staging which a drill brings up for itself is there before the target is, and takes it away.
+The watchdog is given the locks (lease.py), so that a harness that dies leaves no target free on which its faults are
+still in force.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["hold_target"]
 
 @contextmanager
 def hold_target(target: Target) -> Iterator[tuple[int, ...]]:
-    """Hold every address of a target that passed the gate; the locks' descriptors, to be inherited.
+    """Hold every address of a target that passed the gate; the locks' descriptors.
 
     Raises TargetBusy when another drill does.
     """

@@ -1,8 +1,8 @@
 """The process that heals when the harness cannot: `python -m chaos.safety.watchdog`.
 
 It runs in its own session, so a Ctrl-C at the terminal or a SIGKILL of the harness's group does not
-reach it. It waits on the harness's pipe (lease.py). A `release` ends it with nothing done. The end
-of the pipe, no beat for the lease's length, or the deadline mean that the harness is dead or as
+reach it. It waits at the harness's socket (lease.py). A `release` ends it with nothing done. The end
+of the socket, no beat for the lease's length, or the deadline mean that the harness is dead or as
 good as dead: then it kills the harness if that still runs (a harness that wakes up later must not
 inject again), kills the guarded children, heals from the journal, ends the staging that the harness
 was bringing up for itself, and logs what it did to watchdog.log. Everything that healing needs is
@@ -17,6 +17,7 @@ import json
 import os
 import selectors
 import signal
+import socket
 import sys
 import time
 from dataclasses import asdict, dataclass, field, replace
@@ -30,6 +31,8 @@ from chaos.staging.processes import ProcessId, stop
 LOG_NAME = "watchdog.log"
 _KILL = ((signal.SIGKILL, 5.0),)
 _EXIT_UNCLEAN = 5
+# As many as the kernel lets through at once.
+_LOCKS_MAX = 253
 
 __all__ = ["LOG_NAME", "main"]
 
@@ -44,6 +47,7 @@ class Watch:
     deadline_at_s: float
     harness: ProcessId
     guarded: list[ProcessId] = field(default_factory=list)
+    locks: list[int] = field(default_factory=list)
     released: bool = False
 
     def take(self, message: dict[str, Any]) -> str | None:
@@ -51,41 +55,57 @@ class Watch:
         if "guard" in message:
             self.guarded.append(ProcessId(**message["guard"]))
             return "guarding"
+        if "hold" in message:
+            return f"holding {len(self.locks)}"  # they came with it
+        if "let_go" in message:
+            while self.locks:
+                os.close(self.locks.pop())
+            return "let go"
         if "release" in message:
             self.released = True
             return "released"
         return None  # a beat: that a line came is all it says
 
 
-def wait_for_end(watch: Watch) -> str | None:
+def wait_for_end(watch: Watch, harness: socket.socket) -> str | None:
     """Listen until the lease ends: None when it was released, else why the watchdog must act."""
     pending = b""
     beat_at_s = time.monotonic()
     with selectors.DefaultSelector() as selector:
-        selector.register(sys.stdin.buffer, selectors.EVENT_READ)
+        selector.register(harness, selectors.EVENT_READ)
         while True:
             expires_s = min(beat_at_s + watch.lease_s, watch.deadline_at_s)
             if not selector.select(max(0.0, expires_s - time.monotonic())):
                 if time.monotonic() >= watch.deadline_at_s:
                     return "the drill's deadline passed"
                 return f"no heartbeat for {watch.lease_s:g} s"
-            data = os.read(sys.stdin.fileno(), 65536)
+            data = _received(watch, harness)
             if not data:
-                return "the harness closed the pipe"
+                return "the harness closed the socket"
             beat_at_s = time.monotonic()
             *lines, pending = (pending + data).split(b"\n")
             for line in lines:
-                _answer(watch.take(json.loads(line)))
+                _answer(harness, watch.take(json.loads(line)))
             if watch.released:
                 return None
             if beat_at_s >= watch.deadline_at_s:
                 return "the drill's deadline passed"
 
 
-def _answer(text: str | None) -> None:
+def _received(watch: Watch, harness: socket.socket) -> bytes:
+    """The next bytes, and the locks that come with them; nothing when the harness is gone."""
+    try:
+        data, locks, _, _ = socket.recv_fds(harness, 65536, _LOCKS_MAX, socket.MSG_CMSG_CLOEXEC)
+    except ConnectionResetError:  # it died without hearing an answer
+        return b""
+    watch.locks += locks
+    return data
+
+
+def _answer(harness: socket.socket, text: str | None) -> None:
     if text is not None:
-        with contextlib.suppress(BrokenPipeError):  # it died after asking; the end of its pipe says so next
-            os.write(sys.stdout.fileno(), text.encode() + b"\n")
+        with contextlib.suppress(ConnectionError):  # it died after asking; the end of its socket says so next
+            harness.sendall(text.encode() + b"\n")
 
 
 def act(watch: Watch, reason: str, log: FileIO) -> int:
@@ -143,10 +163,10 @@ def main(argv: list[str] | None = None) -> int:
     )
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
-    with (watch.state_dir / LOG_NAME).open("ab", buffering=0) as log:
-        _answer("ready")
+    with (watch.state_dir / LOG_NAME).open("ab", buffering=0) as log, socket.socket(fileno=0) as harness:
+        _answer(harness, "ready")
         try:
-            reason = wait_for_end(watch)
+            reason = wait_for_end(watch, harness)
         except Exception as error:  # noqa: BLE001 - a watchdog that cannot watch must act, not vanish
             reason = f"the watchdog cannot listen: {type(error).__name__}: {error}"
         return 0 if reason is None else act(watch, reason, log)

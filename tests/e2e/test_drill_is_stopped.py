@@ -34,8 +34,8 @@ _QUIET = {
 }
 _LATENCY = "{at: 7s, for: 4s, latency: {on: checkout -> payments, add: 100ms, jitter: 20ms}}"
 _STOP = "{error_budget: 25%, down: 30s}"
-# What ends the drill: what it says, the scenario's changes, and how its fault is undone. The other conditions are of one
-# piece with these (tests/unit/test_supervision.py).
+# What ends the drill: what it says, the scenario's changes, and how its fault is undone. The other conditions are of
+# one piece with these (tests/unit/test_supervision.py).
 ENDS = {
     "lever": (
         "the safety lever is on: month end",

@@ -19,6 +19,7 @@ from chaos.load.errors import LoadFailed, TargetRefused
 from chaos.load.plan import LoadPlan
 from chaos.load.run import RAW_FILE, LoadRun
 from chaos.load.schedule import write_id
+from chaos.safety.errors import WatchdogError
 from tests.e2e.load_server import ROOT, Server, await_gone, load, plan
 
 pytestmark = pytest.mark.e2e
@@ -220,3 +221,16 @@ def test_a_folder_takes_one_load(server: Server, tmp_path: Path) -> None:
     (tmp_path / RAW_FILE).write_text("")
     with pytest.raises(LoadFailed, match="there is a load in this folder already"):
         LoadRun.start(plan(server.port, load("/ok")), tmp_path)
+
+
+def test_a_load_that_nobody_guards_does_not_begin(server: Server, tmp_path: Path) -> None:
+    told: list[int] = []
+
+    def refuse(pid: int) -> None:
+        told.append(pid)
+        raise WatchdogError("the watchdog is gone")
+
+    with pytest.raises(WatchdogError):
+        LoadRun.start(plan(server.port, load("/ok")), tmp_path, guard=refuse)
+    assert await_gone(told[0])
+    assert not server.seen

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -115,7 +116,7 @@ def test_when_the_harness_dies_its_load_is_killed(
     harness.process.wait(5)
     until(lambda: gone(harness.load) and gone(harness.watchdog))
     log = events(tmp_path)
-    assert log[0]["reason"] == "the harness closed the pipe"
+    assert log[0]["reason"] == "the harness closed the socket"
     assert [row["event"] for row in log] == ["acting", "killed", "killed", "clean"]
 
 
@@ -167,7 +168,7 @@ def test_a_dead_watchdog_is_noticed_and_nothing_may_be_injected(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("said", "reason"),
     [
-        ('{"guard": {"pid": %d, "started_s": %r}}\n', "the harness closed the pipe"),
+        ('{"guard": {"pid": %d, "started_s": %r}}\n', "the harness closed the socket"),
         ("nonsense\n", "the watchdog cannot listen: JSONDecodeError"),
     ],
 )
@@ -182,23 +183,16 @@ def test_a_harness_that_dies_while_it_talks_is_still_healed_for(tmp_path: Path, 
             "--harness-pid": harness.pid,
             "--harness-started-s": started_s,
         }
-        with subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "chaos.safety.watchdog",
-                *(str(text) for pair in arguments.items() for text in pair),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=ROOT,
-        ) as watchdog:
-            assert watchdog.stdout is not None
-            assert watchdog.stdin is not None
-            assert watchdog.stdout.readline() == b"ready\n"
-            watchdog.stdout.close()  # nobody hears the answer
-            watchdog.stdin.write((said % (harness.pid, started_s) if "%" in said else said).encode())
-            watchdog.stdin.close()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            command = [sys.executable, "-m", "chaos.safety.watchdog"]
+            command += [str(text) for pair in arguments.items() for text in pair]
+            watchdog = subprocess.Popen(command, stdin=theirs, stdout=theirs, cwd=ROOT)
+        with watchdog:
+            with ours, ours.makefile("r") as answers:
+                assert answers.readline() == "ready\n"
+                ours.sendall((said % (harness.pid, started_s) if "%" in said else said).encode())
+                # nobody hears the answer
             assert watchdog.wait(15) == 0
         assert harness.wait(5) == -signal.SIGKILL
     log = events(tmp_path)
@@ -209,26 +203,33 @@ def test_a_harness_that_dies_while_it_talks_is_still_healed_for(tmp_path: Path, 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from chaos.safety.guard import guarded
+from chaos.safety.guard import guarded, watched
 from chaos.safety.target_lock import hold_target
 from chaos.safety.targets import Target
 from tests.faults_memory_surface import MemorySurface
-target = Target("http://127.0.0.1:8080", ("127.0.0.1",))
-with hold_target(target) as locks, guarded(MemorySurface(), Path(sys.argv[1]), "drill-1", 60.0, locks=locks) as guard:
-    print(guard.lease.process.pid, flush=True)
-    time.sleep(60)
+state_dir, target = Path(sys.argv[1]), Target("http://127.0.0.1:8080", ("127.0.0.1",))
+surface = MemorySurface()
+def play(lease):
+    with hold_target(target) as locks, guarded(surface, state_dir, "d", 60.0, lease=lease, locks=locks) as guard:
+        print(guard.lease.process.pid, flush=True)
+        time.sleep(60)
+if sys.argv[2] == "own staging":
+    with watched(state_dir, "d", 60.0) as lease:  # while the staging is brought up, there is no target yet
+        play(lease)
+play(None)
 """
 
 
+@pytest.mark.parametrize("on", ["own staging", "running staging"])
 def test_a_target_stays_taken_until_the_watchdog_of_a_dead_harness_has_healed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on: str
 ) -> None:
     """Whoever holds the heal lock keeps the watchdog from healing."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "user"))
     state_dir, target = tmp_path / "state", Target("http://127.0.0.1:8080", ("127.0.0.1",))
     state_dir.mkdir()
     with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(state_dir)],
+        [sys.executable, "-c", HOLDER, str(state_dir), on],
         stdout=subprocess.PIPE,
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -246,6 +247,22 @@ def test_a_target_stays_taken_until_the_watchdog_of_a_dead_harness_has_healed(
     assert events(state_dir)[-1]["event"] == "clean"
     with hold_target(target):
         pass
+
+
+def test_locks_are_let_go_with_the_part_of_the_drill_that_has_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a check of the contract before the drill has: the same target, under one watchdog."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "user"))
+    target = Target("http://127.0.0.1:8080", ("127.0.0.1", "::1"))
+    with Lease(tmp_path, "drill-1", lease_s=30.0, deadline_s=60.0) as lease:
+        for _ in range(2):
+            with hold_target(target) as locks, lease.holding(locks):
+                assert len(locks) == 2
+        with hold_target(target) as locks, lease.holding(locks):
+            lease.process.kill()  # what is dead holds nothing, and has nothing to let go
+        with hold_target(target):
+            pass
 
 
 def test_a_child_that_does_not_run_cannot_be_guarded(tmp_path: Path) -> None:
