@@ -13,6 +13,7 @@ from chaos.kubernetes.api import Api
 from chaos.kubernetes.errors import KubernetesError
 from chaos.kubernetes.faults import POD_FAULTS
 from chaos.kubernetes.gate import require_staging
+from chaos.kubernetes.preflight import lacking
 from chaos.kubernetes.surface import KubernetesSurface
 from chaos.ledger import FinalRead
 from chaos.staging.adapter import Hear
@@ -20,6 +21,7 @@ from chaos.staging.config import Defect
 from chaos.staging.data_verbs import DataVerbs
 from chaos.staging.files.described import Described
 from chaos.staging.files.loading import Loaded
+from scenarios.models import Scenario
 
 __all__ = ["KubernetesAdapter"]
 
@@ -50,6 +52,10 @@ class KubernetesAdapter(Described):
     def faults(self) -> Mapping[str, FaultKind]:
         """Those of pods."""
         return POD_FAULTS
+
+    def lacking(self, scenario: Scenario) -> Sequence[str]:
+        """Rights of the account, and a service that would not follow."""
+        return lacking(self._surface, scenario)
 
     def record_to(self, folder: Path, hear: Hear) -> None:
         """Nothing besides what the harness records of every verb."""

@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any, Self
 
 import urllib3
-from kubernetes import client, config
+from kubernetes import client
 from kubernetes.client.exceptions import ApiException
-from kubernetes.config.config_exception import ConfigException
 from kubernetes.stream import stream
 from websocket import WebSocketException
 
 from chaos.kubernetes.errors import KubernetesError, NotAnswered, ObjectChanged, ObjectMissing
+from chaos.kubernetes.kubeconfig import read_kubeconfig
 
 _TIMEOUT_S = 10.0
 _OUTAGE_S = 60.0
@@ -34,17 +34,29 @@ _AGAIN_S = 0.5
 _LOOK_TIMEOUT_S = 2.0
 _SILENT_S = 3.0
 _REFUSALS = {404: ObjectMissing, 409: ObjectChanged, **dict.fromkeys((429, 500, 502, 503, 504), NotAnswered)}
+_UNKNOWN = 401
 _CHANGES_MAX = 10
 _MERGE = "application/merge-patch+json"
 
 Object = dict[str, Any]
 
-__all__ = ["DEPLOYMENT", "HTTP_ROUTE", "REPLICA_SET", "ROLLOUT", "Api", "Kind", "Object"]
+__all__ = [
+    "AUTOSCALER",
+    "DEPLOYMENT",
+    "HTTP_ROUTE",
+    "POD",
+    "REPLICA_SET",
+    "ROLLOUT",
+    "Api",
+    "Kind",
+    "Object",
+    "Right",
+]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of namespaced object, outside of the core group."""
+    """A kind of namespaced object."""
 
     group: str
     version: str
@@ -56,14 +68,39 @@ DEPLOYMENT = Kind("apps", "v1", "deployments", "Deployment")
 REPLICA_SET = Kind("apps", "v1", "replicasets", "ReplicaSet")
 ROLLOUT = Kind("argoproj.io", "v1alpha1", "rollouts", "Rollout")
 HTTP_ROUTE = Kind("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute")
+AUTOSCALER = Kind("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
+POD = Kind("", "v1", "pods", "pod")
+
+
+@dataclass(frozen=True)
+class Right:
+    """What an account may do: the verb, to one object or (without a name) to all of the kind, or to a part of it."""
+
+    verb: str
+    kind: Kind
+    name: str = ""
+    part: str = ""
+
+    def __str__(self) -> str:
+        """As a role would have it."""
+        group = f".{self.kind.group}" if self.kind.group else ""
+        part = f"/{self.part}" if self.part else ""
+        return f"{self.verb} {self.kind.plural}{part}{group}{f' {self.name}' if self.name else ''}"
 
 
 class Api:
     """One namespace of one cluster. Every call raises KubernetesError when it is refused or not answered in time."""
 
-    def __init__(self, connection: client.ApiClient, namespace: str, patient: bool = False) -> None:
-        """With `patient`, a server that has not answered yet is waited for like one that has."""
+    def __init__(
+        self, connection: client.ApiClient, namespace: str, patient: bool = False, context: str = "", cluster: str = ""
+    ) -> None:
+        """With `patient`, a server that has not answered yet is waited for like one that has.
+
+        context, cluster: what a kubeconfig calls the way there.
+        """
         self._heard_s = time.monotonic() if patient else -math.inf
+        self.context = context
+        self.cluster = cluster
         self.connection = connection
         self.namespace = namespace
         self._objects = client.CustomObjectsApi(connection)
@@ -72,15 +109,8 @@ class Api:
     @classmethod
     def connect(cls, kubeconfig: Path, context: str | None, namespace: str, patient: bool = False) -> Self:
         """As the file says. Raises KubernetesError when it cannot be used."""
-        settings = client.Configuration()
-        try:
-            config.load_kube_config(  # type: ignore[no-untyped-call]
-                str(kubeconfig), context, client_configuration=settings, persist_config=False
-            )
-        except (ConfigException, OSError, ValueError) as error:
-            raise KubernetesError(f"kubeconfig {kubeconfig}: {error}") from error
-        settings.retries = 0  # else the time limit of a call is none
-        return cls(client.ApiClient(settings), namespace, patient)
+        access = read_kubeconfig(kubeconfig, context)
+        return cls(client.ApiClient(access.settings), namespace, patient, access.context, access.cluster)
 
     def server(self) -> str:
         """The API server's address."""
@@ -159,13 +189,28 @@ class Api:
 
     def annotations(self) -> dict[str, str]:
         """Those of the namespace. Raises ObjectMissing."""
-        found = self._call(f"namespace {self.namespace}", self._core.read_namespace, self.namespace)
+        found = self._call("annotations", self._core.read_namespace, self.namespace)
         return dict(found["metadata"].get("annotations") or {})
+
+    def may(self, right: Right) -> bool:
+        """Whether the account has this right in the namespace."""
+        asked = client.V1ResourceAttributes(
+            verb=right.verb,
+            group=right.kind.group,
+            resource=right.kind.plural,
+            subresource=right.part or None,
+            name=right.name or None,
+            namespace=self.namespace,
+        )
+        spec = client.V1SelfSubjectAccessReviewSpec(resource_attributes=asked)
+        review = client.AuthorizationV1Api(self.connection).create_self_subject_access_review
+        body = client.V1SelfSubjectAccessReview(spec=spec)
+        return bool(self._call("rights", review, body)["status"]["allowed"])
 
     def lost(self) -> str | None:
         """Why nothing can be changed or undone any more; None while the server answers, or is silent for a moment."""
         try:
-            self._once("namespace", self._core.read_namespace, self.namespace, timeout_s=_LOOK_TIMEOUT_S)
+            self._once("annotations", self._core.read_namespace, self.namespace, timeout_s=_LOOK_TIMEOUT_S)
         except NotAnswered as error:
             silent_s = time.monotonic() - self._heard_s
             return f"API server (silent for {silent_s:.0f} s: {error})" if silent_s > _SILENT_S else None
@@ -205,6 +250,8 @@ class Api:
 
 
 def _message(error: ApiException) -> str:
+    if error.status == _UNKNOWN:
+        return "401: the API server does not know the account: has its token expired, or its kubeconfig no user?"
     try:
         return f"{error.status} {json.loads(error.body or '')['message']}"
     except (ValueError, KeyError, TypeError):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from chaos.errors import NotSettled
-from chaos.kubernetes.api import DEPLOYMENT, Api, Object
+from chaos.kubernetes.api import DEPLOYMENT, POD, REPLICA_SET, Api, Object, Right
+from chaos.kubernetes.autoscalers import autoscaled
 from chaos.kubernetes.errors import KubernetesError
 from chaos.kubernetes.models import ServiceTarget
-from chaos.kubernetes.pods import made_of, running, selector_of
+from chaos.kubernetes.pods import made_of, owned, running, selector_of
 from chaos.kubernetes.routes import RouteOf
 from chaos.kubernetes.settling import condition, until
 
@@ -72,14 +73,31 @@ class Deployments:
         if self._route is not None:
             self._route.clear(self._backends, timeout_s)
 
+    def rights(self) -> Iterator[Right]:
+        """On each Deployment, and on the HTTPRoute."""
+        for name in self._names.values():
+            yield from (Right(verb, DEPLOYMENT, name) for verb in ("get", "patch"))
+        yield from (Right("list", kind) for kind in (REPLICA_SET, POD))
+        if self._route is not None:
+            yield from self._route.rights()
+
+    def unfit(self, versions: Collection[str]) -> Iterator[str]:
+        """An autoscaler, or an HTTPRoute that cannot send to each of them."""
+        for version in versions:
+            yield from autoscaled(self._api, DEPLOYMENT, self._named(version))
+        if self._route is not None:
+            yield from self._route.unfit({version: self._backends[version] for version in versions})
+
     def facts(self) -> dict[str, str]:
         """Of each Deployment, and of the HTTPRoute."""
         found = {f"Deployment {name}": made_of(self._get(version)) for version, name in self._names.items()}
         return found if self._route is None else {**found, self._route.name: self._route.made_of()}
 
     def pods(self, version: str) -> list[Object]:
-        """By the Deployment's own selector."""
-        return running(self._api.pods(selector_of(self._get(version))))
+        """Of the Deployment's own ReplicaSets."""
+        body = self._get(version)
+        selector = selector_of(body)
+        return running(owned(self._api.pods(selector), owned(self._api.all(REPLICA_SET, selector), [body])))
 
     def _named(self, version: str) -> str:
         if version not in self._names:

@@ -34,10 +34,13 @@ def unplayable(scenario: Scenario, strategy: Strategy, defects: Sequence[str], c
                 f"{change.service} {change.new}, so that nothing of what they write stays (route.copies)"
             )
     for index, fault in enumerate(scenario.faults):
-        if fault.kind not in POD_FAULTS:
-            yield f"faults[{index}].{fault.kind}: must be one that a cluster can have ({', '.join(POD_FAULTS)})"
-        elif fault.pause is not None and getattr(config.services.get(fault.pause.of), "pause", None) is None:
-            yield f"faults[{index}].pause: {fault.pause.of}: the file does not say which process (services.NAME.pause)"
+        where, effect = f"faults[{index}].{fault.kind}", fault.kill or fault.pause
+        if fault.kind not in POD_FAULTS or effect is None:
+            yield f"{where}: must be one that a cluster can have ({', '.join(POD_FAULTS)})"
+        elif effect.of not in config.services:
+            yield f"{where}: {effect.of}: must be one of the file's services ({', '.join(config.services)})"
+        elif fault.pause is not None and config.services[effect.of].pause is None:
+            yield f"{where}: {effect.of}: the file does not say which process (services.NAME.pause)"
 
 
 def _strategy(strategy: Strategy, target: ServiceTarget | None) -> Iterator[str]:

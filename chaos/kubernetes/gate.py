@@ -17,7 +17,8 @@ __all__ = ["MARKER", "require_staging"]
 def require_staging(api: Api, config: Kubernetes, token: str) -> None:
     """Raise NotThisStaging unless the namespace carries the marker's token, and nothing is named like production."""
     names = {
-        "context": config.context or "",
+        "context": api.context,
+        "cluster": api.cluster,
         "namespace": config.namespace,
         "server": urlsplit(api.server()).hostname or "",
     }

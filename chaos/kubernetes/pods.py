@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from chaos.kubernetes.api import Object
 from chaos.kubernetes.errors import KubernetesError
 
-__all__ = ["made_of", "running", "selector_of"]
+__all__ = ["made_of", "owned", "running", "selector_of"]
 
 
 def selector_of(owner: Object) -> str:
@@ -19,6 +19,14 @@ def selector_of(owner: Object) -> str:
         name = owner["metadata"]["name"]
         raise KubernetesError(f"{name}: spec.selector.matchExpressions cannot be followed; must be matchLabels only")
     return ",".join(f"{key}={value}" for key, value in selector["matchLabels"].items())
+
+
+def owned(objects: Iterable[Object], owners: Iterable[Object]) -> list[Object]:
+    """Those that one of the owners has made: selectors may overlap."""
+    uids = {owner["metadata"]["uid"] for owner in owners}
+    return [
+        each for each in objects if any(owner["uid"] in uids for owner in each["metadata"].get("ownerReferences", []))
+    ]
 
 
 def made_of(owner: Object) -> str:

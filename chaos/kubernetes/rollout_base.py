@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from chaos.errors import NotSettled
-from chaos.kubernetes.api import REPLICA_SET, ROLLOUT, Api, Object
+from chaos.kubernetes.api import POD, REPLICA_SET, ROLLOUT, Api, Object, Right
+from chaos.kubernetes.autoscalers import autoscaled
 from chaos.kubernetes.errors import KubernetesError
 from chaos.kubernetes.models import ServiceTarget
-from chaos.kubernetes.pods import running, selector_of
+from chaos.kubernetes.pods import owned, running, selector_of
 from chaos.kubernetes.settling import condition
 
 _HASH = "rollouts-pod-template-hash"
@@ -109,6 +111,24 @@ class RolloutBase:
             found += self._api.pods(f"{selector_of(seen.body)},{_HASH}={key}")
         return running(found)
 
+    def rights(self) -> Iterator[Right]:
+        """On the Rollout, and to see what it owns."""
+        yield from (Right(verb, ROLLOUT, self._rollout.name) for verb in ("get", "patch", "update"))
+        yield Right("patch", ROLLOUT, self._rollout.name, "status")
+        yield from (Right("list", kind) for kind in (REPLICA_SET, POD))
+
+    def unfit(self, versions: Collection[str]) -> Iterator[str]:
+        """A Rollout that does not follow orders, or an autoscaler's."""
+        for version in versions:
+            self._known(version)
+        seen = self._see()
+        phase = seen.status.get("phase")
+        if seen.body["spec"].get("paused"):
+            yield f"{seen.name}: spec.paused is true: it would not follow"
+        elif phase != "Healthy" and not seen.under_way:
+            yield f"{seen.name}: is {phase}, must be Healthy: {seen.status.get('message', '')}"
+        yield from autoscaled(self._api, ROLLOUT, self._rollout.name)
+
     def _unfit(self, strategy: dict[str, Any]) -> str | None:
         """Why the harness cannot steer a Rollout of this strategy."""
         raise NotImplementedError
@@ -118,12 +138,10 @@ class RolloutBase:
         body = self._api.get(ROLLOUT, self._rollout.name)
         strategy = self._strategy_of(body)
         sets, versions = dict[str, list[Object]](), dict[str, str]()
-        for each in self._api.all(REPLICA_SET, selector_of(body)):
-            owners = each["metadata"].get("ownerReferences", [])
-            if any(owner["uid"] == body["metadata"]["uid"] for owner in owners):
-                version = self._version(each)
-                sets.setdefault(version, []).append(each)
-                versions[each["metadata"]["labels"][_HASH]] = version
+        for each in owned(self._api.all(REPLICA_SET, selector_of(body)), [body]):
+            version = self._version(each)
+            sets.setdefault(version, []).append(each)
+            versions[each["metadata"]["labels"][_HASH]] = version
         stable = body.get("status", {}).get("stableRS", "")
         if stable not in versions:
             raise KubernetesError(

@@ -11,11 +11,11 @@ the canary's share is 0 for that moment; where the HTTPRoute is ours, it stays a
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from chaos.kubernetes.api import ROLLOUT, Api, Object
+from chaos.kubernetes.api import ROLLOUT, Api, Object, Right
 from chaos.kubernetes.errors import KubernetesError
 from chaos.kubernetes.models import ServiceTarget
 from chaos.kubernetes.pods import made_of
@@ -116,6 +116,25 @@ class Rollouts(RolloutBase):
             (self._promote if whole else self._abort)(timeout_s)
         elif _STEPS in _annotations(seen.body):
             self._api.change(ROLLOUT, self._rollout.name, _restore_steps)
+
+    def rights(self) -> Iterator[Right]:
+        """With those on the HTTPRoute."""
+        yield from super().rights()
+        if self._route is not None:
+            yield from self._route.rights()
+
+    def unfit(self, versions: Collection[str]) -> Iterator[str]:
+        """Also an HTTPRoute that cannot send to both Services."""
+        yield from super().unfit(versions)
+        seen = self._see()
+        if self._routed_by_argo(seen):
+            return
+        route = self._own_route(seen)
+        yield from route.unfit(self._backends(seen))
+        shares = route.traffic(self._backends(seen)).weights
+        if shares != {seen.stable: 1.0}:
+            # At rest that one leads to the stable version; as soon as there is a canary it does not.
+            yield f"{route.name}: {seen.strategy['canaryService']} has a share of the requests, must have weight 0"
 
     def facts(self) -> dict[str, str]:
         """Of the Rollout, and of an HTTPRoute of ours."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from chaos.kubernetes import rules
-from chaos.kubernetes.api import HTTP_ROUTE, Api, Object
+from chaos.kubernetes.api import HTTP_ROUTE, Api, Object, Right
 from chaos.kubernetes.models import Route
 from chaos.kubernetes.rules import Rule, Traffic, Versions
 from chaos.kubernetes.settling import condition, until
@@ -84,6 +84,18 @@ class RouteOf:
         versions = self._versions(backends)
         if _own(self._get()) is not None:
             self._put(versions, lambda body: Traffic(_traffic(body, versions).weights), timeout_s)
+
+    def rights(self) -> Iterator[Right]:
+        """That all of this needs."""
+        yield from (Right(verb, HTTP_ROUTE, self._route.name) for verb in ("get", "update"))
+
+    def unfit(self, backends: Mapping[str, str]) -> Iterator[str]:
+        """Why shares could not be put in force: a line each."""
+        body = self._get()
+        yield from rules.without_backend(_rules(body), self._versions(backends))
+        refused = _refused(body) if self._route.confirm == "accepted" else None
+        if refused is not None:
+            yield f"{refused} (with gateways that write no status: confirm: spec)"
 
     def made_of(self) -> str:
         """The digest of all that it is besides weights."""

@@ -7,7 +7,7 @@ otherwise alike, gateways follow the one that asks for more headers. Nothing her
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +24,7 @@ _MIRROR = "RequestMirror"
 
 Rule = dict[str, Any]
 
-__all__ = ["COHORT_HEADER", "Rule", "Traffic", "Versions", "copied", "read", "written"]
+__all__ = ["COHORT_HEADER", "Rule", "Traffic", "Versions", "copied", "read", "without_backend", "written"]
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,18 @@ def read(rules: list[Rule], versions: Versions, steered: bool) -> Traffic:
 def copied(rules: list[Rule], versions: Versions) -> dict[str, float]:
     """The copies that a drill's rules make, also where they disagree."""
     return {version: share for rule in rules for version, share in _copies(rule, versions).items()}
+
+
+def without_backend(rules: list[Rule], versions: Versions) -> Iterator[str]:
+    """A line for each rule that sends to one of the versions' Services and does not name another one."""
+    for index, rule in enumerate(rules):
+        named = {ref["name"] for ref in rule.get("backendRefs", [])}
+        missing = sorted(set(versions.backends.values()) - named)
+        if missing and _knows(rule, versions):
+            yield (
+                f"HTTPRoute {versions.route}: spec.rules[{index}].backendRefs: must also name "
+                f"{', '.join(missing)} (weight: 0)"
+            )
 
 
 # -- write ------------------------------------------------------------------------------------------------------------

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Protocol
 
-from chaos.kubernetes.api import Object
+from chaos.kubernetes.api import Object, Right
 
 __all__ = ["Workload"]
 
@@ -45,6 +45,14 @@ class Workload(Protocol):
 
     def clear(self, timeout_s: float) -> None:
         """Nothing of that."""
+        ...
+
+    def rights(self) -> Iterator[Right]:
+        """That the account needs for all of this."""
+        ...
+
+    def unfit(self, versions: Collection[str]) -> Iterator[str]:
+        """Why no release of these versions can begin: a line each, besides `left`."""
         ...
 
     def facts(self) -> dict[str, str]:

@@ -23,7 +23,7 @@ from chaos.staging.config import Defect
 from chaos.staging.data_verbs import Books, DataVerbs
 from chaos.staging.envoy_stats import EnvoyStats
 from chaos.staging.replicas import Drained
-from scenarios.models import Function
+from scenarios.models import Function, Scenario
 
 __all__ = ["Hear", "Request", "StagingAdapter"]
 
@@ -90,6 +90,13 @@ class StagingAdapter(Protocol):
 
     def target_url(self) -> str:
         """Where clients find it."""
+        ...
+
+    def lacking(self, scenario: Scenario) -> Sequence[str]:
+        """What keeps a drill of the scenario from being carried out here, or from being undone: a line each.
+
+        Looked at before anything is started, once the scenario fits the staging's description.
+        """
         ...
 
     def record_to(self, folder: Path, hear: Hear) -> None:

@@ -24,7 +24,7 @@ from chaos.staging.embedded import Staging
 from chaos.staging.envoy_stats import EnvoyStats
 from chaos.staging.facts import application_declared, application_facts
 from chaos.staging.replicas import SPANS_FOLDER, Drained
-from scenarios.models import Function
+from scenarios.models import Function, Scenario
 
 __all__ = ["EmbeddedAdapter"]
 
@@ -81,6 +81,11 @@ class EmbeddedAdapter:
     def target_url(self) -> str:
         """The shop's front door, through Toxiproxy."""
         return self.staging.edge_url()
+
+    def lacking(self, scenario: Scenario) -> Sequence[str]:
+        """Nothing: it was brought up for the scenario."""
+        del scenario
+        return ()
 
     def record_to(self, folder: Path, hear: Hear) -> None:
         """Nothing is done but what the timeline tells."""

@@ -48,6 +48,18 @@ def test_what_a_cluster_cannot_play_is_refused_by_path(loaded: Loaded, old: str,
         require_fitting(scenario, scenario.release.strategy, [], loaded)
 
 
+def test_pods_of_a_service_that_the_file_has_not_are_not_killed(loaded: Loaded) -> None:
+    text = (EXAMPLE / "release.yaml").read_text().replace("kill: {of: checkout, version: old,", "kill: {of: search,")
+    scenario = load_text(text.replace("  services:\n", f"  services:\n    search: {SEARCH}\n"), "release.yaml")
+    with pytest.raises(
+        NotRealisable, match=r"faults\[0\]\.kill: search: must be one of the file's services \(checkout"
+    ):
+        require_fitting(scenario, scenario.release.strategy, [], loaded)
+
+
+SEARCH = "{replicas: 2, workers: 8, service_time: {lognormal: {mean: 5ms, cv: 0.5}}}"
+
+
 def scenario_with(first_step: str) -> Scenario:
     text = (EXAMPLE / "release.yaml").read_text().replace("{weight: 25%}", first_step)
     return load_text(text.replace("    timeout: 2s\n", "    timeout: 2s\n    cohorts: {coupon: 40%}\n"), "release.yaml")

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from chaos.kubernetes.errors import KubernetesError, NotThisStaging
 from chaos.kubernetes.gate import require_staging
 from chaos.kubernetes.models import Kubernetes, ServiceTarget
-from chaos.kubernetes.pods import running, selector_of
+from chaos.kubernetes.pods import owned, running, selector_of
 
 
 def test_selectors_of_labels_only() -> None:
@@ -25,6 +25,17 @@ def test_pods_that_end_do_not_run() -> None:
 
     pods = [pod("b", "Running"), pod("a", "Running"), pod("c", "Pending"), pod("d", "Running", deletionTimestamp="now")]
     assert [each["metadata"]["name"] for each in running(pods)] == ["a", "b"]
+
+
+def test_objects_are_told_apart_by_their_owner_where_labels_do_not() -> None:
+    def made(uid: str, *owners: str) -> dict[str, Any]:
+        return {"metadata": {"uid": uid, "ownerReferences": [{"uid": owner} for owner in owners]}}
+
+    orphan = {"metadata": {"uid": "d"}}
+    assert owned([made("a", "old"), made("b", "new"), made("c", "audit", "old"), orphan], [made("old")]) == [
+        made("a", "old"),
+        made("c", "audit", "old"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -60,8 +71,13 @@ def test_targets_that_cannot_be_are_refused(target: dict[str, Any], rule: str) -
         ServiceTarget.model_validate(target)
 
 
+MARKED = {"windtunnel/staging": "token-1"}
+
+
 class OneNamespace:
-    def __init__(self, server: str, annotations: dict[str, str]) -> None:
+    def __init__(self, server: str, annotations: dict[str, str], context: str, cluster: str) -> None:
+        self.context = context
+        self.cluster = cluster
         self._server = server
         self._annotations = annotations
 
@@ -73,24 +89,24 @@ class OneNamespace:
 
 
 @pytest.mark.parametrize(
-    ("server", "context", "namespace", "annotations", "why"),
+    ("server", "context", "cluster", "namespace", "annotations", "why"),
     [
-        ("https://10.0.0.1", "staging", "shop", {}, "has no annotation windtunnel/staging"),
-        ("https://10.0.0.1", "staging", "shop", {"windtunnel/staging": "other"}, "marker of another staging"),
-        ("https://10.0.0.1", "staging", "shop-prod", {"windtunnel/staging": "token-1"}, "namespace 'shop-prod' looks"),
-        ("https://10.0.0.1", "live", "shop", {"windtunnel/staging": "token-1"}, "context 'live' looks"),
-        ("https://api.production.example", None, "shop", {"windtunnel/staging": "token-1"}, "server 'api.production"),
+        ("https://10.0.0.1", "staging", "eu", "shop", {}, "has no annotation windtunnel/staging"),
+        ("https://10.0.0.1", "staging", "eu", "shop", {"windtunnel/staging": "other"}, "marker of another staging"),
+        ("https://10.0.0.1", "staging", "eu", "shop-prod", MARKED, "namespace 'shop-prod' looks"),
+        ("https://10.0.0.1", "live", "eu", "shop", MARKED, "context 'live' looks"),
+        ("https://10.0.0.1", "staging", "eu-prod", "shop", MARKED, "cluster 'eu-prod' looks"),
+        ("https://api.production.example", "staging", "eu", "shop", MARKED, "server 'api.production"),
     ],
 )
 def test_cluster_that_is_not_this_staging_is_refused(
-    server: str, context: str | None, namespace: str, annotations: dict[str, str], why: str
+    server: str, context: str, cluster: str, namespace: str, annotations: dict[str, str], why: str
 ) -> None:
-    services = {"checkout": {"deployments": {"1": "a"}}}
-    config = Kubernetes.model_validate({"context": context, "namespace": namespace, "services": services})
+    config = Kubernetes.model_validate({"namespace": namespace, "services": {"checkout": {"deployments": {"1": "a"}}}})
     with pytest.raises(NotThisStaging, match=why):
-        require_staging(OneNamespace(server, annotations), config, "token-1")  # type: ignore[arg-type]
+        require_staging(OneNamespace(server, annotations, context, cluster), config, "token-1")  # type: ignore[arg-type]
 
 
 def test_marked_namespace_is_this_staging() -> None:
     config = Kubernetes.model_validate({"namespace": "shop", "services": {"checkout": {"deployments": {"1": "a"}}}})
-    require_staging(OneNamespace("https://10.0.0.1", {"windtunnel/staging": "token-1"}), config, "token-1")  # type: ignore[arg-type]
+    require_staging(OneNamespace("https://10.0.0.1", MARKED, "staging", "eu"), config, "token-1")  # type: ignore[arg-type]

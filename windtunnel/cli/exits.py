@@ -39,6 +39,7 @@ ERROR_CODES: tuple[tuple[str, str, ExitCode], ...] = (
     ("chaos.contract.oasdiff", "DocumentInvalid", ExitCode.USAGE),
     ("chaos.realise", "NotRealisable", ExitCode.USAGE),
     ("chaos.safety.errors", "TargetRefused", ExitCode.USAGE),
+    ("chaos.kubernetes.errors", "KubernetesError", ExitCode.USAGE),  # before a drill: within one it is in the record
     ("chaos.safety.errors", "LeverOn", ExitCode.USAGE),
     ("chaos.safety.errors", "StagingBusy", ExitCode.USAGE),
     ("chaos.safety.errors", "NoDrill", ExitCode.USAGE),

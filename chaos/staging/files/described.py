@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from chaos.envoy_reader import EnvoyReader
@@ -13,7 +14,7 @@ from chaos.staging.adapter import Request
 from chaos.staging.data_verbs import Books
 from chaos.staging.envoy_stats import EnvoyStats
 from chaos.staging.files.loading import Loaded
-from scenarios.models import Function
+from scenarios.models import Function, Scenario
 
 __all__ = ["Described"]
 
@@ -44,6 +45,11 @@ class Described:
     def observe(self) -> list[EnvoyStats]:
         """By whom the file names for it; without any, nothing is seen but what the clients see."""
         return [] if self._reader is None else self._reader.read()
+
+    def lacking(self, scenario: Scenario) -> Sequence[str]:
+        """Nothing that could be known before it is tried."""
+        del scenario
+        return ()
 
     def unversioned(self) -> frozenset[str]:
         """They tell the versions of each."""

@@ -52,8 +52,13 @@ def require_fitting(scenario: Scenario, strategy: Strategy, defects: Sequence[st
 def require_baseline(scenario: Scenario, staging: StagingAdapter) -> None:
     """Raise BaselineDrifted unless what is released runs as the scenario has it, all requests to the old version.
 
+    Before that, NotRealisable with all that the staging itself lacks for the drill and for its undo.
     What guardrails watch must be seen as well: a query with a wrong label sees nothing, and nothing would trip.
     """
+    lacking = staging.lacking(scenario)
+    if lacking:
+        listed = "\n".join(f"  {line}" for line in lacking)
+        raise NotRealisable(f"scenario {scenario.name} cannot be drilled as the staging is:\n{listed}")
     change = scenario.release.change
     replicas = scenario.system.services[change.service].replicas
     ready, routes = dict(staging.surface.ready(change.service)), dict(staging.surface.routes(change.service))
