@@ -22,7 +22,6 @@ from chaos.errors import ChaosError, StagingUnclean
 from chaos.faults.store_servers import HasStore
 from chaos.invariants import settle
 from chaos.ledger import done_against_the_odds, from_load, looked_up
-from chaos.live_health import LiveHealth
 from chaos.load.raw import RawSamples
 from chaos.load.rows import client_rows
 from chaos.load.run import LoadRun
@@ -35,14 +34,14 @@ from chaos.safety.ephemeral import EPHEMERAL, plan_ephemeral
 from chaos.safety.errors import DrillStopped
 from chaos.safety.guard import Guard, guarded
 from chaos.safety.lease import Lease
-from chaos.safety.lever import lever_reason, require_lever_off
+from chaos.safety.lever import require_lever_off
 from chaos.safety.recheck import Recheck
-from chaos.safety.stop import ABORT_FILE, Abort, StopConditions, abort_on_signals
+from chaos.safety.stop import Abort, abort_on_signals
 from chaos.safety.target_lock import hold_target
 from chaos.safety.targets import preflight
 from chaos.safety.undo import UNDOABLE, EntryResult
 from chaos.staging.adapter import StagingAdapter
-from chaos.supervision import Supervision, failures_allowed
+from chaos.supervision import Supervision, stop_conditions
 from chaos.tracing import joined
 from chaos.watching import NobodyWatches, Watcher
 from chaos.world import StagingWorld
@@ -289,25 +288,14 @@ class Drill:
         world = StagingWorld(env, self._staging, guard, observer, self._scenario, defects, self._take, self._seed)
         rng = np.random.default_rng(np.random.SeedSequence(self._seed))
         controller = Controller(world, self._scenario, self._strategy, self._defects, rng)
-        conditions = StopConditions(
-            deadline_s=self._scenario.duration_s + 1.0,
-            down_allowed_s=self._scenario.drill.stop.down_s or self._scenario.duration_s,
-            abort_file=self._staging.state_dir / ABORT_FILE,
-            watchdog_lost=guard.lease.lost,
-            lever=lever_reason,
-            failures_allowed=failures_allowed(self._scenario, load),
-            abort=abort,
-        )
-        health = LiveHealth(self._scenario, self._edges_s)
         supervision = Supervision(
             self._scenario,
             load,
             observer,
-            conditions,
+            stop_conditions(self._scenario, load, guard, abort),
             recheck,
             self._staging.dead,
             self._staging.answered,
-            health,
             self._watcher,
             self._edges_s,
         )

@@ -16,8 +16,10 @@ from chaos.load.run import LoadRun
 from chaos.observer import Observer
 from chaos.safety.baseline import require_healthy
 from chaos.safety.errors import DrillStopped
+from chaos.safety.guard import Guard
+from chaos.safety.lever import lever_reason
 from chaos.safety.recheck import Recheck
-from chaos.safety.stop import StopConditions
+from chaos.safety.stop import ABORT_FILE, Abort, StopConditions
 from chaos.watching import FunctionNow, Snapshot, VersionNow, Watcher
 from evidence.histogram import quantile_upper_s
 from rollout.wallclock import WallClockEnvironment
@@ -25,14 +27,25 @@ from scenarios.models import Scenario
 
 CHECK_EVERY_S = 0.5
 
-__all__ = ["CHECK_EVERY_S", "Supervision", "failures_allowed"]
+__all__ = ["CHECK_EVERY_S", "Supervision", "stop_conditions"]
 
 
-def failures_allowed(scenario: Scenario, load: LoadRun) -> dict[str, float]:
-    """How many requests of each function may fail in a drill with this load; empty without an error budget."""
-    budget = scenario.drill.stop.error_budget
-    if budget is None:
-        return {}
+def stop_conditions(scenario: Scenario, load: LoadRun, guard: Guard, abort: Abort) -> StopConditions:
+    """What ends a drill with this load early, besides what it loses; `abort` is set by whoever asks for an end."""
+    stop = scenario.drill.stop
+    return StopConditions(
+        deadline_s=scenario.duration_s + 1.0,
+        down_allowed_s=stop.down_s or scenario.duration_s,
+        abort_file=guard.state_dir / ABORT_FILE,
+        watchdog_lost=guard.lease.lost,
+        lever=lever_reason,
+        failures_allowed={} if stop.error_budget is None else _failures_allowed(stop.error_budget, load),
+        abort=abort,
+    )
+
+
+def _failures_allowed(budget: float, load: LoadRun) -> dict[str, float]:
+    """How many requests of each function may fail, of those that are planned."""
     planned = np.bincount(load.schedule.function, minlength=len(load.plan.functions))
     return {each.name: budget * int(count) for each, count in zip(load.plan.functions, planned, strict=True)}
 
@@ -48,9 +61,12 @@ class Supervision:
     recheck: Recheck
     dead: Callable[[], Sequence[str]]
     answered: Callable[[RawSamples], None]
-    health: LiveHealth
     watcher: Watcher
     edges_s: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        """Nothing has ended yet."""
+        self.health = LiveHealth(self.scenario, self.edges_s)
 
     def run(self, env: WallClockEnvironment) -> Generator[simpy.Event, Any, None]:
         """Process of the drill. Raises BaselineUnhealthy before the release, DrillStopped at any time."""

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import simpy
 
-from chaos.live_health import LiveHealth
 from chaos.load.raw import RawSamples
 from chaos.safety.errors import BaselineUnhealthy, DrillStopped
 from chaos.safety.stop import ABORT_FILE, StopConditions
@@ -57,6 +56,11 @@ class MadeUp:
             self._sent += 1
         return RawSamples.from_rows(rows)
 
+    def require(self) -> None:
+        """As chaos.safety.recheck has it."""
+        if self.refusal is not None:
+            raise DrillStopped("target-refused", f"the target no longer passes the gate: {self.refusal}")
+
     def observe(self, *_: object) -> Observation:
         return Observation(0, 0, np.zeros(1, dtype=np.int64))
 
@@ -82,7 +86,6 @@ def supervised(folder: Path, **changes: Any) -> tuple[VirtualTime, MadeUp]:
         recheck=cast("Any", made_up),
         dead=lambda: made_up.dead,
         answered=lambda _: None,
-        health=LiveHealth(scenario, edges),
         watcher=NobodyWatches(),
         edges_s=edges,
     )
