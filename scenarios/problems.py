@@ -28,7 +28,7 @@ _RULE_OF_TYPE = {
     "greater_than_equal": "must be at least {ge:g}",
     "less_than_equal": "must be at most {le:g}",
     "literal_error": "must be one of {expected}",
-    "string_too_short": "must not be empty",
+    "string_too_short": "must have at least {min_length} characters",
     "too_short": "must have at least {min_length}",
     "too_long": "must have at most {max_length} in version 1 of the language",
 }
@@ -48,6 +48,8 @@ def problem_of(
     if path[:2] == ("expect", "functions"):
         path = ("expect", *path[2:])
     rule = _RULE_OF_TYPE.get(error["type"], "").format(**error.get("ctx", {}))
+    if error["type"] == "string_too_short" and error["ctx"]["min_length"] == 1:
+        rule = "must not be empty"
     value = _shown(_value_at(path, data, error["input"]))
     if not rule:
         rule = error["msg"].removeprefix("Value error, ")

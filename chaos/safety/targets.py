@@ -113,12 +113,16 @@ def _split(url: str) -> SplitResult:
 def _resolve(url: str, host: str, port: int, timeout_s: float) -> tuple[str, ...]:
     try:
         found = run_bounded(
-            lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM),
+            lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_CANONNAME),
             timeout_s,
             f"resolving {host}",
         )
     except (OSError, StepTimeout) as error:
         raise AddressNotAllowed(f"target {url}: {host!r} does not resolve: {error}") from error
+    for alias in sorted({row[3] for row in found if looks_like_production(row[3])}):
+        raise ProductionLikeTarget(
+            f"target {url}: host {host!r} is another name of {alias!r}, which looks like production"
+        )
     return tuple(dict.fromkeys(str(row[4][0]) for row in found))
 
 

@@ -85,6 +85,15 @@ def test_one_address_outside_the_networks_is_enough_to_refuse(
         preflight("http://localhost:80", TOKEN)
 
 
+def test_another_name_of_production_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [(0, 0, 0, "shop.prod.internal", ("127.0.0.1", 80)), (0, 0, 0, "", ("127.0.0.1", 80))]
+    monkeypatch.setattr(targets.socket, "getaddrinfo", lambda *a, **k: rows)
+    with pytest.raises(
+        ProductionLikeTarget, match=r"another name of 'shop.prod.internal', which looks like production"
+    ):
+        preflight("http://localhost:80", TOKEN)
+
+
 def test_a_listed_address_outside_the_networks_is_refused() -> None:
     allow = AllowList(frozenset({"127.0.0.1"}), (ipaddress.ip_network("10.0.0.0/8"),))
     with pytest.raises(AddressNotAllowed):

@@ -7,10 +7,10 @@ import re
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from chaos.kubernetes.models import Kubernetes
-from chaos.safety.targets import LOOPBACK, AllowList, Network
+from chaos.safety.targets import LOOPBACK, AllowList, Network, looks_like_production
 from chaos.staging.files.commands import Commands
 from chaos.staging.files.prometheus import Prometheus
 from chaos.staging.files.urls import plain_url
@@ -44,6 +44,12 @@ def _network(value: Any) -> str:
 
 # 10.0.0.0/8 and fd00::/8 are the largest there are; 0.0.0.0/0 has private ends as well.
 _PRIVATE_MOST = {4: 2**24, 6: 2**120}
+
+
+def _no_production(name: str) -> str:
+    if looks_like_production(name):
+        raise ValueError("must not look like production, by prod, prd, production or live as a word")
+    return name
 
 
 class Marker(Part):
@@ -80,7 +86,9 @@ class StagingFile(Part):
     """A staging that is up, somewhere, and stays up: a drill leaves it as it was."""
 
     schema_: Literal["windtunnel-staging/v1"] = Field(alias="schema", description="version of this language")
-    name: Name = Field(description="for people, and for the folder of its state")
+    name: Annotated[Name, AfterValidator(_no_production)] = Field(
+        description="for people, and for the folder of its state"
+    )
     adapter: Literal["commands", "kubernetes"] = Field(description="who puts the verbs onto it")
     target: Annotated[str, BeforeValidator(plain_url)] = Field(
         description="where its clients find it: http://host:port"
