@@ -71,6 +71,7 @@ SEEN_WITHIN_S = 3.0
 UNDO_TIMEOUT_S = 120.0
 TRIES = 5
 COMMAND = "command"
+ENDING = (signal.SIGINT, signal.SIGTERM)
 
 # What is there that should not be.
 Left = Callable[[], list[str]]
@@ -232,6 +233,15 @@ def killed_at(kill: Kill, moment: Moment, scenario: Path, folder: Path, left: Le
     }
 
 
+def end_staging(state: Path) -> None:
+    """Take it down, none being fine; whoever ends this program meanwhile is heard after that."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        EmbeddedStaging.down(state)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def on_own(kill: Kill, moment: Moment, scenario: Path, folder: Path) -> dict[str, Any] | None:
     """A drill with a staging of its own: nothing of it may be left."""
     state, runs = folder / "state", folder / "runs"
@@ -244,7 +254,7 @@ def on_own(kill: Kill, moment: Moment, scenario: Path, folder: Path) -> dict[str
     try:
         return killed_at(kill, moment, scenario, folder, left)
     finally:
-        EmbeddedStaging.down(state)
+        end_staging(state)
 
 
 def on_running(kill: Kill, moment: Moment, scenario: Path, folder: Path) -> dict[str, Any] | None:
@@ -262,7 +272,7 @@ def on_running(kill: Kill, moment: Moment, scenario: Path, folder: Path) -> dict
 
         return killed_at(kill, moment, scenario, folder, left)
     finally:
-        EmbeddedStaging.down(state)
+        end_staging(state)
 
 
 def killed(kill: Kill, chance: random.Random, scenario: Path, folder: Path) -> dict[str, Any]:
@@ -332,7 +342,7 @@ def asked() -> tuple[argparse.Namespace, list[Kill]]:
 def main() -> int:
     """Measure and print."""
     given, every = asked()
-    for number in (signal.SIGINT, signal.SIGTERM):  # the first is ignored in the background of a script
+    for number in ENDING:  # the first is ignored in the background of a script
         signal.signal(number, signal.default_int_handler)
     chance = random.Random(given.seed)
     order = in_turn(every, chance)
