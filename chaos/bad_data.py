@@ -42,6 +42,7 @@ class BadRows:
         self._begun: datetime | None = None
         self._first: datetime | None = None
         self._pause_s = _LOOK_S
+        self._looked = env.event()
         self.rows = 0
         self.symptom: simpy.Event = env.event()
 
@@ -63,6 +64,8 @@ class BadRows:
         self._pause_s = max(_LOOK_S, _PAUSE_PARTS * (time.monotonic() - began_s))
         self.rows = len(found)
         self._first = min((order.written for order in found), default=None)
+        looked, self._looked = self._looked, self._env.event()
+        looked.succeed()
 
     def _watch(self) -> Steps:
         while True:
@@ -82,6 +85,8 @@ class BadRows:
         return self._bad.symptom_after_s - (datetime.now(UTC) - self._first) / timedelta(seconds=1)
 
     def _later(self, wait_s: float) -> Steps:
-        yield self._env.timeout(wait_s)
-        with suppress(WorldError):  # books that cannot be read tell nothing new
-            yield from self.look()
+        looked = self._looked
+        yield self._env.timeout(wait_s) | looked
+        if not looked.triggered:  # else somebody else just did
+            with suppress(WorldError):  # books that cannot be read tell nothing new
+                yield from self.look()

@@ -44,11 +44,8 @@ class NotRealisable(ChaosError):
     """The scenario's system is not the embedded staging's shop; every difference is in the message."""
 
 
-def require_realisable(scenario: Scenario, strategy: Strategy | None = None) -> None:
-    """Raise NotRealisable, with all that does not fit, unless the shop can be the scenario's system.
-
-    `strategy` is the one that is to be played; None: the main one.
-    """
+def require_realisable(scenario: Scenario) -> None:
+    """Raise NotRealisable, with all that does not fit, unless the shop can be the scenario's system."""
     problems = [*_system_problems(scenario)]
     for name, function in scenario.functions.items():
         if tuple(function.path) not in _REQUESTS:
@@ -59,7 +56,7 @@ def require_realisable(scenario: Scenario, strategy: Strategy | None = None) -> 
         problems.append(f"release.changes: {services}: must be one change")
     if scenario.release.change.service == "payments":
         problems.append("release.changes[0].service: payments: must be one of the shop's own services")
-    problems += unrealised(scenario, strategy)
+    problems += unrealised(scenario)
     if problems:
         listed = "\n".join(f"  {problem}" for problem in problems)
         raise NotRealisable(f"scenario {scenario.name} cannot be drilled on the embedded staging:\n{listed}")
@@ -92,6 +89,7 @@ def staging_config(scenario: Scenario, seed: int) -> StagingConfig:
             queue=service.queue,
             service_time=_service_time(service.service_time),
             holds_worker=service.holds_worker,
+            zones=() if service.external else tuple(scenario.system.zones),
         )
         for name, service in scenario.system.services.items()
     }

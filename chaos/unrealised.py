@@ -14,30 +14,20 @@ from chaos.faults.registry import FAULTS
 from chaos.realise_data import unrealised_data
 from chaos.staging.diversion import why_not
 from scenarios.clock import worked
-from scenarios.models import Defect, Scenario, Strategy
+from scenarios.models import Defect, Scenario
 from scenarios.warmup import AUTO
 
 __all__ = ["undrillable", "unrealised"]
 
 
-def unrealised(scenario: Scenario, strategy: Strategy | None = None) -> list[str]:
-    """A line for each part of the scenario that the embedded staging cannot realise, and of the strategy to be played.
-
-    None: the main one.
-    """
-    played = scenario.release.strategy if strategy is None else strategy
-    return [*(line for topic in _TOPICS for line in topic(scenario)), *_steps(played)]
+def unrealised(scenario: Scenario) -> list[str]:
+    """A line for each part of the scenario that the embedded staging cannot realise."""
+    return [line for topic in _TOPICS for line in topic(scenario)]
 
 
 def undrillable(scenario: Scenario) -> list[str]:
     """A line for each part of the scenario that can be played on no staging at all."""
     return [line for topic in _ANYWHERE for line in topic(scenario)]
-
-
-def _steps(strategy: Strategy) -> Iterator[str]:
-    """The staging is one place."""
-    if strategy.waves is not None and strategy.waves.by == "zones":
-        yield "waves: by zones: the staging is one place"
 
 
 def _measure(scenario: Scenario) -> Iterator[str]:
@@ -59,9 +49,7 @@ def _way_back(scenario: Scenario) -> Iterator[str]:
 
 
 def _fleets(scenario: Scenario) -> Iterator[str]:
-    """The shop's processes have probes and start-up times of their own, in one place, and nobody who scales them."""
-    if scenario.system.zones:
-        yield "system.zones: the staging is one machine"
+    """The shop's processes have probes and start-up times of their own, and nobody who scales them."""
     for name, service in scenario.system.services.items():
         for field in _SERVICE_FIELDS:
             if field in service.model_fields_set:
@@ -72,8 +60,8 @@ def _fleets(scenario: Scenario) -> Iterator[str]:
                 key = Defect.model_fields[field].alias or field
                 yield f"release.defects[{index}].{key}: the shop's replicas have their defects from the start on"
     for index, fault in enumerate(scenario.faults):
-        if fault.kind == "zone":
-            yield f"faults[{index}].zone: the staging is one machine"
+        if fault.zone is not None and (fault.zone.replaced_after_s or fault.for_s) < fault.for_s:
+            yield f"faults[{index}].zone.replaced_after: what a zone takes with it comes back at the fault's end"
 
 
 _MECHANICS_OF_SERVICE = ("balancing", "ejection", "shedding", "quota")

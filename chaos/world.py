@@ -83,10 +83,8 @@ class StagingWorld:
         self._last: dict[tuple[str, ...], simpy.Process] = {}
 
     def deploy(self, service: str, version: str, replicas: int, zones: Sequence[str] = ()) -> simpy.Event:
-        """Start or stop replica processes until exactly that many are ready and in rotation; there are no zones."""
-        if zones:
-            return self._missing(f"deploy of {service}: zones(={list(zones)})")
-        return self._queued(("deploy", service, version), self._deploy, service, version, replicas)
+        """Start or stop replica processes until exactly that many are ready and in rotation."""
+        return self._queued(("deploy", service, version), self._deploy, service, version, replicas, tuple(zones))
 
     def route(
         self, service: str, weights: Mapping[str, float], cohorts: Mapping[str, Mapping[str, float]] | None = None
@@ -105,9 +103,6 @@ class StagingWorld:
         It does not wait for an order before it, which it takes the place of: a kill switch must not wait.
         """
         return self.env.process(self._after(None, self._flag, (service, share, tuple(cohorts), within_s)))
-
-    def _missing(self, what: str) -> simpy.Event:
-        return self.env.event().fail(WorldError(f"{what} cannot be realised on the embedded staging"))
 
     def observe(self, service: str, version: str | None, window_s: float) -> simpy.Event:
         """What Envoy saw; at once, since the observer polls on its own."""
@@ -166,19 +161,24 @@ class StagingWorld:
         except ChaosError as error:
             raise WorldError(f"{type(error).__name__}: {error}") from error
 
-    def _deploy(self, service: str, version: str, replicas: int) -> None:
+    def _deploy(self, service: str, version: str, replicas: int, zones: tuple[str, ...]) -> None:
         change = self._scenario.release.change
         is_new = (service, version) == (change.service, change.new)
         if replicas and is_new:
             self._staging.set_defects(service, version, self._defects)
-        drained = self._staging.deploy(service, version, replicas, _DEPLOY_TIMEOUT_S)
+        drained = self._staging.deploy(service, version, replicas, _DEPLOY_TIMEOUT_S, zones)
         if not replicas and is_new:
             # What is wrong with it goes with it: after a complete rollback nothing is left to undo.
             self._staging.set_defects(service, version, ())
             if service in self._flagged:
                 self._staging.flag(service, 0.0, ())
                 self._flagged.discard(service)
-        detail = {} if drained is None else {"drained": {**asdict(drained), "took_s": round(drained.took_s, 3)}}
+        detail: dict[str, object] = {}
+        if drained is not None:
+            detail["drained"] = {**asdict(drained), "took_s": round(drained.took_s, 3)}
+        standing = self._staging.standing(service).get(version)
+        if standing:
+            detail["zones"] = dict(standing)
         self._clock.call_soon(lambda: self.record("deploy", service, version=version, replicas=replicas, **detail))
 
     def _route(self, service: str, weights: dict[str, float], cohorts: dict[str, dict[str, float]]) -> None:

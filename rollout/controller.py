@@ -13,13 +13,12 @@ import numpy as np
 import simpy
 
 from rollout.calendar import hold, tell_postponed
-from rollout.cohorts import cohort_shares
 from rollout.errors import Foreseen, Rejected, WorldError
 from rollout.faults import play_fault
 from rollout.guardrails import watch
 from rollout.migration import Migrate, after, before
 from rollout.notices import send_notices
-from rollout.plan import plan
+from rollout.plan import planned
 from rollout.play import Play
 from rollout.repair import repair
 from rollout.rollback import roll_back
@@ -221,9 +220,7 @@ class Controller:
         return True
 
     def _steps(self, change: Change) -> tuple[Step, ...]:
-        by_cohort = self._strategy.canary is not None or self._strategy.waves is not None
-        cohorts = cohort_shares(self._scenario, change.service) if by_cohort else {}
-        return plan(self._strategy, change, self._play.replicas(change), cohorts, self._scenario.system.zones)
+        return planned(self._scenario, self._strategy, change, self._play.replicas(change))
 
     def _on_trip(self, guardrail: Guardrail, name: str) -> None:
         if guardrail.action == "page":

@@ -9,14 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from rollout.canary import canary_steps
+from rollout.cohorts import cohort_shares
 from rollout.gates import Analyse, Approve
 from rollout.rolling import rolling_steps
 from rollout.steps import Bake, Deploy, Route, Step
 from rollout.toggle import toggle_steps
 from rollout.waves import wave_steps
-from scenarios.models import BlueGreen, Change, Strategy
+from scenarios.models import BlueGreen, Change, Scenario, Strategy
 
-__all__ = ["Bake", "Deploy", "Route", "Step", "plan"]
+__all__ = ["Bake", "Deploy", "Route", "Step", "plan", "planned"]
+
+
+def planned(scenario: Scenario, strategy: Strategy, change: Change, replicas: int) -> tuple[Step, ...]:
+    """As `plan`, with the cohorts and zones that the scenario has."""
+    by_cohort = strategy.canary is not None or strategy.waves is not None
+    cohorts = cohort_shares(scenario, change.service) if by_cohort else {}
+    return plan(strategy, change, replicas, cohorts, scenario.system.zones)
 
 
 def plan(

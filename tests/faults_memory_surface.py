@@ -363,6 +363,9 @@ class MemorySurface:
         if resource == "room":
             room = self.world.rooms["payments"]
             return "ENOSPC" if self.limits_hold and most > room.total_bytes - room.used_bytes else None
+        if resource == "quota":
+            quotas = [conditions.get("quota_per_s") for conditions in self.world.conditions.values()]
+            return "429" if self.limits_hold and any(each is not None and most > each for each in quotas) else None
         limit = self.world.limits.get((process.pid, resource))
         return "ENOMEM" if self.limits_hold and limit is not None and most >= limit else None
 

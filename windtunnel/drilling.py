@@ -35,7 +35,7 @@ from evidence.provenance import header_for
 from evidence.record import RunRecord
 from evidence.verdicts import Verdict
 from rollout.migration import after, before
-from rollout.plan import plan
+from rollout.plan import planned
 from rollout.steps import Step
 from scenarios.loading import ScenarioText
 from scenarios.models import Fault, Scenario, Strategy
@@ -180,7 +180,7 @@ def drill(
 def require_playable(scenario: Scenario, strategy: Strategy, defects: Sequence[str], on: Loaded | None) -> None:
     """Raise NotRealisable, or what the staging file refuses, unless the scenario can be played there."""
     if on is None:
-        require_realisable(scenario, strategy)
+        require_realisable(scenario)
     else:
         require_fitting(scenario, strategy, defects, on)
 
@@ -267,7 +267,7 @@ def _header(scenario: Scenario, source: ScenarioText, strategy: Strategy, defect
 def _steps(scenario: Scenario, strategy: Strategy, replicas: int) -> list[Step]:
     """Those of the rollout, with the migration's around them."""
     release = scenario.release
-    steps: list[Step] = list(plan(strategy, release.change, replicas))
+    steps: list[Step] = list(planned(scenario, strategy, release.change, replicas))
     return steps if release.migration is None else [*before(release.migration), *steps, *after(release.migration)]
 
 

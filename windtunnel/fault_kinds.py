@@ -34,7 +34,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class KindOfFault:
-    """One kind. `confirmed`: by what a drill knows that it is in force, None where no staging has it.
+    """One kind. `confirmed`: by what a drill knows that it is in force.
 
     `root`: needed, optional or no, on the embedded staging. `simulated`: yes, or no and why, or in part and which;
     `stagings`: the adapters that have it.
@@ -44,7 +44,7 @@ class KindOfFault:
     what: str
     target: str
     parameters: tuple[Parameter, ...]
-    confirmed: str | None
+    confirmed: str
     root: str
     simulated: str
     stagings: tuple[str, ...]
@@ -57,7 +57,6 @@ def kinds_of_faults() -> list[KindOfFault]:
 
 def _kind_of_fault(kind: FaultKind) -> KindOfFault:
     (effect,) = (each for each in get_args(Fault.model_fields[kind].annotation) if each is not type(None))
-    staged = FAULTS.get(kind)
     # A staging file has commands for whatever kind its author can bring about.
     has = {"embedded": kind in FAULTS, "kubernetes": kind in POD_FAULTS, "commands": True}
     return KindOfFault(
@@ -65,7 +64,7 @@ def _kind_of_fault(kind: FaultKind) -> KindOfFault:
         what=" ".join((effect.__doc__ or "").split()),
         target=target_kind(kind),
         parameters=tuple(_parameters(effect)),
-        confirmed=None if staged is None else staged.confirmed,
+        confirmed=FAULTS[kind].confirmed,
         root=_ROOT.get(kind, "no"),
         simulated=_simulated(kind),
         stagings=tuple(name for name, there in has.items() if there),

@@ -20,7 +20,7 @@ class ConditionFault(ABC):
     """A kind whose effect is one or more keys."""
 
     kind: str
-    confirmed = "every replica says it back"
+    confirmed: str
 
     @property
     def rungs(self) -> tuple[Rung, ...]:

@@ -21,6 +21,7 @@ class ConfigurationFault(ConditionFault):
     """The kind `configuration`."""
 
     kind = "configuration"
+    confirmed = "every replica says back what it serves with: its workers, its next call's timeout"
 
     def keys(self, effect: Configuration, replicas: int) -> Mapping[str, Any]:
         """The same for every replica."""

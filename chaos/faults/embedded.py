@@ -280,6 +280,34 @@ class EmbeddedSurface:
         for version in self._staging.config.services[service].versions:
             self._staging.set_defects(service, version, ())
 
+    def zones(self) -> Sequence[str]:
+        """As its configuration has them."""
+        return self._staging.zones.names()
+
+    def zones_out(self) -> Sequence[str]:
+        """As the staging's state has it."""
+        return self._staging.zones.out()
+
+    def running_in(self, zone: str) -> Sequence[str]:
+        """By their processes."""
+        return [f"{replica.service} {replica.version}" for replica in self._staging.zones.running(zone)]
+
+    def lacking(self) -> Sequence[str]:
+        """By their processes."""
+        return self._staging.zones.missing()
+
+    def lose_zone(self, zone: str) -> None:
+        """SIGKILL."""
+        self._staging.zones.lose(zone)
+
+    def regain_zone(self, zone: str) -> None:
+        """Returns when they are ready and in rotation."""
+        self._staging.zones.regain(zone)
+
+    def standing(self, service: str) -> Mapping[str, Mapping[str, int]]:
+        """As their processes run."""
+        return self._staging.standing(service)
+
     @property
     def servers(self) -> Servers:
         """The database's."""

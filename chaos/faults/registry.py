@@ -33,10 +33,11 @@ from chaos.faults.slow_close import SLOW_CLOSE
 from chaos.faults.slow_start import SLOW_START
 from chaos.faults.standby import STANDBY
 from chaos.faults.timeout import TIMEOUT
+from chaos.faults.zone import ZONE
 
 _NETWORK: tuple[FaultKind, ...] = (LATENCY, BANDWIDTH, TIMEOUT, RESET, SLICER, LIMIT_DATA, SLOW_CLOSE, PACKETS, CUT)
 _ROUTER: tuple[FaultKind, ...] = (ERROR, DELAY)
-_PROCESSES: tuple[FaultKind, ...] = (KILL, PAUSE, CRASH_LOOP, SLOW_START, CONFIGURATION)
+_PROCESSES: tuple[FaultKind, ...] = (KILL, ZONE, PAUSE, CRASH_LOOP, SLOW_START, CONFIGURATION)
 _THIRD_PARTIES: tuple[FaultKind, ...] = (OUTAGE, QUOTA)
 _RESOURCES: tuple[FaultKind, ...] = (CPU, MEMORY, DESCRIPTORS, DISK)
 _DATABASE: tuple[FaultKind, ...] = (EXHAUSTION, LOCK, READ_ONLY, CORRUPTED_MIGRATION, PRIMARY, STANDBY, LAG)

@@ -20,6 +20,7 @@ class SlowStartFault(ConditionFault):
     """The kind `slow_start`."""
 
     kind = "slow_start"
+    confirmed = "the setup that replicas start with says it back; it shows with the next that starts"
 
     def keys(self, effect: SlowStart, replicas: int) -> Mapping[str, Any]:
         """The same for every replica."""

@@ -167,7 +167,8 @@ class Surface(Protocol):
     def attempt(self, process: ProcessId, resource: str, most: int) -> str | None:
         """Have the process itself try to have so much more of it: what it met, None when it got that.
 
-        Besides the resources of limits there is `room`: bytes on its service's own disk.
+        Besides the resources of limits there are `room`, bytes on its service's own disk, and `quota`, so many requests
+        at once, which it refuses with 429.
         """
         ...
 

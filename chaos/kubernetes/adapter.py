@@ -68,8 +68,9 @@ class KubernetesAdapter(Described):
         """Data is out of the adapter's sight."""
         return None
 
-    def deploy(self, service: str, version: str, replicas: int, timeout_s: float) -> None:
-        """Scale a Deployment; start, scale, abort or complete a Rollout."""
+    def deploy(self, service: str, version: str, replicas: int, timeout_s: float, zones: Sequence[str] = ()) -> None:
+        """Scale a Deployment; start, scale, abort or complete a Rollout. Waves over zones were refused."""
+        del zones
         self._surface.deploy(service, version, replicas, timeout_s)
 
     def route(
@@ -94,6 +95,11 @@ class KubernetesAdapter(Described):
     def procedure(self, service: str, old: str, new: str) -> None:
         """There is none; a scenario that asks for it is refused."""
         raise KubernetesError(f"procedure of {service} from {new} to {old}: a cluster has none")
+
+    def standing(self, service: str) -> Mapping[str, Mapping[str, int]]:
+        """Nobody tells."""
+        del service
+        return {}
 
     def set_defects(self, service: str, version: str, defects: Sequence[Defect]) -> None:
         """What is wrong with a version is in its image."""

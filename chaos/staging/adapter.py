@@ -111,8 +111,10 @@ class StagingAdapter(Protocol):
         """How its clients ask for a business function."""
         ...
 
-    def deploy(self, service: str, version: str, replicas: int, timeout_s: float) -> Drained | None:
-        """Exactly so many ready replicas of the version, in rotation; 0 stops them all.
+    def deploy(
+        self, service: str, version: str, replicas: int, timeout_s: float, zones: Sequence[str] = ()
+    ) -> Drained | None:
+        """Exactly so many ready replicas of the version, in these zones (none: in any), in rotation; 0 stops them all.
 
         Returns how those that were stopped were drained, where that is known.
         """
@@ -141,6 +143,10 @@ class StagingAdapter(Protocol):
 
     def procedure(self, service: str, old: str, new: str) -> None:
         """The operator's own rollback, for the rollback step of this name."""
+        ...
+
+    def standing(self, service: str) -> Mapping[str, Mapping[str, int]]:
+        """How many replicas of each version stand in each zone, as far as it has any."""
         ...
 
     def set_defects(self, service: str, version: str, defects: Sequence[Defect]) -> None:

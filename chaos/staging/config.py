@@ -80,7 +80,10 @@ class Defect:
 
 @dataclass(frozen=True)
 class ServiceConfig:
-    """One service: per replica `workers` at work and `queue` waiting (None: unbounded)."""
+    """One service: per replica `workers` at work and `queue` waiting (None: unbounded).
+
+    `zones`: over which its replicas are spread in turn; none: they stand in no zone.
+    """
 
     versions: tuple[str, ...] = ("1.0",)
     replicas: int = 1
@@ -88,6 +91,7 @@ class ServiceConfig:
     queue: int | None = None
     service_time: ServiceTime = field(default_factory=ServiceTime)
     holds_worker: bool = True
+    zones: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for version in self.versions:
@@ -247,6 +251,7 @@ class StagingConfig:
                 **{
                     **entry,
                     "versions": tuple(entry["versions"]),
+                    "zones": tuple(entry["zones"]),
                     "service_time": ServiceTime(**entry["service_time"]),
                 }
             )

@@ -26,6 +26,7 @@ from chaos.staging.locks import FileLock
 from chaos.staging.loopback import call
 from chaos.staging.orders_data import OrdersData
 from chaos.staging.paths import state_dir_default
+from chaos.staging.placing import by_zone
 from chaos.staging.ports import LOOPBACK
 from chaos.staging.processes import ProcessId
 from chaos.staging.replicas import ENDPOINTS_FOLDER, SETUP_FILE, Drained, Replicas
@@ -35,6 +36,7 @@ from chaos.staging.shop.wire import MARKER_PATH
 from chaos.staging.starting import Progress, Start, create_proxies
 from chaos.staging.state import Replica, State, StateFile
 from chaos.staging.toxiproxy import ToxiproxyClient
+from chaos.staging.zones import Zones
 
 DEPLOY_TIMEOUT_S = 30.0
 STOP_LADDER = ((signal.SIGTERM, 3.0), (signal.SIGKILL, 5.0))
@@ -63,6 +65,7 @@ class Staging:
         self._replicas = Replicas(self._file, self.envoy)
         self.conditions = ServiceConditions(self._file, self._replicas)
         self.flags = Flags(folder, state.config, self._replicas)
+        self.zones = Zones(self._file, self._replicas)
         self.servers = Servers(self._file, self.toxiproxy)
         self.data = OrdersData(self._file, self.servers)
 
@@ -146,6 +149,12 @@ class Staging:
         """How many replicas of each version the last deploys ordered; versions with none are left out."""
         return self._replicas.ordered(service)
 
+    def standing(self, service: str) -> dict[str, dict[str, int]]:
+        """How many replicas of each version stand in each zone; none of a service without zones."""
+        zones, live = self.config.services[service].zones, self.running(service)
+        versions = sorted({replica.version for replica in live} if zones else ())
+        return {each: by_zone([replica for replica in live if replica.version == each], zones) for each in versions}
+
     def routes(self, service: str) -> dict[str, float]:
         """The share of each version, as Envoy has it, of the requests that no cohort's own routes take."""
         return self.envoy.weights(service)
@@ -169,12 +178,20 @@ class Staging:
 
     # -- change -------------------------------------------------------------------------------------------------
 
-    def deploy(self, service: str, version: str, replicas: int, timeout_s: float = DEPLOY_TIMEOUT_S) -> Drained | None:
+    def deploy(
+        self,
+        service: str,
+        version: str,
+        replicas: int,
+        timeout_s: float = DEPLOY_TIMEOUT_S,
+        zones: Sequence[str] = (),
+    ) -> Drained | None:
         """Exactly so many ready replicas in rotation; those too many are drained, then stopped: how that went.
 
-        Raises NotSettled or ComponentFailed.
+        With `zones`, in those alone, as far as there are any to start or too many. Raises NotSettled or
+        ComponentFailed.
         """
-        return self._replicas.deploy(service, version, replicas, timeout_s)
+        return self._replicas.deploy(service, version, replicas, timeout_s, zones)
 
     def route(
         self, service: str, weights: Mapping[str, float], cohorts: Mapping[str, Mapping[str, float]] | None = None

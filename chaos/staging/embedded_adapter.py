@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -18,11 +19,12 @@ from chaos.load.raw import RawSamples
 from chaos.realise import request_of
 from chaos.safety.targets import LOOPBACK, AllowList
 from chaos.staging.adapter import Hear, Request
-from chaos.staging.config import STORE, Defect
+from chaos.staging.config import STORE, Defect, ServiceConfig
 from chaos.staging.data_verbs import Books, DataVerbs
 from chaos.staging.embedded import Staging
 from chaos.staging.envoy_stats import EnvoyStats
 from chaos.staging.facts import application_declared, application_facts
+from chaos.staging.placing import zone_of
 from chaos.staging.replicas import SPANS_FOLDER, Drained
 from scenarios.models import Function, Scenario
 
@@ -98,9 +100,15 @@ class EmbeddedAdapter:
         del name
         return request_of(function)
 
-    def deploy(self, service: str, version: str, replicas: int, timeout_s: float) -> Drained | None:
+    def deploy(
+        self, service: str, version: str, replicas: int, timeout_s: float, zones: Sequence[str] = ()
+    ) -> Drained | None:
         """Processes, in Envoy's rotation."""
-        return self.staging.deploy(service, version, replicas, timeout_s)
+        return self.staging.deploy(service, version, replicas, timeout_s, zones)
+
+    def standing(self, service: str) -> Mapping[str, Mapping[str, int]]:
+        """As their processes run."""
+        return self.staging.standing(service)
 
     def route(
         self, service: str, weights: Mapping[str, float], cohorts: Mapping[str, Mapping[str, float]] | None = None
@@ -178,6 +186,7 @@ class EmbeddedAdapter:
         source = self.staging.state().flag_source
         return {
             **application_facts(self.surface, self.staging.config),
+            **{_in_zones(name): _standing(self.staging.standing(name)) for name in self._zoned()},
             _FLAG_SOURCE: f"{source}, dead" if source in self.staging.dead() else source,
             **self.staging.data.facts(),
         }
@@ -186,6 +195,27 @@ class EmbeddedAdapter:
         """As its configuration has it."""
         return {
             **application_declared(self.surface, self.staging.config),
+            **{_in_zones(name): _standing(_declared(self.staging.config.services[name])) for name in self._zoned()},
             _FLAG_SOURCE: self.staging.state().flag_source,
             **self.staging.data.declared(),
         }
+
+    def _zoned(self) -> list[str]:
+        """Services whose replicas stand in zones."""
+        return [name for name, service in self.staging.config.services.items() if service.zones]
+
+
+def _in_zones(service: str) -> str:
+    return f"replicas {service} by zone"
+
+
+def _declared(service: ServiceConfig) -> Mapping[str, Mapping[str, int]]:
+    """The first version in the lowest places."""
+    counts = Counter(zone_of(service.zones, place) for place in range(service.replicas))
+    return {service.versions[0]: {zone: counts[zone] for zone in service.zones if counts[zone]}}
+
+
+def _standing(found: Mapping[str, Mapping[str, int]]) -> str:
+    return ", ".join(
+        f"{version} in {zone}: {count}" for version, zones in sorted(found.items()) for zone, count in zones.items()
+    )

@@ -23,6 +23,7 @@ from chaos.staging.flags import FlagFile
 from chaos.staging.locks import FileLock
 from chaos.staging.loopback import call
 from chaos.staging.paths import write_atomically
+from chaos.staging.placing import free_places, going, open_zones, zone_of
 from chaos.staging.ports import listening_socket
 from chaos.staging.shop.payments_ledger import LEDGER_FILE, LEDGER_FOLDER
 from chaos.staging.shop.wire import BUSY_PATH, DEFECTS_PATH
@@ -114,20 +115,30 @@ class Replicas:
 
     def start(self, service: str, version: str, count: int) -> list[Replica]:
         """Start processes and tell Envoy; does not wait until they are ready."""
-        started = [self._start_one(service, version) for _ in range(count)]
+        state = self._file.read()
+        taken = {replica.place for replica in self.live(service, version)}
+        zones, allowed = state.config.services[service].zones, open_zones(state, service, version)
+        places = free_places(taken, count, zones, allowed)
+        started = [replica for place in places if (replica := self._start_one(service, version, place)) is not None]
         self.publish(service, version)
         return started
 
-    def deploy(self, service: str, version: str, count: int, timeout_s: float) -> Drained | None:
-        """Exactly `count` ready replicas in rotation; how those too many went, if there were any.
+    def deploy(
+        self, service: str, version: str, count: int, timeout_s: float, zones: Sequence[str] = ()
+    ) -> Drained | None:
+        """Exactly `count` ready replicas in rotation, new ones in `zones` (none: in any); how those too many went.
 
         Raises NotSettled or ComponentFailed.
         """
         self._check(service, version)
-        if count < 0:
-            raise StagingError(f"deploy of {service} {version}: replicas(={count}) must be >= 0")
+        known = self._file.read().config.services[service].zones
+        if count < 0 or not set(zones) <= set(known):
+            raise StagingError(
+                f"deploy of {service} {version}: replicas(={count}) must be >= 0, "
+                f"zones(={list(zones)}) of {', '.join(known) or 'none'}"
+            )
         with self._deploying(service):
-            self._order(service, version, count)
+            self._order(service, version, count, zones)
             return self._converge(service, version, count, time.monotonic() + timeout_s, timeout_s)
 
     def restore(self, service: str, version: str, timeout_s: float) -> None:
@@ -204,11 +215,12 @@ class Replicas:
         """Held by who deploys a service."""
         return self._deploys.setdefault(service, FileLock(self._file.folder / f".deploy-{service}.lock"))
 
-    def _order(self, service: str, version: str, count: int) -> None:
+    def _order(self, service: str, version: str, count: int, zones: Sequence[str]) -> None:
         with self._file.locked():
-            ordered = self._file.read().ordered
-            versions = {**ordered.get(service, {}), version: count}
-            self._file.change(ordered={**ordered, service: versions})
+            state = self._file.read()
+            versions = {**state.ordered.get(service, {}), version: count}
+            placed = {**state.placed.get(service, {}), version: list(zones)}
+            self._file.change(ordered={**state.ordered, service: versions}, placed={**state.placed, service: placed})
 
     def _converge(self, service: str, version: str, count: int, deadline: float, limit_s: float) -> Drained | None:
         started: set[int] = set()
@@ -225,9 +237,10 @@ class Replicas:
                 started |= {replica.index for replica in new}
                 live += new
             elif len(live) > count:
-                extra = sorted(live, key=lambda replica: replica.index)[count:]
-                drained = self._drain(service, version, extra, deadline)
-                live = live[:count]
+                state = self._file.read()
+                zones = state.config.services[service].zones
+                allowed = open_zones(state, service, version) if count else ()
+                drained = self._drain(service, version, going(live, len(live) - count, zones, allowed), deadline)
             wanted = {replica.port for replica in self.live(service, version)}
             healthy, known = self._envoy.healthy_ports(service, version)
             if len(wanted) == count and healthy == known == wanted:
@@ -283,10 +296,13 @@ class Replicas:
             replicas = self._file.read().replicas
             self._file.change(replicas=tuple(entry for entry in replicas if entry.port not in ports))
 
-    def _start_one(self, service: str, version: str) -> Replica:
+    def _start_one(self, service: str, version: str, place: int) -> Replica | None:
+        """None when its zone has gone out meanwhile."""
         state = self._file.read()
         with self._file.locked(), listening_socket(set(state.ports.values())) as listener:
             state = self._file.read()
+            if zone_of(state.config.services[service].zones, place) in state.zones_out:
+                return None
             index = state.replicas_started
             argv = [sys.executable, "-m", "chaos.staging.shop", service, version, str(index)]
             process = processes.spawn(
@@ -297,7 +313,7 @@ class Replicas:
                 cwd=self._file.folder,
                 pass_fds=(listener.fileno(),),
             )
-            replica = Replica(service, version, index, listener.getsockname()[1], process)
+            replica = Replica(service, version, index, listener.getsockname()[1], process, place=place)
             try:
                 self._file.change(replicas=(*state.replicas, replica), replicas_started=index + 1)
             except BaseException:

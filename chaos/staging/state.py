@@ -27,7 +27,7 @@ FLAGD_SYNC = "flagd"
 
 @dataclass(frozen=True)
 class Replica:
-    """One process of the shop."""
+    """One process of the shop. `place`: its number among its version's, which says in which zone it stands."""
 
     service: str
     version: str
@@ -35,6 +35,7 @@ class Replica:
     port: int
     process: ProcessId
     draining: bool = False
+    place: int = 0
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ class State:
     """All of it. `ports` by name: admin, toxiproxy, primary, standby, restored, listen:<service>, proxy:<name>.
 
     With a flagd also flagd, flagd:management, flagd:evaluation, flagd:ofrep. `ordered`: replicas by service and
-    version, as the last deploys had it. `owner`: the drill's process that started it for itself alone; with none it was
+    version, as the last deploys had it; `placed`: the zones that these named, where they did. `zones_out`: in which
+    nothing runs, and nothing starts. `owner`: the drill's process that started it for itself alone; with none it was
     started to stay. `store_at`: the database server that takes the orders.
     """
 
@@ -55,6 +57,8 @@ class State:
     replicas: tuple[Replica, ...] = ()
     replicas_started: int = 0
     ordered: dict[str, dict[str, int]] = field(default_factory=dict)
+    placed: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    zones_out: tuple[str, ...] = ()
     postgres_base: str = ""
     owner: ProcessId | None = None
     store_at: str = "primary"
@@ -124,6 +128,7 @@ def _state(data: dict[str, Any]) -> State:
     fields = {key: value for key, value in data.items() if key != "schema"}
     fields["config"] = StagingConfig.from_json(data["config"])
     fields["owner"] = ProcessId(**data["owner"]) if data.get("owner") else None
+    fields["zones_out"] = tuple(data["zones_out"])
     fields["components"] = {name: ProcessId(**entry) for name, entry in data["components"].items()}
     fields["replicas"] = tuple(
         Replica(**{**entry, "process": ProcessId(**entry["process"])}) for entry in data["replicas"]

@@ -23,9 +23,8 @@ def staging_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stagin
     """The staging itself; whoever changes it takes `staging` instead."""
     folder = tmp_path_factory.mktemp("staging") / "state"
     store = StoreConfig(symptom=Symptom(after_s=0.3, errors_ratio=1.0, cohort="coupon"))
-    up = EmbeddedStaging.up(
-        StagingConfig(latency_edges_s=LATENCY_EDGES_S, cohorts=COHORTS, flag_poll_s=0.2, store=store), folder
-    )
+    config = StagingConfig(latency_edges_s=LATENCY_EDGES_S, cohorts=COHORTS, flag_poll_s=0.2, store=store)
+    up = EmbeddedStaging.up(config.with_service("checkout", zones=("a", "b")), folder)
     try:
         yield up
     finally:

@@ -73,12 +73,13 @@ _SHORT = {
     "at: 6s\n": "at: 4s\n",
     "share: 20%, symptom_after: 6s, errors: 40%}}": "share: 50%, symptom_after: 4s, errors: 60%}}\n"
     "    - {name: errors, probability: 1%, errors: 60%}",
-    "{weight: 30%}, {bake: 12s}": "{weight: 50%}, {bake: 9s}",
+    "  services:\n": "  zones: [a, b]\n  services:\n",
+    "canary: {steps: [{weight: 30%}, {bake: 12s}]}": "waves: {by: zones, waves: [[a], [b]], bake: 9s}",
     "low: 2s, high: 4s": "low: 500ms, high: 1s",
 }
 
 
-def test_a_drill_repairs_what_its_rollback_does_not(state_dir: Path, tmp_path: Path) -> None:
+def test_a_drill_by_zones_repairs_what_its_rollback_does_not(state_dir: Path, tmp_path: Path) -> None:
     text = read("shop-bad-data").text
     for old, new in _SHORT.items():
         assert old in text, f"shop-bad-data no longer says {old!r}"
@@ -95,6 +96,8 @@ def test_a_drill_repairs_what_its_rollback_does_not(state_dir: Path, tmp_path: P
         (found,) = (each for each in events if each.kind == kind and each.detail.get("phase") == phase)
         return found
 
+    deploys = [(each.detail["version"], each.detail.get("zones")) for each in events if each.kind == "deploy"]
+    assert deploys == [("2.4", {"a": 1}), ("2.3", {"b": 1}), ("2.3", {"a": 1, "b": 1}), ("2.4", None)]
     back, began, ended = one("rollback-end"), one("reconcile", "start"), one("reconcile", "end")
     assert back.detail["complete"]
     assert back.time_s < began.time_s, "taken back for its errors, before anybody knows of the rows"

@@ -14,9 +14,11 @@ import httpx
 import psutil
 import pytest
 
+from chaos.errors import StagingError
 from chaos.faults.agents import starting
 from chaos.faults.base import PlanContext
 from chaos.faults.embedded import EmbeddedSurface
+from chaos.faults.errors import FaultRefused
 from chaos.faults.registry import FAULTS
 from chaos.safety.guard import Guard, guarded
 from chaos.safety.undo import undo_entry
@@ -125,6 +127,25 @@ def test_a_quota_lets_so_many_through(guard: Guard, staging_session: Staging) ->
     assert 201 in answers
     assert 502 in answers
     assert [order(staging) for _ in range(3)] == [201] * 3
+
+
+def test_a_zone_goes_out_and_what_starts_meanwhile_stands_elsewhere(guard: Guard, staging_session: Staging) -> None:
+    staging = staging_session
+    both = {"2.3": {"a": 1, "b": 1}}
+    assert staging.standing("checkout") == both
+    entry = guard.inject(fault(zone={"of": "a"}), CONTEXT)
+    assert staging.standing("checkout") == {"2.3": {"b": 1}}
+    with pytest.raises(FaultRefused, match="zone a is out already"):
+        guard.inject(fault(zone={"of": "a"}), CONTEXT)
+    staging.deploy("checkout", "2.4", 1)
+    assert staging.standing("checkout")["2.4"] == {"b": 1}
+    staging.deploy("checkout", "2.4", 0)
+    with pytest.raises(StagingError, match=r"zones\(=\['a'\]\) are all out"):
+        staging.deploy("checkout", "2.4", 1, zones=["a"])
+    staging.deploy("checkout", "2.4", 0)
+    assert guard.heal(entry).rung == "regain"
+    assert staging.standing("checkout") == both
+    assert order(staging) == 201
 
 
 def test_less_cpu_is_felt_and_no_replica_is_left_stopped(guard: Guard, staging_session: Staging) -> None:

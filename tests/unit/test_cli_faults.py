@@ -23,7 +23,7 @@ def test_every_kind_has_a_row_and_the_stagings_that_have_it(windtunnel: Run) -> 
     for name, table in (("embedded", FAULTS), ("kubernetes", POD_FAULTS)):
         assert {kind for kind, row in rows.items() if name in row["stagings"]} == set(table)
     assert all(row["what"] for row in rows.values())
-    assert {kind for kind, row in rows.items() if row["confirmed"] is None} == {"zone"}
+    assert all(row["confirmed"] for row in rows.values())
 
 
 def test_what_is_simulated_is_what_the_reference_does_not_call_for_drills_only() -> None:

@@ -85,7 +85,7 @@ def apply(surface: MemorySurface, **effect: Any) -> JournalEntry:
 
 
 def test_the_table_has_every_kind_of_the_language() -> None:
-    assert set(FAULTS) == set(get_args(FaultKind)) - {"zone"}
+    assert set(FAULTS) == set(get_args(FaultKind))
     assert all(name == kind.kind for name, kind in FAULTS.items())
 
 
@@ -166,6 +166,13 @@ def test_a_quota_is_shared_by_the_replicas() -> None:
     surface = MemorySurface()
     apply(surface, quota={"of": "payments", "rate": "5/s"})
     assert surface.conditions("payments") == {"quota_per_s": 2.5}
+
+
+def test_a_quota_that_no_replica_meets_is_none() -> None:
+    surface = MemorySurface()
+    surface.limits_hold = False
+    with pytest.raises(FaultNotConfirmed, match=r"process \d+ met None of 3 requests at once, must be 429"):
+        apply(surface, quota={"of": "payments", "rate": "5/s"})
 
 
 def test_two_latencies_stand_on_one_link_and_each_undo_takes_its_own() -> None:

@@ -12,6 +12,7 @@ from chaos.staging.config import CallConfig, Defect, ServiceConfig, ServiceTime,
 from chaos.staging.envoy_config import cluster_name
 from chaos.staging.shop.calls import BadStatus, DownstreamError, with_retries
 from chaos.staging.shop.client import CallFailed, Pool, Response
+from chaos.staging.shop.conditions import Conditions
 from chaos.staging.shop.draws import service_time_s, stream, suffer
 from chaos.staging.shop.reading import Reading
 from chaos.staging.shop.service import Request, Service
@@ -67,6 +68,19 @@ def test_service_times_have_their_mean(time: ServiceTime, mean_s: float) -> None
     draws = [service_time_s(time, chance) for _ in range(20_000)]
     # the widest has a standard deviation of its mean: five standard errors
     assert sum(draws) / len(draws) == pytest.approx(mean_s, rel=5 / 20_000**0.5)
+
+
+def test_a_quota_is_met_without_using_it_up() -> None:
+    async def run() -> list[object]:
+        service = Service("payments", "1.0", ServiceConfig(), random.Random(1))
+        service.meet(Conditions(quota_per_s=2.0))
+        body = b'{"order": "a", "amount": 55}'
+        told = [service.takes_at_once(2), service.takes_at_once(3), service.takes_at_once(3)]
+        answers = [(await service.answer(Request("POST", "/payments", {}, body))).status for _ in range(3)]
+        service.meet(Conditions())
+        return [*told, *answers, service.takes_at_once(9)]
+
+    assert asyncio.run(run()) == [True, False, False, 200, 200, 429, True]
 
 
 def test_defects_add_up_for_the_cohort_they_touch() -> None:

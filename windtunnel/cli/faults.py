@@ -33,7 +33,7 @@ def faults(as_json: JsonOption = False) -> None:
                 each.target,
                 each.what,
                 " ".join(map(str, each.parameters)),
-                each.confirmed or "(simulated only)",
+                each.confirmed,
                 each.root,
                 "no" if each.simulated.startswith("no:") else each.simulated,
             )

@@ -83,7 +83,8 @@ def export(
     if to != "chaostoolkit":
         raise UsageError(f"--to {to}: must be chaostoolkit")
     scenario, source = load(reference)
-    require_realisable(scenario, strategy_named(scenario, strategy))
+    strategy_named(scenario, strategy)  # raises for one that it has not
+    require_realisable(scenario)
     text = json.dumps(exported(scenario, source.source, strategy), indent=2)
     if out is None:
         emit_text(text)

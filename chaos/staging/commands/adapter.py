@@ -65,9 +65,9 @@ class CommandsAdapter(Described):
         """By the commands of its store, where the file has any."""
         return None if self._commands.data is None else CommandsData(self._commands.data, self._caller)
 
-    def deploy(self, service: str, version: str, replicas: int, timeout_s: float) -> None:
-        """The command has its own time."""
-        del timeout_s
+    def deploy(self, service: str, version: str, replicas: int, timeout_s: float, zones: Sequence[str] = ()) -> None:
+        """The command has its own time, and knows no zones: waves over them were refused."""
+        del timeout_s, zones
         self._surface.deploy(service, version, replicas)
 
     def route(
@@ -93,6 +93,11 @@ class CommandsAdapter(Described):
     def procedure(self, service: str, old: str, new: str) -> None:
         """By the rollback command."""
         self._surface.procedure(service, old, new)
+
+    def standing(self, service: str) -> Mapping[str, Mapping[str, int]]:
+        """Nobody tells."""
+        del service
+        return {}
 
     def set_defects(self, service: str, version: str, defects: Sequence[Defect]) -> None:
         """By their names."""

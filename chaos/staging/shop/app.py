@@ -5,7 +5,7 @@
     GET  /.well-known/windtunnel-staging    the staging's token: what a harness asks before it does any harm
     GET, PUT /_admin/defects                what is wrong with this replica (Envoy lets nobody in from outside)
     GET, PUT /_admin/conditions             what faults have changed about it
-    PUT  /_admin/attempt                    try to have more of a resource than a fault leaves it
+    PUT  /_admin/attempt                    try to have more of a resource, or of a quota, than a fault leaves it
     GET  /_admin/flag                       the release's flag as it has it, and what it answered with it on
     GET  /openapi.json                      what this version promises its callers
     GET  /_admin/busy                       how many requests it is at work on
@@ -69,7 +69,7 @@ class App:
         elif path == CONDITIONS_PATH:
             answer = self._conditions(request)
         elif path == ATTEMPT_PATH:
-            answer = _attempt(request)
+            answer = self._attempt(request)
         elif path == OPENAPI_PATH:
             breaks = any(defect.contract for defect in self._service.defects)
             answer = Answer(200, openapi.document(self._service.name, self._service.version, breaks=breaks))
@@ -117,6 +117,16 @@ class App:
         now = asdict(self._service.conditions) | {"workers": self._service.workers_changed()}
         return Answer(200, {key: value for key, value in now.items() if value != usual[key]})
 
+    def _attempt(self, request: Request) -> Answer:
+        try:
+            told = json.loads(request.body)
+            resource, most = str(told["resource"]), int(told["most"])
+            if resource == "quota":
+                return Answer(200, {"error": None if self._service.takes_at_once(most) else "429"})
+            return Answer(200, {"error": attempt(resource, most, Path(told["folder"]))})
+        except (ValueError, KeyError, TypeError) as error:
+            return Answer(400, {"error": str(error)})
+
     def _metrics(self) -> str:
         service = self._service
         labels = f'service="{service.name}",version="{service.version}"'
@@ -128,14 +138,6 @@ class App:
         lines.append(f"requests_in_progress{{{labels}}} {service.counters.busy}")
         lines.append(f"requests_waiting{{{labels}}} {service.workers.waiting}")
         return "\n".join(lines) + "\n"
-
-
-def _attempt(request: Request) -> Answer:
-    try:
-        told = json.loads(request.body)
-        return Answer(200, {"error": attempt(str(told["resource"]), int(told["most"]), Path(told["folder"]))})
-    except (ValueError, KeyError, TypeError) as error:
-        return Answer(400, {"error": str(error)})
 
 
 async def _read(scope: Message, receive: Receive) -> Request:

@@ -10,6 +10,7 @@ import asyncio
 import json
 import random
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -107,6 +108,11 @@ class Service:
         """How many workers there are, if a fault said so or they are not as configured."""
         usual = self.conditions.workers is None and self.workers.count == self.config.workers
         return None if usual else self.workers.count
+
+    def takes_at_once(self, requests: int) -> bool:
+        """Whether so many would all be within the quota; nothing of it is used up by that."""
+        meter = copy(self.quota)
+        return all(meter.lets(self.conditions.quota_per_s) for _ in range(requests))
 
     async def answer(self, request: Request) -> Answer:
         """Serve one request to its end, traced and counted."""
