@@ -3,15 +3,33 @@
 `inlined` parts end up in the one compiled entry point (`loop.kernel`); `outlined` ones are rare or long. Both
 run without numba's reference counting: the kernel allocates nothing and its arrays outlive each call, while counting
 them on each access made the loop about forty times slower. No fastmath: bits must equal those of the plain twin.
+
+Numba makes two more functions of each, by which C and Python could call it. C never does. To be called from Python, the
+45 arrays of a State must be taken out of their objects, which was half of the time that compiling took: only the entry
+point can be, and a part that takes a State must not, which would end the process.
 """
 
+from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 import numpy as np
 from numba import njit
 
-inlined = njit(forceinline=True, _nrt=False)
-outlined = njit(_nrt=False)
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """Compiled into whoever calls it."""
+    return njit(forceinline=True, **_options(function))(function)
+
+
+def outlined(function: Callable[..., Any]) -> Any:
+    """Compiled by itself."""
+    return njit(**_options(function))(function)
+
+
+def _options(function: Callable[..., Any]) -> dict[str, bool]:
+    takes_state = "State" in str(next(iter(signature(function).parameters.values())).annotation)
+    return {"_nrt": False, "no_cfunc_wrapper": True, "no_cpython_wrapper": takes_state}
 
 
 @inlined
