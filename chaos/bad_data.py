@@ -1,7 +1,7 @@
-"""Rows that a defect wrote wrong, as a drill knows of them: by its books, orders against payments.
+"""Rows that a defect wrote wrong, as a drill knows of them: by its staging's data, which tells which are.
 
-What they do to requests is the staging's own doing (chaos.staging.shop.reading); here it is told when that is to begin
-and when it is over, so that people can answer it, and how many rows there are.
+What they do to requests is the staging's own doing (the shop's: chaos.staging.shop.reading); here it is told when that
+is to begin and when it is over, so that people can answer it, and how many rows there are.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import simpy
 
 from chaos.errors import ChaosError
-from chaos.staging.data_verbs import Books, StoredOrder
+from chaos.staging.data_verbs import DataVerbs, StoredOrder
 from rollout.errors import WorldError
 from rollout.wallclock import WallClockEnvironment
 from scenarios.models import Defect
@@ -33,10 +33,10 @@ Steps = Generator[simpy.Event, Any, None]
 class BadRows:
     """The wrong rows of one defect. `record` writes on the timeline."""
 
-    def __init__(self, env: WallClockEnvironment, books: Books, defect: Defect, record: Callable[..., None]) -> None:
+    def __init__(self, env: WallClockEnvironment, data: DataVerbs, defect: Defect, record: Callable[..., None]) -> None:
         assert defect.bad_data is not None
         self._env = env
-        self._books = books
+        self._data = data
         self._defect, self._bad = defect, defect.bad_data
         self._record = record
         self._begun: datetime | None = None
@@ -53,12 +53,12 @@ class BadRows:
             self._env.process(self._watch())
 
     def look(self) -> Steps:
-        """How many there are now. Raises WorldError when the books cannot be read."""
+        """How many there are now. Raises WorldError when that cannot be told."""
         if self._begun is None:
             return
         began_s = time.monotonic()
         try:
-            found: list[StoredOrder] = yield self._env.in_thread(self._books.wrong_since, self._begun)
+            found: list[StoredOrder] = yield self._env.in_thread(self._data.wrong_since, self._begun)
         except ChaosError as error:
             raise WorldError(f"{type(error).__name__}: {error}") from error
         self._pause_s = max(_LOOK_S, _PAUSE_PARTS * (time.monotonic() - began_s))
@@ -88,5 +88,5 @@ class BadRows:
         looked = self._looked
         yield self._env.timeout(wait_s) | looked
         if not looked.triggered:  # else somebody else just did
-            with suppress(WorldError):  # books that cannot be read tell nothing new
+            with suppress(WorldError):  # a store that is away tells nothing new
                 yield from self.look()

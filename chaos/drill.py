@@ -283,7 +283,8 @@ class Drill:
     ) -> None:
         """Protect what the release touches, and have it and its supervision start."""
         guard.protect_release(self._scenario.release.change.service)
-        changes_rows = self._staging.books is not None and writes_wrong(self._scenario, self._defects)
+        data = self._staging.data
+        changes_rows = data is not None and data.tells_wrong and writes_wrong(self._scenario, self._defects)
         if (touches_store(self._scenario) or changes_rows) and isinstance(guard.surface, HasStore):
             guard.protect_store(store_of(self._scenario))
         defects = defects_of(self._scenario, self._defects, self._strategy)

@@ -12,6 +12,7 @@ __all__ = [
     "STORE_FAULTS",
     "backs_up",
     "data_verbs_needed",
+    "several_bad_data",
     "store_of",
     "touches_store",
     "unrealised_data",
@@ -86,7 +87,12 @@ def unrealised_data(scenario: Scenario) -> Iterator[str]:
         yield "release.reconcile.leaves: what a drill reconciles is put right, or is not"
     if release.migration is not None and release.change.service != "checkout":
         yield f"release.migration: {release.change.service} writes no orders: must be a release of checkout"
-    wrong = [index for index, defect in enumerate(release.defects) if defect.bad_data is not None]
+    yield from several_bad_data(scenario)
+
+
+def several_bad_data(scenario: Scenario) -> Iterator[str]:
+    """More defects with bad data than one: a row does not tell which of them wrote it."""
+    wrong = [index for index, defect in enumerate(scenario.release.defects) if defect.bad_data is not None]
     for index in wrong[1:]:
         yield f"release.defects[{index}].bad_data: must be the only one: nobody could tell whose rows hurt"
 

@@ -254,9 +254,11 @@ def _bad_rows(
     defects: Sequence[Defect],
     record: Callable[..., None],
 ) -> BadRows | None:
-    """Of the defect that writes wrong rows, if it is played, and the staging has books by which they are found."""
-    played = {defect.name for defect in defects}
+    """Of the defect that writes wrong rows, if it is played, and the staging knows which are."""
+    played, data = {defect.name for defect in defects}, staging.data
+    if data is None or not data.tells_wrong:
+        return None
     for defect in scenario.release.defects:
-        if defect.bad_data is not None and defect.name in played and staging.books is not None:
-            return BadRows(env, staging.books, defect, record)
+        if defect.bad_data is not None and defect.name in played:
+            return BadRows(env, data, defect, record)
     return None

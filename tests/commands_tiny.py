@@ -51,7 +51,9 @@ migrate)
     *) [ -e broken ] || echo "$1" > schema ;;
     esac
     ;;
-reconcile) echo '{"rows": 7}' ;;
+reconcile) echo '{"rows": 7}' && rm -f wrong ;;
+wrong) cat wrong 2>/dev/null || echo '{"rows": []}' ;;
+ledger) echo '{"found": ["a", "b"]}' ;;
 backup) echo '{"taken": "2026-01-01T00:00:00+00:00", "size_bytes": 5}' ;;
 restore)
     echo '{"taken": "2026-01-01T00:00:00Z", "kept": "2026-01-01T00:00:09Z", "rows": 3}'
@@ -100,8 +102,14 @@ def tiny_data(folder: Path, **changes: Any) -> dict[str, Any]:
 
 def tiny_data_commands(folder: Path, *without: str) -> dict[str, Any]:
     """All verbs for data but those `without`."""
-    words = {"migrate": ["{phase}"], "restore": ["{until}"], "heal": ["{kind}"], "residue": ["{kind}"]}
-    verbs = ("migrate", "reconcile", "backup", "restore", "fail-over", "heal", "residue")
+    words = {
+        "migrate": ["{phase}"],
+        "restore": ["{until}"],
+        "wrong": ["{since}"],
+        "heal": ["{kind}"],
+        "residue": ["{kind}"],
+    }
+    verbs = ("migrate", "reconcile", "wrong", "backup", "restore", "fail-over", "heal", "residue")
     run = str(folder / "staging.sh")
     commands = {verb: {"run": [run, *words.get(verb, [])]} for verb in verbs if verb not in without}
     return {"store": "orders", **commands}

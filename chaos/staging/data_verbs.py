@@ -25,7 +25,7 @@ class NothingLeft(StagingError):
 
 @dataclass(frozen=True, slots=True)
 class StoredOrder:
-    """An order as the store has it, and when it was written. `amount` is None where no column has one."""
+    """An order as the store has it, and when it was written. `amount` is None where none has one, or nobody tells."""
 
     id: str
     amount: float | None
@@ -73,13 +73,18 @@ class Books(Protocol):
         """Payments that were taken since."""
         ...
 
-    def wrong_since(self, moment: datetime) -> list[StoredOrder]:
-        """Orders whose amount is not what was paid for them, of those paid since."""
-        ...
-
 
 class DataVerbs(Protocol):
     """The data of one staging."""
+
+    @property
+    def tells_wrong(self) -> bool:
+        """Whether it knows which rows are wrong."""
+        ...
+
+    def wrong_since(self, moment: datetime) -> list[StoredOrder]:
+        """Rows that are there, and are not what was acknowledged, of those written since."""
+        ...
 
     def migrate(self, phase: str, lock_s: float) -> None:
         """Play a phase of the migration: expand, backfill, switch, contract or revert. Raises NothingLeft.

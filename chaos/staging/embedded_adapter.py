@@ -168,7 +168,7 @@ class EmbeddedAdapter:
         table = StoreTable() if column is None else StoreTable(read_column=column)
         read = final_read(self.staging.orders_dsn(), ids, table, since)
         # A row that is wrong is not what was acknowledged.
-        return replace(read, found=read.found - {order.id for order in self.books.wrong_since(since)})
+        return replace(read, found=read.found - {order.id for order in self.data.wrong_since(since)})
 
     def _new_serves(self) -> bool:
         """Whether the new version of the service that writes orders gets any request."""

@@ -1,4 +1,4 @@
-"""Rows that a defect wrote wrong, as a drill finds them in its books: told when they show, and when none is left."""
+"""Rows that a defect wrote wrong, as a drill finds them: told when they show, and when none is left."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from scenarios.models import Defect
 BEGUN = datetime(2026, 11, 30, tzinfo=UTC)
 
 
-class Books:
-    """Whose looks find so many wrong rows, one after the other; the last answer stays."""
+class Data:
+    """A staging's, whose looks find so many wrong rows, one after the other; the last answer stays."""
 
     def __init__(self, *looks: int | None) -> None:
         self.looks = list(looks)
@@ -30,7 +30,7 @@ class Books:
         assert moment == BEGUN
         found = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
         if found is None:
-            raise StagingError("the books cannot be read")
+            raise StagingError("the store cannot be read")
         written = datetime.now(UTC) - timedelta(seconds=60)
         return [StoredOrder(f"order-{number}", -55.0, written) for number in range(found)]
 
@@ -43,7 +43,7 @@ def watched(looks: Sequence[int | None], for_s: float, **bad: Any) -> tuple[list
     def record(kind: str, subject: str, /, **detail: Any) -> None:
         events.append((f"{kind} {subject}", detail))
 
-    rows = BadRows(env, Books(*looks), defect, record)  # type: ignore[arg-type]
+    rows = BadRows(env, Data(*looks), defect, record)  # type: ignore[arg-type]
     rows.begin(BEGUN)
     symptom = rows.symptom
     env.run(until=for_s)
@@ -75,11 +75,11 @@ def test_rows_that_hurt_nobody_are_looked_for_by_nobody() -> None:
     assert watched([3], 0.2)[0] == []
 
 
-def test_books_that_cannot_be_read_fail_who_asks_for_them() -> None:
+def test_a_store_that_cannot_be_read_fails_who_asks_for_it() -> None:
     events, rows = watched([None], 0.1)
     assert events == []
     env = WallClockEnvironment(time.monotonic())
-    rows = BadRows(env, Books(None), rows._defect, lambda *_, **__: None)  # type: ignore[arg-type]
+    rows = BadRows(env, Data(None), rows._defect, lambda *_, **__: None)  # type: ignore[arg-type]
     rows.begin(BEGUN)
-    with pytest.raises(WorldError, match="StagingError: the books cannot be read"):
+    with pytest.raises(WorldError, match="StagingError: the store cannot be read"):
         env.run(until=env.process(rows.look()))

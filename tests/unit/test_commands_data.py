@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from chaos.safety.undo import heal, undo_entry
 from chaos.staging.adapter import StagingAdapter
 from chaos.staging.adapters import open_staging
 from chaos.staging.commands.errors import AnswerNotUnderstood, CommandFailed, VerbMissing
-from chaos.staging.data_verbs import DataVerbs, NothingLeft
+from chaos.staging.data_verbs import DataVerbs, NothingLeft, StoredOrder
 from chaos.staging.files.errors import InvalidStagingFile
 from chaos.staging.files.fitting import require_baseline, require_fitting
 from chaos.staging.files.loading import Loaded
@@ -72,6 +72,27 @@ def test_backups_restores_and_failovers_tell_what_they_kept(data: DataVerbs, tmp
     assert ((restored.kept - restored.taken).total_seconds(), restored.rows) == (9.0, 3)
     assert (tmp_path / "shop" / "restored").read_text() == "2026-01-01T00:00:08+00:00\n"
     assert data.fail_over() is None
+
+
+def test_rows_that_are_wrong_are_told_and_not_found(tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    staging = open_staging(with_data(folder, ledger={"run": [str(folder / "staging.sh")]}), tmp_path / "state")
+    data = staging.data
+    assert data is not None
+    assert data.tells_wrong
+    moment = datetime(2026, 11, 30, tzinfo=UTC)
+    assert data.wrong_since(moment) == []
+    assert staging.final_read("orders", ["a", "b"], moment).found == {"a", "b"}
+    wrong = '{"rows": [{"id": "b", "written": "2026-11-30T00:00:01+00:00"}]}'
+    (folder / "wrong").write_text(wrong, encoding="utf-8")
+    assert data.wrong_since(moment) == [StoredOrder("b", None, moment + timedelta(seconds=1))]
+    assert staging.final_read("orders", ["a", "b"], moment).found == {"a"}
+    assert f"wrong {moment.isoformat()}" in calls(folder)
+    data.reconcile()
+    assert data.wrong_since(moment) == []
+    (folder / "wrong").write_text('{"rows": [{"id": "b"}]}', encoding="utf-8")
+    with pytest.raises(AnswerNotUnderstood, match=r"command of wrong printed rows.0.written"):
+        data.wrong_since(moment)
 
 
 def test_moments_need_a_time_zone_and_verbs_a_command(tmp_path: Path) -> None:
@@ -186,6 +207,17 @@ def test_without_commands_for_data_none_can_be_played(tmp_path: Path) -> None:
     lines = problems("shop-migration", loaded)
     assert lines == [f"{path}: the file has no commands for data" for path in (
         "release.migration", "release.rollback[3]: reconcile", "release.rollback[4]: revert-migration")]  # fmt: skip
+
+
+def test_bad_data_needs_a_command_only_to_be_repaired(tmp_path: Path) -> None:
+    refused = "release.repair: the file has no command data.wrong: nobody would know of bad data"
+    assert problems("shop-bad-data", with_data(tmp_path / "shop", "wrong")) == [refused]
+    assert problems("shop-bad-data", tiny_staging(tmp_path / "bare")) == [
+        refused, "release.repair.steps[0]: reconcile: the file has no commands for data"]  # fmt: skip
+    assert problems("shop-bad-data", with_data(tmp_path / "whole")) == []
+    data = open_staging(with_data(tmp_path / "other", "wrong"), tmp_path / "state").data
+    assert data is not None
+    assert not data.tells_wrong
 
 
 def test_the_commands_are_about_the_scenarios_one_store(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import cast
@@ -130,7 +131,12 @@ class CommandsAdapter(Described):
         assert self._commands.ledger is not None
         told = {"store": store, "ids": list(ids), "since": since.isoformat()}
         printed = self._caller.call("ledger", self._commands.ledger, told)
-        return understood("ledger", LedgerRead, printed, self._caller.redact).read()
+        read = understood("ledger", LedgerRead, printed, self._caller.redact).read()
+        data = self.data
+        if data is None or not data.tells_wrong:
+            return read
+        # A row that is wrong is not what was acknowledged.
+        return replace(read, found=read.found - {row.id for row in data.wrong_since(since)})
 
     def differences(self) -> list[str]:
         """What the verify command prints."""

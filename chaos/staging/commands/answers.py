@@ -23,6 +23,7 @@ __all__ = [
     "ReconcileRead",
     "RestoreRead",
     "ServiceStatus",
+    "WrongRead",
     "understood",
     "understood_list",
 ]
@@ -108,6 +109,19 @@ class ReconcileRead(_Answer):
     """How many rows were put right."""
 
     rows: Annotated[int, Field(ge=0)]
+
+
+class WrongRow(_Answer):
+    """A row that is not what was acknowledged, and when it was written."""
+
+    id: str
+    written: AwareDatetime
+
+
+class WrongRead(_Answer):
+    """The rows that are wrong."""
+
+    rows: list[WrongRow]
 
 
 class BackupRead(_Answer):

@@ -17,11 +17,12 @@ from chaos.staging.commands.answers import (
     MigrationState,
     ReconcileRead,
     RestoreRead,
+    WrongRead,
     understood,
 )
 from chaos.staging.commands.calling import Caller
 from chaos.staging.commands.errors import CommandFailed, VerbMissing
-from chaos.staging.data_verbs import BASELINE, BackedUp, NothingLeft, Restored
+from chaos.staging.data_verbs import BASELINE, BackedUp, NothingLeft, Restored, StoredOrder
 from chaos.staging.files.commands import DataCommands
 
 __all__ = ["CommandsData"]
@@ -58,6 +59,17 @@ class CommandsData:
         """By the reconcile command."""
         return understood("reconcile", ReconcileRead, self._call("reconcile"), self._caller.redact).rows
 
+    @property
+    def tells_wrong(self) -> bool:
+        """Where there is a command for it."""
+        return "wrong" in self._commands
+
+    def wrong_since(self, moment: datetime) -> list[StoredOrder]:
+        """By the wrong command; asked again and again, it is kept only when it fails."""
+        printed = self._call("wrong", quiet=True, since=moment.isoformat())
+        found = understood("wrong", WrongRead, printed, self._caller.redact)
+        return [StoredOrder(row.id, None, row.written) for row in found.rows]
+
     def fail_over(self) -> datetime | None:
         """By the fail-over command."""
         return understood("fail-over", FailOverRead, self._call("fail-over"), self._caller.redact).kept
@@ -73,12 +85,12 @@ class CommandsData:
         found = understood("restore", RestoreRead, self._call("restore", until=until.isoformat()), self._caller.redact)
         return Restored(found.taken, found.kept, found.rows)
 
-    def _call(self, verb: str, **told: Any) -> str:
+    def _call(self, verb: str, *, quiet: bool = False, **told: Any) -> str:
         command = self._commands.get(verb)
         if command is None:
             raise VerbMissing(f"{verb} of {self._store}: the staging file has no command for it")
         words: Mapping[str, Any] = {"store": self._store, **told}
-        ended = self._caller.ask(verb, command, words)
+        ended = self._caller.ask(verb, command, words, quiet=quiet)
         if ended.code == NOTHING_LEFT:
             raise NothingLeft(self._caller.failure(verb, command, ended))
         if ended.code != 0:

@@ -28,6 +28,7 @@ PLACEHOLDERS: dict[str, tuple[str, ...]] = {
     "facts": (),
     "migrate": ("store", "phase", "lock_s"),
     "reconcile": ("store",),
+    "wrong": ("store", "since"),
     "backup": ("store",),
     "restore": ("store", "until"),
     "fail-over": ("store",),
@@ -36,7 +37,7 @@ PLACEHOLDERS: dict[str, tuple[str, ...]] = {
     "heal": ("kind", "target"),
     "residue": ("kind", "target"),
 }
-DATA_VERBS = ("migrate", "reconcile", "backup", "restore", "fail-over", "heal", "residue")
+DATA_VERBS = ("migrate", "reconcile", "wrong", "backup", "restore", "fail-over", "heal", "residue")
 _PLACEHOLDER = re.compile(r"(?<!\$)\{([a-z_]+)\}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -103,7 +104,10 @@ class DataCommands(Part):
     migrate: Command | None = Field(
         None, description="plays {phase}: expand, backfill, switch, contract, revert; of `state`, prints where it is"
     )
-    reconcile: Command | None = Field(None, description="gives the old schema what only the new one has")
+    reconcile: Command | None = Field(
+        None, description="puts right what rows are wrong, and gives the old schema what only the new one has"
+    )
+    wrong: Command | None = Field(None, description="prints which rows written since {since} are wrong, as JSON")
     backup: Command | None = Field(None, description="takes a backup of {store}")
     restore: Command | None = Field(None, description="brings {store} back to {until}, in a fresh instance")
     fail_over: Command | None = Field(None, alias="fail-over", description="has a standby of {store} take over")

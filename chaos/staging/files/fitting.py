@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from chaos.kubernetes.fitting import unplayable
 from chaos.realise import NotRealisable
-from chaos.realise_data import STORE_FAULTS, backs_up, data_verbs_needed, touches_store
+from chaos.realise_data import STORE_FAULTS, backs_up, data_verbs_needed, several_bad_data, touches_store
 from chaos.safety.errors import BaselineDrifted
 from chaos.staging.adapter import StagingAdapter
 from chaos.staging.data_verbs import BASELINE
@@ -90,9 +90,9 @@ def _stores(scenario: Scenario, file: StagingFile) -> Iterator[str]:
 
 def _data(scenario: Scenario, file: StagingFile) -> Iterator[str]:
     """Each verb for data that the drill will need has a command."""
-    if scenario.release.repair is not None:
-        yield "release.repair: only the embedded staging has books by which bad data is found"
     commands = None if file.commands is None else file.commands.data
+    if scenario.release.repair is not None and (commands is None or commands.wrong is None):
+        yield "release.repair: the file has no command data.wrong: nobody would know of bad data"
     if commands is not None:
         yield from _data_by_commands(scenario, commands)
         return
@@ -104,7 +104,8 @@ def _data(scenario: Scenario, file: StagingFile) -> Iterator[str]:
 
 
 def _data_by_commands(scenario: Scenario, commands: DataCommands) -> Iterator[str]:
-    if not touches_store(scenario):
+    yield from several_bad_data(scenario)
+    if not touches_store(scenario) and not any(defect.bad_data for defect in scenario.release.defects):
         return
     stores = list(scenario.system.stores)
     if stores != [commands.store]:
