@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 
+from evidence.measures import FunctionMeasure
 from scenarios.models import Scenario
 
-__all__ = ["caveats"]
+__all__ = ["caveats", "caveats_compared"]
 
 # A share of windows that are empty by chance, above which it shows in an RTO over thousands of windows.
 _EMPTY_MAX = 1e-3
 _TAKES_BACK = {"route-back", "retire"}
+# A share of replications that are hurt before anything has happened, above which it is more than bad luck.
+_HURT_MAX = 0.05
 
 
-def caveats(scenario: Scenario) -> list[str]:
-    """A line for each thing that makes a figure mean less than it seems to; none for most scenarios."""
-    return [*_sparse(scenario), *_left_behind(scenario)]
+def caveats(scenario: Scenario, measures: Sequence[FunctionMeasure] = ()) -> list[str]:
+    """A line for each thing that makes a figure mean less than it seems to; none for most scenarios.
+
+    `measures` are those of a simulation of it, where there is one.
+    """
+    return [*_sparse(scenario), *_left_behind(scenario), *_hurt_before(scenario, measures)]
+
+
+def caveats_compared(runs: Mapping[str, tuple[Scenario, Sequence[FunctionMeasure]]]) -> list[str]:
+    """Of simulations by their labels: what holds for all of them once, the rest with those that it holds for."""
+    said = {label: caveats(*run) for label, run in runs.items()}
+    found = []
+    for line in dict.fromkeys(line for each in said.values() for line in each):
+        labels = [label for label, each in said.items() if line in each]
+        found.append(line if len(labels) == len(said) else f"{', '.join(labels)}: {line}")
+    return found
 
 
 def _sparse(scenario: Scenario) -> list[str]:
@@ -44,3 +61,23 @@ def _left_behind(scenario: Scenario) -> list[str]:
         return []
     named = ", ".join(kinds)
     return [f"release.rollback: has neither route-back nor retire: after one of {named} the new version still serves"]
+
+
+def _hurt_before(scenario: Scenario, measures: Sequence[FunctionMeasure]) -> list[str]:
+    """The longest impact may be later, so that this counts too few rather than too many.
+
+    Third parties that come and go by themselves hurt at any time, which is no mistake of the scenario.
+    """
+    if any(service.availability is not None for service in scenario.system.services.values()):
+        return []
+    first_s = min([scenario.release.at_s, *(fault.at_s for fault in scenario.faults)])
+    found = []
+    for name in scenario.functions:
+        rows = [row for row in measures if row.function == name]
+        hurt = sum(row.impact_start_s is not None and row.impact_start_s < first_s for row in rows)
+        if hurt > _HURT_MAX * len(rows):
+            found.append(
+                f"functions.{name}: not good before the release and every fault (at {first_s:g} s) in {hurt:,} of "
+                f"{len(rows):,} replications: the system cannot carry this load, or `good` asks for more than it gives"
+            )
+    return found

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from evidence.attainable import Attainable
 from evidence.beside import Beside, predicted_beside_measured
+from evidence.caveats import caveats_compared
 from evidence.comparison import Comparison
 from evidence.errors import JudgeError
 from evidence.events import EventKind
@@ -67,7 +68,7 @@ def run_html(run: RunContent) -> str:
         table = run.result_table()
         sections.append(_Section(table.title, table=table))
     sections += [_Section(table.title, table=table) for table in run.release_tables()]
-    sections += _caveats(run)
+    sections += _caveats(run.caveats())
     if published := run.published():
         table = published_table(published)
         sections.append(_Section(table.title, table=table))
@@ -93,7 +94,7 @@ def comparison_html(runs: Sequence[RunContent]) -> str:
     verdicts = {run.header.label: run.verdict for run in runs}
     table = comparison_table(comparison)
     sections = [_Section(table.title, table=table, points=statement_lines(comparison))]
-    sections += _caveats(runs[0])
+    sections += _caveats(caveats_compared({run.header.label: (run.scenario, run.measures) for run in runs}))
     sections += _pareto_sections(comparison)
     sections.append(_rto_section(measures))
     sections += [_Section(f"Checks of {run.header.label}", table=checks_table(run.verdict)) for run in runs]
@@ -132,8 +133,7 @@ def _diagnosis(run: RunContent) -> list[_Section]:
     return [_Section(table.title, table=table), *examples]
 
 
-def _caveats(run: RunContent) -> list[_Section]:
-    found = run.caveats()
+def _caveats(found: Sequence[str]) -> list[_Section]:
     return [_Section("Before these figures are believed", points=found)] if found else []
 
 

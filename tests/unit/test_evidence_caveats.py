@@ -1,9 +1,11 @@
 """What is said beside figures that mean less than they seem to."""
 
 import math
+from dataclasses import replace
 
-from evidence.caveats import caveats
+from evidence.caveats import caveats, caveats_compared
 from scenarios.loading import load_text
+from tests.unit import evidence_made as made
 from tests.unit.evidence_made import TEXT
 
 
@@ -39,3 +41,16 @@ def test_a_kill_switch_alone_takes_back_toggles_alone() -> None:
     (line,) = said(*only)
     assert line.startswith("release.rollback: has neither route-back nor retire: after one of canary ")
     assert said(("  strategy:", f"  rollback: [kill-switch, route-back, verify]\n  {toggle}")) == []
+
+
+def test_a_function_that_is_not_good_before_anything_has_happened() -> None:
+    scenario = load_text(TEXT, "tiny.yaml")
+    row = next(each for each in made.measures() if each.function == "browse")
+    early = replace(row, impact_start_s=scenario.release.at_s - 1.0)
+    late = replace(early, impact_start_s=scenario.release.at_s + 1.0)
+    assert caveats(scenario, [late] * 19 + [early]) == []
+    (line,) = caveats(scenario, [late] * 18 + [early] * 2)
+    assert line.startswith("functions.browse: not good before the release and every fault (at ")
+    assert "in 2 of 20 replications" in line
+    assert caveats_compared({"canary": (scenario, [early]), "rolling": (scenario, [late])})[0].startswith("canary: ")
+    assert caveats_compared({"canary": (scenario, [early]), "rolling": (scenario, [early])})[0].startswith("functions.")

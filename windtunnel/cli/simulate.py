@@ -120,7 +120,8 @@ def compare(
             },
         )
         return
-    from evidence.caveats import caveats
+    from evidence.assess import scenario_of
+    from evidence.caveats import caveats_compared
     from scenarios.loading import load
     from windtunnel import simulating
 
@@ -142,18 +143,21 @@ def compare(
             progress=lambda _, done, total: progress(done, total),
         )
     records = {label: str(each.record.folder) for label, each in outcome.by_label.items()}
+    found = caveats_compared(
+        {label: (scenario_of(each.record), each.result.measures) for label, each in outcome.by_label.items()}
+    )
     if as_json:
         headers = {label: each.record.header for label, each in outcome.by_label.items()}
         variants = {label: header.variant.changes for label, header in headers.items() if header.variant is not None}
         first = headers[next(iter(headers))]
         played = {"replications": first.replications, "seed": seed}
         stopped = {"until": first.until, "precise": first.precise} if until else {}
-        said = {"caveats": caveats(loaded), "variants": variants, "records": records}
+        said = {"caveats": found, "variants": variants, "records": records}
         emit_json({**outcome.comparison.to_json(), **played, **stopped, **said})
     else:
         from evidence.report.text import comparison_text
 
-        emit_text(comparison_text(outcome.comparison, caveats(loaded)))
+        emit_text(comparison_text(outcome.comparison, found))
         if until:
             emit_text(precision_text(outcome.simulations[0].record.header))
         emit_text("\n".join(f"record of {label}: {folder}" for label, folder in records.items()))
