@@ -64,11 +64,12 @@ class BadRows:
     def dirty(self) -> int:
         """How many wrong rows there are now."""
         self._look()
-        return sum(row.ended_s > self._clean_until_s for row in self._there)
+        return len(self._there)
 
     def clean(self, until_s: float) -> None:
         """What ended by `until_s` has been put right, or is gone."""
         self._clean_until_s = max(self._clean_until_s, until_s)
+        self._there = [row for row in self._there if row.ended_s > self._clean_until_s]
         self._tell_cleaned()
 
     def lose(self, span: LostSpan) -> None:
@@ -115,7 +116,7 @@ class BadRows:
 
     def _first_s(self) -> float | None:
         self._look()
-        return min((row.ended_s for row in self._there if row.ended_s > self._clean_until_s), default=None)
+        return min((row.ended_s for row in self._there), default=None)
 
     def _look(self) -> None:
         parts = self._env.plane.writes_after(self._parts)
@@ -123,4 +124,6 @@ class BadRows:
         for log in parts:
             bad = self._rows.bad(self.defect, log)
             columns = (self._rows.stations(log)[bad], log["invoked_s"][bad], ended_s(log)[bad])
-            self._there += [_Row(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+            rows = (_Row(*row) for row in zip(*(column.tolist() for column in columns), strict=True))
+            # A row that was begun before the last repair, and is told of after it, was put right with the others.
+            self._there += [row for row in rows if row.ended_s > self._clean_until_s]

@@ -24,6 +24,10 @@ from rollout.world import Observation
 __all__ = ["MannWhitneyJudge", "shift_with_lower_bound"]
 
 
+# So many differences of pairs are put in order at once; of more, those of a rank are found by counting.
+_AT_ONCE = 1_000_000
+
+
 def shift_with_lower_bound(
     new: NDArray[np.float64], old: NDArray[np.float64], confidence: float
 ) -> tuple[float, float]:
@@ -33,17 +37,41 @@ def shift_with_lower_bound(
     gives, corrected for continuity and for ties within a series (Hollander and Wolfe, Nonparametric Statistical
     Methods, 4.3). It is above 0 exactly when the one-sided test rejects; -inf where the series are too short to tell.
     """
+    rank, middle = _rank(new, old, confidence), len(new) * len(old)
+    ranks = [(middle + 1) // 2, middle // 2 + 1, max(1, rank)]
+    if middle <= _AT_ONCE:
+        differences = np.subtract.outer(new, old).ravel()
+        differences.sort()
+        lower, upper, low = (float(differences[each - 1]) for each in ranks)
+    else:
+        new, old = np.sort(new), np.sort(old)
+        lower, upper, low = (_difference(new, old, each) for each in ranks)
+    return (lower + upper) / 2.0, low if rank >= 1 else -math.inf
+
+
+def _rank(new: NDArray[np.float64], old: NDArray[np.float64], confidence: float) -> int:
+    """Which of the differences, from 1 for the lowest, is the lower bound of the shift; below 1 where none is."""
     n, m = len(new), len(old)
-    differences = np.subtract.outer(new, old).ravel()
-    differences.sort()
     count = n + m
     ties = sum(int(((c := np.unique(each, return_counts=True)[1]) ** 3 - c).sum()) for each in (new, old))
     sigma = math.sqrt(n * m / 12.0 * (count + 1.0 - ties / (count * (count - 1.0))))
     z = float(special.ndtri(0.5 + confidence / 2.0))
-    rank = math.floor(n * m / 2.0 + 0.5 - z * sigma)
-    middle = len(differences)
-    estimate = (differences[(middle - 1) // 2] + differences[middle // 2]) / 2.0
-    return float(estimate), float(differences[rank - 1]) if rank >= 1 else -math.inf
+    return math.floor(n * m / 2.0 + 0.5 - z * sigma)
+
+
+def _is_above(new: NDArray[np.float64], old: NDArray[np.float64], confidence: float) -> bool:
+    """Whether the lower bound of the shift is above 0, without the bound itself: by far the cheaper question."""
+    at_most_0 = len(new) * len(old) - int(np.searchsorted(np.sort(old), new, side="left").sum())
+    return at_most_0 < _rank(new, old, confidence)
+
+
+def _difference(new: NDArray[np.float64], old: NDArray[np.float64], rank: int) -> float:
+    """The difference of that rank, of two series in order; to the last bit but for the rounding of a subtraction."""
+    low, high = float(new[0] - old[-1]), float(new[-1] - old[0])
+    while low < (middle := low + (high - low) / 2.0) < high:
+        at_most = len(new) * len(old) - int(np.searchsorted(old, new - middle, side="left").sum())
+        low, high = (low, middle) if at_most >= rank else (middle, high)
+    return high
 
 
 class MannWhitneyJudge:
@@ -86,7 +114,8 @@ class MannWhitneyJudge:
         if min(map(len, self._series)) < self._points or requests < self._minimum:
             return Finding(False, False, None, 0.0, requests)
         new, old = (np.array([point[0] for point in series]) for series in self._series)
+        if new.mean() < self._allowed * old.mean() or not _is_above(new, old, self._confidence):
+            return Finding(False, True, None, 0.0, requests)
         shift, low = shift_with_lower_bound(new, old, self._confidence)
         limit = self._tolerance * abs(shift)
-        risen = bool(new.mean() >= self._allowed * old.mean())
-        return Finding(low > limit and risen, True, low if math.isfinite(low) else None, limit, requests)
+        return Finding(low > limit, True, low, limit, requests)

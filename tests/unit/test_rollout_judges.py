@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
+from rollout.judges import mann_whitney as judging
 from rollout.judges.base import EVER_S, Finding, Judge
 from rollout.judges.making import judge_of
 from rollout.judges.mann_whitney import shift_with_lower_bound
@@ -107,6 +108,18 @@ def test_the_bound_covers_the_true_shift_as_often_as_it_says() -> None:
 
 def test_series_too_short_to_tell_have_no_bound() -> None:
     assert shift_with_lower_bound(np.array([9.0, 9.5]), np.array([1.0, 1.5]), 0.98)[1] == -math.inf
+
+
+def test_long_series_have_the_same_bound_without_every_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    for decimals in (12, 1):
+        new, old = (np.round(rng.normal(mean, 1.0, 60), decimals) for mean in (0.6, 0.0))
+        whole = shift_with_lower_bound(new, old, 0.98)
+        with monkeypatch.context() as patched:
+            patched.setattr(judging, "_AT_ONCE", 0)
+            assert shift_with_lower_bound(new, old, 0.98) == pytest.approx(whole, abs=1e-12)
+        for shifted in (new, new - whole[1], new - whole[1] - 1e-6):
+            assert judging._is_above(shifted, old, 0.98) == (shift_with_lower_bound(shifted, old, 0.98)[1] > 0)
 
 
 def mann_whitney(**rules: Any) -> Judge:
