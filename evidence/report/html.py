@@ -94,7 +94,7 @@ def comparison_html(runs: Sequence[RunContent]) -> str:
     verdicts = {run.header.label: run.verdict for run in runs}
     table = comparison_table(comparison)
     sections = [_Section(table.title, table=table, points=statement_lines(comparison))]
-    sections += _caveats(caveats_compared({run.header.label: (run.scenario, run.measures) for run in runs}))
+    sections += _caveats(_said_of(runs))
     sections += _pareto_sections(comparison)
     sections.append(_rto_section(measures))
     sections += [_Section(f"Checks of {run.header.label}", table=checks_table(run.verdict)) for run in runs]
@@ -114,7 +114,7 @@ def attainable_html(runs: Sequence[RunContent], found: Attainable) -> str:
         _Section("RTO that is attainable", lead=lead, figure=figure),
         _Section(holding.title, table=holding),
         _Section(costs.title, table=costs),
-        *_caveats(runs[0]),
+        *_caveats(_said_of(runs)),
         _rto_section({run.header.label: run.measures for run in runs}),
         *(_facts(run) for run in runs),
     ]
@@ -131,6 +131,10 @@ def _diagnosis(run: RunContent) -> list[_Section]:
         for cause in diagnosis.causes[: len(table.rows)]
     ]
     return [_Section(table.title, table=table), *examples]
+
+
+def _said_of(runs: Sequence[RunContent]) -> list[str]:
+    return caveats_compared({run.header.label: (run.scenario, run.measures) for run in runs})
 
 
 def _caveats(found: Sequence[str]) -> list[_Section]:
