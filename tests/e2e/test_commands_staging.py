@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -60,6 +61,7 @@ from chaos.staging.adapters import open_staging
 from chaos.staging.files.loading import load_staging
 staging = open_staging(load_staging(Path("shop.yaml"), os.environ), Path("kept"))
 with guarded(staging.surface, staging.state_dir, "drill-dies", 300.0) as guard:
+    print(guard.lease.process.pid, flush=True)
     guard.protect_store("orders")
     if sys.argv[1] == "fail-over":
         staging.data.fail_over()
@@ -181,15 +183,27 @@ def under_way(verb: str, staging: Staging) -> bool:
         return connection.execute(query).fetchone() == (1,)
 
 
-@pytest.mark.parametrize("verb", ["migrate", "fail-over", "restore"])
-def test_a_verb_for_data_whose_harness_is_killed_is_ended_and_undone(shop: Example, verb: str) -> None:
-    """By the watchdog: the script, what that had started, and what the store is left as."""
+@pytest.mark.parametrize(
+    ("verb", "healer"),
+    [("migrate", "watchdog"), ("fail-over", "watchdog"), ("restore", "watchdog"), ("migrate", "undo")],
+)
+def test_a_verb_for_data_whose_harness_is_killed_is_ended_and_undone(shop: Example, verb: str, healer: str) -> None:
+    """The script, what that had started, and what the store is left as: by the watchdog, or by whoever comes later."""
     staging, kept = Staging.attach(shop.state), shop.folder / "kept"
-    with subprocess.Popen([sys.executable, "-c", HARNESS, verb], cwd=shop.folder, env=shop.environment) as harness:
+    command = [sys.executable, "-c", HARNESS, verb]
+    with subprocess.Popen(command, cwd=shop.folder, env=shop.environment, stdout=subprocess.PIPE) as harness:
         try:
+            assert harness.stdout is not None
+            watchdog = int(harness.stdout.readline())
             wait_for(lambda: under_way(verb, staging), 30, f"{verb} under way")
+            if healer == "undo":
+                os.kill(watchdog, signal.SIGKILL)
         finally:
             harness.kill()
+    if healer == "undo":
+        left = read_journal(kept / JOURNAL_NAME).open_entries
+        undone = subprocess.run(windtunnel("undo", "--state", str(kept)), capture_output=True, text=True, timeout=60)
+        assert ([entry.kind for entry in left], undone.returncode) == (["store"], 0), undone.stderr
     wait_for(lambda: read_journal(kept / JOURNAL_NAME).open_entries == (), 60, "the journal closed")
     wait_for(lambda: not strays(staging, (kept,)), 10, "nobody left")
     assert staging.data.store_differences() == []
