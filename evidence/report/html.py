@@ -134,7 +134,7 @@ def _diagnosis(run: RunContent) -> list[_Section]:
 
 
 def _said_of(runs: Sequence[RunContent]) -> list[str]:
-    return caveats_compared({run.header.label: (run.scenario, run.measures) for run in runs})
+    return caveats_compared({run.header.label: (run.scenario, run.measures, run.header.defects) for run in runs})
 
 
 def _caveats(found: Sequence[str]) -> list[_Section]:
