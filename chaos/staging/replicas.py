@@ -239,17 +239,19 @@ class Replicas:
             elif len(live) > count:
                 state = self._file.read()
                 zones = state.config.services[service].zones
-                allowed = open_zones(state, service, version) if count else ()
+                allowed = open_zones(state, service, version)
                 drained = self._drain(service, version, going(live, len(live) - count, zones, allowed), deadline)
             wanted = {replica.port for replica in self.live(service, version)}
             healthy, known = self._envoy.healthy_ports(service, version)
             if len(wanted) == count and healthy == known == wanted:
                 return drained
             if time.monotonic() > deadline:
+                out = self._file.read().zones_out
+                where = f" (zones that are out: {', '.join(out)})" if out else ""
                 tail = processes.log_tail(self._log(service, version))
                 raise NotSettled(
                     f"{service} {version}: ready(={len(healthy & wanted)}) must be {count} within "
-                    f"{limit_s} s; log:\n{tail}"
+                    f"{limit_s} s{where}; log:\n{tail}"
                 )
             time.sleep(POLL_S)
 
