@@ -83,6 +83,7 @@ class DrillPlan:
     steps: tuple[str, ...]
     faults: tuple[str, ...]
     rollback: tuple[str, ...]
+    repair: tuple[str, ...]
     load_per_s: dict[str, float]
     state_dir: str
     staging: str
@@ -98,6 +99,7 @@ class DrillPlan:
             f"  release   at {self.release_at_s:g} s: {'; '.join(self.steps)}",
             *(f"  fault     {fault}" for fault in self.faults),
             f"  rollback  {', '.join(self.rollback)}",
+            *([f"  repair    {', '.join(self.repair)}, when bad data shows"] if self.repair else []),
         ]
         return "\n".join(lines)
 
@@ -126,6 +128,7 @@ def drill_plan(
         steps=tuple(str(step) for step in _steps(scenario, chosen, replicas)),
         faults=tuple(_fault_text(fault) for fault in scenario.faults),
         rollback=tuple(scenario.release.rollback),
+        repair=tuple(scenario.release.repair.steps if scenario.release.repair is not None else ()),
         load_per_s={
             name: max(rate for _, rate in each.rates(scenario.clock, scenario.duration_s))
             for name, each in scenario.functions.items()
