@@ -27,7 +27,7 @@ from chaos.staging.embedded import EmbeddedStaging, Staging
 from chaos.staging.embedded_adapter import EmbeddedAdapter
 from chaos.staging.files.fitting import require_baseline, require_fitting
 from chaos.staging.files.loading import Loaded
-from chaos.staging.paths import state_dir_default
+from chaos.staging.paths import make_private, state_dir_default
 from chaos.watching import Watcher
 from evidence.assess import assess
 from evidence.header import World
@@ -236,7 +236,7 @@ def staging_for(
             )
         yield running, None
         return
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(folder)
     with watched(folder, f"own-{uuid.uuid4().hex}", deadline_s) as lease:
         say("bringing the staging up")
         staging = EmbeddedStaging.up(config, folder, say, processes.own())

@@ -25,7 +25,7 @@ from chaos.staging.flags import FlagFile
 from chaos.staging.locks import FileLock
 from chaos.staging.loopback import call
 from chaos.staging.orders_data import OrdersData
-from chaos.staging.paths import state_dir_default
+from chaos.staging.paths import make_private, state_dir_default
 from chaos.staging.placing import by_zone, zone_of
 from chaos.staging.ports import LOOPBACK
 from chaos.staging.processes import ProcessId
@@ -260,7 +260,7 @@ class EmbeddedStaging:
         Raises StagingAlreadyUp, ComponentFailed, BuildFailed.
         """
         folder = (state_dir or state_dir_default()).absolute()
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(folder)
         file = StateFile(folder)
         with FileLock(folder / ".up.lock"), ExitStack() as promises:
             if file.exists():
