@@ -183,14 +183,7 @@ class Timeline:
 
         Of several services, the first with a defect, where any has one.
         """
-        starts = self.all(EventKind.RELEASE_START)
-        # A release of several services names them, and their versions, in the same order.
-        new = {
-            pair
-            for event in starts
-            for pair in zip(event.subject.split(", "), str(event.detail.get("new")).split(", "), strict=False)
-            if pair[0] in event.detail.get("defective", (pair[0],))
-        }
+        starts, new = self.all(EventKind.RELEASE_START), self._new_versions()
         if any(event.detail.get("behind_flag") for event in starts):
             on = (event for event in self.all(EventKind.FLAG) if event.detail["share"] or event.detail["cohorts"])
             released = {service for service, _ in new}
@@ -199,6 +192,23 @@ class Timeline:
             if any((event.subject, version) in new for version in _sent_to(event)):
                 return event.time_s
         return None
+
+    def left_dark(self) -> bool:
+        """Whether a release with a defect that no flag hides was taken back by its flag alone: it serves on."""
+        if all(event.detail.get("behind_flag") for event in self.all(EventKind.RELEASE_START)):
+            return False
+        last = {event.subject: event for event in self.all(EventKind.ROUTE)}
+        return any(service in last and version in _sent_to(last[service]) for service, version in self._new_versions())
+
+    def _new_versions(self) -> set[tuple[str, str]]:
+        """Service and new version of what is released; of several, those with a defect where any has one."""
+        # A release of several services names them, and their versions, in the same order.
+        return {
+            pair
+            for event in self.all(EventKind.RELEASE_START)
+            for pair in zip(event.subject.split(", "), str(event.detail.get("new")).split(", "), strict=False)
+            if pair[0] in event.detail.get("defective", (pair[0],))
+        }
 
     def taken_back_s(self) -> float | None:
         """When the release began to be taken back; None when it was not."""
