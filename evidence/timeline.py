@@ -159,15 +159,22 @@ class Timeline:
 
     def outcome(self) -> str:
         """How the release ended: promoted, rolled-back, failed, skipped; waiting or running when it did not."""
-        ends = self.all(EventKind.RELEASE_END)
-        if not ends and self.all(EventKind.CALENDAR_CLOSED) and not self.all(EventKind.RELEASE_START):
-            return Outcome.WAITING.value
-        return str(ends[-1].detail.get("outcome", Outcome.RUNNING)) if ends else Outcome.RUNNING.value
+        end = self._release_end()
+        if end is not None:
+            return str(end.detail.get("outcome", Outcome.RUNNING))
+        waits = self.all(EventKind.CALENDAR_CLOSED) and not self.all(EventKind.RELEASE_START)
+        return Outcome.WAITING.value if waits else Outcome.RUNNING.value
 
     def release_duration_s(self) -> float | None:
         """From the start of the release to its end; None while it runs."""
-        starts, ends = self.all(EventKind.RELEASE_START), self.all(EventKind.RELEASE_END)
-        return ends[-1].time_s - starts[0].time_s if starts and ends else None
+        starts, end = self.all(EventKind.RELEASE_START), self._release_end()
+        return end.time_s - starts[0].time_s if starts and end is not None else None
+
+    def _release_end(self) -> Event | None:
+        """The last one; a rollback that is still at work after it takes the release on."""
+        ends = self.all(EventKind.RELEASE_END)
+        under_way = len(self.all(EventKind.ROLLBACK_START)) > len(self.all(EventKind.ROLLBACK_END))
+        return ends[-1] if ends and not under_way else None
 
     def trip_after_s(self) -> float | None:
         """From the start of the release to the first guardrail trip; None when none tripped."""
