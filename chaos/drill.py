@@ -209,8 +209,6 @@ class Drill:
             "errors ",
             *(f"replicas {name}" for name in self._scenario.system.services if name != service),
         ]
-        if any(fault.kind == "zone" for fault in self._scenario.faults):
-            names.append(f"replicas {service} by zone")  # what was placed elsewhere meanwhile stays there
         if "redeploy" not in release.rollback and self._strategy.toggle is not None:
             names += [f"replicas {service}", f"routes {service}"]  # the new version stays, its flag off
         if "revert-migration" not in release.rollback:

@@ -143,6 +143,8 @@ def test_a_zone_goes_out_and_what_starts_meanwhile_stands_elsewhere(guard: Guard
     with pytest.raises(NotSettled, match=r"must be 1 within 0.5 s \(zones that are out: a\)"):
         staging.deploy("checkout", "2.4", 1, 0.5, ["a"])
     staging.deploy("checkout", "2.4", 0)
+    EmbeddedSurface(staging).replace_lost()
+    assert staging.standing("checkout") == {"2.3": {"b": 2}}
     assert guard.heal(entry).rung == "regain"
     assert staging.standing("checkout") == both
     assert order(staging) == 201
