@@ -44,6 +44,7 @@ from chaos.staging import diversion
 from chaos.staging.embedded import EmbeddedStaging
 from chaos.staging.flagd_build import FLAGD
 from chaos.staging.paths import write_atomically
+from chaos.staging.shared_memory import segments
 from evidence.events import EventKind
 from scenarios.loading import load
 
@@ -254,10 +255,11 @@ def on_own(kill: Kill, moment: Moment, scenario: Path, folder: Path) -> dict[str
     """A drill with a staging of its own: nothing of it may be left."""
     state, runs = folder / "state", folder / "runs"
     tokens: set[str] = set()
+    memory = segments()
 
     def left() -> list[str]:
         tokens.update(tokens_of(state))
-        return remains(state, runs, tokens)
+        return remains(state, runs, tokens, memory)
 
     try:
         return killed_at(kill, moment, scenario, folder, left)
@@ -269,6 +271,7 @@ def on_running(kill: Kill, moment: Moment, scenario: Path, folder: Path) -> dict
     """A drill on a staging that runs on: that must be as it was before, and nothing else be there."""
     state, runs = folder / "state", folder / "runs"
     loaded, _ = load(str(scenario))
+    memory = segments()
     try:
         staging = EmbeddedStaging.up(staging_config(loaded, 1), state)
         before = in_force(staging)
@@ -276,7 +279,7 @@ def on_running(kill: Kill, moment: Moment, scenario: Path, folder: Path) -> dict
         def left() -> list[str]:
             now = in_force(staging)
             changed = [f"{name}: {now[name]}, was {before[name]}" for name in before if now[name] != before[name]]
-            return [*changed, *strays(staging, (runs,))]
+            return [*changed, *strays(staging, (runs,), memory)]
 
         return killed_at(kill, moment, scenario, folder, left)
     finally:

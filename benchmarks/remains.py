@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,16 @@ from chaos.staging.embedded import Staging
 from chaos.staging.postgres import SHARED_TEMPORARY
 from chaos.staging.processes import TOKEN_VARIABLE
 from chaos.staging.room import room_of
+from chaos.staging.shared_memory import segments
 from evidence.errors import EvidenceError
 from evidence.record import RunRecord
 
 __all__ = ["happened", "in_force", "of_drill", "remains", "strays", "tokens_of"]
 
 _DEVICES = Path("/sys/class/net")
+
+Segments = Mapping[tuple[int, int], int]
+"""Of shared memory, as chaos.staging.shared_memory tells them."""
 
 
 def of_drill(paths: tuple[Path, ...], tokens: set[str]) -> list[psutil.Process]:
@@ -45,14 +51,18 @@ def tokens_of(state: Path) -> set[str]:
     return set()
 
 
-def remains(state: Path, runs: Path, tokens: set[str]) -> list[str]:
-    """What is left of a drill that brought its own staging up: processes, the database's files, what is on the host."""
+def remains(state: Path, runs: Path, tokens: set[str], before: Segments) -> list[str]:
+    """What is left of a drill that brought its own staging up: processes, the database's files, what is on the host.
+
+    `before`: shared memory that was there already.
+    """
     data = [SHARED_TEMPORARY / f"windtunnel-pg-{token}" for token in tokens]
     return [
         *(f"process {process.pid}: {_command(process)}" for process in of_drill((state, runs), tokens)),
         *(f"folder {path}" for path in data if path.exists()),
         *(f"mount {path}" for path in _mounts(state)),
         *_diverted(state),
+        *_shared_memory(state, before),
     ]
 
 
@@ -73,13 +83,13 @@ def in_force(staging: Staging) -> dict[str, Any]:
     }
 
 
-def strays(staging: Staging, drill: tuple[Path, ...]) -> list[str]:
+def strays(staging: Staging, drill: tuple[Path, ...], before: Segments) -> list[str]:
     """Beside the staging's own: the drill's helpers, processes that are recorded nowhere, and what is on the host."""
     state = staging.state()
     recorded = {process.pid for process in (*state.components.values(), *(each.process for each in state.replicas))}
     found = of_drill((staging.state_dir, *drill), {state.token})
     processes = [f"process {each.pid}: {_command(each)}" for each in found if not _lineage(each) & recorded]
-    return [*processes, *_diverted(staging.state_dir)]
+    return [*processes, *_diverted(staging.state_dir), *_shared_memory(staging.state_dir, before)]
 
 
 def happened(runs: Path) -> list[str]:
@@ -117,6 +127,16 @@ def _diverted(state: Path) -> list[str]:
         found += [] if left is None else [left]
         found += [f"device {each.name}" for each in _DEVICES.glob(f"windtunnel{number}")]
     return found
+
+
+def _shared_memory(state: Path, before: Segments) -> list[str]:
+    """Of database servers that run no more; their logs, which stay, have their pids, which others had before them."""
+    logs = "".join(path.read_text(encoding="utf-8", errors="replace") for path in (state / "log").glob("*.log"))
+    ours = {int(pid) for pid in re.findall(r" \[(\d+)\] ", logs)}
+    fresh = {segment: pid for segment, pid in segments().items() if segment not in before}
+    return [
+        f"shared memory {number}" for (_, number), pid in fresh.items() if pid in ours and not psutil.pid_exists(pid)
+    ]
 
 
 def _command(process: psutil.Process) -> str:

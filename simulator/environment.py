@@ -18,7 +18,8 @@ class Happened(simpy.Event):
     """
 
     def __init__(self, env: simpy.Environment, value: Any) -> None:
-        self.env, self._ok, self._value = env, True, value
+        super().__init__(env)
+        self._ok, self._value = True, value
         self.callbacks = None  # type: ignore[assignment]  # SimPy's mark of an event that has been processed
 
 

@@ -300,10 +300,7 @@ class LoadRun:
 
     def _log_tail(self) -> str:
         tail = self.log_path.read_text(errors="replace").strip()[-600:]
-        if tail:
-            return tail
-        full = os.statvfs(self.log_path.parent).f_bavail == 0
-        return f"the disk of {self.log_path.parent} is full" if full else "its log is empty"
+        return tail or "its log is empty"
 
 
 def _child(path: Path, workers: Workers) -> list[str]:

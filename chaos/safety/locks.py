@@ -27,32 +27,55 @@ __all__ = ["DRILL_LOCK", "HEAL_LOCK", "held", "hold"]
 
 
 @contextmanager
-def hold(state_dir: Path, name: str, timeout_s: float = 0.0) -> Iterator[int]:
-    """Hold the lock `name` of the staging; wait for it at most `timeout_s`.
+def hold(state_dir: Path, name: str, timeout_s: float = 0.0, *, keep: bool = True) -> Iterator[int]:
+    """Hold the lock `name` of the staging; wait for it at most `timeout_s`. Its file is deleted after, unless `keep`.
 
     Yields the lock's descriptor: another process that is given it holds the lock as well, for as long as it lives.
     Raises StagingBusy, naming the holder's pid, when it stays taken.
     """
-    path = state_dir / name
+    path, deadline_s = state_dir / name, time.monotonic() + timeout_s
+    fd = _locked(path, deadline_s)
+    while not _names(path, fd):  # whoever held it before has just deleted it
+        os.close(fd)
+        fd = _locked(path, deadline_s)
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise SafetyError(f"staging {state_dir}: {name} cannot be opened: {error}") from error
-    try:
-        deadline = time.monotonic() + timeout_s
-        while not _try_lock(fd):
-            if time.monotonic() >= deadline:
-                raise StagingBusy(
-                    f"staging {state_dir}: {name} is held by {_holder(fd)}; "
-                    "one drill and one undo at a time may use a staging"
-                )
-            time.sleep(_POLL_S)
-        with contextlib.suppress(OSError):  # only for the message above: a full disk must not keep anyone from healing
+        with contextlib.suppress(
+            OSError
+        ):  # only for the message of StagingBusy: a full disk must not keep from healing
             os.ftruncate(fd, 0)
             os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         yield fd
     finally:
+        if not keep:
+            path.unlink(missing_ok=True)
         os.close(fd)
+
+
+def _locked(path: Path, deadline_s: float) -> int:
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise SafetyError(f"staging {path.parent}: {path.name} cannot be opened: {error}") from error
+    try:
+        while not _try_lock(fd):
+            if time.monotonic() >= deadline_s:
+                raise StagingBusy(
+                    f"staging {path.parent}: {path.name} is held by {_holder(fd)}; "
+                    "one drill and one undo at a time may use a staging"
+                )
+            time.sleep(_POLL_S)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _names(path: Path, fd: int) -> bool:
+    """Whether the path leads to this open file, still."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(fd))
+    except FileNotFoundError:
+        return False
 
 
 def held(state_dir: Path, name: str) -> bool:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from chaos.safety.errors import StagingBusy, TargetBusy
 from chaos.safety.locks import hold
 from chaos.safety.targets import Target
-from chaos.staging.paths import make_private, user_state_dir
+from chaos.staging.paths import user_state_dir
 
 __all__ = ["hold_target"]
 
@@ -28,13 +28,14 @@ def hold_target(target: Target) -> Iterator[tuple[int, ...]]:
     Raises TargetBusy when another drill does.
     """
     folder = user_state_dir() / "targets"
-    make_private(folder)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     port = urlsplit(target.url).port or 80
     with ExitStack() as stack:
         held = []
         for address in sorted(target.addresses):
             try:
-                held.append(stack.enter_context(hold(folder, f"{address.replace(':', '_')}-{port}.lock")))
+                name = f"{address.replace(':', '_')}-{port}.lock"
+                held.append(stack.enter_context(hold(folder, name, keep=False)))
             except StagingBusy as error:
                 raise TargetBusy(f"target {target.url}: another drill is at it: {error}") from error
         yield tuple(held)

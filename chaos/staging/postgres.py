@@ -21,7 +21,7 @@ from pathlib import Path
 import psycopg
 
 from chaos.errors import ComponentFailed, StagingUnclean
-from chaos.staging import processes
+from chaos.staging import processes, shared_memory
 from chaos.staging.config import StoreConfig
 from chaos.staging.ports import LOOPBACK
 from chaos.staging.processes import ProcessId
@@ -49,6 +49,8 @@ SETTINGS = {
     # locks of faults are held by prepared transactions
     "max_prepared_transactions": "8",
     "wal_retrieve_retry_interval": "200ms",
+    # with the data: a server that is killed would leave it in the host's memory
+    "dynamic_shared_memory_type": "mmap",
 }
 SCHEMA = """
     CREATE TABLE orders (
@@ -246,11 +248,13 @@ def wait_ready(process: ProcessId, port: int, password: str, log: Path, database
 
 
 def remove(base: Path) -> None:
-    """Delete the data of one server, or of all; none is fine. Raises StagingUnclean.
+    """Delete the data of one server that has ended, or of all; none is fine. Raises StagingUnclean.
 
     Servers that had to be killed leave children, which notice and end a moment later, perhaps writing.
     """
     deadline = time.monotonic() + REMOVE_TIMEOUT_S
+    for data in (base, *base.glob("*/")):
+        shared_memory.forget(data)
     while base.exists():
         try:
             shutil.rmtree(base)

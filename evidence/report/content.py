@@ -91,9 +91,7 @@ class RunContent:
 
     def caveats(self) -> list[str]:
         """What to know before the figures of a simulation are believed; of a drill they are what happened."""
-        if self.header.world is not World.SIMULATION:
-            return []
-        return caveats(self.scenario, self.measures, self.header.defects)
+        return caveats(self.scenario, self.measures) if self.header.world is World.SIMULATION else []
 
     def process(self) -> list[ProcessRow]:
         """What calendars and people did, over the replications of a simulation; a drill's timeline tells it."""

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.remains import remains
 from chaos.staging.config import CALLS, SERVICES, StagingConfig, StoreConfig, Symptom, proxy_name
 from chaos.staging.embedded import EmbeddedStaging, Staging
+from chaos.staging.shared_memory import segments
 
 LATENCY_EDGES_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 COHORTS = ("coupon", "default")
@@ -24,11 +26,14 @@ def staging_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stagin
     folder = tmp_path_factory.mktemp("staging") / "state"
     store = StoreConfig(symptom=Symptom(after_s=0.3, errors_ratio=1.0, cohort="coupon"))
     config = StagingConfig(latency_edges_s=LATENCY_EDGES_S, cohorts=COHORTS, flag_poll_s=0.2, store=store)
+    memory = segments()
     up = EmbeddedStaging.up(config.with_service("checkout", zones=("a", "b")), folder)
+    token = up.token()
     try:
         yield up
     finally:
         EmbeddedStaging.down(folder)
+    assert remains(folder, folder, {token}, memory) == []
 
 
 @pytest.fixture

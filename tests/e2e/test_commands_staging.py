@@ -22,6 +22,7 @@ from chaos.staging.adapter import StagingAdapter
 from chaos.staging.adapters import open_staging
 from chaos.staging.embedded import EmbeddedStaging, Staging
 from chaos.staging.files.loading import load_staging
+from chaos.staging.shared_memory import segments
 from tests.e2e.drills import DRILL_TIMEOUT_S, only_record, processes_naming, wait_for, windtunnel
 
 pytestmark = pytest.mark.e2e
@@ -189,7 +190,7 @@ def under_way(verb: str, staging: Staging) -> bool:
 )
 def test_a_verb_for_data_whose_harness_is_killed_is_ended_and_undone(shop: Example, verb: str, healer: str) -> None:
     """The script, what that had started, and what the store is left as: by the watchdog, or by whoever comes later."""
-    staging, kept = Staging.attach(shop.state), shop.folder / "kept"
+    staging, kept, memory = Staging.attach(shop.state), shop.folder / "kept", segments()
     command = [sys.executable, "-c", HARNESS, verb]
     with subprocess.Popen(command, cwd=shop.folder, env=shop.environment, stdout=subprocess.PIPE) as harness:
         try:
@@ -205,7 +206,7 @@ def test_a_verb_for_data_whose_harness_is_killed_is_ended_and_undone(shop: Examp
         undone = subprocess.run(windtunnel("undo", "--state", str(kept)), capture_output=True, text=True, timeout=60)
         assert ([entry.kind for entry in left], undone.returncode) == (["store"], 0), undone.stderr
     wait_for(lambda: read_journal(kept / JOURNAL_NAME).open_entries == (), 60, "the journal closed")
-    wait_for(lambda: not strays(staging, (kept,)), 10, "nobody left")
+    wait_for(lambda: not strays(staging, (kept,), memory), 10, "nobody left")
     assert staging.data.store_differences() == []
     assert not (staging.servers.files().base / "restored").exists()
     answer = httpx.post(f"{staging.edge_url()}/checkout", json={"order_id": str(uuid4()), "amount": 55})
