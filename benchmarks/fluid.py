@@ -1,14 +1,15 @@
 """Flows beside requests: how well the fluid data plane agrees on the library, and how much faster it is under load.
 
 Run: python -m benchmarks.fluid [--replications 80] [--cap 2000] [--scenario NAME ...] [--hours 1] [--whole 6]
+[--out FILE]
 
 Each scenario of the library is played at both fidelities over the same replications, which share people, tools, defects
-and faults. Agreement in RTO and failed share is judged as benchmarks/agreement.py tells; while a row is open, twice as
-many replications are played, up to `--cap`. Measures that are 0 at both fidelities are left out. What flows do not
-model is listed with its reason. Times are of whole replications (control plane, measures) and, under load, of the data
-plane alone too; as processor time of one core, so that others on the machine count little. Under load both fidelities
-play the same `--whole` replications, some with a defect and some without. `--table` prints the rows for docs/fluid.md
-instead of JSON.
+and faults. Agreement in RTO and failed share is judged as benchmarks/agreement.py tells; then those with an open row
+play twice as many replications, up to `--cap`. Measures that are 0 at both fidelities are left out. What flows do not
+model is listed with its reason. `--out` has all that is known after each scenario, for runs that are cut short. Times
+are of whole replications (control plane, measures) and, under load, of the data plane alone too; as processor time of
+one core, so that others on the machine count little. Under load both fidelities play the same `--whole` replications,
+some with a defect and some without. `--table` prints the rows for docs/fluid.md instead of JSON.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, get_args
 
 from benchmarks.agreement import CELL, REFUTED, UNRESOLVED, WITHIN, Agreement, judge, looks
@@ -62,21 +64,31 @@ class Series:
         return self._seconds / len(self.rows)
 
 
-def compare(scenario: Scenario, replications: int, cap: int) -> dict[str, Any]:
-    """Both fidelities, function by function, over as many replications as it takes."""
-    fluid, requests = Series(scenario, "fluid"), Series(scenario, "requests")
-    sizes = looks(replications, cap)
-    found: dict[str, Agreement] = {}
-    for size in sizes:
-        requests.play_to(size)
-        fluid.play_to(size)
-        found = judged(scenario, requests, fluid, len(sizes))
-        if all(each.verdict in (WITHIN, REFUTED) for each in found.values()):
-            break
-    return {
-        "seconds": [round(series.seconds, 4) for series in (requests, fluid)],
-        "rows": {name: _rounded(asdict(each)) for name, each in found.items()},
-    }
+class Pair:
+    """One scenario at both fidelities, over as many replications as it takes."""
+
+    def __init__(self, scenario: Scenario, looks_n: int) -> None:
+        self._scenario, self._looks_n = scenario, looks_n
+        self._fluid, self._requests = Series(scenario, "fluid"), Series(scenario, "requests")
+        self._found: dict[str, Agreement] = {}
+
+    def look_at(self, replications: int) -> None:
+        """Play so many, and judge function by function."""
+        for series in (self._requests, self._fluid):
+            series.play_to(replications)
+        self._found = judged(self._scenario, self._requests, self._fluid, self._looks_n)
+
+    @property
+    def open(self) -> bool:
+        """Whether more replications could tell more."""
+        return any(each.verdict not in (WITHIN, REFUTED) for each in self._found.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """Processor time of one replication by requests and as flows, and the rows."""
+        return {
+            "seconds": [round(series.seconds, 4) for series in (self._requests, self._fluid)],
+            "rows": {name: _rounded(asdict(each)) for name, each in self._found.items()},
+        }
 
 
 def judged(scenario: Scenario, requests: Series, fluid: Series, looks_n: int) -> dict[str, Agreement]:
@@ -147,31 +159,53 @@ def main() -> None:
     parser.add_argument("--scenario", action="append", help="only these (repeatable); else the library")
     parser.add_argument("--hours", type=float, default=1.0)
     parser.add_argument("--whole", type=int, default=6, help="replications under load")
+    parser.add_argument("--out", type=Path, help="a file for what is known so far")
     parser.add_argument("--table", action="store_true", help="print the rows as Markdown, and no JSON")
     options = parser.parse_args()
-    library: dict[str, Any] = {}
+    pairs: dict[str, Pair] = {}
     refused: dict[str, str] = {}
+    library: dict[str, Any] = {}
+    sizes = looks(options.replications, options.cap)
+
+    def told(heavy: dict[str, Any] | None = None) -> str:
+        return table(library) if options.table else json.dumps(document(options, library, refused, heavy), indent=2)
+
     for name in options.scenario or [each for each in library_names() if each != HEAVY]:
-        scenario, _ = load(name)
         try:
-            library[name] = compare(scenario, options.replications, options.cap)
+            pairs[name] = Pair(load(name)[0], len(sizes))
         except RequestError as error:
             refused[name] = str(error)
-            continue
-        verdicts = {place: row["verdict"] for place, row in library[name]["rows"].items()}
-        print(f"{name}: {verdicts}", file=sys.stderr)
+    for size in sizes:
+        for name, pair in pairs.items():
+            if size > sizes[0] and not pair.open:
+                continue
+            pair.look_at(size)
+            library[name] = pair.to_json()
+            verdicts = {place: row["verdict"] for place, row in library[name]["rows"].items()}
+            print(f"{name}, {size}: {verdicts}", file=sys.stderr)
+            if options.out is not None:
+                options.out.write_text(told())
+    text = told(None if options.scenario else under_load(options.hours, options.whole))
+    if options.out is not None:
+        options.out.write_text(text)
+    print(text)
+
+
+def document(
+    options: argparse.Namespace, library: dict[str, Any], refused: dict[str, str], heavy: dict[str, Any] | None
+) -> dict[str, Any]:
+    """All that is known so far."""
     verdicts = Counter(row["verdict"] for found in library.values() for row in found["rows"].values())
-    document = {
+    return {
         "python": platform.python_version(),
         "machine": platform.machine(),
         "load_average": os.getloadavg()[0],
         "replications": [options.replications, max(options.replications, options.cap)],
         "rows": {verdict: verdicts[verdict] for verdict in (WITHIN, CELL, REFUTED, UNRESOLVED)},
-        "under load": None if options.scenario else under_load(options.hours, options.whole),
+        "under load": heavy,
         "library": library,
         "refused": refused,
     }
-    print(table(library) if options.table else json.dumps(document, indent=2))
 
 
 if __name__ == "__main__":

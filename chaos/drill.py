@@ -41,6 +41,7 @@ from chaos.safety.target_lock import hold_target
 from chaos.safety.targets import preflight
 from chaos.safety.undo import UNDOABLE, EntryResult
 from chaos.staging.adapter import StagingAdapter
+from chaos.steady import unsteady
 from chaos.supervision import Supervision, stop_conditions
 from chaos.tracing import joined
 from chaos.watching import NobodyWatches, Watcher
@@ -208,8 +209,6 @@ class Drill:
             "errors ",
             *(f"replicas {name}" for name in self._scenario.system.services if name != service),
         ]
-        if any(fault.kind == "zone" for fault in self._scenario.faults):
-            names.append(f"replicas {service} by zone")  # what was placed elsewhere meanwhile stays there
         if "redeploy" not in release.rollback and self._strategy.toggle is not None:
             names += [f"replicas {service}", f"routes {service}"]  # the new version stays, its flag off
         if "revert-migration" not in release.rollback:
@@ -319,7 +318,7 @@ class Drill:
                 self._staging.settle()
 
     def _steady_again(self, first: LoadRun, guard: Guard) -> None:
-        """A short load after the undo must be good from its first window to its last."""
+        """A short load after the undo must find every function well."""
         self._progress("checking steady state after the undo")
         folder = self._record.folder / "steady"
         folder.mkdir()
@@ -329,12 +328,7 @@ class Drill:
         with LoadRun.start(plan, folder, guard=watching) as load:
             load.wait()
             raw = load.samples()
-        failed = {}
-        for name, function in self._scenario.functions.items():
-            of_function = raw.where(raw.function == name)
-            ok = int((of_function.kind == "ok").sum())
-            if not len(of_function) or not function.good.success.holds(ok / len(of_function)):
-                failed[name] = f"{ok} of {len(of_function)} requests succeeded"
+        failed = unsteady(self._scenario, raw)
         if failed:
             self._event(first.now_s(), EventKind.ERROR, "steady state", during="after the undo", failed=failed)
         else:

@@ -10,6 +10,7 @@
         +-- EnvoyError          Envoy's admin interface refused, or its state is not what was set
         +-- BuildFailed         a program could not be found or built
         +-- StagingUnclean      something that was to be stopped is still there
+    +-- FolderUnusable          a folder of the state is not there and cannot be made
 
 Other rooms of `chaos` hang their own classes under ChaosError.
 """
@@ -53,3 +54,7 @@ class BuildFailed(StagingError):
 
 class StagingUnclean(StagingError):
     """A process that was to be stopped still runs."""
+
+
+class FolderUnusable(ChaosError):
+    """A folder for what the harness keeps cannot be made."""

@@ -59,9 +59,6 @@ def _fleets(scenario: Scenario) -> Iterator[str]:
             if field in defect.model_fields_set:
                 key = Defect.model_fields[field].alias or field
                 yield f"release.defects[{index}].{key}: the shop's replicas have their defects from the start on"
-    for index, fault in enumerate(scenario.faults):
-        if fault.zone is not None and (fault.zone.replaced_after_s or fault.for_s) < fault.for_s:
-            yield f"faults[{index}].zone.replaced_after: what a zone takes with it comes back at the fault's end"
 
 
 _MECHANICS_OF_SERVICE = ("balancing", "ejection", "shedding", "quota")

@@ -20,6 +20,7 @@ from chaos.bad_data import BadRows
 from chaos.data import StagingData
 from chaos.errors import ChaosError, NotSettled
 from chaos.faults.base import PlanContext
+from chaos.faults.zoned import HasZones
 from chaos.observer import Observer
 from chaos.safety.guard import Guard
 from chaos.safety.journal import JournalEntry
@@ -220,6 +221,23 @@ class StagingWorld:
         self._entries[id(fault)] = self._guard.inject(fault, self._context)
         if fault.primary is not None:
             self._clock.call_soon(partial(self.data.primary_lost, fault.primary))
+        if fault.zone is not None and fault.zone.replaced_after_s is not None:
+            self._clock.call_soon(partial(self._replace_lost_after, fault, fault.zone.replaced_after_s))
+
+    def _replace_lost_after(self, fault: Fault, after_s: float) -> None:
+        self.env.process(self._replace_lost(fault, after_s))
+
+    def _replace_lost(self, fault: Fault, after_s: float) -> Generator[simpy.Event, Any, None]:
+        """As a platform does that has waited for a zone long enough."""
+        surface = self._guard.surface
+        assert isinstance(surface, HasZones), "the fault was injected there"
+        yield self.env.timeout(after_s)
+        if id(fault) not in self._entries:
+            return
+        try:
+            yield self._clock.in_thread(surface.replace_lost)
+        except ChaosError as error:
+            self.record("error", str(fault.target), during="replacing what was lost", message=str(error))
 
     def _heal(self, fault: Fault) -> None:
         result = self._guard.heal(self._entries.pop(id(fault)))

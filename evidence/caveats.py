@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 
 from evidence.measures import FunctionMeasure
+from evidence.precision import DEFECT_MET
 from scenarios.models import Scenario
 
-__all__ = ["caveats", "caveats_compared"]
+__all__ = ["Simulated", "caveats", "caveats_compared"]
 
 # A share of windows that are empty by chance, above which it shows in an RTO over thousands of windows.
 _EMPTY_MAX = 1e-3
@@ -17,15 +18,22 @@ _TAKES_BACK = {"route-back", "retire"}
 _HURT_MAX = 0.05
 
 
-def caveats(scenario: Scenario, measures: Sequence[FunctionMeasure] = ()) -> list[str]:
+def caveats(
+    scenario: Scenario, measures: Sequence[FunctionMeasure] = (), defects: Sequence[str] | None = None
+) -> list[str]:
     """A line for each thing that makes a figure mean less than it seems to; none for most scenarios.
 
-    `measures` are those of a simulation of it, where there is one.
+    `measures` are those of a simulation of it, where there is one, with `defects` in every replication (None: drawn).
     """
-    return [*_sparse(scenario), *_left_behind(scenario), *_hurt_before(scenario, measures)]
+    seldom = _seldom_met(scenario, measures) if defects is None else []
+    return [*_sparse(scenario), *_left_behind(scenario), *_hurt_before(scenario, measures), *seldom]
 
 
-def caveats_compared(runs: Mapping[str, tuple[Scenario, Sequence[FunctionMeasure]]]) -> list[str]:
+Simulated = tuple[Scenario, Sequence[FunctionMeasure], Sequence[str] | None]
+"""A scenario, its measures, and the defects that were given (None: drawn)."""
+
+
+def caveats_compared(runs: Mapping[str, Simulated]) -> list[str]:
     """Of simulations by their labels: what holds for all of them once, the rest with those that it holds for."""
     said = {label: caveats(*run) for label, run in runs.items()}
     found = []
@@ -79,5 +87,19 @@ def _hurt_before(scenario: Scenario, measures: Sequence[FunctionMeasure]) -> lis
             found.append(
                 f"functions.{name}: not good before the release and every fault (at {first_s:g} s) in {hurt:,} of "
                 f"{len(rows):,} replications: the system cannot carry this load, or `good` asks for more than it gives"
+            )
+    return found
+
+
+def _seldom_met(scenario: Scenario, measures: Sequence[FunctionMeasure]) -> list[str]:
+    """Means without the bad releases vary little, so their intervals seem narrow; `--until` waits for as many."""
+    met = {row.replication: row.defects for row in measures}
+    found = []
+    for defect in scenario.release.defects:
+        times = sum(defect.name in names for names in met.values())
+        if met and 0.0 < defect.probability < 1.0 and times < DEFECT_MET:
+            found.append(
+                f"release.defects.{defect.name}: met in {times} of {len(met):,} replications, so means and their "
+                f"intervals say little of what it costs: play more, or ask of it alone by --defect {defect.name}"
             )
     return found

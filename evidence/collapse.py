@@ -35,7 +35,8 @@ def collapsed(
 def trigger_gone_s(timeline: Timeline) -> float | None:
     """Since when neither a fault, the release nor data can be what hurts; None when one of them still can.
 
-    A release with a defect is gone when it has been taken back whole, one without when it has ended in any way.
+    A release with a defect is gone when it has been taken back whole, and not by a flag that hides none of it; one
+    without when it has ended in any way.
     """
     started, ended = timeline.all(EventKind.FAULT_START), timeline.all(EventKind.FAULT_END)
     if len(started) > len(ended) or timeline.data_hurts():
@@ -43,8 +44,10 @@ def trigger_gone_s(timeline: Timeline) -> float | None:
     gone_s = max((event.time_s for event in ended), default=0.0)
     if not timeline.all(EventKind.RELEASE_START):
         return gone_s
-    outcome = timeline.outcome()
-    if outcome == Outcome.ROLLED_BACK or (outcome == Outcome.PROMOTED and not timeline.defects()):
+    outcome, bad = timeline.outcome(), bool(timeline.defects())
+    if outcome == Outcome.ROLLED_BACK and bad and timeline.left_dark():
+        return None
+    if outcome == Outcome.ROLLED_BACK or (outcome == Outcome.PROMOTED and not bad):
         return max(gone_s, timeline.all(EventKind.RELEASE_END)[-1].time_s)
     return None
 

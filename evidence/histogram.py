@@ -92,11 +92,12 @@ def quantile_at_most(
     histogram: NDArray[np.integer], edges: NDArray[np.float64], quantile: float, threshold_s: float
 ) -> bool | None:
     """Whether the quantile of one histogram is <= threshold_s; None when it holds no values."""
-    # The ufunc itself: guardrails ask often, and the method would cost as much again.
-    total = int(np.add.reduce(histogram))
+    # The ufunc itself, and once: guardrails ask often.
+    upto = np.add.accumulate(histogram)
+    total = int(upto[-1])
     if total == 0:
         return None
-    return int(np.add.reduce(histogram[: count_up_to(edges, threshold_s)])) >= rank(quantile, total)
+    return int(upto[count_up_to(edges, threshold_s) - 1]) >= rank(quantile, total)
 
 
 def quantile_upper_s(histogram: NDArray[np.integer], edges: NDArray[np.float64], quantile: float) -> float | None:

@@ -28,12 +28,13 @@ from evidence.measures import FunctionMeasure
 from evidence.pairs import FUNCTION_MEASURES, RELEASE_MEASURES, Measured, values_of
 from evidence.statistics import Estimate, mean_with_interval, quantile_with_interval, share_with_interval
 
-__all__ = ["FEWEST", "Precision", "looks", "precision_of"]
+__all__ = ["DEFECT_MET", "FEWEST", "Precision", "looks", "precision_of"]
 
 FEWEST = 200
 """Replications before the first look."""
 GROWTH = 1.2
 DEFECT_MET = 10
+"""Replications with a defect that is drawn, below which no mean is trusted."""
 SKEWNESS_WEIGHT = 50
 
 _PATTERN = re.compile(

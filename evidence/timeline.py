@@ -159,15 +159,22 @@ class Timeline:
 
     def outcome(self) -> str:
         """How the release ended: promoted, rolled-back, failed, skipped; waiting or running when it did not."""
-        ends = self.all(EventKind.RELEASE_END)
-        if not ends and self.all(EventKind.CALENDAR_CLOSED) and not self.all(EventKind.RELEASE_START):
-            return Outcome.WAITING.value
-        return str(ends[-1].detail.get("outcome", Outcome.RUNNING)) if ends else Outcome.RUNNING.value
+        end = self._release_end()
+        if end is not None:
+            return str(end.detail.get("outcome", Outcome.RUNNING))
+        waits = self.all(EventKind.CALENDAR_CLOSED) and not self.all(EventKind.RELEASE_START)
+        return Outcome.WAITING.value if waits else Outcome.RUNNING.value
 
     def release_duration_s(self) -> float | None:
         """From the start of the release to its end; None while it runs."""
-        starts, ends = self.all(EventKind.RELEASE_START), self.all(EventKind.RELEASE_END)
-        return ends[-1].time_s - starts[0].time_s if starts and ends else None
+        starts, end = self.all(EventKind.RELEASE_START), self._release_end()
+        return end.time_s - starts[0].time_s if starts and end is not None else None
+
+    def _release_end(self) -> Event | None:
+        """The last one; a rollback that is still at work after it takes the release on."""
+        ends = self.all(EventKind.RELEASE_END)
+        under_way = len(self.all(EventKind.ROLLBACK_START)) > len(self.all(EventKind.ROLLBACK_END))
+        return ends[-1] if ends and not under_way else None
 
     def trip_after_s(self) -> float | None:
         """From the start of the release to the first guardrail trip; None when none tripped."""
@@ -183,14 +190,7 @@ class Timeline:
 
         Of several services, the first with a defect, where any has one.
         """
-        starts = self.all(EventKind.RELEASE_START)
-        # A release of several services names them, and their versions, in the same order.
-        new = {
-            pair
-            for event in starts
-            for pair in zip(event.subject.split(", "), str(event.detail.get("new")).split(", "), strict=False)
-            if pair[0] in event.detail.get("defective", (pair[0],))
-        }
+        starts, new = self.all(EventKind.RELEASE_START), self._new_versions()
         if any(event.detail.get("behind_flag") for event in starts):
             on = (event for event in self.all(EventKind.FLAG) if event.detail["share"] or event.detail["cohorts"])
             released = {service for service, _ in new}
@@ -199,6 +199,23 @@ class Timeline:
             if any((event.subject, version) in new for version in _sent_to(event)):
                 return event.time_s
         return None
+
+    def left_dark(self) -> bool:
+        """Whether a release with a defect that no flag hides was taken back by its flag alone: it serves on."""
+        if all(event.detail.get("behind_flag") for event in self.all(EventKind.RELEASE_START)):
+            return False
+        last = {event.subject: event for event in self.all(EventKind.ROUTE)}
+        return any(service in last and version in _sent_to(last[service]) for service, version in self._new_versions())
+
+    def _new_versions(self) -> set[tuple[str, str]]:
+        """Service and new version of what is released; of several, those with a defect where any has one."""
+        # A release of several services names them, and their versions, in the same order.
+        return {
+            pair
+            for event in self.all(EventKind.RELEASE_START)
+            for pair in zip(event.subject.split(", "), str(event.detail.get("new")).split(", "), strict=False)
+            if pair[0] in event.detail.get("defective", (pair[0],))
+        }
 
     def taken_back_s(self) -> float | None:
         """When the release began to be taken back; None when it was not."""

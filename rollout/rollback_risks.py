@@ -12,14 +12,18 @@ from rollout.errors import Foreseen, WorldError
 from rollout.people import draw_s
 from rollout.play import Play
 from rollout.rollback_steps import STEPS
+from rollout.world import Observation
 from scenarios.models import Change, Distribution
 
 __all__ = ["mend", "under_risks"]
 
 # A service or store is unhealthy while more than half of its answers of the last 5 s were failures; at a resolution
-# coarser than that, of the last whole cell and the one that runs, which begins empty.
+# coarser than that, of the last whole cell and the one that runs, which begins empty. So it is when those of the last
+# second were, if they are enough to tell: a guardrail may be faster than 5 s, and the step is not to slip through.
 _UNHEALTHY_RATIO = 0.5
 _WINDOW_S = 5.0
+_FRESH_S = 1.0
+_FRESH_ANSWERS = 10
 _WINDOW_CELLS = 2
 _LOOK_EVERY_S = 1.0
 
@@ -90,14 +94,20 @@ def _healthy(play: Play, name: str, *, unasked: bool = True) -> Generator[simpy.
     answers count, however old. Healthy before the first answer, since nobody knows better; but what was unhealthy is
     not well again because nobody asked. Not being able to look is not healthy.
     """
+    cells_s = _WINDOW_CELLS * play.scenario.measure.resolution_s
+    window_s = max(_WINDOW_S, cells_s)
     try:
-        window_s = max(_WINDOW_S, _WINDOW_CELLS * play.scenario.measure.resolution_s)
         seen = yield play.world.observe(name, None, window_s)
         while unasked and seen.requests == 0 and window_s < play.world.env.now:
             window_s *= 2.0
             seen = yield play.world.observe(name, None, window_s)
+        fresh = yield play.world.observe(name, None, max(_FRESH_S, cells_s))
     except WorldError:
         return False
     if seen.requests == 0:
         return unasked
-    return bool(seen.errors <= _UNHEALTHY_RATIO * seen.requests)
+    return not (_mostly_fails(seen) or (fresh.requests >= _FRESH_ANSWERS and _mostly_fails(fresh)))
+
+
+def _mostly_fails(seen: Observation) -> bool:
+    return seen.errors > _UNHEALTHY_RATIO * seen.requests

@@ -18,8 +18,7 @@ class Happened(simpy.Event):
     """
 
     def __init__(self, env: simpy.Environment, value: Any) -> None:
-        super().__init__(env)
-        self._ok, self._value = True, value
+        self.env, self._ok, self._value = env, True, value
         self.callbacks = None  # type: ignore[assignment]  # SimPy's mark of an event that has been processed
 
 

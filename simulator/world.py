@@ -229,7 +229,7 @@ class SimulatedWorld:
     def _observe(self, service: str, version: str | None, window_s: float) -> Observation:
         answers = self._answers_of(service, version)
         columns = answers.last(self._clock.plane, window_s, self._operations.metrics_delay_s)
-        errors, histogram = int(np.add.reduce(columns[ERROR : REFUSED + 1])), columns[FIRST_BIN:]
+        errors, histogram = sum(columns[ERROR : REFUSED + 1].tolist()), columns[FIRST_BIN:]
         return Observation(errors + int(np.add.reduce(histogram)), errors, histogram)
 
     def _answers_of(self, service: str, version: str | None) -> Answers:

@@ -27,7 +27,7 @@ from chaos.staging.embedded import EmbeddedStaging, Staging
 from chaos.staging.embedded_adapter import EmbeddedAdapter
 from chaos.staging.files.fitting import require_baseline, require_fitting
 from chaos.staging.files.loading import Loaded
-from chaos.staging.paths import state_dir_default
+from chaos.staging.paths import make_private, state_dir_default
 from chaos.watching import Watcher
 from evidence.assess import assess
 from evidence.header import World
@@ -83,6 +83,7 @@ class DrillPlan:
     steps: tuple[str, ...]
     faults: tuple[str, ...]
     rollback: tuple[str, ...]
+    repair: tuple[str, ...]
     load_per_s: dict[str, float]
     state_dir: str
     staging: str
@@ -98,6 +99,7 @@ class DrillPlan:
             f"  release   at {self.release_at_s:g} s: {'; '.join(self.steps)}",
             *(f"  fault     {fault}" for fault in self.faults),
             f"  rollback  {', '.join(self.rollback)}",
+            *([f"  repair    {', '.join(self.repair)}, when bad data shows"] if self.repair else []),
         ]
         return "\n".join(lines)
 
@@ -126,6 +128,7 @@ def drill_plan(
         steps=tuple(str(step) for step in _steps(scenario, chosen, replicas)),
         faults=tuple(_fault_text(fault) for fault in scenario.faults),
         rollback=tuple(scenario.release.rollback),
+        repair=tuple(scenario.release.repair.steps if scenario.release.repair is not None else ()),
         load_per_s={
             name: max(rate for _, rate in each.rates(scenario.clock, scenario.duration_s))
             for name, each in scenario.functions.items()
@@ -233,7 +236,7 @@ def staging_for(
             )
         yield running, None
         return
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(folder)
     with watched(folder, f"own-{uuid.uuid4().hex}", deadline_s) as lease:
         say("bringing the staging up")
         staging = EmbeddedStaging.up(config, folder, say, processes.own())

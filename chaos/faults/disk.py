@@ -6,7 +6,8 @@ on its files (RLIMIT_FSIZE), counted from the largest that it has open, so that 
 beyond it fails as one too large (EFBIG). The host's disk is filled by neither, and nobody else notices.
 
 Confirmed twice: the kernel tells the size or the limits, and each process tries to write more, in vain. Not modelled: a
-disk that is slow, or lies; inodes that run out. Of limits: limits.py.
+disk that is slow, or lies; inodes that run out; the database's, which refuses writes (the fault `read_only`), and
+without room for its log, or on its standby, ends (`primary`, `standby`). Of limits: limits.py.
 """
 
 from __future__ import annotations

@@ -292,21 +292,21 @@ class EmbeddedSurface:
         """By their processes."""
         return [f"{replica.service} {replica.version}" for replica in self._staging.zones.running(zone)]
 
-    def lacking(self) -> Sequence[str]:
+    def misplaced(self) -> Sequence[str]:
         """By their processes."""
-        return self._staging.zones.missing()
+        return self._staging.zones.misplaced()
 
     def lose_zone(self, zone: str) -> None:
         """SIGKILL."""
         self._staging.zones.lose(zone)
 
+    def replace_lost(self) -> None:
+        """Returns when they are ready and in rotation."""
+        self._staging.zones.replace_lost()
+
     def regain_zone(self, zone: str) -> None:
         """Returns when they are ready and in rotation."""
         self._staging.zones.regain(zone)
-
-    def standing(self, service: str) -> Mapping[str, Mapping[str, int]]:
-        """As their processes run."""
-        return self._staging.standing(service)
 
     @property
     def servers(self) -> Servers:

@@ -1,10 +1,11 @@
 """Zone: it is out. All replicas in it die, by SIGKILL, and nothing starts there until the fault ends.
 
-What a release orders meanwhile stands in the other zones. The undo starts what is ordered and does not run. Replicas of
-the release that were placed elsewhere meanwhile stay there until the release itself is undone.
+What a release orders meanwhile stands in the other zones, and so does what was lost once it is replaced there
+(`replaced_after`, which the world sees to). The undo starts what is ordered and does not run, and has replicas that
+stand elsewhere move back: started in the zone, then drained where they were.
 
-Not modelled: the death of machines (addresses stop answering instead of refusing); a platform that starts lost replicas
-elsewhere after a while; databases, routers and third parties in zones.
+Not modelled: the death of machines (addresses stop answering instead of refusing); databases, routers and third parties
+in zones.
 """
 
 from __future__ import annotations
@@ -55,12 +56,12 @@ class ZoneFault:
             raise FaultNotConfirmed(f"zone {zone}: {', '.join(left) or 'nothing'} runs in it, and it is not out")
 
     def residue(self, surface: Surface, entry: JournalEntry) -> str | None:
-        """A zone that is out, and what does not run although it was ordered."""
+        """A zone that is out, and what does not run where it should."""
         zone = entry.undo["zone"]
         if zone in _zoned(surface).zones_out():
             return f"zone {zone} is out"
-        lacking = _zoned(surface).lacking()
-        return f"replicas are lacking of {', '.join(lacking)}" if lacking else None
+        misplaced = _zoned(surface).misplaced()
+        return f"replicas are not in their places: {', '.join(misplaced)}" if misplaced else None
 
 
 def _regain(surface: Surface, entry: JournalEntry) -> None:

@@ -1,8 +1,8 @@
-"""What a zone's fault, and the undo of a release, need of a staging whose replicas stand in zones."""
+"""What a zone's fault needs of a staging whose replicas stand in zones."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 __all__ = ["HasZones"]
@@ -24,18 +24,18 @@ class HasZones(Protocol):
         """`service version` of each replica that runs in a zone."""
         ...
 
-    def lacking(self) -> Sequence[str]:
-        """`service version` of which fewer replicas run than were ordered."""
+    def misplaced(self) -> Sequence[str]:
+        """`service version` whose replicas do not all run, or not where they would if they all started now."""
         ...
 
     def lose_zone(self, zone: str) -> None:
         """Kill all that runs in a zone, and let nothing start there."""
         ...
 
-    def regain_zone(self, zone: str) -> None:
-        """Let replicas stand in it again, and start what is lacking."""
+    def replace_lost(self) -> None:
+        """Start what was ordered and does not run, in zones that are not out."""
         ...
 
-    def standing(self, service: str) -> Mapping[str, Mapping[str, int]]:
-        """How many replicas of each version stand in each zone, of a service that has zones."""
+    def regain_zone(self, zone: str) -> None:
+        """Let replicas stand in it again; those that do not run are started, those that stand elsewhere move back."""
         ...

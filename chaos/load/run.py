@@ -300,7 +300,10 @@ class LoadRun:
 
     def _log_tail(self) -> str:
         tail = self.log_path.read_text(errors="replace").strip()[-600:]
-        return tail or "its log is empty"
+        if tail:
+            return tail
+        full = os.statvfs(self.log_path.parent).f_bavail == 0
+        return f"the disk of {self.log_path.parent} is full" if full else "its log is empty"
 
 
 def _child(path: Path, workers: Workers) -> list[str]:

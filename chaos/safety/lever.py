@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from chaos.safety.errors import LeverOn
-from chaos.staging.paths import user_state_dir, write_atomically
+from chaos.safety.errors import LeverOn, SafetyError
+from chaos.staging.paths import make_private, user_state_dir, write_atomically
 
 VARIABLE = "WINDTUNNEL_LEVER"
 
@@ -44,9 +44,12 @@ def require_lever_off() -> None:
 def turn_on(reason: str) -> None:
     """Block every new drill and end those that run."""
     path = lever_path()
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(path.parent)
     # Readable by all who share the lever.
-    write_atomically(path, f"{reason}\n", mode=0o644)
+    try:
+        write_atomically(path, f"{reason}\n", mode=0o644)
+    except OSError as error:
+        raise SafetyError(f"the lever {path} cannot be turned on: {error.strerror}") from error
 
 
 def turn_off() -> bool:
@@ -55,4 +58,6 @@ def turn_off() -> bool:
         lever_path().unlink()
     except FileNotFoundError:
         return False
+    except OSError as error:
+        raise SafetyError(f"the lever {lever_path()} cannot be turned off: {error.strerror}") from error
     return True

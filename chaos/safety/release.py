@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from chaos.faults.base import Rung
 from chaos.faults.surface import Surface
-from chaos.faults.zoned import HasZones
 from chaos.safety.journal import JournalEntry, new_entry
 
 _RESTORE_TIMEOUT_S = 60.0
@@ -23,7 +22,6 @@ def plan_release(surface: Surface, service: str, drill_id: str) -> JournalEntry:
         "service": service,
         "replicas": dict(surface.ordered(service)),
         "routes": dict(surface.routes(service)),
-        "zones": _standing(surface, service),
     }
     return new_entry(surface.token(), drill_id, RELEASE.kind, service, undo)
 
@@ -35,7 +33,7 @@ class ReleaseUndo:
 
     @property
     def rungs(self) -> tuple[Rung, ...]:
-        """Order the baseline; if that does not do, or they stand in other zones, start its replicas afresh."""
+        """Order the baseline; if that does not do, start its replicas afresh."""
         return (
             Rung("restore baseline", _restore, _RESTORE_TIMEOUT_S),
             Rung("restart replicas", _restart, 2 * _RESTORE_TIMEOUT_S),
@@ -48,9 +46,6 @@ class ReleaseUndo:
         for name, found in (("ready", surface.ready(service)), ("ordered", surface.ordered(service))):
             if dict(found) != replicas:
                 left.append(f"{name} replicas {dict(found)}, were {replicas}")
-        zones = _standing(surface, service)
-        if zones != entry.undo["zones"]:
-            left.append(f"replicas in zones {zones}, were {entry.undo['zones']}")
         routes = dict(surface.routes(service))
         if not _same_weights(routes, entry.undo["routes"]):
             left.append(f"routes {routes}, were {entry.undo['routes']}")
@@ -59,12 +54,6 @@ class ReleaseUndo:
         if defects:
             left.append(f"defects on: {', '.join(defects)}")
         return f"{service}: {'; '.join(left)}" if left else None
-
-
-def _standing(surface: Surface, service: str) -> dict[str, dict[str, int]]:
-    """Replicas by version and zone; none on a staging without zones."""
-    found = surface.standing(service) if isinstance(surface, HasZones) else {}
-    return {version: dict(zones) for version, zones in found.items()}
 
 
 def _same_weights(found: dict[str, float], baseline: dict[str, float]) -> bool:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from chaos.safety.errors import StagingBusy, TargetBusy
 from chaos.safety.locks import hold
 from chaos.safety.targets import Target
-from chaos.staging.paths import user_state_dir
+from chaos.staging.paths import make_private, user_state_dir
 
 __all__ = ["hold_target"]
 
@@ -28,7 +28,7 @@ def hold_target(target: Target) -> Iterator[tuple[int, ...]]:
     Raises TargetBusy when another drill does.
     """
     folder = user_state_dir() / "targets"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(folder)
     port = urlsplit(target.url).port or 80
     with ExitStack() as stack:
         held = []

@@ -11,7 +11,7 @@ from chaos.staging.adapter import StagingAdapter
 from chaos.staging.commands.adapter import CommandsAdapter
 from chaos.staging.embedded_adapter import EmbeddedAdapter
 from chaos.staging.files.loading import Loaded, parse_staging
-from chaos.staging.paths import state_dir_default, write_atomically
+from chaos.staging.paths import make_private, state_dir_default, write_atomically
 from chaos.staging.state import FILE as EMBEDDED_STATE
 
 __all__ = ["attach", "open_staging", "state_dir_of"]
@@ -32,7 +32,7 @@ def open_staging(loaded: Loaded, state_dir: Path) -> StagingAdapter:
     """
     if (state_dir / EMBEDDED_STATE).exists():
         raise StagingError(f"{state_dir} is the folder of an embedded staging: {loaded.path} must have another one")
-    state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(state_dir)
     kept = {"path": str(loaded.path.absolute()), "data": loaded.data}
     write_atomically(state_dir / _KEPT, json.dumps(kept, indent=1))
     return _adapter(loaded, state_dir)

@@ -25,8 +25,8 @@ from chaos.staging.flags import FlagFile
 from chaos.staging.locks import FileLock
 from chaos.staging.loopback import call
 from chaos.staging.orders_data import OrdersData
-from chaos.staging.paths import state_dir_default
-from chaos.staging.placing import by_zone
+from chaos.staging.paths import make_private, state_dir_default
+from chaos.staging.placing import by_zone, zone_of
 from chaos.staging.ports import LOOPBACK
 from chaos.staging.processes import ProcessId
 from chaos.staging.replicas import ENDPOINTS_FOLDER, SETUP_FILE, Drained, Replicas
@@ -91,13 +91,15 @@ class Staging:
         state = self.state()
         parts = [(name, process, state.ports[name if name != "envoy" else "admin"])
                  for name, process in sorted(state.components.items())]  # fmt: skip
-        parts += [
-            (f"{entry.service} {entry.version} #{entry.index}", entry.process, entry.port) for entry in state.replicas
-        ]
+        parts += [(self._name(entry), entry.process, entry.port) for entry in state.replicas]
         return [
             Component(name, process.pid, port, "running" if processes.alive(process) else "dead")
             for name, process, port in parts
         ]
+
+    def _name(self, replica: Replica) -> str:
+        zone = zone_of(self.config.services[replica.service].zones, replica.place)
+        return f"{replica.service} {replica.version} #{replica.index}{f' in {zone}' if zone else ''}"
 
     def dead(self) -> list[str]:
         """Components that should run and do not; replicas of the shop are not components."""
@@ -258,7 +260,7 @@ class EmbeddedStaging:
         Raises StagingAlreadyUp, ComponentFailed, BuildFailed.
         """
         folder = (state_dir or state_dir_default()).absolute()
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(folder)
         file = StateFile(folder)
         with FileLock(folder / ".up.lock"), ExitStack() as promises:
             if file.exists():

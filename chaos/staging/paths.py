@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from chaos.errors import FolderUnusable
+
 
 def state_dir_default() -> Path:
     """`$WINDTUNNEL_STATE`, else `windtunnel/staging` under the user's state directory."""
@@ -24,6 +26,14 @@ def cache_dir() -> Path:
     """`windtunnel` under the user's cache directory; what is in it can be made again."""
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(base).expanduser().absolute() / "windtunnel"
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that only its user can read, unless it is there. Raises FolderUnusable."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise FolderUnusable(f"folder {folder}: cannot be made: {error.strerror}") from error
 
 
 def write_atomically(path: Path, text: str, mode: int = 0o600) -> None:

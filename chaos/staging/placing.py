@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from itertools import count, islice
 
-from chaos.errors import StagingError
 from chaos.staging.state import Replica, State
 
 __all__ = ["by_zone", "free_places", "going", "open_zones", "zone_of"]
@@ -24,20 +23,19 @@ def zone_of(zones: Sequence[str], place: int) -> str:
 def open_zones(state: State, service: str, version: str) -> frozenset[str]:
     """Those in which the version's replicas may stand now: as the last deploy had it, without those that are out.
 
-    Of a service without zones, the empty one. Raises StagingError when none is left.
+    Of a service without zones, the empty one.
     """
     zones = state.config.services[service].zones
     if not zones:
         return frozenset([""])
     wanted = state.placed.get(service, {}).get(version) or zones
-    left = frozenset(wanted) - frozenset(state.zones_out)
-    if not left:
-        raise StagingError(f"{service} {version}: zones(={list(wanted)}) are all out: nothing can start there")
-    return left
+    return frozenset(wanted) - frozenset(state.zones_out)
 
 
 def free_places(taken: Collection[int], number: int, zones: Sequence[str], allowed: Collection[str]) -> list[int]:
-    """The lowest places in allowed zones that nobody has."""
+    """The lowest places in allowed zones that nobody has; none while no zone is allowed."""
+    if not allowed:
+        return []
     free = (place for place in count() if place not in taken and zone_of(zones, place) in allowed)
     return list(islice(free, number))
 

@@ -148,6 +148,22 @@ class Replicas:
             count = self.ordered(service).get(version, 0)
             self._converge(service, version, count, time.monotonic() + timeout_s, timeout_s)
 
+    def settle(self, service: str, version: str, timeout_s: float) -> None:
+        """As `restore`, and in the lowest places that it may have: first started there, then drained elsewhere."""
+        self._check(service, version)
+        with self._deploying(service):
+            count = self.ordered(service).get(version, 0)
+            if vacant := self.misplaced(service, version):
+                self.start(service, version, len(vacant))
+            self._converge(service, version, count, time.monotonic() + timeout_s, timeout_s)
+
+    def misplaced(self, service: str, version: str) -> set[int]:
+        """The lowest places of as many as were ordered in which none stands."""
+        state = self._file.read()
+        zones, allowed = state.config.services[service].zones, open_zones(state, service, version)
+        wanted = free_places((), self.ordered(service).get(version, 0), zones, allowed)
+        return set(wanted) - {replica.place for replica in self.live(service, version)}
+
     def kill(self, service: str, version: str | None, count: int) -> list[Replica]:
         """SIGKILL `count` replicas (of any version if None), lowest index first; nothing restarts them."""
         victims = sorted(self.live(service, version), key=lambda replica: replica.index)[:count]
@@ -239,17 +255,19 @@ class Replicas:
             elif len(live) > count:
                 state = self._file.read()
                 zones = state.config.services[service].zones
-                allowed = open_zones(state, service, version) if count else ()
+                allowed = open_zones(state, service, version)
                 drained = self._drain(service, version, going(live, len(live) - count, zones, allowed), deadline)
             wanted = {replica.port for replica in self.live(service, version)}
             healthy, known = self._envoy.healthy_ports(service, version)
             if len(wanted) == count and healthy == known == wanted:
                 return drained
             if time.monotonic() > deadline:
+                out = self._file.read().zones_out
+                where = f" (zones that are out: {', '.join(out)})" if out else ""
                 tail = processes.log_tail(self._log(service, version))
                 raise NotSettled(
                     f"{service} {version}: ready(={len(healthy & wanted)}) must be {count} within "
-                    f"{limit_s} s; log:\n{tail}"
+                    f"{limit_s} s{where}; log:\n{tail}"
                 )
             time.sleep(POLL_S)
 

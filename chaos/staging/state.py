@@ -95,8 +95,10 @@ class StateFile:
         """The state now. Raises StagingNotUp, or StagingError for a file that is none of ours."""
         try:
             data = json.loads(self.path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise StagingNotUp(f"no staging in {self.folder}: `windtunnel staging up` starts one") from None
+        except OSError as error:
+            raise StagingError(f"{self.path}: cannot be read: {error.strerror}") from error
         except ValueError as error:
             raise StagingError(f"{self.path} is not JSON: {error}") from error
         if data.get("schema") != SCHEMA:

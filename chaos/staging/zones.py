@@ -43,14 +43,10 @@ class Zones:
             and processes.alive(replica.process)
         ]
 
-    def missing(self) -> list[str]:
-        """`service version`: of which fewer run than were ordered."""
-        ordered = self._file.read().ordered
+    def misplaced(self) -> list[str]:
+        """`service version` whose replicas are not in the places that they would have if they all started now."""
         return [
-            f"{service} {version}"
-            for service, versions in ordered.items()
-            for version, count in versions.items()
-            if len(self._replicas.live(service, version)) < count
+            f"{service} {version}" for service, version in self._ordered() if self._replicas.misplaced(service, version)
         ]
 
     def lose(self, zone: str) -> None:
@@ -62,10 +58,18 @@ class Zones:
         if left:
             raise StagingError(f"zone {zone}: {left} still run after SIGKILL")
 
+    def replace_lost(self) -> None:
+        """What was ordered and does not run is started, where no zone is out."""
+        for service, version in self._ordered():
+            self._replicas.restore(service, version, _STARTED_WITHIN_S)
+
     def regain(self, zone: str) -> None:
-        """Replicas stand there again; what was ordered and does not run is started."""
+        """Replicas stand there again: what does not run is started, what stands elsewhere moves back."""
         with self._file.locked():
             self._file.change(zones_out=tuple(name for name in self._file.read().zones_out if name != zone))
-        for service, versions in self._file.read().ordered.items():
-            for version in versions:
-                self._replicas.restore(service, version, _STARTED_WITHIN_S)
+        for service, version in self._ordered():
+            self._replicas.settle(service, version, _STARTED_WITHIN_S)
+
+    def _ordered(self) -> list[tuple[str, str]]:
+        """Services and versions that were ever ordered."""
+        return [(service, version) for service, versions in self._file.read().ordered.items() for version in versions]

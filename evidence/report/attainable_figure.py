@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from evidence.attainable import LEVELS, Attainable, AttainableRow
+from evidence.attainable import LEVELS, Attainable
 from evidence.report.drawing import BLUE, INK, RED, figure, plain_axes, text_width, time_axis
 from evidence.report.table import seconds
 from evidence.statistics import Estimate
@@ -16,65 +17,79 @@ from evidence.statistics import Estimate
 __all__ = ["attainable_figure"]
 
 _WIDTH_IN, _LEFT, _RIGHT = 10.0, 0.2, 0.97
-_ROW_IN, _FRAME_IN, _BELOW_IN = 0.42, 0.75, 0.25
+_ROW_IN, _FRAME_IN, _BELOW_IN = 0.42, 1.05, 0.5
 _COLOURS = dict(zip(LEVELS, (BLUE, RED), strict=True))
 _OFFSETS = dict(zip(LEVELS, (0.16, -0.16), strict=True))
 """The lower level above the higher one, within the row of its strategy."""
 _SIZE_PT = 8.5
 
 
+@dataclass(frozen=True, slots=True)
+class _Panel:
+    """The RTO or RPO of a tier or function: `estimates` by level, by strategy."""
+
+    scope: str
+    measure: str
+    objective_s: float | None
+    estimates: Mapping[str, Mapping[float, Estimate]]
+
+    @property
+    def ends(self) -> list[float]:
+        """All that is drawn."""
+        return [
+            end for levels in self.estimates.values() for each in levels.values() for end in (each.value, each.high)
+        ]
+
+
 def attainable_figure(found: Attainable) -> Figure:
-    """RTOs by strategy, in a panel for each tier and function; those never hurt are left out, unless all are.
+    """RTOs and RPOs by strategy, in a panel for each tier and function; those never hurt are left out, unless all are.
 
     A dot is the estimate at its level, its line ends where the promise is: the upper end of the 95 % interval. A line
     that leaves the panel with an arrow has no end, and where nothing recovers that often a word stands at the edge.
     """
-    scopes = list(dict.fromkeys((row.tier, row.function) for row in found.rows))
-    everything = [[row for row in found.rows if (row.tier, row.function) == scope] for scope in scopes]
-    panels = [rows for rows in everything if any(map(_hurt, rows))] or everything
-    heights_in = [_ROW_IN * len(rows) + _FRAME_IN for rows in panels]
-    whole_in = sum(heights_in) + _BELOW_IN
+    everything = list(_panels(found))
+    panels = [panel for panel in everything if max(panel.ends) > 0.0] or everything
+    heights_in = [_ROW_IN * len(panel.estimates) + _FRAME_IN for panel in panels]
+    whole_in = sum(heights_in)
     made = figure(_WIDTH_IN, whole_in)
-    top_in = whole_in
-    for place, (rows, height_in) in enumerate(zip(panels, heights_in, strict=True)):
-        top_in -= height_in
-        inside_in = height_in - _FRAME_IN
-        box = (_LEFT, (top_in + 0.38) / whole_in, _RIGHT - _LEFT, inside_in / whole_in)
-        axes = made.add_axes(box)
-        _panel(axes, rows, last=place == len(panels) - 1)
+    foot_in = whole_in
+    for panel, height_in in zip(panels, heights_in, strict=True):
+        foot_in -= height_in
+        inside = (_LEFT, (foot_in + _BELOW_IN) / whole_in, _RIGHT - _LEFT, (height_in - _FRAME_IN) / whole_in)
+        _draw_panel(made.add_axes(inside), panel)
     return made
 
 
-def _hurt(row: AttainableRow) -> bool:
-    return any(end > 0.0 for each in row.rto_s.values() for end in (each.value, each.high))
+def _panels(found: Attainable) -> Iterator[_Panel]:
+    for tier, function in dict.fromkeys((row.tier, row.function) for row in found.rows):
+        rows = [row for row in found.rows if (row.tier, row.function) == (tier, function)]
+        scope = f"tier {tier}: {function or 'all of its functions'}"
+        yield _Panel(scope, "RTO", rows[0].rto_objective_s, {row.strategy: row.rto_s for row in rows})
+        if rpo_s := {row.strategy: row.rpo_s for row in rows if row.rpo_s is not None}:
+            yield _Panel(scope, "RPO", rows[0].rpo_objective_s, rpo_s)
 
 
-def _panel(axes: Axes, rows: Sequence[AttainableRow], *, last: bool) -> None:
+def _draw_panel(axes: Axes, panel: _Panel) -> None:
     plain_axes(axes, grid="x")
-    first = rows[0]
-    axes.set_title(
-        f"tier {first.tier}: {first.function or 'all of its functions'}",
-        loc="left", color=INK, fontweight="bold", pad=15,
-    )  # fmt: skip
-    right_s = _right_s(rows)
+    axes.set_title(f"{panel.scope}, {panel.measure}", loc="left", color=INK, fontweight="bold", pad=15)
+    right_s = _right_s(panel)
     axes.set_xlim(-0.01 * right_s, right_s)
-    axes.set_ylim(-0.5, len(rows) - 0.5)
-    places = {row.strategy: len(rows) - 1 - place for place, row in enumerate(rows)}
+    axes.set_ylim(-0.5, len(panel.estimates) - 0.5)
+    places = {name: len(panel.estimates) - 1 - place for place, name in enumerate(panel.estimates)}
     axes.set_yticks(list(places.values()), list(places))
-    if first.rto_objective_s is not None:
-        _objective(axes, first.rto_objective_s, right_s)
-    for row in rows:
-        for level, estimate in row.rto_s.items():
-            _draw(axes, estimate, places[row.strategy] + _OFFSETS[level], _COLOURS[level], right_s)
-    time_axis(axes, "RTO" if last else "", right_s)
+    if panel.objective_s is not None:
+        _objective(axes, panel.objective_s, right_s)
+    for name, levels in panel.estimates.items():
+        for level, estimate in levels.items():
+            _draw(axes, estimate, places[name] + _OFFSETS[level], _COLOURS[level], right_s)
+    time_axis(axes, panel.measure, right_s)
 
 
-def _right_s(rows: Sequence[AttainableRow]) -> float:
+def _right_s(panel: _Panel) -> float:
     """End of the axis: all that is finite, and the objective unless it would squeeze the rest."""
-    ends = [end for row in rows for each in row.rto_s.values() for end in (each.value, each.high) if math.isfinite(end)]
-    longest_s, objective_s = max(ends, default=0.0), rows[0].rto_objective_s
-    if objective_s is not None and not 0.0 < longest_s < objective_s / 4.0:
-        longest_s = max(longest_s, objective_s)
+    longest_s = max((end for end in panel.ends if math.isfinite(end)), default=0.0)
+    if panel.objective_s is not None and not 0.0 < longest_s < panel.objective_s / 4.0:
+        longest_s = max(longest_s, panel.objective_s)
     return max(longest_s * 1.08, 1.0)
 
 

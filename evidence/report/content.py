@@ -91,7 +91,9 @@ class RunContent:
 
     def caveats(self) -> list[str]:
         """What to know before the figures of a simulation are believed; of a drill they are what happened."""
-        return caveats(self.scenario, self.measures) if self.header.world is World.SIMULATION else []
+        if self.header.world is not World.SIMULATION:
+            return []
+        return caveats(self.scenario, self.measures, self.header.defects)
 
     def process(self) -> list[ProcessRow]:
         """What calendars and people did, over the replications of a simulation; a drill's timeline tells it."""

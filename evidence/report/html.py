@@ -109,9 +109,9 @@ def attainable_html(runs: Sequence[RunContent], found: Attainable) -> str:
     holding, costs = attainable_tables(found)
     lead = "Dots: blue at 95 %, red at 99 % of the releases. A line ends at what can be promised; an arrow has no end. "
     lead += "What is 0 s everywhere is left out."
-    figure = _drawn(attainable_figure(found), "RTO that is attainable, by strategy")
+    figure = _drawn(attainable_figure(found), "RTO and RPO that are attainable, by strategy")
     sections = [
-        _Section("RTO that is attainable", lead=lead, figure=figure),
+        _Section("What could be promised", lead=lead, figure=figure),
         _Section(holding.title, table=holding),
         _Section(costs.title, table=costs),
         *_caveats(_said_of(runs)),
@@ -134,7 +134,7 @@ def _diagnosis(run: RunContent) -> list[_Section]:
 
 
 def _said_of(runs: Sequence[RunContent]) -> list[str]:
-    return caveats_compared({run.header.label: (run.scenario, run.measures) for run in runs})
+    return caveats_compared({run.header.label: (run.scenario, run.measures, run.header.defects) for run in runs})
 
 
 def _caveats(found: Sequence[str]) -> list[_Section]:

@@ -91,7 +91,9 @@ def best_tiles(comparison: Comparison) -> list[Tile]:
             details.append(f"last, {last.strategy}: failed {percent(last.failed_share.value)}{_lost(last)}")
         answer = best.strategy if told else _NO_DIFFERENCE
         if not told:
-            details = ["the data cannot tell the strategies apart", *details[:1]]
+            alike = len(rows) > 1 and all(each.same for row in rows for each in row.differences)
+            why = "the same in every replication" if alike else "the data cannot tell the strategies apart"
+            details = [why, *details[:1]]
         tiles.append(Tile(f"Best for {function}", answer, tuple(details)))
     return tiles
 

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
-from numba import float64, int64, njit, typeof
+from numba import config, float64, int64, njit, typeof
 
 from simulator import draws
 from simulator.fluid import counts, lattice, layout, queueing, sample, solve, writes
@@ -39,15 +39,6 @@ def _rates(s: State, now: float, until_s: float) -> float:
 
 
 @outlined
-def _moves(s: State, step_s: float) -> bool:
-    """Whether a backlog, or the way to one, changes much within a step."""
-    for row in range(len(s.versions)):  # noqa: SIM110  # compiled code makes no generators
-        if moves(s, row, step_s):
-            return True
-    return False
-
-
-@outlined
 def _tell_lost(s: State, step_s: float) -> None:
     """A kill's and a cut's answers under way were refused in this step."""
     for row in range(len(s.versions)):
@@ -77,12 +68,11 @@ def _advance(s: State, until_s: float) -> int:
         step_s = min(_MOVING_STEP_S, resolution)
         if clock["stale"] != 0:
             find(s, min(step_s, target - now))
-        if target - now > step_s and _moves(s, target - now):
+        if target - now > step_s and moves(s, target - now):
             target = now + step_s
         draw(s, min(cell, len(s.client) - 1), now, target)
-        for row in range(len(s.versions)):
-            if go_on(s, row, target - now):
-                clock["stale"] = max(1, clock["stale"])
+        if go_on(s, target - now):
+            clock["stale"] = max(1, clock["stale"])
         _tell_lost(s, target - now)
         clock["now"] = target
     clock["now"] = until_s
@@ -115,7 +105,12 @@ def _compile(source_number: int) -> Callable[[State, float], int]:
             return source_number
         return _advance(s, until_s)
 
+    # Numba's dispatcher looks at each array of the State again on every call, which takes as long as a quiet minute of
+    # traffic. There is one signature, and a State has its types by construction.
     compiled: Callable[[State, float], int] = advance
+    if not config.DISABLE_JIT:
+        (only,) = advance.overloads.values()
+        compiled = only.entry_point
     return compiled
 
 

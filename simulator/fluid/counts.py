@@ -10,17 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.draws import GOLDEN, mix, normal_quantile, nth, unit
-from simulator.fluid.layout import State
 from simulator.kernel.inline import inlined, outlined
 from simulator.layout import ERROR, REFUSED, TIMEOUT
 
 _EXACT_MAX = 12.0
 
 
-@outlined
-def begin_draws(s: State, stream: int, row: int, cell: int) -> None:
+@inlined
+def begin_draws(draw: NDArray[np.uint64], keys: NDArray[np.uint64], stream: int, row: int, cell: int) -> None:
     """Draw from the beginning of a row's sequence for a cell."""
-    s.draw[0] = nth(nth(s.keys[stream], row), cell)
+    draw[0] = nth(nth(keys[stream], row), cell)
 
 
 @inlined
@@ -107,7 +106,7 @@ def burst_at(u: float, n: int, p: float, burst: float, most: int) -> int:
     return count
 
 
-@outlined
+@inlined
 def failing(shares: NDArray[np.float64]) -> float:
     """The share of those that fail, in any way."""
     return shares[ERROR] + shares[TIMEOUT] + shares[REFUSED]

@@ -156,50 +156,52 @@ def _find_waits(s: State, row: int, wait: int, spare: int, spare2: int) -> None:
 
 
 @outlined
-def moves(s: State, row: int, step_s: float) -> bool:
+def moves(s: State, step_s: float) -> bool:
     """Whether what is inside a replica, or on the way to a backlog, changes much within a step."""
-    version = s.versions[row]
-    if version["lost"] > 0.0:
-        return True
-    workers, hold_s = s.stations[version["station"]]["workers"], max(version["hold_s"], 1e-9)
-    for index in range(version["first_replica"], version["first_replica"] + version["replicas"]):
-        replica = s.replicas[index]
-        offered = version["offered"] / version["ready"] if replica["ready"] == 1 else 0.0
-        if replica["full"] == 1 or (offered * hold_s <= workers and replica["inside"] <= workers):
-            continue
-        growth = offered * (1.0 - replica["refused"]) - min(replica["inside"], workers) / hold_s
-        if abs(growth) * step_s > 0.02 * max(replica["inside"], 1.0):
+    for row in range(len(s.versions)):
+        version = s.versions[row]
+        if version["lost"] > 0.0:
             return True
+        workers, hold_s = s.stations[version["station"]]["workers"], max(version["hold_s"], 1e-9)
+        for index in range(version["first_replica"], version["first_replica"] + version["replicas"]):
+            replica = s.replicas[index]
+            offered = version["offered"] / version["ready"] if replica["ready"] == 1 else 0.0
+            if replica["full"] == 1 or (offered * hold_s <= workers and replica["inside"] <= workers):
+                continue
+            growth = offered * (1.0 - replica["refused"]) - min(replica["inside"], workers) / hold_s
+            if abs(growth) * step_s > 0.02 * max(replica["inside"], 1.0):
+                return True
     return False
 
 
 @outlined
-def go_on(s: State, row: int, step_s: float) -> bool:
+def go_on(s: State, step_s: float) -> bool:
     """Let what is inside change for a while; whether a regime changed, so that flows must be found anew."""
-    version = s.versions[row]
-    station = s.stations[version["station"]]
-    workers, hold_s = float(station["workers"]), max(version["hold_s"], 1e-9)
     changed = False
-    for index in range(version["first_replica"], version["first_replica"] + version["replicas"]):
-        replica = s.replicas[index]
-        accepted = 0.0
-        if replica["ready"] == 1:
-            accepted = version["offered"] / version["ready"] * (1.0 - replica["refused"])
-            station["entered"] += accepted * step_s
-            if replica["full"] == 1:
-                replica["inside"] = replica["limit"]
+    for row in range(len(s.versions)):
+        version = s.versions[row]
+        station = s.stations[version["station"]]
+        workers, hold_s = float(station["workers"]), max(version["hold_s"], 1e-9)
+        for index in range(version["first_replica"], version["first_replica"] + version["replicas"]):
+            replica = s.replicas[index]
+            accepted = 0.0
+            if replica["ready"] == 1:
+                accepted = version["offered"] / version["ready"] * (1.0 - replica["refused"])
+                station["entered"] += accepted * step_s
+                if replica["full"] == 1:
+                    replica["inside"] = replica["limit"]
+                    continue
+            elif replica["inside"] <= 0.0:
                 continue
-        elif replica["inside"] <= 0.0:
-            continue
-        before, solved = replica["inside"], replica["solved_inside"]
-        inside = _after(before, accepted, hold_s, workers, step_s)
-        if replica["ready"] == 1:
-            inside = min(inside, max(replica["limit"], workers))
-        replica["inside"] = inside
-        crossed = (before - workers >= BACKLOG_MIN) != (inside - workers >= BACKLOG_MIN)
-        filled = inside >= FULL * replica["limit"] and accepted * hold_s > workers
-        moved = max(inside, solved) > workers and abs(inside - solved) > 0.02 * max(solved, 1.0)
-        changed |= replica["ready"] == 1 and (crossed or filled or moved)
+            before, solved = replica["inside"], replica["solved_inside"]
+            inside = _after(before, accepted, hold_s, workers, step_s)
+            if replica["ready"] == 1:
+                inside = min(inside, max(replica["limit"], workers))
+            replica["inside"] = inside
+            crossed = (before - workers >= BACKLOG_MIN) != (inside - workers >= BACKLOG_MIN)
+            filled = inside >= FULL * replica["limit"] and accepted * hold_s > workers
+            moved = max(inside, solved) > workers and abs(inside - solved) > 0.02 * max(solved, 1.0)
+            changed |= replica["ready"] == 1 and (crossed or filled or moved)
     return changed
 
 
@@ -218,6 +220,8 @@ def _after(inside: float, accepted: float, hold_s: float, workers: float, left_s
                 inside = workers - 2e-9
         else:
             goal = accepted * hold_s
+            if inside == goal:  # as a rule: nothing moves
+                break
             until_s = left_s
             if goal > workers:
                 until_s = min(left_s, hold_s * math.log(max((goal - inside) / (goal - workers), 1.0)))

@@ -15,7 +15,7 @@ from simulator.draws import Stream, nth
 from simulator.fluid.counts import begin_draws, binomial, burst_at, draw_unit, failing, poisson
 from simulator.fluid.layout import State
 from simulator.fluid.writes import FAILED, STORED, UNKNOWN, note_writes
-from simulator.kernel.inline import outlined
+from simulator.kernel.inline import inlined, outlined
 from simulator.layout import ARRIVED, ERROR, FIRST_BIN, REFUSED, TIMEOUT
 
 _ARRIVAL, _SERVICE, _ROUTE = int(Stream.ARRIVAL), int(Stream.SERVICE), int(Stream.ROUTE)
@@ -30,7 +30,7 @@ def draw_arrivals(s: State, cell: int, begins_s: float, ends_s: float) -> None:
         due = due_between(s, index, begins_s, ends_s)
         s.functions[index]["mass_left"] = due
         for cohort in range(s.shares.shape[1]):
-            begin_draws(s, _ARRIVAL, index * s.shares.shape[1] + cohort, cell)
+            begin_draws(s.draw, s.keys, _ARRIVAL, index * s.shares.shape[1] + cohort, cell)
             s.arrivals[index, cohort] = poisson(s.draw, due * s.shares[index, cohort])
 
 
@@ -59,7 +59,7 @@ def sample(s: State, cell: int, begins_s: float, ends_s: float) -> None:
         share = 1.0 if left <= due * (1.0 + 1e-9) else due / left
         s.functions[index]["mass_left"] = left - due
         for cohort in range(cohorts):
-            begin_draws(s, _COHORT, index * cohorts + cohort, _moment(cell, begins_s))
+            begin_draws(s.draw, s.keys, _COHORT, index * cohorts + cohort, _moment(cell, begins_s))
             s.luck[0] = draw_unit(s.draw)
             came = binomial(s.draw, s.arrivals[index, cohort], share)
             s.arrivals[index, cohort] -= came
@@ -68,29 +68,33 @@ def sample(s: State, cell: int, begins_s: float, ends_s: float) -> None:
                 _sample_calls(s, index, cohort, cell, begins_s, ends_s)
 
 
-@outlined
+@inlined
 def _moment(cell: int, begins_s: float) -> int:
     """A number for a step: the same for all strategies that have a step there."""
     return cell * 1024 + int(begins_s * 1024) % 1024
 
 
 @outlined
-def _kinds(s: State, shares: NDArray[np.float64], failed: int) -> None:
-    """Draw of which kind the failed are into `s.failed`."""
-    s.failed[:] = 0
+def _kinds(draw: NDArray[np.uint64], kinds: NDArray[np.int64], shares: NDArray[np.float64], failed: int) -> None:
+    """Draw of which kind the failed are into `kinds`."""
     left, mass = failed, failing(shares)
+    for column in range(ERROR, REFUSED + 1):
+        kinds[column] = 0
     for column in range(ERROR, REFUSED + 1):
         if left == 0 or mass <= _TINY:
             break
-        found = binomial(s.draw, left, min(1.0, shares[column] / mass))
-        s.failed[column] = found
+        found = binomial(draw, left, min(1.0, shares[column] / mass))
+        kinds[column] = found
         left -= found
         mass -= shares[column]
 
 
 @outlined
 def _count(
-    s: State,
+    draw: NDArray[np.uint64],
+    kinds: NDArray[np.int64],
+    middles: NDArray[np.float64],
+    resolution_s: float,
     table: NDArray[np.int32],
     row: int,
     arrived_cell: int,
@@ -106,35 +110,42 @@ def _count(
 ) -> None:
     """Count successes and failures of calls, in the cell of their arrival or (-1) in those of the answers.
 
-    Answers behind the last cell are not counted. `s.failed` has the failures by kind. Latency bins are drawn by a key
+    Answers behind the last cell are not counted. `kinds` gets the failures by kind. Latency bins are drawn by a key
     of their own, so where a row that is not `detailed` has all successes of a cell in one bin, nothing else differs.
+    It takes the arrays that it uses: all of a `State` as an argument cost as much as the counting.
     """
-    _kinds(s, shares, failed)
+    _kinds(draw, kinds, shares, failed)
     for column in range(ERROR, REFUSED + 1):
-        if s.failed[column] > 0:
-            _put(s, table, row, arrived_cell, column, s.failed[column], sent_s, timeout_s, lasts_s)
+        if kinds[column] > 0:
+            after_s = _answered_after(middles, column, timeout_s, lasts_s)
+            _put(table, row, arrived_cell, column, kinds[column], int((sent_s + after_s) / resolution_s))
     if ok == 0:
         return
-    if detailed == 0 and _one_cell(s, order, sent_s, lasts_s):
-        _put(s, table, row, arrived_cell, int(order[0]), ok, sent_s, timeout_s, lasts_s)
+    if detailed == 0 and _one_cell(middles, order, sent_s, lasts_s, resolution_s):
+        column = int(order[0])
+        after_s = _answered_after(middles, column, timeout_s, lasts_s)
+        _put(table, row, arrived_cell, column, ok, int((sent_s + after_s) / resolution_s))
         return
-    resume = s.draw[0]
-    s.draw[0] = bins_key
+    resume = draw[0]
+    draw[0] = bins_key
     left, mass = ok, 1.0 - failing(shares)
     for place in range(len(order)):
         column = int(order[place])
         if column < 0 or left == 0 or mass <= _TINY:
             break
-        found = binomial(s.draw, left, min(1.0, shares[column] / mass))
+        found = binomial(draw, left, min(1.0, shares[column] / mass))
         left -= found
         mass -= shares[column]
         if found > 0:
-            _put(s, table, row, arrived_cell, column, found, sent_s, timeout_s, lasts_s)
-    s.draw[0] = resume
+            after_s = _answered_after(middles, column, timeout_s, lasts_s)
+            _put(table, row, arrived_cell, column, found, int((sent_s + after_s) / resolution_s))
+    draw[0] = resume
 
 
 @outlined
-def _one_cell(s: State, order: NDArray[np.int16], sent_s: float, lasts_s: float) -> bool:
+def _one_cell(
+    middles: NDArray[np.float64], order: NDArray[np.int16], sent_s: float, lasts_s: float, resolution_s: float
+) -> bool:
     """Whether all successes are answered in one cell. Without any bin there is nowhere to count them."""
     slowest = 0
     for place in range(len(order)):
@@ -143,29 +154,19 @@ def _one_cell(s: State, order: NDArray[np.int16], sent_s: float, lasts_s: float)
         slowest = max(slowest, int(order[place]))
     if slowest == 0:
         return False
-    resolution = s.clock[0]["resolution"]
-    return int((sent_s + _answered_after(s, slowest, math.inf, lasts_s)) / resolution) == int(sent_s / resolution)
+    return int((sent_s + _answered_after(middles, slowest, math.inf, lasts_s)) / resolution_s) == int(
+        sent_s / resolution_s
+    )
+
+
+@inlined
+def _put(table: NDArray[np.int32], row: int, arrived_cell: int, column: int, found: int, answered_cell: int) -> None:
+    if answered_cell < len(table):
+        table[answered_cell if arrived_cell < 0 else arrived_cell, row, column] += found
 
 
 @outlined
-def _put(
-    s: State,
-    table: NDArray[np.int32],
-    row: int,
-    arrived_cell: int,
-    column: int,
-    found: int,
-    sent_s: float,
-    timeout_s: float,
-    lasts_s: float,
-) -> None:
-    cell = int((sent_s + _answered_after(s, column, timeout_s, lasts_s)) / s.clock[0]["resolution"])
-    if cell < len(table):
-        table[cell if arrived_cell < 0 else arrived_cell, row, column] += found
-
-
-@outlined
-def _answered_after(s: State, column: int, timeout_s: float, lasts_s: float) -> float:
+def _answered_after(middles: NDArray[np.float64], column: int, timeout_s: float, lasts_s: float) -> float:
     """When an answer of a column comes; `lasts_s` on the mean, which tells it where the column does not."""
     if column == REFUSED:
         return 0.0
@@ -173,12 +174,12 @@ def _answered_after(s: State, column: int, timeout_s: float, lasts_s: float) -> 
         return timeout_s
     if column == ERROR:
         return min(lasts_s, timeout_s)
-    if column == len(s.middles) - 1 + FIRST_BIN:
-        return max(lasts_s, s.middles[column - FIRST_BIN])
-    return s.middles[column - FIRST_BIN]
+    if column == len(middles) - 1 + FIRST_BIN:
+        return max(lasts_s, middles[column - FIRST_BIN])
+    return middles[column - FIRST_BIN]
 
 
-@outlined
+@inlined
 def _sample_request(s: State, index: int, cohort: int, came: int, cell: int, begins_s: float, ends_s: float) -> None:
     """The clients' row: what the function's first service answers, as the client sees it."""
     root, cohorts = s.functions[index]["root"], s.shares.shape[1]
@@ -186,16 +187,17 @@ def _sample_request(s: State, index: int, cohort: int, came: int, cell: int, beg
     s.client[cell, row, ARRIVED] += came
     alike = s.alike[root, cohort]
     shares, reply = s.seen[index, alike], s.replies[root, alike]
-    begin_draws(s, _SERVICE, root * cohorts + cohort, _moment(cell, begins_s))
+    begin_draws(s.draw, s.keys, _SERVICE, root * cohorts + cohort, _moment(cell, begins_s))
     failed = _fail(s, came, failing(shares), reply["burst"], came)
     _count(
-        s, s.client, row, cell, shares, s.seen_order[index, alike], came - failed, failed, 0.5 * (begins_s + ends_s),
+        s.draw, s.failed, s.middles, s.clock[0]["resolution"], s.client, row, cell, shares, s.seen_order[index, alike],
+        came - failed, failed, 0.5 * (begins_s + ends_s),
         s.nodes[root]["timeout_s"], reply["lasts_s"], nth(nth(s.keys[_REQUEST], row), _moment(cell, begins_s)), 1,
     )  # fmt: skip
     s.begun[root], s.doomed[root] = came, failed
 
 
-@outlined
+@inlined
 def _fail(s: State, calls: int, mass: float, burst: float, most: int) -> int:
     """How many of the calls fail, at the most `most`.
 
@@ -206,7 +208,7 @@ def _fail(s: State, calls: int, mass: float, burst: float, most: int) -> int:
     return calls if mass >= 1.0 - _TINY else burst_at(s.luck[0], calls, mass, burst, most)
 
 
-@outlined
+@inlined
 def _sample_calls(s: State, index: int, cohort: int, cell: int, begins_s: float, ends_s: float) -> None:
     """Service rows and writes of all the calls that a function's requests of one cohort lead to."""
     cohorts, moment = s.shares.shape[1], _moment(cell, begins_s)
@@ -219,12 +221,12 @@ def _sample_calls(s: State, index: int, cohort: int, cell: int, begins_s: float,
         s.begun[node] = s.doomed[node] = 0
         if begun == 0 or s.calls[record["call"]]["cut"] != 0:
             continue
-        begin_draws(s, _ROUTE, node * cohorts + cohort, moment)
+        begin_draws(s.draw, s.keys, _ROUTE, node * cohorts + cohort, moment)
         sent_s = 0.5 * (begins_s + ends_s) + s.flows[node, cohort]["begins_s"]
         _sample_node(s, node, cohort, begun, doomed, sent_s, moment)
 
 
-@outlined
+@inlined
 def _sample_node(s: State, node: int, cohort: int, begun: int, doomed: int, sent_s: float, moment: int) -> None:
     """What calls, of which some fail for good, lead to at the versions, attempt by attempt."""
     alike = s.alike[node, cohort]
@@ -249,7 +251,7 @@ def _sample_node(s: State, node: int, cohort: int, begun: int, doomed: int, sent
             _sample_row(s, node, cohort, version, working, lost, sent_s, moment)
 
 
-@outlined
+@inlined
 def _sample_row(
     s: State, node: int, cohort: int, version: int, ok: int, failed: int, sent_s: float, moment: int
 ) -> None:
@@ -261,19 +263,21 @@ def _sample_row(
     home = s.versions[s.versions[station["first_version"] + version]["home"]]
     held = s.held[node, alike, version]
     _count(
-        s, s.service, row, -1, s.answers[node, alike, version], s.answers_order[node, alike, version], ok, failed,
+        s.draw, s.failed, s.middles, s.clock[0]["resolution"], s.service, row, -1,
+        s.answers[node, alike, version], s.answers_order[node, alike, version], ok, failed,
         sent_s, record["timeout_s"], home["waits_s"] + held["mean_s"], nth(nth(s.keys[_LATENCY], row), moment),
         station["detailed"],
     )  # fmt: skip
     if record["writes"] != 0:
-        note_writes(s, node, cohort, s.failed[ERROR] + s.failed[REFUSED], FAILED)
-        note_writes(s, node, cohort, s.failed[TIMEOUT], UNKNOWN)
+        if failed > 0:
+            note_writes(s, node, cohort, s.failed[ERROR] + s.failed[REFUSED], FAILED)
+            note_writes(s, node, cohort, s.failed[TIMEOUT], UNKNOWN)
         note_writes(s, node, cohort, ok, STORED)
     if record["child"] >= 0:
         _call_on(s, node, cohort, version, ok, home["drive"])
 
 
-@outlined
+@inlined
 def _call_on(s: State, node: int, cohort: int, version: int, ok: int, drive: float) -> None:
     """Hand what a version works on to the services that it calls, one after the other until one of them fails.
 

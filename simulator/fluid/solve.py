@@ -9,7 +9,7 @@ from simulator.fluid import lattice
 from simulator.fluid.counts import failing
 from simulator.fluid.layout import SCRATCH, State
 from simulator.fluid.queueing import find_wait
-from simulator.kernel.inline import outlined
+from simulator.kernel.inline import inlined, outlined
 from simulator.layout import ERROR, FIRST_BIN, REFUSED, TIMEOUT
 
 _ROUNDS_MAX = 8
@@ -19,19 +19,19 @@ _NEVER = 1e-9
 """Shares below this are left out of lattices: they would only make them coarser."""
 
 
-@outlined
+@inlined
 def own_work(s: State, row: int, cohort: int) -> int:
     """The lattice of a version's own work for a cohort."""
     return row * s.shares.shape[1] + cohort
 
 
-@outlined
+@inlined
 def wait_of(s: State, row: int) -> int:
     """The lattice of a version's wait."""
     return len(s.versions) * s.shares.shape[1] + row
 
 
-@outlined
+@inlined
 def reply_of(s: State, node: int, cohort: int) -> int:
     """The lattice of a call's success, all attempts together; that of its failure is the next."""
     cohorts = s.shares.shape[1]
@@ -169,7 +169,7 @@ def _meets_again(s: State, node: int, cohort: int, version: int) -> float:
     return weight * (1.0 - station["error_share"]) * home["refused"] * weight * (1.0 + (ready - 1.0) * alike) / ready
 
 
-@outlined
+@inlined
 def _met_again(s: State, node: int, cohort: int) -> float:
     """The same at any of the versions."""
     total = 0.0
@@ -178,7 +178,7 @@ def _met_again(s: State, node: int, cohort: int) -> float:
     return total
 
 
-@outlined
+@inlined
 def _freed(s: State, node: int, cohort: int, refused: float) -> float:
     """How much likelier than any attempt a retry that is not stuck is accepted: it comes to where there is room."""
     station = s.stations[s.nodes[node]["station"]]
@@ -193,7 +193,7 @@ def _freed(s: State, node: int, cohort: int, refused: float) -> float:
     return meets / free / (1.0 - refused)
 
 
-@outlined
+@inlined
 def _tell_stuck(s: State, node: int, cohort: int, version: int) -> None:
     """Retries that are refused where the attempt before was come to a version's service row besides."""
     flow, shares = s.flows[node, cohort], s.answers[node, cohort, version]
@@ -423,13 +423,13 @@ def _find_flows(s: State) -> float:
     return change
 
 
-@outlined
+@inlined
 def _change(now: float, before: float) -> float:
     """Relative to the larger of the two."""
     return abs(now - before) / max(1e-9, max(now, before))
 
 
-@outlined
+@inlined
 def _enter(s: State, node: int, cohort: int, version: int) -> None:
     """Calls of one node and cohort meet one version: its load, and the calls that it makes in turn."""
     station = s.stations[s.nodes[node]["station"]]

@@ -47,7 +47,9 @@ def log_writes(s: State, begins_s: float, ends_s: float) -> None:
                 counts = s.written[node, cohort, version]
                 if counts[0] + counts[1] + counts[2] + counts[3] == 0:
                     continue
-                begin_draws(s, _WRITE, node * s.written.shape[1] + cohort, int(begins_s / s.clock[0]["resolution"]))
+                begin_draws(
+                    s.draw, s.keys, _WRITE, node * s.written.shape[1] + cohort, int(begins_s / s.clock[0]["resolution"])
+                )
                 for fate in range(4):
                     _log(s, node, cohort, version, fate, counts[fate], begins_s, ends_s)
                     counts[fate] = 0

@@ -13,29 +13,37 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from chaos.kubernetes.api import Api
+from chaos.kubernetes.settling import until
 from chaos.staging.adapter import StagingAdapter
 from evidence.record import RunRecord
 from tests.cluster.control_plane import TOKEN
 from tests.cluster.shop_objects import (
     CANARY,
     STABLE,
+    create_blue_green,
     create_deployment,
+    create_rollout,
     create_route,
+    image,
+    not_healthy,
 )
 from tests.e2e.drills import only_record
 
 ROOT = Path(__file__).resolve().parents[2]
 RELEASE = ROOT / "examples" / "kubernetes-staging" / "release.yaml"
-TIMEOUT_S = 170.0
+TIMEOUT_S = 300.0
 
 __all__ = [
     "RELEASE",
     "ROOT",
+    "blue_green_service",
+    "canary",
     "deployments_service",
     "drilled",
     "drilling",
     "is_at_rest",
     "release_file",
+    "rollout_service",
     "staging_file",
     "windtunnel",
 ]
@@ -52,6 +60,25 @@ def deployments_service(api: Api) -> dict[str, Any]:
         "deployments": names,
         "route": {"name": "checkout", "backends": names, "copies": {CANARY: names[CANARY]}},
     }
+
+
+def rollout_service(api: Api, confirm: str = "accepted") -> dict[str, Any]:
+    """A service that is a Rollout of strategy canary at rest, three replicas of the old version's."""
+    create_route(api, "checkout-stable", "checkout-canary")
+    create_rollout(api, 3, {})
+    return {"rollout": _rollout(api, "canary"), "route": {"name": "checkout", "confirm": confirm}}
+
+
+def blue_green_service(api: Api) -> dict[str, Any]:
+    """The same of strategy blueGreen; the gateway leads to its active Service."""
+    create_blue_green(api, 3)
+    return {"rollout": _rollout(api, "blue-green")}
+
+
+def _rollout(api: Api, strategy: str) -> dict[str, Any]:
+    until(lambda: not_healthy(api), 60.0)
+    images = {version: image(version) for version in (STABLE, CANARY)}
+    return {"name": "checkout", "container": "checkout", "images": images, "strategy": strategy}
 
 
 def staging_file(folder: Path, api: Api, target: str, service: dict[str, Any], prometheus: str | None = None) -> Path:
@@ -77,14 +104,14 @@ def staging_file(folder: Path, api: Api, target: str, service: dict[str, Any], p
     return path
 
 
-def release_file(folder: Path, steps: list[dict[str, Any]], duration: str, **more: Any) -> Path:
-    """The example's release by other steps, without its fault; `more` of the release itself."""
+def release_file(folder: Path, strategy: dict[str, Any], duration: str, **more: Any) -> Path:
+    """The example's release by another strategy, without its fault; `more` of the release itself."""
     data = YAML(typ="safe").load(RELEASE)
     data |= {"duration": duration, "faults": []}
     # What is told apart here are errors: a busy machine's slow answers are none.
     good = {"success": ">= 99%", "p99": "<= 2s"}
     data["functions"]["checkout"] |= {"cohorts": {"coupon": "40%"}, "good": good}
-    data["release"] |= {"at": "10s", "strategy": {"canary": {"steps": steps}}, **more}
+    data["release"] |= {"at": "8s", "strategy": strategy, **more}
     path = folder / "release.yaml"
     path.write_text(json.dumps(data), encoding="utf-8")
     return path
@@ -105,6 +132,11 @@ def drilled(folder: Path, release: Path, file: Path, code: int = 0) -> RunRecord
     told = windtunnel(*_drill(folder, release, file))
     assert told.returncode == code, told.stdout + told.stderr
     return only_record(folder / "runs")
+
+
+def canary(*steps: dict[str, Any]) -> dict[str, Any]:
+    """The strategy of these steps."""
+    return {"canary": {"steps": list(steps)}}
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from tests.cluster.gateway import Gateway
 from tests.cluster.shop_objects import CANARY, STABLE
 from tests.cluster.stagings import (
     TIMEOUT_S,
+    canary,
     deployments_service,
     drilling,
     is_at_rest,
@@ -61,7 +62,7 @@ def file(api: Api, gateway: Gateway, tmp_path: Path) -> Path:
 def test_drill_whose_api_server_comes_back_is_undone_in_order(
     lost: str, file: Path, kubeconfig: Path, tmp_path: Path
 ) -> None:
-    release = release_file(tmp_path, [{"weight": "50%"}, {"bake": "30s"}], "50s")
+    release = release_file(tmp_path, canary({"weight": "50%"}, {"bake": "30s"}), "50s")
     with drilling(tmp_path, release, file) as drill:
         wait_for(lambda: "route" in kinds_so_far(tmp_path / "runs"), 90, "requests for the new version")
         control_plane.lose(kubeconfig.parent, lost)
@@ -82,21 +83,21 @@ def test_drill_whose_api_server_comes_back_is_undone_in_order(
 
 
 def test_drill_whose_harness_is_killed_is_undone_by_the_watchdog(file: Path, tmp_path: Path) -> None:
-    release = release_file(tmp_path, [{"weight": "50%"}, {"bake": "60s"}], "84s")
+    release = release_file(tmp_path, canary({"weight": "50%"}, {"bake": "60s"}), "84s")
     with drilling(tmp_path, release, file) as drill:
         wait_for(lambda: "route" in kinds_so_far(tmp_path / "runs"), 90, "requests for the new version")
         staging = attach(tmp_path / "state")
         assert dict(staging.surface.routes("checkout")) == {STABLE: 0.5, CANARY: 0.5}
         os.killpg(drill.pid, signal.SIGKILL)  # the load with it; the watchdog has a session of its own
     journal = tmp_path / "state" / JOURNAL_NAME
-    wait_for(lambda: not read_journal(journal).open_entries, 90, "the watchdog's undo")
+    wait_for(lambda: not read_journal(journal).open_entries, 180, "the watchdog's undo")
     is_at_rest(staging)
 
 
 def test_drill_whose_api_server_stays_away_is_unclean_until_it_is_undone(
     file: Path, kubeconfig: Path, tmp_path: Path
 ) -> None:
-    release = release_file(tmp_path, [{"weight": "50%"}, {"bake": "30s"}], "50s")
+    release = release_file(tmp_path, canary({"weight": "50%"}, {"bake": "30s"}), "50s")
     undo = ("undo", "--staging", str(file), "--state", str(tmp_path / "state"))
     try:
         with drilling(tmp_path, release, file) as drill:

@@ -14,14 +14,13 @@ from ruamel.yaml import YAML
 
 from chaos.kubernetes.api import DEPLOYMENT, HTTP_ROUTE, ROLLOUT, Api, Kind, Object
 from chaos.kubernetes.errors import KubernetesError
-from chaos.kubernetes.settling import until
 from chaos.realise import NotRealisable
 from chaos.staging.adapters import open_staging
 from chaos.staging.files.fitting import require_baseline
 from chaos.staging.files.loading import load_staging
 from scenarios.loading import load_text
-from tests.cluster.shop_objects import CANARY, STABLE, create_rollout, create_route, image, not_healthy
-from tests.cluster.stagings import RELEASE, deployments_service, staging_file, windtunnel
+from tests.cluster.shop_objects import CANARY, image
+from tests.cluster.stagings import RELEASE, deployments_service, rollout_service, staging_file, windtunnel
 
 pytestmark = pytest.mark.cluster
 
@@ -56,15 +55,7 @@ def trial(api: Api, kind: Kind, name: str, edit: Callable[[Object], None], look:
 def rollout(api: Api, kubeconfig: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The staging file of one with three replicas."""
     monkeypatch.setenv("SHOP_KUBECONFIG", str(kubeconfig))
-    create_route(api, "checkout-stable", "checkout-canary")
-    create_rollout(api, 3, {})
-    until(lambda: not_healthy(api), 60.0)
-    images = {version: image(version) for version in (STABLE, CANARY)}
-    service = {
-        "rollout": {"name": "checkout", "container": "checkout", "images": images},
-        "route": {"name": "checkout", "confirm": "spec"},
-    }
-    return staging_file(tmp_path, api, GATEWAY, service)
+    return staging_file(tmp_path, api, GATEWAY, rollout_service(api, confirm="spec"))
 
 
 @pytest.fixture

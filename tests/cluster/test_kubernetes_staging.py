@@ -18,21 +18,17 @@ from kubernetes import client
 from chaos.kubernetes.api import ROLLOUT, Api
 from chaos.kubernetes.errors import KubernetesError, NotThisStaging
 from chaos.kubernetes.gate import MARKER
-from chaos.kubernetes.settling import until
 from chaos.safety.journal import JOURNAL_NAME, read_journal
 from chaos.staging.adapter import StagingAdapter
 from chaos.staging.adapters import open_staging
 from chaos.staging.files.loading import load_staging
 from evidence.record import RunRecord
 from tests.cluster.control_plane import TOKEN
-from tests.cluster.shop_objects import CANARY, STABLE, STEPS, create_rollout, create_route, image, not_healthy
-from tests.cluster.stagings import staging_file
+from tests.cluster.shop_objects import CANARY, STABLE, STEPS
+from tests.cluster.stagings import RELEASE, ROOT, rollout_service, staging_file, windtunnel
 from tests.e2e.drills import wait_for
 
 pytestmark = pytest.mark.cluster
-
-ROOT = Path(__file__).resolve().parents[2]
-RELEASE = ROOT / "examples" / "kubernetes-staging" / "release.yaml"
 
 
 class Shop(BaseHTTPRequestHandler):
@@ -64,16 +60,8 @@ def target() -> Iterator[str]:
 @pytest.fixture
 def file(api: Api, kubeconfig: Path, target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A staging file, and the Rollout that it speaks of, with three replicas of the old version."""
-    create_route(api, "checkout-stable", "checkout-canary")
-    create_rollout(api, 3, {})
-    until(lambda: not_healthy(api), 60.0)
-    images = {version: image(version) for version in (STABLE, CANARY)}
-    service = {
-        "rollout": {"name": "checkout", "container": "checkout", "images": images},
-        "route": {"name": "checkout", "confirm": "spec"},
-    }
     monkeypatch.setenv("SHOP_KUBECONFIG", str(kubeconfig))
-    return staging_file(tmp_path, api, target, service)
+    return staging_file(tmp_path, api, target, rollout_service(api, confirm="spec"))
 
 
 def is_at_rest(staging: StagingAdapter, api: Api) -> None:
@@ -134,13 +122,8 @@ def test_sigkill_of_the_harness_in_a_rollout_is_healed_by_the_watchdog(api: Api,
         harness.wait(10.0)
         assert harness.stdout is not None
         harness.stdout.close()
-    wait_for(lambda: not read_journal(journal).open_entries, 60, "the watchdog's undo")
+    wait_for(lambda: not read_journal(journal).open_entries, 120, "the watchdog's undo")
     is_at_rest(staging, api)
-
-
-def windtunnel(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "windtunnel", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=170, check=False)
 
 
 def test_drill_releases_kills_pods_and_leaves_the_cluster_as_it_was(api: Api, file: Path, tmp_path: Path) -> None:

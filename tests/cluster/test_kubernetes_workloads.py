@@ -9,7 +9,7 @@ import pytest
 from kubernetes import client
 
 from chaos.errors import NotSettled
-from chaos.kubernetes.api import HTTP_ROUTE, ROLLOUT, Api
+from chaos.kubernetes.api import DEPLOYMENT, HTTP_ROUTE, ROLLOUT, Api
 from chaos.kubernetes.deployments import Deployments
 from chaos.kubernetes.errors import KubernetesError
 from chaos.kubernetes.models import ServiceTarget
@@ -73,8 +73,12 @@ def test_deployments_are_scaled_and_weighed_side_by_side(api: Api) -> None:
 
 def test_replicas_that_no_machine_takes_are_not_deployed(api: Api) -> None:
     checkout = deployments(api, nodeSelector={"machine": "none"})
+    with pytest.raises(NotSettled, match=r"Deployment checkout-2-4: "):
+        checkout.deploy(CANARY, 1, 0.0)
+    made = lambda: api.get(DEPLOYMENT, "checkout-2-4").get("status", {}).get("replicas", 0)  # noqa: E731
+    until(lambda: None if made() == 1 else "the order was not seen", TIMEOUT_S)
     with pytest.raises(NotSettled, match=r"Deployment checkout-2-4: .*'availableReplicas': 0"):
-        checkout.deploy(CANARY, 1, 2.0)
+        checkout.deploy(CANARY, 1, 0.0)
     assert checkout.ready() == {STABLE: 3}
     checkout.deploy(CANARY, 0, TIMEOUT_S)
 
@@ -140,9 +144,11 @@ def test_weights_are_in_force_once_the_gateway_accepts_them(api: Api) -> None:
     checkout = deployments(api, confirm="accepted")
     checkout.deploy(CANARY, 1, TIMEOUT_S)
     with pytest.raises(NotSettled, match="no gateway has taken it up"):
-        checkout.route({STABLE: 0.5, CANARY: 0.5}, 0.5)
-    with gateway(api, "False"), pytest.raises(NotSettled, match="Accepted by edge is False says the stand-in"):
-        checkout.route({STABLE: 0.5, CANARY: 0.5}, 1.0)
+        checkout.route({STABLE: 0.5, CANARY: 0.5}, 0.0)
+    with gateway(api, "False"):
+        until(lambda: None if api.get(HTTP_ROUTE, "checkout").get("status") else "nothing was said", TIMEOUT_S)
+        with pytest.raises(NotSettled, match="Accepted by edge is False says the stand-in"):
+            checkout.route({STABLE: 0.5, CANARY: 0.5}, 0.0)
     with gateway(api, "True"):
         checkout.route({STABLE: 0.5, CANARY: 0.5}, TIMEOUT_S)
     assert checkout.routes() == {STABLE: 0.5, CANARY: 0.5}

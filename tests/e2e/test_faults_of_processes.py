@@ -14,7 +14,7 @@ import httpx
 import psutil
 import pytest
 
-from chaos.errors import StagingError
+from chaos.errors import NotSettled
 from chaos.faults.agents import starting
 from chaos.faults.base import PlanContext
 from chaos.faults.embedded import EmbeddedSurface
@@ -140,9 +140,11 @@ def test_a_zone_goes_out_and_what_starts_meanwhile_stands_elsewhere(guard: Guard
     staging.deploy("checkout", "2.4", 1)
     assert staging.standing("checkout")["2.4"] == {"b": 1}
     staging.deploy("checkout", "2.4", 0)
-    with pytest.raises(StagingError, match=r"zones\(=\['a'\]\) are all out"):
-        staging.deploy("checkout", "2.4", 1, zones=["a"])
+    with pytest.raises(NotSettled, match=r"must be 1 within 0.5 s \(zones that are out: a\)"):
+        staging.deploy("checkout", "2.4", 1, 0.5, ["a"])
     staging.deploy("checkout", "2.4", 0)
+    EmbeddedSurface(staging).replace_lost()
+    assert staging.standing("checkout") == {"2.3": {"b": 2}}
     assert guard.heal(entry).rung == "regain"
     assert staging.standing("checkout") == both
     assert order(staging) == 201

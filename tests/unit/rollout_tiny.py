@@ -61,7 +61,10 @@ def observation(requests: int, errors: int = 0, slow: int = 0) -> Observation:
 
 
 class TinyWorld:
-    """Deploys take 2 s, routes 1 s, faults nothing; `fails` names the calls that fail, `sees` what is observed when."""
+    """Deploys take 2 s, routes 1 s, faults nothing; `fails` names the calls that fail, `sees` what is observed when.
+
+    `sees_within` is what is observed over a window of so many seconds, where that is something else.
+    """
 
     def __init__(self, replicas: int = 4) -> None:
         self.env = simpy.Environment()
@@ -72,6 +75,7 @@ class TinyWorld:
         self.events: list[tuple[float, str, str, dict[str, object]]] = []
         self.fails: set[str] = set()
         self.sees: Callable[[float], Observation] = lambda _now: observation(0)
+        self.sees_within: dict[float, Callable[[float], Observation]] = {}
         self.listeners: list[Callable[[str], None]] = []
         self.failures: Callable[[float], int] = lambda _now: 0
         self.observed: list[tuple[float, str, str | None, float]] = []
@@ -111,7 +115,7 @@ class TinyWorld:
         event = self.env.event()
         if "observe" in self.fails:
             return event.fail(WorldError("no metrics"))
-        return event.succeed(self.sees(self.env.now))
+        return event.succeed(self.sees_within.get(window_s, self.sees)(self.env.now))
 
     def procedure(self, service: str, old: str, new: str) -> simpy.Event:
         return self._act(f"procedure {service} {new} to {old}", 1.0, lambda: None)

@@ -22,6 +22,17 @@ def test_dry_run_prints_the_plan_and_touches_nothing(windtunnel: Run, windtunnel
     assert not windtunnel_state.exists()
 
 
+@pytest.mark.parametrize(
+    ("scenario", "told"),
+    [
+        ("shop-zones", "at 6 s: deploy 2.4 x1 in a; route 0.3333 to new; deploy 2.3 x2 in b, c; bake 10 s;"),
+        ("shop-bad-data", "repair    reconcile, when bad data shows"),
+    ],
+)
+def test_dry_run_tells_zones_and_repair(scenario: str, told: str, windtunnel: Run) -> None:
+    assert told in windtunnel("drill", scenario, "--dry-run").out
+
+
 def test_dry_run_of_a_good_release_by_another_strategy(windtunnel: Run) -> None:
     text = windtunnel("drill", "shop-release", "--dry-run", "--good", "--strategy", "recreate").out
     assert "by recreate" in text

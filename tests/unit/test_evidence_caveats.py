@@ -48,9 +48,23 @@ def test_a_function_that_is_not_good_before_anything_has_happened() -> None:
     row = next(each for each in made.measures() if each.function == "browse")
     early = replace(row, impact_start_s=scenario.release.at_s - 1.0)
     late = replace(early, impact_start_s=scenario.release.at_s + 1.0)
-    assert caveats(scenario, [late] * 19 + [early]) == []
-    (line,) = caveats(scenario, [late] * 18 + [early] * 2)
+    assert caveats(scenario, [late] * 19 + [early], []) == []
+    (line,) = caveats(scenario, [late] * 18 + [early] * 2, [])
     assert line.startswith("functions.browse: not good before the release and every fault (at ")
     assert "in 2 of 20 replications" in line
-    assert caveats_compared({"canary": (scenario, [early]), "rolling": (scenario, [late])})[0].startswith("canary: ")
-    assert caveats_compared({"canary": (scenario, [early]), "rolling": (scenario, [early])})[0].startswith("functions.")
+    assert caveats_compared({"canary": (scenario, [early], []), "rolling": (scenario, [late], [])})[0].startswith(
+        "canary: "
+    )
+    assert caveats_compared({"canary": (scenario, [early], []), "rolling": (scenario, [early], [])})[0].startswith(
+        "functions."
+    )
+
+
+def test_a_drawn_defect_that_few_replications_met() -> None:
+    scenario = load_text(TEXT, "tiny.yaml")  # crash, by 20 %
+    assert caveats(scenario, made.measures(replications=40, bad_every=4)) == []
+    (line,) = caveats(scenario, made.measures(replications=36, bad_every=4))
+    assert line.startswith("release.defects.crash: met in 9 of 36 replications, so means")
+    assert caveats(scenario, made.measures(replications=36, bad_every=4), ["crash"]) == []
+    certain = load_text(TEXT.replace("probability: 20%", "probability: 100%"), "tiny.yaml")
+    assert caveats(certain, made.measures(replications=4, bad_every=1)) == []

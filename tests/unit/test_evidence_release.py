@@ -52,6 +52,22 @@ def test_a_release_that_failed_to_be_taken_back_is_still_there() -> None:
     assert trigger_gone_s(Timeline.of([])) == 0.0
 
 
+@pytest.mark.parametrize(
+    ("behind_flag", "serves", "gone"), [(False, 1.0, False), (False, 0.0, True), (True, 1.0, True)]
+)
+def test_a_flag_takes_back_nothing_but_what_it_hides(behind_flag: bool, serves: float, gone: bool) -> None:
+    detail = {"new": "2", "defects": ["crash"], **({"behind_flag": True} if behind_flag else {})}
+    timeline = Timeline.of(
+        [
+            Event(10.0, "release-start", "web", detail),
+            Event(12.0, "route", "web", {"weights": {"1": 0.0, "2": 1.0}}),
+            Event(20.0, "route", "web", {"weights": {"1": 1.0 - serves, "2": serves}}),
+            Event(21.0, "release-end", "web", {"outcome": "rolled-back"}),
+        ]
+    )
+    assert (trigger_gone_s(timeline) == 21.0) is gone
+
+
 def function(profile: dict[str, object]) -> Function:
     found = {"path": ["edge"], "rate": "10/s", "rto": "5s", "rpo": "0s", "good": {"success": ">= 99%"}}
     return Function.model_validate({**found, "profile": profile})

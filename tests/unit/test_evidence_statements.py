@@ -11,6 +11,7 @@ from evidence.comparison import compare
 from evidence.pairs import CANNOT_TELL, pairs_of
 from evidence.report.comparing import pareto_table, statement_lines
 from evidence.report.content import comparison_table
+from evidence.report.summary import best_tiles
 from tests.unit import evidence_made as made
 
 
@@ -90,4 +91,8 @@ def test_a_table_tells_runs_that_never_differ_from_those_that_the_data_cannot_te
     assert [row[-1] for row in comparison_table(compare("tiny", {"a": canary, "b": noisy})).rows] == [
         "best", CANNOT_TELL, "best", "the same in every replication",
     ]  # fmt: skip
+    unclear, alike = best_tiles(compare("tiny", {"a": canary, "b": noisy}))
+    assert (unclear.details[0], alike.details[0]) == (
+        "the data cannot tell the strategies apart", "the same in every replication",
+    )  # fmt: skip
     assert comparison_table(compare("tiny", {"a": canary})).note.startswith("1 replication.")

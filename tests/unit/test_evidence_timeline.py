@@ -86,3 +86,14 @@ def test_a_store_is_gone_until_something_of_it_is_back() -> None:
     assert not Timeline.of([lost, tried]).gone("other")
     assert not Timeline.of([lost, tried, back]).gone("orders")
     assert Timeline.of([lost, back, Event(40.0, "store-failure", "orders", {"lost": True})]).gone("orders")
+
+
+def test_a_release_that_is_being_taken_back_when_the_run_ends_is_not_promoted() -> None:
+    promoted = [
+        Event(10.0, "release-start", "web", {"new": "2"}),
+        Event(20.0, "release-end", "web", {"outcome": "promoted"}),
+        Event(30.0, "rollback-start", "web", {}),
+    ]
+    assert (Timeline.of(promoted).outcome(), Timeline.of(promoted).release_duration_s()) == ("running", None)
+    back = [*promoted, Event(40.0, "rollback-end", "web", {}), Event(40.0, "release-end", "web", {"outcome": "failed"})]
+    assert (Timeline.of(back).outcome(), Timeline.of(back).release_duration_s()) == ("failed", 30.0)

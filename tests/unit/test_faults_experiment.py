@@ -132,3 +132,25 @@ def test_what_is_no_experiment_is_refused(tmp_path: Path) -> None:
             read(file)
     with pytest.raises(ExperimentRefused, match="cannot be read"):
         read(tmp_path / "none.json")
+
+
+def test_every_kind_of_tolerance_is_read(tmp_path: Path) -> None:
+    """As public experiments have them; jsonpath needs a package that the extra brings."""
+    told: list[tuple[object, bool]] = [
+        (0, True),
+        ([0, 2], True),
+        (1, False),
+        ({"type": "regex", "target": "stdout", "pattern": "^.*up.*$"}, True),
+        ({"type": "regex", "target": "stdout", "pattern": "^down$"}, False),
+        ({"type": "range", "target": "status", "range": [0, 1]}, True),
+        ({"type": "jsonpath", "target": "stdout", "path": "$.items[*].state", "expect": ["up", "up"]}, True),
+        ({"type": "jsonpath", "target": "stdout", "path": "$.items[*].state", "expect": ["up", "down"]}, False),
+    ]
+    text = json.dumps({"items": [{"state": "up"}, {"state": "up"}]})
+    probes = [
+        process("probe", str(number), "echo", [text], tolerance=tolerance) for number, (tolerance, _) in enumerate(told)
+    ]
+    document = experiment(tmp_path / "broken")
+    document["steady-state-hypothesis"]["probes"] = probes
+    found = play(document, "hypothesis", 30.0)
+    assert [(each.name, each.met) for each in found] == [(str(n), met) for n, (_, met) in enumerate(told)]

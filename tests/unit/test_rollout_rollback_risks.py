@@ -105,6 +105,20 @@ def test_a_step_waits_while_what_it_needs_mostly_fails() -> None:
     assert world.observed[0] == (20, "bank", None, 5)
 
 
+def test_a_guardrail_that_is_faster_than_the_look_lets_nothing_slip_through() -> None:
+    """What the step needs has been failing for a second: most answers of the last 5 s were still good."""
+    world = TinyWorld()
+    world.sees = lambda now: observation(100, 20 if now < 24 else 0)
+    world.sees_within[2.0] = lambda now: observation(20, 20 if now < 24 else 0)
+    taken_back(scenario(risk(depends_on="bank")), world)
+    assert back(world)[0] == (26, "deploy v1 4")
+    few = TinyWorld()
+    few.sees = lambda _: observation(100, 20)
+    few.sees_within[2.0] = lambda _: observation(9, 9)  # too few to tell
+    taken_back(scenario(risk(depends_on="bank")), few)
+    assert back(few)[0] == (22, "deploy v1 4")
+
+
 def test_what_nobody_asks_anything_holds_nothing_up() -> None:
     world = taken_back(scenario(risk(depends_on="bank")), TinyWorld())
     assert back(world)[0] == (22, "deploy v1 4")

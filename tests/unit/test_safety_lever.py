@@ -93,3 +93,21 @@ def test_the_gate_shuts_on_what_is_elsewhere_and_not_on_what_is_down(then: Excep
         assert all_looked.wait(10)
     with pytest.raises(DrillStopped, match=f"no longer passes the gate: {refusal}"):
         recheck.require()
+
+
+@pytest.mark.parametrize("command", [["drill", "shop-release"], ["staging", "up"]])
+def test_a_state_folder_that_cannot_be_made_is_told(command: list[str], tmp_path: Path, windtunnel: Run) -> None:
+    (tmp_path / "file").touch()
+    result = windtunnel(*command, "--state", str(tmp_path / "file" / "state"))
+    assert result.code == ExitCode.USAGE
+    assert f"folder {tmp_path}/file/state: cannot be made: Not a directory" in result.err
+
+
+def test_a_lever_that_cannot_be_turned_is_told(
+    tmp_path: Path, windtunnel: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lever").mkdir()
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "lever"))
+    for command, told in ((["on", "why"], "cannot be turned on: Is a directory"), (["off"], "cannot be turned off")):
+        result = windtunnel("lever", *command)
+        assert (result.code, told in result.err) == (ExitCode.ERROR, True), result.err

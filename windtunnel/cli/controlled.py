@@ -40,7 +40,8 @@ def emit_controlled(
 
     for name, value in others.items():
         if value:
-            raise UsageError(f"--{name}(={value}) must not be given beside --control-variate")
+            given = ", ".join(value) if isinstance(value, list) else value
+            raise UsageError(f"--{name}(={given}) must not be given beside --control-variate")
     loaded, source = load(reference)
     with counted("replications") as progress:
         found = compare_controlled(

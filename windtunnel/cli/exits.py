@@ -45,6 +45,7 @@ ERROR_CODES: tuple[tuple[str, str, ExitCode], ...] = (
     ("chaos.safety.errors", "NoDrill", ExitCode.USAGE),
     ("chaos.load.errors", "PlanRefused", ExitCode.USAGE),
     ("chaos.load.errors", "TargetRefused", ExitCode.USAGE),
+    ("chaos.errors", "FolderUnusable", ExitCode.USAGE),
     ("chaos.errors", "StagingNotUp", ExitCode.USAGE),
     ("chaos.errors", "StagingAlreadyUp", ExitCode.USAGE),
     ("chaos.errors", "ChaosError", ExitCode.ERROR),

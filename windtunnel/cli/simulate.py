@@ -144,7 +144,7 @@ def compare(
         )
     records = {label: str(each.record.folder) for label, each in outcome.by_label.items()}
     found = caveats_compared(
-        {label: (scenario_of(each.record), each.result.measures) for label, each in outcome.by_label.items()}
+        {label: (scenario_of(each.record), each.result.measures, None) for label, each in outcome.by_label.items()}
     )
     if as_json:
         headers = {label: each.record.header for label, each in outcome.by_label.items()}
