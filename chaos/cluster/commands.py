@@ -9,10 +9,29 @@ from pathlib import Path
 from chaos.cluster import builds
 from chaos.staging.ports import LOOPBACK
 
-PORTS = ("etcd", "etcd-peer", "apiserver")
+PORTS = ("etcd", "etcd-peer", "apiserver", "kubelet")
 NODES = 2
+NOBODY = 65534
+# What is executed in a pod runs on this machine, as somebody who may do nothing: kwok asks nobody who he is.
+EXEC = {
+    "apiVersion": "kwok.x-k8s.io/v1alpha1",
+    "kind": "ClusterExec",
+    "metadata": {"name": "nobody"},
+    "spec": {"execs": [{"local": {"securityContext": {"runAsUser": NOBODY, "runAsGroup": NOBODY}}}]},
+}
 
-__all__ = ["NODES", "PORTS", "apiserver", "authority", "controllers", "etcd", "kubeconfig", "write_kubeconfig"]
+__all__ = [
+    "EXEC",
+    "NOBODY",
+    "NODES",
+    "PORTS",
+    "apiserver",
+    "authority",
+    "controllers",
+    "etcd",
+    "kubeconfig",
+    "write_kubeconfig",
+]
 
 
 def authority(folder: Path) -> Path:
@@ -58,11 +77,12 @@ def apiserver(folder: Path, ports: Mapping[str, int]) -> list[str]:
         f"--service-account-key-file={key}",
         f"--service-account-signing-key-file={key}",
         "--service-cluster-ip-range=10.96.0.0/16",
+        "--kubelet-preferred-address-types=InternalIP",
         "--endpoint-reconciler-type=none",  # nobody inside of it calls the API: loopback is no pod's neighbour
     ]
 
 
-def controllers(folder: Path) -> dict[str, list[str]]:
+def controllers(folder: Path, ports: Mapping[str, int]) -> dict[str, list[str]]:
     """What works on the API's objects, by name."""
     config = f"--kubeconfig={kubeconfig(folder)}"
     key = authority(folder).with_suffix(".key")
@@ -83,6 +103,12 @@ def controllers(folder: Path) -> dict[str, list[str]]:
             f"--config={folder / 'stages.yaml'}",
             "--manage-all-nodes=true",
             "--node-lease-duration-seconds=40",
+            # It stands for the kubelets as well, for what is executed in pods.
+            f"--server-address={LOOPBACK}:{ports['kubelet']}",
+            f"--node-ip={LOOPBACK}",
+            f"--node-port={ports['kubelet']}",
+            f"--tls-cert-file={authority(folder)}",
+            f"--tls-private-key-file={key}",
         ],
         "rollouts-controller": [
             str(builds.binary("rollouts-controller")),

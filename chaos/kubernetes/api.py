@@ -176,10 +176,12 @@ class Api:
                 _preload_content=False,
                 _request_timeout=_TIMEOUT_S,
             )
-            session.run_forever(timeout=_TIMEOUT_S)
-            ended, out, err = not session.is_open(), session.read_stdout(timeout=0), session.read_stderr(timeout=0)
-            code = session.returncode if ended else None
-            session.close()
+            try:
+                session.run_forever(timeout=_TIMEOUT_S)
+                ended, out, err = not session.is_open(), session.read_stdout(timeout=0), session.read_stderr(timeout=0)
+                code = session.returncode if ended else None
+            finally:
+                session.sock.shutdown()  # the client's own close leaves open what the server has ended
         except (ApiException, urllib3.exceptions.HTTPError, WebSocketException, OSError, ValueError) as error:
             raise KubernetesError(f"{what}: cannot be run: {str(error).strip()[:300]}") from error
         if code != 0:

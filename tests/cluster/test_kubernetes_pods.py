@@ -12,6 +12,7 @@ from chaos.kubernetes.surface import KubernetesSurface
 from chaos.safety.undo import undo_entry
 from scenarios.models import Fault
 from tests.cluster.control_plane import TOKEN
+from tests.cluster.hung import PROCESS, is_still, needs_nobody, serving_process
 from tests.cluster.shop_objects import STABLE, create_deployment
 
 pytestmark = pytest.mark.cluster
@@ -56,12 +57,38 @@ def test_more_pods_than_run_are_refused(surface: KubernetesSurface) -> None:
     assert len(uids(surface)) == 3
 
 
-def test_pods_without_processes_cannot_be_paused(api: Api) -> None:
-    names = {STABLE: create_deployment(api, STABLE, 1)}
-    target = {"deployments": names, "pause": {"container": "checkout", "process": "checkout"}}
+PAUSE = Fault.model_validate({"pause": {"of": "checkout", "replicas": 1}, "at": "1s", "for": "5s"})
+
+
+def pausable(api: Api, container: str) -> KubernetesSurface:
+    target = {
+        "deployments": {STABLE: create_deployment(api, STABLE, 1)},
+        "pause": {"container": container, "process": PROCESS},
+    }
     config = {"namespace": api.namespace, "services": {"checkout": target}}
     surface = KubernetesSurface(TOKEN, api, Kubernetes.model_validate(config))
     surface.deploy("checkout", STABLE, 1)
-    pause = Fault.model_validate({"pause": {"of": "checkout", "replicas": 1}, "at": "1s", "for": "5s"})
+    return surface
+
+
+def test_pods_that_cannot_be_asked_are_not_paused(api: Api) -> None:
     with pytest.raises(FaultRefused, match=r"pause of checkout: sh in pod checkout-2-3-.*: cannot be run"):
-        POD_PAUSE.plan(surface, pause, PlanContext("drill"))
+        POD_PAUSE.plan(pausable(api, "sidecar"), PAUSE, PlanContext("drill"))
+
+
+@needs_nobody
+def test_processes_of_a_pod_stand_still_and_go_on(api: Api) -> None:
+    surface = pausable(api, "checkout")
+    with pytest.raises(FaultRefused, match=rf"has 0 processes {PROCESS}, 0 of them standing still"):
+        POD_PAUSE.plan(surface, PAUSE, PlanContext("drill"))
+    with serving_process() as pid:
+        entry = POD_PAUSE.plan(surface, PAUSE, PlanContext("drill"))
+        assert not is_still(pid)
+        POD_PAUSE.apply(surface, entry)
+        POD_PAUSE.confirm(surface, entry)
+        assert is_still(pid)
+        assert "stand still" in (POD_PAUSE.residue(surface, entry) or "")
+        with pytest.raises(FaultRefused, match="1 of them standing still"):
+            POD_PAUSE.plan(surface, PAUSE, PlanContext("drill"))
+        assert undo_entry(surface, entry).rung == "continue"
+        assert not is_still(pid)
