@@ -105,9 +105,10 @@ def _load_problems(load: LoadFacts) -> str:
 
 
 def _restored(events: Sequence[Event]) -> Iterator[Check]:
-    """What every look at the system found, where the run took any: a later one does not excuse an earlier one."""
+    """What every look at the system found: a later one does not excuse an earlier one."""
     looks = [event for event in events if event.kind == EventKind.VERIFY]
     if not looks:
+        yield Check("restored", "system", Status.ERROR, "nothing looked whether the system is as before")
         return
     found = [(look, [str(each) for each in look.detail.get("differences", [])]) for look in looks]
     odd = [
@@ -122,7 +123,8 @@ def _restored(events: Sequence[Event]) -> Iterator[Check]:
 
 
 def _detail_text(event: Event) -> str:
-    return ", ".join(f"{key} {value}" for key, value in event.detail.items()) or event.subject
+    about = ", ".join(f"{key} {value}" for key, value in event.detail.items() if key != "message")
+    return ": ".join(str(each) for each in (about, event.detail.get("message")) if each) or event.subject
 
 
 def _simulated_function(

@@ -103,7 +103,7 @@ def rollback_tile(run: RunContent) -> Tile:
     question = "Did the rollback work?"
     ends = [event for event in run.events if event.kind == EventKind.ROLLBACK_END]
     if not ends:
-        return Tile(question, "There was none", (f"the release was {_outcome(run)}",))
+        return _no_rollback(question, run)
     measure = run.measures[0]
     looks = [event for event in run.events if event.kind == EventKind.VERIFY]
     complete = ends[-1].detail.get("complete") is not False and measure.outcome == Outcome.ROLLED_BACK
@@ -121,6 +121,14 @@ def rollback_tile(run: RunContent) -> Tile:
         details.append(f"{measure.reconciled_rows:,} rows reconciled in {seconds(measure.reconcile_s)}")
     works = not odd and complete and not lost
     return Tile(question, "Yes" if works else "No", tuple(details), _mark(works))
+
+
+def _no_rollback(question: str, run: RunContent) -> Tile:
+    kinds = {event.kind for event in run.events}
+    if EventKind.ROLLBACK_START in kinds:
+        return Tile(question, "Not by the end", ("it was under way when the load ended",), "inconclusive")
+    begun = EventKind.RELEASE_START in kinds
+    return Tile(question, "There was none", (f"the release was {_outcome(run)}" if begun else "no release began",))
 
 
 def _begun_after(run: RunContent) -> float | None:

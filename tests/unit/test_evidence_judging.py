@@ -365,4 +365,4 @@ def test_a_fault_that_could_not_be_put_in_force_is_an_error_in_a_simulation_too(
     event = Event(3.0, "error", "kill on shop", {"during": "inject", "message": "none runs"}, 7)
     verdict = judge(scenario, header, [event], made.measures())
     assert verdict.status is Status.ERROR
-    assert verdict.checks[0].reason == "error at 3.00 s of replication 7: during inject, message none runs"
+    assert verdict.checks[0].reason == "error at 3.00 s of replication 7: during inject: none runs"

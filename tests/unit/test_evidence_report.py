@@ -149,6 +149,10 @@ def test_a_rollback_that_left_something_did_not_work(runs: tuple[RunContent, Run
         (replace(drill, measures=[replace(row, lost_writes=2) for row in drill.measures]), ("No", "fail")),
         (replace(drill, events=[e for e in drill.events if e.kind != "verify"]), ("Not verified", "inconclusive")),
         (replace(drill, events=made.promoted()), ("There was none", "")),
+        (
+            replace(drill, events=[e for e in drill.events if e.kind != "rollback-end"]),
+            ("Not by the end", "inconclusive"),
+        ),
     ):
         assert answers(run_tiles(changed))["Did the rollback work?"] == answer
 
