@@ -66,6 +66,17 @@ DRILLS = {
                 ),
             },
         ),
+        Shortened(  # the first wave of zones is rolled back, while another zone is lost
+            "zones",
+            "shop-zones",
+            {
+                "duration: 36s": "duration: 11s",
+                "at: 6s\n": "at: 4s\n",
+                "bake: 10s": "bake: 4s",
+                "window: 4s, minimum: 30": "window: 2s, minimum: 10",
+                "{at: 12s, for: 4s,": "{at: 5s, for: 4s,",
+            },
+        ),
         Shortened(  # the primary dies while the standby is behind; the standby takes over
             "failover",
             "shop-failover",

@@ -1,14 +1,14 @@
 """Kills parts of a drill with SIGKILL at random moments of short drills, and looks at what is left. Prints JSON.
 
-    python -m benchmarks.kills [--kills 67] [--drills release,failover,…] [--victims harness,load,…] [--out FILE]
+    python -m benchmarks.kills [--kills 78] [--drills release,failover,…] [--victims harness,load,…] [--out FILE]
 
 The drills: a release rolled back under faults, the same under faults that are on the host itself (as root: packets
-diverted on loopback, a full disk), a failover, a restore, a migration reverted, a toggle killed. The victims: the
-harness with its whole process group, the load generator, the watchdog, Toxiproxy, Envoy, the database server that
-serves, a toggle's flagd where one is built; and both harness and watchdog at once, after which nobody is left to heal
-but `windtunnel undo`. Each drill brings its own staging up; those of which harness, load or watchdog is killed also run
-on one that is up already (its other parts are not the drill's to start again). 67 kills meet each once, in random
-order.
+diverted on loopback, a full disk), waves over zones of which one is lost, a failover, a restore, a migration reverted,
+a toggle killed. The victims: the harness with its whole process group, the load generator, the watchdog, Toxiproxy,
+Envoy, the database server that serves, a toggle's flagd where one is built; and both harness and watchdog at once,
+after which nobody is left to heal but `windtunnel undo`. Each drill brings its own staging up; those of which harness,
+load or watchdog is killed also run on one that is up already (its other parts are not the drill's to start again). 78
+kills meet each once, in random order.
 
 After each kill nobody but the drill or its watchdog does anything, to its end; then `windtunnel undo` is run, and
 whatever it had to do is listed. A drill that ended before its kill counts for nothing, and is tried again at another
@@ -330,7 +330,7 @@ def asked() -> tuple[argparse.Namespace, list[Kill]]:
     """The command line, and the kills that it asks for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kills", description=__doc__)
     cannot = impossible()
-    parser.add_argument("--kills", type=int, default=67)
+    parser.add_argument("--kills", type=int, default=78)
     parser.add_argument("--drills", default=",".join(each for each in DRILLS if each not in cannot))
     parser.add_argument("--victims", default=",".join(each for each in VICTIMS if each not in cannot))
     parser.add_argument("--seed", type=int, default=1)

@@ -79,6 +79,7 @@ def in_force(staging: Staging) -> dict[str, Any]:
         "store": staging.data.store_differences(),
         "disks": {name: _disk_bytes(staging, name) for name in SERVICES},
         "mounts": _mounts(staging.state_dir),
+        "zones": (*staging.zones.out(), *staging.zones.misplaced()),
         "dead": staging.dead(),
     }
 

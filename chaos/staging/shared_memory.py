@@ -21,7 +21,9 @@ _LINE = 6
 
 
 def segments() -> dict[tuple[int, int], int]:
-    """All of this host: key and id, and the process that made each."""
+    """All of this host: key and id, and the process that made each; none where the kernel does not tell."""
+    if not _SEGMENTS.exists():
+        return {}
     rows = [line.split() for line in _SEGMENTS.read_text(encoding="ascii").splitlines()[1:]]
     return {(int(row[0]), int(row[1])): int(row[4]) for row in rows}
 
