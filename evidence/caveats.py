@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from evidence.measures import FunctionMeasure
 from evidence.precision import DEFECT_MET
-from scenarios.models import Scenario
+from scenarios.models import Scenario, guardrail_labels
 
 __all__ = ["Simulated", "caveats", "caveats_compared"]
 
@@ -16,6 +17,8 @@ _EMPTY_MAX = 1e-3
 _TAKES_BACK = {"route-back", "retire"}
 # A share of replications that are hurt before anything has happened, above which it is more than bad luck.
 _HURT_MAX = 0.05
+# A count that is so many standard deviations away does not come by chance.
+_DEVIATIONS = 4.0
 
 
 def caveats(
@@ -26,7 +29,9 @@ def caveats(
     `measures` are those of a simulation of it, where there is one, with `defects` in every replication (None: drawn).
     """
     seldom = _seldom_met(scenario, measures) if defects is None else []
-    return [*_sparse(scenario), *_left_behind(scenario), *_hurt_before(scenario, measures), *seldom]
+    return [
+        *_sparse(scenario), *_blind(scenario), *_left_behind(scenario), *_hurt_before(scenario, measures), *seldom
+    ]  # fmt: skip
 
 
 Simulated = tuple[Scenario, Sequence[FunctionMeasure], Sequence[str] | None]
@@ -57,6 +62,44 @@ def _sparse(scenario: Scenario) -> list[str]:
                 f"at least {enough_s} s"
             )
     return found
+
+
+def _blind(scenario: Scenario) -> list[str]:
+    """A guardrail whose windows never hold its minimum, even with all traffic on what it watches, sees nothing."""
+    guardrails, found = scenario.release.guardrails, []
+    for place, (guardrail, name) in enumerate(zip(guardrails, guardrail_labels(guardrails), strict=True)):
+        burn = guardrail.burn_rate
+        windows_s = [guardrail.window_s] if guardrail.above is not None else [] if burn is None else burn.windows_s
+        if not windows_s:
+            continue  # it counts from the start of the release
+        window_s = min(windows_s)
+        most = window_s * _calls_per_s_at_most(scenario, guardrail.of)
+        if most + _DEVIATIONS * math.sqrt(most) < guardrail.minimum:
+            found.append(
+                f"release.guardrails[{place}]: {name} never trips: within {window_s:g} s at most about {most:,.0f} "
+                f"requests come to {guardrail.of}, and its minimum is {guardrail.minimum:,}"
+            )
+    return found
+
+
+def _calls_per_s_at_most(scenario: Scenario, service: str) -> float:
+    """What comes to a service at the height of every function's load, when each call is tried as often as it may be."""
+    total = 0.0
+    for function in scenario.functions.values():
+        path, peak_per_s = function.path, max(rate for _, rate in function.rates(scenario.clock, scenario.duration_s))
+        # Each service of the path calls the next one alone; the last, and all below it, make all of their calls.
+        following = dict(pairwise(path))
+        open_ends = [(path[0], 1)]
+        while open_ends:
+            name, tries = open_ends.pop()
+            if name == service:
+                total += peak_per_s * tries
+            open_ends += [
+                (call.callee, tries * (1 + call.retries))
+                for call in scenario.system.calls_of(name)
+                if call.callee == following.get(name, call.callee)
+            ]
+    return total
 
 
 def _left_behind(scenario: Scenario) -> list[str]:

@@ -68,3 +68,21 @@ def test_a_drawn_defect_that_few_replications_met() -> None:
     assert caveats(scenario, made.measures(replications=36, bad_every=4), ["crash"]) == []
     certain = load_text(TEXT.replace("probability: 20%", "probability: 100%"), "tiny.yaml")
     assert caveats(certain, made.measures(replications=4, bad_every=1)) == []
+
+
+def test_a_guardrail_that_never_sees_enough() -> None:
+    from tests.unit.scenario_texts import VALID
+
+    def told(window: str, minimum: int, retries: int = 0) -> list[str]:
+        text = VALID.replace("window: 5s, minimum: 10}", f"window: {window}, minimum: {minimum}}}")
+        text = text.replace(
+            "{from: edge, to: web, timeout: 1s}", f"{{from: edge, to: web, timeout: 1s, retries: {retries}}}"
+        )
+        return [line for line in caveats(load_text(text, "tiny.yaml")) if line.startswith("release.guardrails")]
+
+    # 10/s in 5 s are 50 requests, and four deviations more are 78.
+    assert told("5s", 78) == []
+    (line,) = told("5s", 79)
+    assert line.startswith("release.guardrails[0]: error-ratio of web (new) never trips: within 5 s at most about 50 ")
+    assert told("10s", 79) == []
+    assert told("5s", 79, retries=1) == []  # each request may come twice
