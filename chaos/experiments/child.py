@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -83,14 +84,31 @@ def _told(run: dict[str, Any], configuration: Any, secrets: Any) -> dict[str, An
         met = run["status"] == "succeeded" and bool(
             within_tolerance(tolerance, run["output"], configuration=configuration, secrets=secrets)
         )
+    # Of a traceback the last line, which says what went wrong.
+    error = "".join(run.get("exception") or ()).strip().rpartition("\n")[2]
     return {
         "name": activity["name"],
         "type": activity["type"],
         "succeeded": run["status"] == "succeeded",
         "met": met,
-        "output": str(run["output"])[:500],
-        "error": "".join(run.get("exception") or ())[-500:],
+        "output": _redacted(str(run["output"]), secrets)[:500],
+        "error": _redacted(error, secrets)[:500],
     }
+
+
+def _redacted(text: str, secrets: Any) -> str:
+    """Without the values of the experiment's secrets: what is told here is kept in the record."""
+    for value in sorted(_values(secrets), key=len, reverse=True):
+        text = text.replace(value, "***")
+    return text
+
+
+def _values(secrets: Any) -> Iterator[str]:
+    if isinstance(secrets, dict):
+        for each in secrets.values():
+            yield from _values(each)
+    elif secrets not in (None, ""):
+        yield str(secrets)
 
 
 if __name__ == "__main__":

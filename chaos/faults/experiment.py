@@ -13,6 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from chaos.errors import ChaosError, StagingError
 from chaos.experiments.playing import ExperimentRefused, play, read
 from chaos.faults.base import PlanContext, Rung
 from chaos.faults.errors import FaultNotConfirmed, FaultRefused
@@ -85,13 +86,30 @@ class ExperimentFault:
         del surface
         if entry.id not in self._rolled_back:
             return "its rollbacks have not run"
+        return self._unsteady(entry)
+
+    def _unsteady(self, entry: JournalEntry) -> str | None:
         left = [
             str(each) for each in play(entry.undo["experiment"], "hypothesis", _HYPOTHESIS_TIMEOUT_S) if not each.well
         ]
         return f"no steady state: {'; '.join(left)}" if left else None
 
+    def lift_from_host(self, entry: JournalEntry) -> None:
+        """Its rollbacks once more, when its staging is gone: what it acts on need not have been there."""
+        try:
+            if entry.id not in self._rolled_back:
+                self._play_rollbacks(entry)
+            left = self._unsteady(entry)
+        except ChaosError as error:
+            raise StagingError(str(error)) from error
+        if left is not None:
+            raise StagingError(left)
+
     def _roll_back(self, surface: Surface, entry: JournalEntry) -> None:
         del surface
+        self._play_rollbacks(entry)
+
+    def _play_rollbacks(self, entry: JournalEntry) -> None:
         failed = [
             str(each)
             for each in play(entry.undo["experiment"], "rollbacks", _ROLLBACKS_TIMEOUT_S)

@@ -11,8 +11,9 @@ from typing import Any
 import psutil
 import pytest
 
+from chaos.errors import StagingError
 from chaos.experiments.playing import ExperimentFailed, ExperimentRefused, play, read
-from chaos.faults.base import PlanContext
+from chaos.faults.base import OnHost, PlanContext
 from chaos.faults.errors import FaultNotConfirmed, FaultRefused
 from chaos.faults.experiment import ExperimentFault
 from chaos.safety.undo import undo_entry
@@ -74,6 +75,22 @@ def test_rollbacks_that_do_not_bring_the_steady_state_back_are_not_believed(tmp_
     assert result.rung is None
     assert result.residue is not None
     assert "no steady state: probe 'healthy' outside of its tolerance" in result.residue
+
+
+def test_it_is_rolled_back_also_when_its_staging_is_gone(tmp_path: Path) -> None:
+    """What an experiment acts on does not go with the staging of a drill."""
+    broken = tmp_path / "broken"
+    kind, surface = ExperimentFault(), MemorySurface()
+    assert isinstance(kind, OnHost)
+    entry = kind.plan(surface, fault(tmp_path, experiment(broken)), CONTEXT)
+    kind.apply(surface, entry)
+    ExperimentFault().lift_from_host(entry)
+    assert not broken.exists()
+    stuck = experiment(broken, rollbacks=[process("action", "mend", "false", [])])
+    entry = kind.plan(surface, fault(tmp_path, stuck), CONTEXT)
+    kind.apply(surface, entry)
+    with pytest.raises(StagingError, match="no steady state: probe 'healthy' outside of its tolerance"):
+        kind.lift_from_host(entry)
 
 
 def test_what_did_not_take_is_not_confirmed(tmp_path: Path) -> None:
@@ -154,3 +171,14 @@ def test_every_kind_of_tolerance_is_read(tmp_path: Path) -> None:
     document["steady-state-hypothesis"]["probes"] = probes
     found = play(document, "hypothesis", 30.0)
     assert [(each.name, each.met) for each in found] == [(str(n), met) for n, (_, met) in enumerate(told)]
+
+
+def test_secrets_are_in_nothing_that_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_TOKEN", "very-secret")
+    say = process("action", "say", "sh", ["-c", "echo token $SHOP_TOKEN"])
+    document = experiment(tmp_path / "broken", method=[say])
+    document["secrets"] = {"shop": {"token": {"type": "env", "key": "SHOP_TOKEN"}}}
+    (told,) = play(document, "method", 30.0)
+    assert told.succeeded
+    assert "token ***" in told.output
+    assert "very-secret" not in str(told)
