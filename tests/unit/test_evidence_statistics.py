@@ -71,6 +71,26 @@ def test_paired_means() -> None:
         paired_mean_difference([1], [1, 2])
 
 
+def test_paired_means_that_a_few_pairs_make_have_few_degrees_of_freedom() -> None:
+    even = np.arange(50.0)
+    assert paired_mean_difference(even, np.zeros(50)) == mean_with_interval(even)
+    one = np.where(even == 7.0, 1.0, 0.0)  # kurtosis 48.02: 2.13 degrees of freedom, as of two or three values
+    half = paired_mean_difference(one, np.zeros(50)).high - 0.02
+    assert half == pytest.approx(4.06 * 0.02, rel=0.01)
+
+
+def test_paired_means_cover_where_bad_releases_are_rare() -> None:
+    rng, truth = np.random.default_rng(3), 0.05 * 0.4 * math.exp(1.32)
+    confidence, found = 1.0 - 0.05 / 3.0, []
+    for _ in range(1000):
+        ours = np.where(rng.random(200) < 0.05, rng.lognormal(1.0, 0.8, 200), 0.0)
+        both = paired_mean_difference(1.4 * ours, ours, confidence), mean_with_interval(0.4 * ours, confidence)
+        found.append([each.low <= truth <= each.high for each in both])
+    ours_covers, plain_covers = np.mean(found, axis=0)
+    assert ours_covers > 0.945
+    assert plain_covers < 0.93
+
+
 def pairs(both: int, only_a: int, only_b: int, neither: int) -> tuple[list[bool], list[bool]]:
     a = [True] * (both + only_a) + [False] * (only_b + neither)
     b = [True] * both + [False] * only_a + [True] * only_b + [False] * neither
