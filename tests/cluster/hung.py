@@ -14,7 +14,8 @@ import pytest
 from chaos.cluster.commands import NOBODY
 from tests.e2e.drills import wait_for
 
-PROCESS = "wt-gunicorn"
+# Of these tests alone: others run beside them on the same machine.
+PROCESS = f"wt-{os.getpid()}"
 # A process may choose what /proc/PID/comm says of it.
 _SCRIPT = f"printf {PROCESS} > /proc/self/comm; while sleep 0.1; do :; done"
 
