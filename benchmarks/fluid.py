@@ -1,15 +1,16 @@
 """Flows beside requests: how well the fluid data plane agrees on the library, and how much faster it is under load.
 
 Run: python -m benchmarks.fluid [--replications 80] [--cap 2000] [--scenario NAME ...] [--hours 1] [--whole 6]
-[--out FILE]
+[--bad] [--out FILE]
 
 Each scenario of the library is played at both fidelities over the same replications, which share people, tools, defects
 and faults. Agreement in RTO and failed share is judged as benchmarks/agreement.py tells; then those with an open row
 play twice as many replications, up to `--cap`. Measures that are 0 at both fidelities are left out. What flows do not
-model is listed with its reason. `--out` has all that is known after each scenario, for runs that are cut short. Times
-are of whole replications (control plane, measures) and, under load, of the data plane alone too; as processor time of
-one core, so that others on the machine count little. Under load both fidelities play the same `--whole` replications,
-some with a defect and some without. `--table` prints the rows for docs/fluid.md instead of JSON.
+model is listed with its reason. Where few releases have a defect nearly all replications have nothing to compare:
+`--bad` plays those alone that have one. `--out` has all that is known after each scenario, for runs that are cut short.
+Times are of whole replications (control plane, measures) and, under load, of the data plane alone too; as processor
+time of one core, so that others on the machine count little. Under load both fidelities play the same `--whole`
+replications, some with a defect and some without. `--table` prints the rows for docs/fluid.md instead of JSON.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import asdict
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, get_args
 
@@ -34,6 +36,7 @@ from simulator.errors import RequestError
 from simulator.fidelity import plane_of
 from simulator.replication import Player
 from simulator.strategies import strategy_named
+from simulator.streams import defects_drawn
 
 MEASURES = ("rto_s", "failed_share")
 HEAVY = "heavy-release"
@@ -42,7 +45,9 @@ HEAVY = "heavy-release"
 class Series:
     """One fidelity's replications, played as they are asked for, and their processor time."""
 
-    def __init__(self, scenario: Scenario, fidelity: Fidelity) -> None:
+    def __init__(self, scenario: Scenario, fidelity: Fidelity, *, bad: bool = False) -> None:
+        defects = [each for each in scenario.release.defects if bad and each.probability > 0.0]
+        self._numbers = (number for number in count() if not defects or defects_drawn(defects, 1, number))
         self._player = Player(scenario.at_fidelity(fidelity), strategy_named(scenario, None), 1)
         self._player.measures(0)  # whatever compiles has compiled after this
         self._seconds = 0.0
@@ -51,7 +56,8 @@ class Series:
     def play_to(self, replications: int) -> None:
         """Play until there are so many."""
         begun = time.process_time()
-        self.rows += [self._player.measures(number) for number in range(len(self.rows), replications)]
+        numbers = islice(self._numbers, replications - len(self.rows))
+        self.rows += [self._player.measures(number) for number in numbers]
         self._seconds += time.process_time() - begun
 
     def of(self, place: int, measure: str) -> list[float]:
@@ -67,9 +73,9 @@ class Series:
 class Pair:
     """One scenario at both fidelities, over as many replications as it takes."""
 
-    def __init__(self, scenario: Scenario, looks_n: int) -> None:
+    def __init__(self, scenario: Scenario, looks_n: int, *, bad: bool) -> None:
         self._scenario, self._looks_n = scenario, looks_n
-        self._fluid, self._requests = Series(scenario, "fluid"), Series(scenario, "requests")
+        self._fluid, self._requests = (Series(scenario, fidelity, bad=bad) for fidelity in ("fluid", "requests"))
         self._found: dict[str, Agreement] = {}
 
     def look_at(self, replications: int) -> None:
@@ -159,6 +165,7 @@ def main() -> None:
     parser.add_argument("--scenario", action="append", help="only these (repeatable); else the library")
     parser.add_argument("--hours", type=float, default=1.0)
     parser.add_argument("--whole", type=int, default=6, help="replications under load")
+    parser.add_argument("--bad", action="store_true", help="only releases with a defect, where there are any")
     parser.add_argument("--out", type=Path, help="a file for what is known so far")
     parser.add_argument("--table", action="store_true", help="print the rows as Markdown, and no JSON")
     options = parser.parse_args()
@@ -172,7 +179,7 @@ def main() -> None:
 
     for name in options.scenario or [each for each in library_names() if each != HEAVY]:
         try:
-            pairs[name] = Pair(load(name)[0], len(sizes))
+            pairs[name] = Pair(load(name)[0], len(sizes), bad=options.bad)
         except RequestError as error:
             refused[name] = str(error)
     for size in sizes:
@@ -201,6 +208,7 @@ def document(
         "machine": platform.machine(),
         "load_average": os.getloadavg()[0],
         "replications": [options.replications, max(options.replications, options.cap)],
+        "releases": "with a defect" if options.bad else "all",
         "rows": {verdict: verdicts[verdict] for verdict in (WITHIN, CELL, REFUTED, UNRESOLVED)},
         "under load": heavy,
         "library": library,

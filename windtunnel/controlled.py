@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from evidence.control_variate import Controlled, controlled
@@ -48,4 +49,5 @@ def compare_controlled(
         processes=processes,
         progress=progress,
     )
-    return controlled(scenario.name, flows, requests)
+    bad_share = 1.0 - math.prod(1.0 - defect.probability for defect in scenario.release.defects)
+    return controlled(scenario.name, flows, requests, bad_share)

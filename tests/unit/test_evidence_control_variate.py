@@ -37,6 +37,29 @@ def test_intervals_cover_the_costly_mean_whatever_the_cheap_ones_bias(pairs: int
     assert covered / 600 > 0.93
 
 
+@pytest.mark.parametrize("pairs", [6, 20])
+def test_known_shares_of_the_strata_are_no_chance(pairs: int) -> None:
+    rng = np.random.default_rng(11)
+    shares = {0: 0.8, 1: 0.2}
+    covered, values = 0, []
+    for _ in range(600):
+        sample = drawn(rng, 100, pairs, bias=0.3)
+        estimate, _ = corrected_mean(*sample, shares=shares)
+        unknown, _ = corrected_mean(*sample)
+        values.append((estimate.value, unknown.value))
+        covered += estimate.low <= TRUTH <= estimate.high
+    known, by_sample = np.std(values, axis=0)
+    assert covered / 600 > 0.95 - 3 * math.sqrt(0.95 * 0.05 / 600)
+    assert np.mean(values, axis=0)[0] == pytest.approx(TRUTH, abs=3 * known / math.sqrt(600))
+    assert known < 0.8 * by_sample
+
+
+def test_answers_of_which_the_cheap_ones_tell_nothing_have_the_interval_of_a_plain_mean() -> None:
+    estimate, b = corrected_mean(np.zeros(3), {0: 1.0, 1: 2.0, 2: 3.0}, [0, 0, 0])
+    assert (estimate.value, b) == (2.0, 1.0)
+    assert estimate.high - estimate.low == pytest.approx(2 * 4.3027 / math.sqrt(3), rel=1e-3)
+
+
 def test_pairs_narrow_the_interval_as_the_cheap_answer_tells_more() -> None:
     corrected, alone = [], []
     for seed in range(10):
