@@ -267,6 +267,7 @@ class Drill:
         finally:
             self._watcher.end()
             self._end_verbs(env)
+            env.make_calls_left()  # what those verbs did is on the timeline too
 
     def _stop(self, env: WallClockEnvironment, error: ChaosError) -> None:
         """Tell why the drill ends early; whoever asks a dead part first only knows that it does not answer."""

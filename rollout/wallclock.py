@@ -66,6 +66,15 @@ class WallClockEnvironment(simpy.Environment):
             thread.join(max(0.0, until_s - time.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)
 
+    def make_calls_left(self) -> None:
+        """Make the calls that came in after the loop had ended; what waits for their events does not go on."""
+        while True:
+            try:
+                call = self._calls.get_nowait()
+            except queue.Empty:
+                return
+            call()
+
     def step(self) -> None:
         """Process the next event, at its time; until then make the calls that come in from threads."""
         while True:

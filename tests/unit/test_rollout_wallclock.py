@@ -138,3 +138,20 @@ def test_whoever_undoes_can_wait_for_blocking_work() -> None:
     assert not env.idle(0.05)
     release.set()
     assert env.idle(5.0)
+
+
+def test_what_a_thread_tells_after_the_end_is_told() -> None:
+    env, go = WallClockEnvironment(), threading.Event()
+    told: list[str] = []
+
+    def work() -> None:
+        assert go.wait(30.0)
+        env.call_soon(lambda: told.append("undone"))
+
+    env.in_thread(work)
+    env.run(until=0.01)
+    go.set()
+    assert env.idle(30.0)
+    assert told == []
+    env.make_calls_left()
+    assert told == ["undone"]
