@@ -101,7 +101,6 @@ def test_on_call_is_there_to_fail_over() -> None:
     [
         ("failover-async", ["orders.lag"]),
         ("untested-backup", ["projects.backup.every", "projects.backup.tested", "projects.size"]),
-        ("bad-data", ["release.defects[0].bad_data", "release.repair"]),
     ],
 )
 def test_a_drill_refuses_what_it_cannot_do_to_data(name: str, refused: list[str]) -> None:
