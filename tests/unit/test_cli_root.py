@@ -136,29 +136,27 @@ def test_a_stream_that_takes_nothing_is_no_defect_of_ours(stream: str, code: int
     assert "internal error" not in result.stderr
 
 
-def test_a_closed_terminal_ends_nothing() -> None:
+@pytest.mark.parametrize("lines", [0, 3])
+def test_a_closed_terminal_ends_nothing(lines: int) -> None:
     """Lines and the live view's pictures go nowhere then; what was under way goes on."""
     master, slave = pty.openpty()
     script = """
         import sys
-        from rich.console import Console
-        from rich.live import Live
         from chaos.watching import Snapshot
         from scenarios.loading import load
-        from windtunnel.cli.live import LiveView
+        from windtunnel.cli.live import live_view
         from windtunnel.cli.output import say
 
-        with Live(console=Console(stderr=True), auto_refresh=False) as live:
-            view = LiveView(load("shop-release")[0], live, keys=False)
+        with live_view(load("shop-release")[0]) as view:
             say("open")
             sys.stdin.readline()
-            for second in range(3):
+            for second in range(int(sys.argv[1])):
                 view.look(Snapshot(second, {}, ()))
                 view.say("a line")
                 say("a line")
         print("went on")
     """
-    command = [sys.executable, "-c", dedent(script)]
+    command = [sys.executable, "-c", dedent(script), str(lines)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=slave) as child:
         os.close(slave)
         while b"open" not in os.read(master, 4096):

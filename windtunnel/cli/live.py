@@ -13,7 +13,7 @@ import termios
 import threading
 import tty
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -136,13 +136,15 @@ def live_view(scenario: Scenario) -> Iterator[LiveView]:
     """A view on stderr, and its keys where stdin is a terminal as well."""
     keys = sys.stdin is not None and sys.stdin.isatty()
     # Without a thread that refreshes: drills start processes, and the drill itself says when there is something new.
-    with Live(console=Console(stderr=True), auto_refresh=False, transient=False) as live:
-        view = LiveView(scenario, live, keys)
-        if not keys:
+    live = Live(console=Console(stderr=True), auto_refresh=False, transient=False)
+    view = LiveView(scenario, live, keys)
+    live.start()
+    try:
+        with _keys(view) if keys else nullcontext():
             yield view
-            return
-        with _keys(view):
-            yield view
+    finally:
+        with lasting_stderr():  # the terminal may be closed by now
+            live.stop()
 
 
 @contextmanager
