@@ -21,7 +21,7 @@ from simulator.verification.conservation import differences
 from tests.property.any_scenario import texts
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50)
 @given(texts)
 def test_no_request_is_lost_or_made_up(text: str) -> None:
     scenario = load_text(text, "any.yaml")
@@ -43,7 +43,7 @@ def test_no_request_is_lost_or_made_up(text: str) -> None:
     assert lost == sum(row.lost_writes for row in rows)
 
 
-@settings(max_examples=8, deadline=None, derandomize=True)
+@settings(max_examples=8)
 @given(texts)
 def test_the_answer_is_the_same_in_two_processes_and_judged_again(text: str) -> None:
     scenario = load_text(text, "any.yaml")

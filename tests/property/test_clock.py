@@ -25,7 +25,7 @@ def hours(draw: st.DrawFn, **more: Any) -> dict[str, Any]:
     return {"days": days, "from": begin, "to": end, **more}
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(hours(), min_size=1, max_size=3), moments, st.integers(1, 40))
 def test_work_is_done_after_so_much_time_within_the_hours(
     plain: list[dict[str, Any]], since: datetime, quarters: int
@@ -37,7 +37,7 @@ def test_work_is_done_after_so_much_time_within_the_hours(
     assert within(listed, done - QUARTER)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.lists(hours(), max_size=2),
     st.lists(hours(reason="no"), max_size=2),
@@ -54,7 +54,7 @@ def test_a_calendar_opens_as_soon_as_it_is_not_closed(
     assert calendar.opens(at) == next((moment for moment in ahead if calendar.closed_by(moment) is None), None)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.lists(st.floats(0.1, 5), min_size=24, max_size=24),
     st.dictionaries(st.sampled_from(DAYS), st.floats(0.1, 5)),

@@ -132,7 +132,7 @@ def release(surface: MemorySurface, journal: Journal, steps: int) -> None:
         surface.deploy("checkout", "2.3", 0)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(fault_lists, st.randoms(use_true_random=False))
 def test_faults_undone_in_any_order_leave_nothing(chosen: list[Fault], order: object) -> None:
     surface = MemorySurface()
@@ -144,7 +144,7 @@ def test_faults_undone_in_any_order_leave_nothing(chosen: list[Fault], order: ob
     assert surface.world == surface.start
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(fault_lists, st.integers(0, 3), st.integers(0, 60), st.lists(st.integers(0, 12), max_size=3))
 def test_a_crash_anywhere_is_healed_from_the_journal_alone(
     chosen: list[Fault], steps: int, crash_after: int, heal_crashes: list[int]
@@ -170,7 +170,7 @@ def test_a_crash_anywhere_is_healed_from_the_journal_alone(
         assert again.results == ()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(fault_lists, st.sets(st.sampled_from(["remove_toxic", "set_enabled", "recreate_proxy"])))
 def test_rungs_that_refuse_are_climbed_past(chosen: list[Fault], refuses: set[str]) -> None:
     surface = MemorySurface()
@@ -184,7 +184,7 @@ def test_rungs_that_refuse_are_climbed_past(chosen: list[Fault], refuses: set[st
     assert surface.world == surface.start
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(faults)
 def test_what_no_rung_can_undo_stays_open_and_is_not_called_clean(fault: Fault) -> None:
     surface = MemorySurface()

@@ -3,7 +3,7 @@
 from collections import Counter
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chaos.ledger import FinalRead, done_against_the_odds, from_load, looked_up
@@ -36,7 +36,6 @@ def raw_of(fates: list[str]) -> RawSamples:
     return RawSamples.from_rows(rows)
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(sorted(FATES)), min_size=1, max_size=15), st.booleans())
 def test_every_planted_write_is_read_right(fates: list[str], stranger: bool) -> None:
     ids = [write_id(request_id("token", "order", index)) for index in range(len(fates))]

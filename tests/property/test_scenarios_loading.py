@@ -35,7 +35,7 @@ def only_scenario_errors(text: str) -> None:
 edit = st.tuples(st.integers(0, len(TOKENS) - 1), st.one_of(st.sampled_from(ODD), st.sampled_from(TOKENS), st.just("")))
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(edit, min_size=1, max_size=4))
 def test_spoilt_scenarios(edits: list[tuple[int, str]]) -> None:
     tokens = list(TOKENS)
@@ -44,7 +44,7 @@ def test_spoilt_scenarios(edits: list[tuple[int, str]]) -> None:
     only_scenario_errors("".join(tokens))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(max_size=60))
 def test_any_text(text: str) -> None:
     only_scenario_errors(text)

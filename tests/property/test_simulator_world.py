@@ -66,7 +66,7 @@ strategies = st.sampled_from(
 defects = st.lists(st.sampled_from(["broken", "slow", "forgets"]), unique=True)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(faults, max_size=2), strategies, defects, st.integers(0, 10**9))
 def test_requests_are_conserved(drawn: list[Fault], strategy: Strategy, names: list[str], seed: int) -> None:
     # Two faults of one kind and target must not overlap: that is a rule of the language.
@@ -88,7 +88,7 @@ def test_requests_are_conserved(drawn: list[Fault], strategy: Strategy, names: l
     assert player.measures(0) == rows
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(effects, st.floats(0.1, 3.0))
 def test_a_fault_healed_leaves_nothing_behind(effect: dict, lasting_s: float) -> None:
     fault = Fault.model_validate({"at": "0s", "for": "1s", **effect})

@@ -36,7 +36,7 @@ def do(fleet: TendedFleet, env: SimulationEnvironment, action: str, value: int) 
         env.run(until=env.now + value)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(some.lists(ACTIONS, max_size=25), some.sampled_from([0.0, 0.5]), some.booleans())
 def test_fleets_keep_their_word(actions: list[tuple[str, int]], crash_ratio: float, probed: bool) -> None:
     probe = Probe.model_validate({"period": "2s"}) if probed else None

@@ -18,8 +18,6 @@ from tests.reference.networks import EDGES_S, everything_ready, plays
 def examples(count: int) -> settings:
     return settings(
         max_examples=count,
-        deadline=None,
-        derandomize=True,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chaos.invariants import settle
@@ -18,7 +18,6 @@ NOW = datetime.now(UTC)
 FATES = ("there", "lost", "failed", "unpaid", "wrong")
 
 
-@settings(deadline=None)
 @given(fates=st.lists(st.sampled_from(FATES), max_size=12))
 def test_every_planted_gap_is_counted(fates: list[str]) -> None:
     named = {f"order-{number:02d}": fate for number, fate in enumerate(fates)}

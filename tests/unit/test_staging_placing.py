@@ -31,7 +31,7 @@ def state(placed: list[str], out: tuple[str, ...] = ()) -> State:
     return State("t", "p", config, {}, placed={"checkout": {"2.3": placed}}, zones_out=out)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(orders=ORDERS)
 def test_deploys_place_replicas_as_the_simulator_does(orders: list[tuple[int, set[int]]]) -> None:
     small = network()
