@@ -165,9 +165,12 @@ def start(scenario: Path, state: Path, runs: Path) -> subprocess.Popen[bytes]:
 
 
 def undo(state: Path) -> dict[str, Any]:
-    """`windtunnel undo --json`."""
+    """`windtunnel undo --json`; no exit code when it had to be killed at its time."""
     command = [sys.executable, "-m", "windtunnel", "undo", "--state", str(state), "--json"]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=UNDO_TIMEOUT_S, check=False)
+    try:
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=UNDO_TIMEOUT_S, check=False)
+    except subprocess.TimeoutExpired:
+        return {"exit_code": None, "undone": []}
     document = json.loads(ended.stdout)
     return {
         "exit_code": ended.returncode,
