@@ -127,11 +127,17 @@ def _drill(folder: Path, release: Path, file: Path) -> list[str]:
             str(folder / "runs"), "--json"]  # fmt: skip
 
 
-def drilled(folder: Path, release: Path, file: Path, code: int = 0) -> RunRecord:
-    """The record of a drill that ends with this exit code."""
+def drilled(folder: Path, release: Path, file: Path) -> RunRecord:
+    """The record of a drill that passes, or could not be judged because a busy machine sent its load too late."""
     told = windtunnel(*_drill(folder, release, file))
-    assert told.returncode == code, told.stdout + told.stderr
-    return only_record(folder / "runs")
+    assert told.returncode in (0, 4), told.stdout + told.stderr
+    record = only_record(folder / "runs")
+    if told.returncode == 4:
+        reasons = [check["reason"] for check in record.verdict()["checks"] if check["status"] != "pass"]
+        late = all(reason.startswith("invalid load: dispatch lateness") for reason in reasons)
+        assert reasons, told.stdout + told.stderr
+        assert late, told.stdout + told.stderr
+    return record
 
 
 def canary(*steps: dict[str, Any]) -> dict[str, Any]:

@@ -150,6 +150,8 @@ def test_drill_releases_breaks_pods_and_leaves_the_cluster_as_it_was(
     release = tmp_path / "release.yaml"
     release.write_text(json.dumps(scenario))
     events = drilled(tmp_path, release, file).events()
+    differences = {event.subject: event.detail["differences"] for event in events if event.kind == "verify"}
+    assert (differences["staging as before"], differences["steady state"]) == ([], [])
     shares = [event.detail["weights"].get(CANARY, 0.0) for event in events if event.kind == "route"]
     assert shares == [0.25, 0.5, 1.0]
     kinds = [fault for fault in ("pause", "kill") if fault == "kill" or pausing]

@@ -58,7 +58,6 @@ def rolled_back(record: RunRecord) -> None:
     differences = {event.subject: event.detail["differences"] for event in events_of(record, "verify")}
     proofs = ("application and data after the rollback", "staging as before", "steady state")
     assert {name: differences.get(name) for name in proofs} == {name: [] for name in proofs}
-    assert record.verdict()["status"] == "pass"
 
 
 def failed(gateway: Gateway, record: RunRecord) -> float:
