@@ -1,6 +1,6 @@
 """Five strategies told apart under load: flows, corrected by a few replications request by request.
 
-Run: python -m benchmarks.controlled [--replications 140] [--paired 4]
+Run: python -m benchmarks.controlled [--replications 100] [--paired 4]
 
 Seconds are of the wall and of all processes' processors (halved on two cores that have nothing else to do). Told apart
 is a pair of strategies whose difference has an interval without 0, by itself and for all pairs at once.
@@ -30,7 +30,7 @@ def known(statement: str) -> bool:
 def main() -> None:
     """Compare, and print one JSON document."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--replications", type=int, default=140)
+    parser.add_argument("--replications", type=int, default=100)
     parser.add_argument("--paired", type=int, default=4)
     options = parser.parse_args()
     scenario, source = load(SCENARIO)
