@@ -4,6 +4,10 @@ One function, three callers: the drill on every exit path, the watchdog, and `wi
 entry climbs its ladder of rungs (base.py of chaos.faults) until nothing of it is left; a rung that
 fails or hangs is noted, and the next one tried. An entry that its last rung leaves in force stays
 open in the journal, and the report is not clean: the alarm that ends in exit code 5.
+
+Of a dead drill that had started its staging for itself, what is on the host is undone while that still
+answers; then the staging is taken down, and everything else goes with it: nobody will read its proof, and
+each fault by itself would wait for replicas and servers that are about to end.
 """
 
 from __future__ import annotations
@@ -124,10 +128,10 @@ def end_orphan(state_dir: Path) -> EntryResult | None:
 def heal_for_the_dead(state_dir: Path, surface: Surface | None = None) -> HealReport:
     """Undo every open entry of a drill whose harness is dead, killed if need be: the watchdog's way in."""
     with hold(state_dir, HEAL_LOCK, _LOCK_TIMEOUT_S), Journal(state_dir) as journal:
-        return _heal(state_dir, journal, surface)
+        return _heal(state_dir, journal, surface, dead=True)
 
 
-def _heal(state_dir: Path, journal: Journal, surface: Surface | None) -> HealReport:
+def _heal(state_dir: Path, journal: Journal, surface: Surface | None, dead: bool = False) -> HealReport:
     entries = tuple(reversed(journal.open_entries()))
     if not entries:
         return HealReport((), journal.torn, journal.damaged)
@@ -139,15 +143,26 @@ def _heal(state_dir: Path, journal: Journal, surface: Surface | None) -> HealRep
             for entry in entries
         )
         return HealReport(left, journal.torn, journal.damaged)
+    own = entries[-1].kind == EPHEMERAL.kind and entries[-1].staging_id == token
+    done: dict[str, EntryResult] = {}
+    if dead and up and own and surface is not None:
+        ahead = (entry for entry in entries if entry is entries[-1] or _is_on_host(entry))
+        undone = (_mark(journal, entry, undo_entry(surface, entry)) for entry in ahead)
+        done = {result.id: result for result in undone if result.rung is not None}
+    gone = entries[-1].id in done
     results = []
     for entry in entries:
-        if surface is None or entry.staging_id != token:
+        if entry.id in done:
+            results.append(done[entry.id])
+        elif gone:
+            results.append(_moot(journal, entry, "went with its staging"))
+        elif surface is None or entry.staging_id != token:
             results.append(_moot(journal, entry, "that staging is gone"))
         elif not up and entry.kind != EPHEMERAL.kind:
             results.append(_moot(journal, entry, "staging is down"))
         else:
             results.append(_mark(journal, entry, undo_entry(surface, entry)))
-    if results and entries[-1].kind == EPHEMERAL.kind and results[-1].rung is not None:
+    if own and not gone and results[-1].rung is not None:
         # The staging itself was the last to be undone: nothing can still be in force on it.
         results = [
             each if each.rung else _moot(journal, entry, "went with its staging", each.failures)
@@ -178,6 +193,10 @@ def _moot(journal: Journal, entry: JournalEntry, why: str, failures: tuple[str, 
         return EntryResult(entry.id, entry.kind, entry.target, None, left, failures)
     result = EntryResult(entry.id, entry.kind, entry.target, why, None, failures)
     return _mark(journal, entry, result)
+
+
+def _is_on_host(entry: JournalEntry) -> bool:
+    return isinstance(UNDOABLE.get(entry.kind), OnHost)
 
 
 def lift_from_host(entry: JournalEntry) -> str | None:

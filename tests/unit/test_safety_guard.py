@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chaos.errors import StagingUnclean
-from chaos.faults.base import PlanContext
+from chaos.faults.base import PlanContext, Rung
 from chaos.faults.errors import FaultNotConfirmed
+from chaos.faults.surface import Surface
 from chaos.safety.errors import DrillStopped, JournalCorrupt, JournalError, StagingBusy, WatchdogError
 from chaos.safety.guard import guarded
-from chaos.safety.journal import JOURNAL_NAME, Journal, new_entry, read_journal
+from chaos.safety.journal import JOURNAL_NAME, Journal, JournalEntry, new_entry, read_journal
 from chaos.safety.stop import ABORT_FILE
-from chaos.safety.undo import heal
+from chaos.safety.undo import UNDOABLE, heal, heal_for_the_dead
 from scenarios.models import Fault
 from tests.faults_memory_surface import MemorySurface
 
@@ -191,3 +193,49 @@ def test_a_staging_whose_state_cannot_be_read_is_not_called_clean(tmp_path: Path
     assert not report.clean
     with pytest.raises(StagingUnclean, match=r"error on edge: LEFT UNCLEAN: staging cannot be read"):
         report.require_clean()
+
+
+@pytest.mark.parametrize("goes", [True, False])
+def test_a_dead_drills_own_staging_goes_before_the_faults_on_it_and_after_those_on_the_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, goes: bool
+) -> None:
+    surface = MemorySurface()
+    order: list[str] = []
+
+    @dataclass
+    class Recorded:
+        """A kind whose rung says that it was climbed; nothing is left afterwards unless `stays`."""
+
+        kind: str
+        stays: bool = False
+        lifted: bool = False
+
+        @property
+        def rungs(self) -> tuple[Rung, ...]:
+            return (Rung("undone", self._climb, 5.0),)
+
+        def _climb(self, surface: Surface, entry: JournalEntry) -> None:
+            order.append(self.kind)
+            self.lifted = not self.stays
+
+        def residue(self, surface: Surface, entry: JournalEntry) -> str | None:
+            return None if self.lifted else "it is there"
+
+    class OnTheHost(Recorded):
+        def lift_from_host(self, entry: JournalEntry) -> None:
+            raise AssertionError("it was undone")
+
+    kinds = [Recorded("staging", stays=not goes), Recorded("zone"), OnTheHost("packets")]
+    with Journal(tmp_path) as journal:
+        for kind in kinds:
+            monkeypatch.setitem(UNDOABLE, kind.kind, kind)
+            journal.open(new_entry(surface.token(), "drill-1", kind.kind, "edge", {}))
+    report = heal_for_the_dead(tmp_path, surface)
+    if goes:
+        assert order == ["packets", "staging"]
+        assert [result.rung for result in report.results] == ["undone", "went with its staging", "undone"]
+    else:
+        assert order == ["packets", "staging", "zone", "staging"]
+        assert [result.rung for result in report.results] == ["undone", "undone", None]
+    assert report.clean == goes
+    assert [entry.kind for entry in read_journal(tmp_path / JOURNAL_NAME).open_entries] == ([] if goes else ["staging"])
