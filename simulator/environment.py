@@ -46,11 +46,3 @@ class SimulationEnvironment(simpy.Environment):
         """Advance the traffic alone: no control event happens any more."""
         self.plane.run(until_s)
         self._reached_s = until_s
-
-    def close(self) -> None:
-        """Let go of the data plane.
-
-        The processes left over refer to one another in a circle, and would keep its arrays until a garbage collection
-        comes by: memory would grow from replication to replication.
-        """
-        del self.plane

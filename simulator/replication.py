@@ -120,9 +120,10 @@ class Player:
         world.play(scenario.duration_s)
         world.record("load-end", "load")
         world.drain()
-        world.close()
         recording = plane.recording()
-        return world.events, Traffic(self._compiled, recording, world.found(recording.writes))
+        traffic = Traffic(self._compiled, recording, world.found(recording.writes))
+        plane.close()
+        return world.events, traffic
 
 
 def named_defects(scenario: Scenario, names: Sequence[str]) -> list[Defect]:

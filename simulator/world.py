@@ -325,9 +325,5 @@ class SimulatedWorld:
         """Let traffic alone go on to the data plane's horizon."""
         self._clock.finish(self._compiled.network.horizon_s)
 
-    def close(self) -> None:
-        """Let go of the data plane; the timeline stays."""
-        self._clock.close()
-
     def _failed(self, message: str) -> simpy.Event:
         return self.env.event().fail(WorldError(message))

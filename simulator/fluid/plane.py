@@ -217,3 +217,12 @@ class FluidPlane:
         writes, counts = np.concatenate(self._writes), np.concatenate(self._counts)
         self._writes, self._counts = [writes], [counts]
         return Recording(client, unfinished, state.service, self.rows, writes, counts)
+
+    def close(self) -> None:
+        """Let go of its arrays; what was recorded stays with the recording.
+
+        Processes left over at the end of a replication refer to one another in a circle, and somewhere to the plane:
+        until a garbage collection comes by, memory would grow from replication to replication.
+        """
+        del self._state
+        self._writes, self._counts = [], []

@@ -377,6 +377,15 @@ class DataPlane:
             client, unfinished, state.service, self.rows, np.concatenate([*self._writes, self._open_writes()])
         )
 
+    def close(self) -> None:
+        """Let go of its arrays; what was recorded stays with the recording.
+
+        Processes left over at the end of a replication refer to one another in a circle, and somewhere to the plane:
+        until a garbage collection comes by, memory would grow from replication to replication.
+        """
+        del self._state
+        self._writes = []
+
     def _writing(self, jobs: NDArray[np.void]) -> NDArray[np.bool_]:
         writes: NDArray[np.bool_] = self._state.nodes["writes"][jobs["node"]] == 1
         return writes & self._living(jobs) & (jobs["mirrored"] == 0)
