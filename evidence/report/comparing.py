@@ -38,9 +38,9 @@ def statement_lines(comparison: Comparison) -> list[str]:
     unclear = [_of(each) for each in comparison.statements if not each.worse and each.unclear]
     equal = [_of(each) for each in comparison.statements if not each.worse and not each.unclear]
     if unclear:
-        lines.append(f"The data cannot tell them apart on {_listed(unclear)}.")
+        lines.append(f"The data cannot tell them apart on {_listed(unclear, '; ')}.")
     if equal:
-        lines.append(f"No replication differs on {_listed(equal)}.")
+        lines.append(f"No replication differs on {_listed(equal, '; ')}.")
     if comparison.pareto and any(row.dominated_by for row in comparison.pareto):
         front = [row.name for row in comparison.pareto if not row.dominated_by]
         lines.append(f"Not dominated in risk, time and capacity: {_listed(front)}.")
@@ -48,7 +48,7 @@ def statement_lines(comparison: Comparison) -> list[str]:
 
 
 def _sentence(statement: Statement, currency: str | None) -> str:
-    best = " and ".join([statement.best, *statement.alike])
+    best = _listed([statement.best, *statement.alike])
     verb = "are alike, and better" if statement.alike else "is better"
     worse = _listed([f"{name} (by {difference_text(by, currency)})" for name, by in statement.worse])
     line = f"{_of(statement)}: {best} {verb} than {worse}"
@@ -61,8 +61,11 @@ def _of(statement: Statement) -> str:
     return f"{statement.function or 'release'}, {NAMES[statement.measure]}"
 
 
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{'; '.join(names[:-1])} and {names[-1]}" if names else "nothing"
+def _listed(names: Sequence[str], separator: str = ", ") -> str:
+    """`separator`: another one where names have commas of their own."""
+    if not names:
+        return "nothing"
+    return f"{separator.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
 
 
 def difference_text(difference: Difference, currency: str | None) -> str:
