@@ -68,10 +68,16 @@ class EntryResult:
     failures: tuple[str, ...]
 
     def __str__(self) -> str:
-        """One line for people."""
+        """One line for people, each reason once."""
         end = f"undone: {self.rung}" if self.rung else f"LEFT UNCLEAN: {self.residue}"
-        tried = f" (after {'; '.join(self.failures)})" if self.failures else ""
-        return f"{self.kind} on {self.target}: {end}{tried}"
+        reasons: dict[str, list[str]] = {}
+        for failure in self.failures:
+            rung, _, reason = failure.partition(": ")
+            reasons.setdefault(reason, []).append(rung)
+        still = reasons.pop(f"left {self.residue}", [])  # which has just been said
+        tried = [f"{', '.join(rungs)}: {reason}" for reason, rungs in reasons.items()]
+        tried += [", ".join(still)] if still else []
+        return f"{self.kind} on {self.target}: {end}" + (f" (after {'; '.join(tried)})" if tried else "")
 
 
 @dataclass(frozen=True)

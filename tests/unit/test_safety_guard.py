@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from chaos.safety.errors import DrillStopped, JournalCorrupt, JournalError, Stag
 from chaos.safety.guard import guarded
 from chaos.safety.journal import JOURNAL_NAME, Journal, JournalEntry, new_entry, read_journal
 from chaos.safety.stop import ABORT_FILE
-from chaos.safety.undo import UNDOABLE, heal, heal_for_the_dead
+from chaos.safety.undo import UNDOABLE, EntryResult, heal, heal_for_the_dead
 from scenarios.models import Fault
 from tests.faults_memory_surface import MemorySurface
 
@@ -239,3 +239,16 @@ def test_a_dead_drills_own_staging_goes_before_the_faults_on_it_and_after_those_
         assert [result.rung for result in report.results] == ["undone", "undone", None]
     assert report.clean == goes
     assert [entry.kind for entry in read_journal(tmp_path / JOURNAL_NAME).open_entries] == ([] if goes else ["staging"])
+
+
+def test_what_is_left_is_told_with_each_reason_once() -> None:
+    gone = "ConnectionError: refused"
+    failures = (f"remove toxic: {gone}", "remove toxic: left a toxic", f"restart: {gone}", "restart: left a toxic")
+    result = EntryResult("1", "latency", "checkout", None, "a toxic", failures)
+    assert str(result) == (
+        f"latency on checkout: LEFT UNCLEAN: a toxic (after remove toxic, restart: {gone}; remove toxic, restart)"
+    )
+    undone = replace(result, rung="down", residue=None)
+    assert str(undone) == (
+        f"latency on checkout: undone: down (after remove toxic, restart: {gone}; remove toxic, restart: left a toxic)"
+    )
