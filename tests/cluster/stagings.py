@@ -128,16 +128,10 @@ def _drill(folder: Path, release: Path, file: Path) -> list[str]:
 
 
 def drilled(folder: Path, release: Path, file: Path) -> RunRecord:
-    """The record of a drill that passes, or could not be judged because a busy machine sent its load too late."""
+    """The record of a drill that passes."""
     told = windtunnel(*_drill(folder, release, file))
-    assert told.returncode in (0, 4), told.stdout + told.stderr
-    record = only_record(folder / "runs")
-    if told.returncode == 4:
-        reasons = [check["reason"] for check in record.verdict()["checks"] if check["status"] != "pass"]
-        late = all(reason.startswith("invalid load: dispatch lateness") for reason in reasons)
-        assert reasons, told.stdout + told.stderr
-        assert late, told.stdout + told.stderr
-    return record
+    assert told.returncode == 0, told.stdout + told.stderr
+    return only_record(folder / "runs")
 
 
 def canary(*steps: dict[str, Any]) -> dict[str, Any]:

@@ -58,13 +58,14 @@ def rolled_back(record: RunRecord) -> None:
     differences = {event.subject: event.detail["differences"] for event in events_of(record, "verify")}
     proofs = ("application and data after the rollback", "staging as before", "steady state")
     assert {name: differences.get(name) for name in proofs} == {name: [] for name in proofs}
+    assert record.verdict()["status"] == "pass"
 
 
 def failed(gateway: Gateway, record: RunRecord) -> float:
     """The share that failed of what was answered: clients felt nothing that the gateway did not do."""
     found = sum(count for (_, version, status), count in gateway.answers.items() if (version, status) == (CANARY, 500))
     samples = record.samples()
-    assert 0 < samples.failed_error[samples.function == "checkout"].sum() <= found
+    assert samples.failed_error[samples.function == "checkout"].sum() == found > 0
     return found / sum(gateway.answers.values())
 
 
@@ -115,11 +116,12 @@ def test_copies_and_cohorts_go_where_the_route_says(
     assert [event.detail["share"] for event in events_of(record, "mirror")] == [0.5, 0.0]
     assert not events_of(record, "guardrail-trip")
     assert [event.detail["outcome"] for event in events_of(record, "release-end")] == ["promoted"]
-    assert gateway.copies
+    assert sum(gateway.copies.values()) > 20
     assert {status for _, _, status in gateway.answers} == {200}
     # in one generation of the route, until all requests went to the new version, each went where its cohort's go
     apart = {("coupon", CANARY), ("default", STABLE)}
-    assert [set(each) for each in gateway.by_generation.values()].count(apart) == 1
+    (answers,) = (each for each in gateway.by_generation.values() if set(each) == apart)
+    assert min(answers.values()) > 20
     for rule in own["rules"][:2]:
         rule["backendRefs"][0]["weight"] = 10_000
     assert api.get(HTTP_ROUTE, "checkout")["spec"] == own
