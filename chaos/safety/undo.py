@@ -152,7 +152,7 @@ def _heal(state_dir: Path, journal: Journal, surface: Surface | None, dead: bool
     own = entries[-1].kind == EPHEMERAL.kind and entries[-1].staging_id == token
     done: dict[str, EntryResult] = {}
     if dead and up and own and surface is not None:
-        ahead = (entry for entry in entries if entry is entries[-1] or _is_on_host(entry))
+        ahead = (each for each in entries if each is entries[-1] or (each.staging_id == token and _is_on_host(each)))
         undone = (_mark(journal, entry, undo_entry(surface, entry)) for entry in ahead)
         done = {result.id: result for result in undone if result.rung is not None}
     gone = entries[-1].id in done
@@ -160,10 +160,10 @@ def _heal(state_dir: Path, journal: Journal, surface: Surface | None, dead: bool
     for entry in entries:
         if entry.id in done:
             results.append(done[entry.id])
-        elif gone:
-            results.append(_moot(journal, entry, "went with its staging"))
         elif surface is None or entry.staging_id != token:
             results.append(_moot(journal, entry, "that staging is gone"))
+        elif gone:
+            results.append(_moot(journal, entry, "went with its staging"))
         elif not up and entry.kind != EPHEMERAL.kind:
             results.append(_moot(journal, entry, "staging is down"))
         else:

@@ -230,7 +230,10 @@ def test_a_dead_drills_own_staging_goes_before_the_faults_on_it_and_after_those_
         for kind in kinds:
             monkeypatch.setitem(UNDOABLE, kind.kind, kind)
             journal.open(new_entry(surface.token(), "drill-1", kind.kind, "edge", {}))
+        journal.open(new_entry("an earlier one", "drill-0", "error", "edge", {"service": "edge", "share": 1}))
     report = heal_for_the_dead(tmp_path, surface)
+    assert report.results[0].rung == "that staging is gone"
+    report = replace(report, results=report.results[1:])
     if goes:
         assert order == ["packets", "staging"]
         assert [result.rung for result in report.results] == ["undone", "went with its staging", "undone"]
