@@ -106,6 +106,8 @@ def controllers(folder: Path, ports: Mapping[str, int]) -> dict[str, list[str]]:
             # It stands for the kubelets as well, for what is executed in pods.
             f"--server-address={LOOPBACK}:{ports['kubelet']}",
             f"--node-ip={LOOPBACK}",
+            # Both kinds of address, or a node that was lost loses the one that it has when it is made ready again.
+            "--node-name=localhost",
             f"--node-port={ports['kubelet']}",
             f"--tls-cert-file={authority(folder)}",
             f"--tls-private-key-file={key}",

@@ -183,7 +183,7 @@ class Api:
             finally:
                 session.sock.shutdown()  # the client's own close leaves open what the server has ended
         except (ApiException, urllib3.exceptions.HTTPError, WebSocketException, OSError, ValueError) as error:
-            raise KubernetesError(f"{what}: cannot be run: {str(error).strip()[:300]}") from error
+            raise KubernetesError(f"{what}: cannot be run: {_refusal(error)}") from error
         if code != 0:
             told = f"exit code {code}: {err.strip()[:300]}" if ended else f"no end within {_TIMEOUT_S:g} s"
             raise KubernetesError(f"{what}: {told}")
@@ -249,6 +249,15 @@ class Api:
 
     def _of(self, kind: Kind) -> tuple[str, str, str, str]:
         return kind.group, kind.version, self.namespace, kind.plural
+
+
+def _refusal(error: Exception) -> str:
+    """Why nothing could be run: the server's own words, which the client hides behind every header of its answer."""
+    text = str(error).strip()
+    try:
+        return str(json.loads(text.rsplit("-+-+-", 1)[-1])["message"])
+    except (ValueError, KeyError, TypeError):
+        return text[:300]
 
 
 def _message(error: ApiException) -> str:
