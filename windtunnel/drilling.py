@@ -169,7 +169,7 @@ def drill(
         raise UsageError("--contract needs the embedded staging: of yours, nobody says how one version is asked")
     require_lever_off()
     deadline_s = deadline_of(scenario)
-    with opened(scenario, seed, on, state_folder(state_dir, on), say, deadline_s) as (staging, lease):
+    with opened(scenario, chosen, seed, on, state_folder(state_dir, on), say, deadline_s) as (staging, lease):
         if contract:
             assert isinstance(staging, EmbeddedAdapter), "of others it was refused"
             check_contract(scenario, defects_of(scenario, names, chosen), staging, lease, say).require_kept()
@@ -202,12 +202,21 @@ def staging_text(folder: Path, on: Loaded | None) -> str:
 
 @contextmanager
 def opened(
-    scenario: Scenario, seed: int, on: Loaded | None, folder: Path, say: Say, deadline_s: float
+    scenario: Scenario,
+    strategy: Strategy | None,
+    seed: int,
+    on: Loaded | None,
+    folder: Path,
+    say: Say,
+    deadline_s: float,
 ) -> Iterator[tuple[StagingAdapter, Lease | None]]:
-    """The staging to play on, for at most `deadline_s` once it is up; with a lease when it is the drill's own."""
+    """The staging to play on, for at most `deadline_s` once it is up; with a lease when it is the drill's own.
+
+    `strategy` is the one to be played, if any is.
+    """
     if on is not None:
         staging = open_staging(on, folder)
-        require_baseline(scenario, staging)
+        require_baseline(scenario, strategy, staging)
         yield staging, None
         return
     with staging_for(staging_config(scenario, seed), folder, _START_S + deadline_s, say) as (local, lease):

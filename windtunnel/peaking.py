@@ -121,7 +121,7 @@ def peak(
     names = _require_playable(scenario, defects, plan, on)
     began = datetime.now(UTC)
     folder = out / f"{began:%Y%m%dT%H%M%S.%f}-peak-{scenario.name}"
-    with opened(scenario, seed, on, state_folder(state_dir, on), say, plan.deadline_s) as (staging, lease):
+    with opened(scenario, None, seed, on, state_folder(state_dir, on), say, plan.deadline_s) as (staging, lease):
         folder.mkdir(parents=True)
         drill = PeakDrill(
             scenario, defects_of(scenario, names, scenario.release.strategy), seed, staging, folder, say, lease, workers

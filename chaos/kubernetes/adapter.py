@@ -21,7 +21,7 @@ from chaos.staging.config import Defect
 from chaos.staging.data_verbs import DataVerbs
 from chaos.staging.files.described import Described
 from chaos.staging.files.loading import Loaded
-from scenarios.models import Scenario
+from scenarios.models import Scenario, Strategy
 
 __all__ = ["KubernetesAdapter"]
 
@@ -53,9 +53,9 @@ class KubernetesAdapter(Described):
         """Those of pods."""
         return POD_FAULTS
 
-    def lacking(self, scenario: Scenario) -> Sequence[str]:
-        """Rights of the account, and a service that would not follow."""
-        return lacking(self._surface, scenario)
+    def lacking(self, scenario: Scenario, strategy: Strategy | None) -> Sequence[str]:
+        """Rights of the account, a service that would not follow, and cohorts that its route cannot have."""
+        return lacking(self._surface, scenario, strategy)
 
     def record_to(self, folder: Path, hear: Hear) -> None:
         """Nothing besides what the harness records of every verb."""

@@ -7,12 +7,11 @@ way back is the old image and its promotion, without a pod that would have to st
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from chaos.kubernetes.api import ROLLOUT, Object
 from chaos.kubernetes.errors import KubernetesError
-from chaos.kubernetes.pods import made_of
 from chaos.kubernetes.rollout_base import RolloutBase, Seen, container_of, refuse_invalid, replicas_lacking
 from chaos.kubernetes.settling import until
 
@@ -90,9 +89,12 @@ class BlueGreen(RolloutBase):
         until(lambda: self._lacking(active, self._see().count(active, "spec", "replicas")), timeout_s)
 
     def facts(self) -> dict[str, str]:
-        """Of the Rollout."""
-        seen = self._see()
-        return {seen.name: made_of(seen.body)}
+        """Nothing besides those of every Rollout."""
+        return self._facts(self._see())
+
+    def unroutable(self, cohorts: Collection[str]) -> str | None:
+        """It has one route for all."""
+        return f"cohorts(={sorted(cohorts)}): a blue-green Rollout has none"
 
     def _unfit(self, strategy: dict[str, Any]) -> str | None:
         if strategy.get("autoPromotionEnabled", True):

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from chaos.errors import NotSettled
 from chaos.kubernetes.api import DEPLOYMENT, POD, REPLICA_SET, Api, Object, Right
-from chaos.kubernetes.autoscalers import autoscaled
+from chaos.kubernetes.autoscalers import autoscaled, autoscalers
 from chaos.kubernetes.errors import KubernetesError
 from chaos.kubernetes.models import ServiceTarget
 from chaos.kubernetes.pods import made_of, owned, running, selector_of
@@ -88,9 +88,15 @@ class Deployments:
         if self._route is not None:
             yield from self._route.unfit({version: self._backends[version] for version in versions})
 
+    def unroutable(self, cohorts: Collection[str]) -> str | None:
+        """By the HTTPRoute."""
+        return self._own_route().unroutable(self._backends, cohorts)
+
     def facts(self) -> dict[str, str]:
-        """Of each Deployment, and of the HTTPRoute."""
-        found = {f"Deployment {name}": made_of(self._get(version)) for version, name in self._names.items()}
+        """Of each Deployment, its autoscalers, and the HTTPRoute."""
+        found = dict[str, str]()
+        for version, name in self._names.items():
+            found |= {f"Deployment {name}": made_of(self._get(version))} | autoscalers(self._api, DEPLOYMENT, name)
         return found if self._route is None else {**found, self._route.name: self._route.made_of()}
 
     def pods(self, version: str) -> list[Object]:

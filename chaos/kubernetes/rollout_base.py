@@ -8,10 +8,10 @@ from typing import Any
 
 from chaos.errors import NotSettled
 from chaos.kubernetes.api import POD, REPLICA_SET, ROLLOUT, Api, Object, Right
-from chaos.kubernetes.autoscalers import autoscaled
+from chaos.kubernetes.autoscalers import autoscaled, autoscalers
 from chaos.kubernetes.errors import KubernetesError
 from chaos.kubernetes.models import ServiceTarget
-from chaos.kubernetes.pods import owned, running, selector_of
+from chaos.kubernetes.pods import made_of, owned, running, selector_of
 from chaos.kubernetes.settling import condition
 
 _HASH = "rollouts-pod-template-hash"
@@ -128,6 +128,10 @@ class RolloutBase:
         elif phase != "Healthy" and not seen.under_way:
             yield f"{seen.name}: is {phase}, must be Healthy: {seen.status.get('message', '')}"
         yield from autoscaled(self._api, ROLLOUT, self._rollout.name)
+
+    def _facts(self, seen: Seen) -> dict[str, str]:
+        """Of the Rollout and its autoscalers."""
+        return {seen.name: made_of(seen.body)} | autoscalers(self._api, ROLLOUT, self._rollout.name)
 
     def _unfit(self, strategy: dict[str, Any]) -> str | None:
         """Why the harness cannot steer a Rollout of this strategy."""

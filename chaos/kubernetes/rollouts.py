@@ -18,7 +18,6 @@ from typing import Any
 from chaos.kubernetes.api import ROLLOUT, Api, Object, Right
 from chaos.kubernetes.errors import KubernetesError
 from chaos.kubernetes.models import ServiceTarget
-from chaos.kubernetes.pods import made_of
 from chaos.kubernetes.rollout_base import RolloutBase, Seen, container_of, refuse_invalid, replicas_lacking
 from chaos.kubernetes.routes import RouteOf
 from chaos.kubernetes.settling import until
@@ -136,11 +135,18 @@ class Rollouts(RolloutBase):
             # At rest that one leads to the stable version; as soon as there is a canary it does not.
             yield f"{route.name}: {seen.strategy['canaryService']} has a share of the requests, must have weight 0"
 
+    def unroutable(self, cohorts: Collection[str]) -> str | None:
+        """By an HTTPRoute of ours."""
+        seen = self._see()
+        if self._routed_by_argo(seen):
+            return f"{seen.name}: must be weights alone where Argo routes"
+        return self._own_route(seen).unroutable(self._backends(seen), cohorts)
+
     def facts(self) -> dict[str, str]:
-        """Of the Rollout, and of an HTTPRoute of ours."""
+        """With those of an HTTPRoute of ours."""
         seen = self._see()
         route = None if self._routed_by_argo(seen) else self._own_route(seen)
-        return {seen.name: made_of(seen.body)} | ({} if route is None else {route.name: route.made_of()})
+        return self._facts(seen) | ({} if route is None else {route.name: route.made_of()})
 
     # -- look ---------------------------------------------------------------------------------------------------
 

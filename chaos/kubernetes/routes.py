@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -96,6 +96,14 @@ class RouteOf:
         refused = _refused(body) if self._route.confirm == "accepted" else None
         if refused is not None:
             yield f"{refused} (with gateways that write no status: confirm: spec)"
+
+    def unroutable(self, backends: Mapping[str, str], cohorts: Collection[str]) -> str | None:
+        """Why it cannot have rules for all of these cohorts. Raises KubernetesError when it matches on cohorts."""
+        body, versions = self._get(), self._versions(backends)
+        weights = _traffic(body, versions).weights
+        wanted = rules.written(_rules(body), versions, Traffic(weights, dict.fromkeys(cohorts, weights)))
+        beyond = rules.beyond_limits(wanted)
+        return None if beyond is None else f"{self.name} would have {beyond}"
 
     def made_of(self) -> str:
         """The digest of all that it is besides weights."""

@@ -18,13 +18,26 @@ COHORT_HEADER = "x-cohort"
 # Weights are whole numbers; shares are told apart in ten-thousandths everywhere in the harness.
 _WHOLE = 10_000
 _TOLERANCE = 0.5 / _WHOLE
+# Of an HTTPRoute, by its definition.
+_RULES_MOST = 16
+_MATCHES_MOST = 128
 # What a rule matches that says nothing of it.
 _ANY_PATH = {"path": {"type": "PathPrefix", "value": "/"}}
 _MIRROR = "RequestMirror"
 
 Rule = dict[str, Any]
 
-__all__ = ["COHORT_HEADER", "Rule", "Traffic", "Versions", "copied", "read", "without_backend", "written"]
+__all__ = [
+    "COHORT_HEADER",
+    "Rule",
+    "Traffic",
+    "Versions",
+    "beyond_limits",
+    "copied",
+    "read",
+    "without_backend",
+    "written",
+]
 
 
 @dataclass(frozen=True)
@@ -125,6 +138,12 @@ def without_backend(rules: list[Rule], versions: Versions) -> Iterator[str]:
                 f"HTTPRoute {versions.route}: spec.rules[{index}].backendRefs: must also name "
                 f"{', '.join(missing)} (weight: 0)"
             )
+
+
+def beyond_limits(rules: list[Rule]) -> str | None:
+    """What there is more of than an HTTPRoute may have."""
+    found = {"rules": (len(rules), _RULES_MOST), "matches": (sum(len(_matches(rule)) for rule in rules), _MATCHES_MOST)}
+    return next((f"{have} {what}, must be at most {most}" for what, (have, most) in found.items() if have > most), None)
 
 
 # -- write ------------------------------------------------------------------------------------------------------------

@@ -55,8 +55,12 @@ class Workload(Protocol):
         """Why no release of these versions can begin: a line each, besides `left`."""
         ...
 
+    def unroutable(self, cohorts: Collection[str]) -> str | None:
+        """Why these cohorts cannot all have shares of their own at the same time."""
+        ...
+
     def facts(self) -> dict[str, str]:
-        """What its objects are made of, besides replicas and shares: by object."""
+        """What its objects are made of, besides replicas and shares, and who else orders replicas: by object."""
         ...
 
     def pods(self, version: str) -> list[Object]:

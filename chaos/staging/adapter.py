@@ -23,7 +23,7 @@ from chaos.staging.config import Defect
 from chaos.staging.data_verbs import Books, DataVerbs
 from chaos.staging.envoy_stats import EnvoyStats
 from chaos.staging.replicas import Drained
-from scenarios.models import Function, Scenario
+from scenarios.models import Function, Scenario, Strategy
 
 __all__ = ["Hear", "Request", "StagingAdapter"]
 
@@ -92,8 +92,8 @@ class StagingAdapter(Protocol):
         """Where clients find it."""
         ...
 
-    def lacking(self, scenario: Scenario) -> Sequence[str]:
-        """What keeps a drill of the scenario from being carried out here, or from being undone: a line each.
+    def lacking(self, scenario: Scenario, strategy: Strategy | None) -> Sequence[str]:
+        """What keeps a drill of the scenario by this strategy from being carried out here, or undone: a line each.
 
         Looked at before anything is started, once the scenario fits the staging's description.
         """

@@ -26,7 +26,7 @@ from chaos.staging.envoy_stats import EnvoyStats
 from chaos.staging.facts import application_declared, application_facts
 from chaos.staging.placing import zone_of
 from chaos.staging.replicas import SPANS_FOLDER, Drained
-from scenarios.models import Function, Scenario
+from scenarios.models import Function, Scenario, Strategy
 
 __all__ = ["EmbeddedAdapter"]
 
@@ -84,9 +84,9 @@ class EmbeddedAdapter:
         """The shop's front door, through Toxiproxy."""
         return self.staging.edge_url()
 
-    def lacking(self, scenario: Scenario) -> Sequence[str]:
+    def lacking(self, scenario: Scenario, strategy: Strategy | None) -> Sequence[str]:
         """Nothing: it was brought up for the scenario."""
-        del scenario
+        del scenario, strategy
         return ()
 
     def record_to(self, folder: Path, hear: Hear) -> None:

@@ -14,13 +14,14 @@ from ruamel.yaml import YAML
 
 from chaos.kubernetes.api import DEPLOYMENT, HTTP_ROUTE, ROLLOUT, Api, Kind, Object
 from chaos.kubernetes.errors import KubernetesError
+from chaos.proof import Proof
 from chaos.realise import NotRealisable
 from chaos.staging.adapters import open_staging
 from chaos.staging.files.fitting import require_baseline
 from chaos.staging.files.loading import load_staging
 from scenarios.loading import load_text
-from tests.cluster.shop_objects import CANARY, image
-from tests.cluster.stagings import RELEASE, deployments_service, rollout_service, staging_file, windtunnel
+from tests.cluster.shop_objects import CANARY, STABLE, image
+from tests.cluster.stagings import RELEASE, canary, deployments_service, rollout_service, staging_file, windtunnel
 
 pytestmark = pytest.mark.cluster
 
@@ -38,7 +39,7 @@ def refused(file: Path, folder: Path, error: type[Exception], why: str, release:
     """The example's release, before anything of it starts."""
     scenario = load_text(release or RELEASE.read_text(), "release.yaml")
     with pytest.raises(error, match=why):
-        require_baseline(scenario, open_staging(load_staging(file), folder / "state"))
+        require_baseline(scenario, scenario.release.strategy, open_staging(load_staging(file), folder / "state"))
 
 
 def trial(api: Api, kind: Kind, name: str, edit: Callable[[Object], None], look: Callable[[], None]) -> None:
@@ -87,16 +88,47 @@ def test_rollout_that_would_not_follow_is_refused(api: Api, rollout: Path, tmp_p
     trial(api, ROLLOUT, "checkout", new, refuses(r"Rollout checkout is on the way to 2\.4: must be at rest"))
 
 
-def test_replicas_that_an_autoscaler_orders_are_refused(api: Api, deployments: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def unconfirmed(deployments: Path) -> Path:
+    """The same, whose route no gateway has to accept."""
     data = json.loads(deployments.read_text())
     data["kubernetes"]["services"]["checkout"]["route"]["confirm"] = "spec"
     deployments.write_text(json.dumps(data))
+    return deployments
+
+
+def test_autoscaler_is_refused_before_a_drill_and_drift_in_it(api: Api, unconfirmed: Path, tmp_path: Path) -> None:
+    proof = Proof(open_staging(load_staging(unconfirmed), tmp_path / "state"), tmp_path)
+    proof.take_baseline()
     target = client.V2CrossVersionObjectReference(api_version="apps/v1", kind="Deployment", name="checkout-2-4")
     spec = client.V2HorizontalPodAutoscalerSpec(min_replicas=1, max_replicas=5, scale_target_ref=target)
     body = client.V2HorizontalPodAutoscaler(metadata=client.V1ObjectMeta(name="keen"), spec=spec)
     autoscaling = client.AutoscalingV2Api(api.connection)
     autoscaling.create_namespaced_horizontal_pod_autoscaler(api.namespace, body, _request_timeout=10.0)
-    refused(deployments, tmp_path, NotRealisable, "Deployment checkout-2-4: HorizontalPodAutoscaler keen orders")
+    refused(unconfirmed, tmp_path, NotRealisable, "Deployment checkout-2-4: HorizontalPodAutoscaler keen orders")
+    assert proof.compare("meanwhile") == [
+        "HorizontalPodAutoscaler keen: orders replicas of Deployment checkout-2-4, was not there"
+    ]
+
+
+def test_cohorts_that_the_route_cannot_have_are_refused(api: Api, unconfirmed: Path, tmp_path: Path) -> None:
+    def six(spec: Object) -> None:
+        refs = spec["rules"][0]["backendRefs"]
+        paths = [{"matches": [{"path": {"value": f"/{number}"}}], "backendRefs": refs} for number in range(4)]
+        spec["rules"] = [*spec["rules"], *paths]
+
+    api.change(HTTP_ROUTE, "checkout", lambda body: six(body["spec"]))
+    scenario = YAML(typ="safe").load(RELEASE)
+    scenario["functions"]["checkout"]["cohorts"] = {"coupon": "40%", "staff": "1%"}
+    scenario["release"]["strategy"] = canary({"cohort": "staff"}, {"cohort": "coupon"})
+    why = r"canary\.steps\[1\]\.cohort: HTTPRoute checkout would have 19 rules, must be at most 16"
+    refused(unconfirmed, tmp_path, NotRealisable, why, json.dumps(scenario))
+    # as the API server itself has it
+    surface = open_staging(load_staging(unconfirmed), tmp_path / "state").surface
+    everybody = {STABLE: 1.0}
+    surface.route("checkout", everybody, {"staff": everybody})
+    with pytest.raises(KubernetesError, match="Too many: 19: must have at most 16 items"):
+        surface.route("checkout", everybody, {"staff": everybody, "coupon": everybody})
 
 
 def test_route_that_no_gateway_takes_up_is_refused(deployments: Path, tmp_path: Path) -> None:
@@ -154,13 +186,10 @@ def test_account_that_the_server_does_not_know_is_told(
 
 
 def test_account_with_the_rights_of_the_documents_may_drill(
-    api: Api, kubeconfig: Path, deployments: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    api: Api, kubeconfig: Path, unconfirmed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = (RELEASE.parent / "role.yaml").read_text()
     rules = [(rule["apiGroups"][0], rule["resources"], rule["verbs"]) for rule in YAML(typ="safe").load(text)["rules"]]
     monkeypatch.setenv("SHOP_KUBECONFIG", str(account(api, kubeconfig, tmp_path, rules)))
-    data = json.loads(deployments.read_text())
-    data["kubernetes"]["services"]["checkout"]["route"]["confirm"] = "spec"
-    deployments.write_text(json.dumps(data))
     scenario = load_text(RELEASE.read_text(), "release.yaml")
-    require_baseline(scenario, open_staging(load_staging(deployments), tmp_path / "state"))
+    require_baseline(scenario, scenario.release.strategy, open_staging(load_staging(unconfirmed), tmp_path / "state"))

@@ -232,10 +232,10 @@ def test_a_schema_that_is_not_at_its_baseline_is_no_baseline(staging: StagingAda
     change = text.release.change.model_copy(update={"old": "1", "new": "2"})
     release = text.release.model_copy(update={"changes": [change], "guardrails": []})
     scenario = text.model_copy(update={"release": release})
-    require_baseline(scenario, staging)
+    require_baseline(scenario, scenario.release.strategy, staging)
     (tmp_path / "shop" / "schema").write_text("expand")
     with pytest.raises(BaselineDrifted, match="schema is at expand, must be at baseline: the release migrates it"):
-        require_baseline(scenario, staging)
+        require_baseline(scenario, scenario.release.strategy, staging)
 
 
 def problems(library: str, loaded: Loaded) -> list[str]:

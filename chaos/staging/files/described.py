@@ -14,7 +14,7 @@ from chaos.staging.adapter import Request
 from chaos.staging.data_verbs import Books
 from chaos.staging.envoy_stats import EnvoyStats
 from chaos.staging.files.loading import Loaded
-from scenarios.models import Function, Scenario
+from scenarios.models import Function, Scenario, Strategy
 
 __all__ = ["Described"]
 
@@ -46,9 +46,9 @@ class Described:
         """By whom the file names for it; without any, nothing is seen but what the clients see."""
         return [] if self._reader is None else self._reader.read()
 
-    def lacking(self, scenario: Scenario) -> Sequence[str]:
+    def lacking(self, scenario: Scenario, strategy: Strategy | None) -> Sequence[str]:
         """Nothing that could be known before it is tried."""
-        del scenario
+        del scenario, strategy
         return ()
 
     def unversioned(self) -> frozenset[str]:

@@ -49,13 +49,14 @@ def require_fitting(scenario: Scenario, strategy: Strategy, defects: Sequence[st
         raise NotRealisable(f"scenario {scenario.name} cannot be drilled on {loaded.path}:\n{listed}")
 
 
-def require_baseline(scenario: Scenario, staging: StagingAdapter) -> None:
+def require_baseline(scenario: Scenario, strategy: Strategy | None, staging: StagingAdapter) -> None:
     """Raise BaselineDrifted unless what is released runs as the scenario has it, all requests to the old version.
 
-    Before that, NotRealisable with all that the staging itself lacks for the drill and for its undo.
+    Before that, NotRealisable with all that the staging itself lacks for the drill and for its undo. Without a strategy
+    nothing is released.
     What guardrails watch must be seen as well: a query with a wrong label sees nothing, and nothing would trip.
     """
-    lacking = staging.lacking(scenario)
+    lacking = staging.lacking(scenario, strategy)
     if lacking:
         listed = "\n".join(f"  {line}" for line in lacking)
         raise NotRealisable(f"scenario {scenario.name} cannot be drilled as the staging is:\n{listed}")
