@@ -2,9 +2,12 @@
 
 Both fidelities play the same releases, so the question is by how much their means over these differ. Only pairs that
 are not both 0 tell of that: the interval is Student's t of their differences. Agreement is shown when all of the
-interval lies within the tolerance, refuted when none of it does, and else the replications cannot tell. A measure in
-seconds is known to a cell of the scenario's resolution and no better, so means that surely differ by less than a cell
-agree too; that is a kind of its own, never called 5 %.
+interval lies within the tolerance, refuted when none of it does, and else the replications cannot tell.
+
+A tolerance of a mean that is next to nothing is nothing, and would take endless replications to tell. So each measure
+has a floor, a difference by which nobody decides: a measure in seconds is known to a cell of the scenario's resolution
+and no better, and of a failed share it is one request of 10,000 (SHARE). Means that surely differ by less agree too;
+that is a kind of its own, never called 5 %.
 """
 
 import math
@@ -20,7 +23,19 @@ CONFIDENCE = 0.99
 PAIRS_MIN = 5
 """Pairs that are not both 0; fewer tell nothing."""
 
-WITHIN, CELL, REFUTED, UNRESOLVED = "within 5 %", "within a cell", "refuted", "unresolved"
+WITHIN, CELL, POINTS, REFUTED, UNRESOLVED = "within 5 %", "within a cell", "within 0.01 points", "refuted", "unresolved"
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """A difference of means that nothing hangs on, and the verdict of those that surely differ by less."""
+
+    size: float
+    verdict: str
+
+
+SHARE = Floor(1e-4, POINTS)
+"""Of a failed share: 0.01 percentage points, a hundredth of the strictest `good` of the library (success >= 99 %)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +63,13 @@ def looks(first: int, cap: int) -> list[int]:
     return sizes
 
 
-def judge(requests: Sequence[float], fluid: Sequence[float], cell: float | None, looks_n: int) -> Agreement:
-    """Both fidelities' measures by replication; `cell` is the resolution of a measure that has one.
+def cell_of(resolution_s: float) -> Floor:
+    """The floor of a measure in seconds."""
+    return Floor(resolution_s, CELL)
+
+
+def judge(requests: Sequence[float], fluid: Sequence[float], floor: Floor, looks_n: int) -> Agreement:
+    """Both fidelities' measures by replication.
 
     What is said at any of `looks_n` looks holds with CONFIDENCE for all of them together.
     """
@@ -65,7 +85,7 @@ def judge(requests: Sequence[float], fluid: Sequence[float], cell: float | None,
         high=1.0 + (difference + chance) / mean if known else None,
         replications=len(one),
         counted=int(np.count_nonzero((one > 0) | (other > 0))),
-        verdict=_verdict(abs(difference), chance, TOLERANCE * mean, cell),
+        verdict=_verdict(abs(difference), chance, TOLERANCE * mean, floor),
     )
 
 
@@ -81,9 +101,9 @@ def _difference(one: NDArray[np.float64], other: NDArray[np.float64], error: flo
     return difference, student_t * deviation * math.sqrt(pairs) / len(one)
 
 
-def _verdict(apart: float, chance: float, tolerance: float, cell: float | None) -> str:
+def _verdict(apart: float, chance: float, tolerance: float, floor: Floor) -> str:
     if apart + chance <= tolerance:
         return WITHIN
-    if cell is not None and apart + chance <= cell:
-        return CELL
-    return REFUTED if apart - chance > max(tolerance, cell or 0.0) else UNRESOLVED
+    if apart + chance <= floor.size:
+        return floor.verdict
+    return REFUTED if apart - chance > max(tolerance, floor.size) else UNRESOLVED

@@ -4,10 +4,11 @@ Run: python -m benchmarks.fluid [--replications 80] [--cap 2000] [--scenario NAM
 [--bad] [--out FILE]
 
 Each scenario of the library is played at both fidelities over the same replications, which share people, tools, defects
-and faults. Agreement in RTO and failed share is judged as benchmarks/agreement.py tells; then those with an open row
-play twice as many replications, up to `--cap`. Measures that are 0 at both fidelities are left out. What flows do not
-model is listed with its reason. Where few releases have a defect nearly all replications have nothing to compare:
-`--bad` plays those alone that have one. `--out` has all that is known after each scenario, for runs that are cut short.
+and faults. Agreement in RTO and failed share is judged as benchmarks/agreement.py tells, which also names the floor of
+each; then those with an unresolved row play twice as many replications, up to `--cap`. Measures that are 0 at both
+fidelities are left out. What flows do not model is listed with its reason. Where few releases have a defect nearly all
+replications have nothing to compare: `--bad` plays those alone that have one. `--out` has all that is known after each
+scenario, for runs that are cut short.
 Times are of whole replications (control plane, measures) and, under load, of the data plane alone too; as processor
 time of one core, so that others on the machine count little. Under load both fidelities play the same `--whole`
 replications, some with a defect and some without. `--table` prints the rows for docs/fluid.md instead of JSON.
@@ -25,7 +26,18 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Any, get_args
 
-from benchmarks.agreement import CELL, REFUTED, UNRESOLVED, WITHIN, Agreement, judge, looks
+from benchmarks.agreement import (
+    CELL,
+    POINTS,
+    REFUTED,
+    SHARE,
+    UNRESOLVED,
+    WITHIN,
+    Agreement,
+    cell_of,
+    judge,
+    looks,
+)
 from evidence.measures import FunctionMeasure
 from scenarios.catalogue import library_names
 from scenarios.fidelity import Fidelity
@@ -86,8 +98,8 @@ class Pair:
 
     @property
     def open(self) -> bool:
-        """Whether more replications could tell more."""
-        return any(each.verdict not in (WITHIN, REFUTED) for each in self._found.values())
+        """Whether a row is unresolved."""
+        return any(each.verdict == UNRESOLVED for each in self._found.values())
 
     def to_json(self) -> dict[str, Any]:
         """Processor time of one replication by requests and as flows, and the rows."""
@@ -104,8 +116,8 @@ def judged(scenario: Scenario, requests: Series, fluid: Series, looks_n: int) ->
         for measure in MEASURES:
             pairs = requests.of(place, measure), fluid.of(place, measure)
             if any(map(any, pairs)):
-                cell = scenario.measure.resolution_s if measure == "rto_s" else None
-                found[f"{function} {measure}"] = judge(*pairs, cell, looks_n)
+                floor = cell_of(scenario.measure.resolution_s) if measure == "rto_s" else SHARE
+                found[f"{function} {measure}"] = judge(*pairs, floor, looks_n)
     return found
 
 
@@ -161,7 +173,7 @@ def main() -> None:
     """Measure all and print one JSON document."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--replications", type=int, default=80)
-    parser.add_argument("--cap", type=int, default=0, help="replications at most while a row is open")
+    parser.add_argument("--cap", type=int, default=0, help="replications at most while a row is unresolved")
     parser.add_argument("--scenario", action="append", help="only these (repeatable); else the library")
     parser.add_argument("--hours", type=float, default=1.0)
     parser.add_argument("--whole", type=int, default=6, help="replications under load")
@@ -209,7 +221,7 @@ def document(
         "load_average": os.getloadavg()[0],
         "replications": [options.replications, max(options.replications, options.cap)],
         "releases": "with a defect" if options.bad else "all",
-        "rows": {verdict: verdicts[verdict] for verdict in (WITHIN, CELL, REFUTED, UNRESOLVED)},
+        "rows": {verdict: verdicts[verdict] for verdict in (WITHIN, CELL, POINTS, REFUTED, UNRESOLVED)},
         "under load": heavy,
         "library": library,
         "refused": refused,

@@ -5,7 +5,21 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks.agreement import CELL, CONFIDENCE, REFUTED, UNRESOLVED, WITHIN, judge, looks
+from benchmarks.agreement import (
+    CELL,
+    CONFIDENCE,
+    POINTS,
+    REFUTED,
+    SHARE,
+    UNRESOLVED,
+    WITHIN,
+    Floor,
+    cell_of,
+    judge,
+    looks,
+)
+
+NONE = Floor(0.0, "never")
 
 
 def series(mean: float, deviation: float, seed: int = 1) -> np.ndarray:
@@ -14,8 +28,8 @@ def series(mean: float, deviation: float, seed: int = 1) -> np.ndarray:
     return mean + deviation * (drawn - drawn.mean()) / drawn.std(ddof=1)
 
 
-def verdict(one: np.ndarray, other: np.ndarray, cell: float | None = None) -> str:
-    return judge(list(one), list(other), cell, 1).verdict
+def verdict(one: np.ndarray, other: np.ndarray, floor: Floor = NONE) -> str:
+    return judge(list(one), list(other), floor, 1).verdict
 
 
 def test_agreement_is_shown_only_when_the_whole_interval_lies_within_the_tolerance() -> None:
@@ -34,24 +48,33 @@ def test_it_is_refuted_only_when_none_of_the_interval_does() -> None:
 
 def test_means_less_than_a_cell_apart_agree_to_a_cell_and_not_to_5_percent() -> None:
     same = series(1.0, 0.1)
-    assert verdict(same, same + 0.5, cell=1.0) == CELL
+    assert verdict(same, same + 0.5, cell_of(1.0)) == CELL
     assert verdict(same, same + 0.5) == REFUTED
-    assert verdict(same, same + 1.5, cell=1.0) == REFUTED
-    assert verdict(same, series(2.0, 9.0, seed=2), cell=1.0) == UNRESOLVED
+    assert verdict(same, same + 1.5, cell_of(1.0)) == REFUTED
+    assert verdict(same, series(2.0, 9.0, seed=2), cell_of(1.0)) == UNRESOLVED
+
+
+def test_shares_less_than_one_request_of_10_000_apart_agree_to_that_and_not_to_5_percent() -> None:
+    rare = series(2e-4, 1e-4)
+    assert verdict(rare, rare * 1.3, SHARE) == POINTS
+    assert verdict(rare, rare * 1.3) == REFUTED
+    assert verdict(rare, rare * 1.6, SHARE) == REFUTED
+    assert verdict(rare, rare, SHARE) == WITHIN
+    assert verdict(rare, series(2e-4, 2e-3, seed=2), SHARE) == UNRESOLVED
 
 
 def test_what_happened_in_too_few_replications_is_unresolved() -> None:
     rare = np.where(np.arange(400) < 4, 1.0, 0.0)
     assert verdict(rare, rare) == UNRESOLVED
-    assert verdict(rare, rare * 3.0, cell=1.0) == UNRESOLVED
-    found = judge(list(rare), list(rare * 3.0), None, 1)
+    assert verdict(rare, rare * 3.0, cell_of(1.0)) == UNRESOLVED
+    found = judge(list(rare), list(rare * 3.0), NONE, 1)
     assert (found.counted, found.ratio, found.low) == (4, 3.0, None)
-    assert judge([0.0] * 9, [1.0] * 9, None, 1).ratio is None
+    assert judge([0.0] * 9, [1.0] * 9, NONE, 1).ratio is None
 
 
 def test_looking_often_takes_more() -> None:
     same, other = series(100.0, 10.0), series(100.0, 30.0, seed=2)
-    once, often = (judge(list(same), list(other), None, n) for n in (1, 10))
+    once, often = (judge(list(same), list(other), NONE, n) for n in (1, 10))
     assert once.low is not None
     assert often.low is not None
     assert often.low < once.low
@@ -66,7 +89,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
         hurt = generator.random(200) < 0.1  # nine releases of ten are good, and tell nothing
         common = np.where(hurt, generator.uniform(5.0, 15.0, 200), 0.0)
         noise = generator.normal(0.0, 1.0, 200)
-        found = judge(list(common), list(np.where(hurt, 0.9 * common + noise, 0.0)), None, 1)
+        found = judge(list(common), list(np.where(hurt, 0.9 * common + noise, 0.0)), NONE, 1)
         truth = 0.9
         held += found.low is not None and found.high is not None and found.low <= truth <= found.high
     assert held / times == pytest.approx(CONFIDENCE, abs=4 * math.sqrt(CONFIDENCE * (1 - CONFIDENCE) / times))
