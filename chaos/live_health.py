@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,14 +21,20 @@ _PATIENCE_S = 2.0
 
 
 class LiveHealth:
-    """Fed with each poll of the load; answers for the cells whose requests have all ended or timed out by now."""
+    """Fed with each poll of the load; answers for the cells whose requests have all ended or timed out by now.
 
-    def __init__(self, scenario: Scenario, edges_s: NDArray[np.float64]) -> None:
+    `intended_s` says of each function when its requests are due, in their order.
+    """
+
+    def __init__(
+        self, scenario: Scenario, edges_s: NDArray[np.float64], intended_s: Mapping[str, NDArray[np.float64]]
+    ) -> None:
         self._plan = MeasurePlan.of(scenario, tuple(edges_s))
         self._edges_s = edges_s
         self._resolution_s = scenario.measure.resolution_s
-        timeouts_s = [each.timeout_s or _PATIENCE_S for each in scenario.functions.values()]
-        self._patience_s = max(timeouts_s)
+        self._patience_s = {name: each.timeout_s or _PATIENCE_S for name, each in scenario.functions.items()}
+        self._intended_s = intended_s
+        self._open = {name: np.ones(len(due_s), dtype=np.bool_) for name, due_s in intended_s.items()}
         self._parts: list[RawSamples] = []
         self._ended = dict.fromkeys(scenario.functions, 0)
         self._failed = dict.fromkeys(scenario.functions, 0)
@@ -37,6 +45,7 @@ class LiveHealth:
             self._parts.append(raw)
             for name in self._failed:
                 of_function = raw.function == name
+                self._open[name][raw.index[of_function]] = False
                 self._ended[name] += int(of_function.sum())
                 self._failed[name] += int((of_function & (raw.kind != "ok")).sum())
 
@@ -53,8 +62,17 @@ class LiveHealth:
         rows = client_rows(RawSamples.join(self._parts), self._edges_s, self._resolution_s)
         names = self._plan.function_names
         cells = ClientCells.of(rows, names, self._resolution_s, len(self._edges_s) + 1)
-        until_s = max(0.0, now_s - self._patience_s)
-        return {name: function_health(self._plan, place, cells, until_s) for place, name in enumerate(names)}
+        return {
+            name: function_health(self._plan, place, cells, self._known_until_s(name, now_s))
+            for place, name in enumerate(names)
+        }
+
+    def _known_until_s(self, name: str, now_s: float) -> float:
+        """When the first request was due that is still open, unless it has timed out; at most now."""
+        still_open = self._open[name]
+        first = int(np.argmax(still_open)) if still_open.any() else len(still_open)
+        due_s = self._intended_s[name][first] if first < len(still_open) else now_s
+        return max(0.0, now_s - self._patience_s[name], min(due_s, now_s))
 
     def down_for_s(self, windows: dict[str, NDArray[np.bool_]]) -> dict[str, float]:
         """How long each function has been down until the last cell of `windows`; 0 when it is up."""

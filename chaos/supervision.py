@@ -66,7 +66,12 @@ class Supervision:
 
     def __post_init__(self) -> None:
         """Nothing has ended yet."""
-        self.health = LiveHealth(self.scenario, self.edges_s)
+        schedule = self.load.schedule
+        due_s = {
+            each.name: schedule.intended_s[schedule.function == place]
+            for place, each in enumerate(self.load.plan.functions)
+        }
+        self.health = LiveHealth(self.scenario, self.edges_s, due_s)
 
     def run(self, env: WallClockEnvironment) -> Generator[simpy.Event, Any, None]:
         """Process of the drill. Raises BaselineUnhealthy before the release, DrillStopped at any time."""

@@ -21,9 +21,13 @@ def require_healthy(windows: Mapping[str, Sequence[bool]], consecutive: int) -> 
     faults = []
     for function, good in windows.items():
         last = good[-consecutive:]
-        if len(last) < consecutive or not all(last):
+        if len(last) < consecutive:
+            faults.append(
+                f"{function} had {len(last)} windows whose requests had all ended, of the {consecutive} needed"
+            )
+        elif not all(last):
             faults.append(f"{function} had {sum(last)} good of its last {consecutive} windows")
     if faults:
         raise BaselineUnhealthy(
-            f"baseline: {'; '.join(faults)}; all {consecutive} must be good before a release starts"
+            f"baseline: {'; '.join(faults)}; all {consecutive} must be good before a release starts (release.at)"
         )

@@ -9,17 +9,19 @@ from evidence.tables import CLIENT
 
 __all__ = ["diagnosis_table", "example_text"]
 
+_HEADERS = ("first to fail", "how", "requests", "of the failed", "functions", "cohorts", "such as trace")
 # What is left is in spans.parquet, and in the JSON document.
 _SHOWN = 12
 
 
-def diagnosis_table(diagnosis: Diagnosis) -> Table:
-    """A row for each place and way in which failures began."""
+def diagnosis_table(diagnosis: Diagnosis, *, traces: bool = True) -> Table:
+    """A row for each place and way in which failures began; `traces` adds the id of one of its requests."""
+    columns = len(_HEADERS) if traces else len(_HEADERS) - 1
     causes = diagnosis.causes[:_SHOWN]
     left = len(diagnosis.causes) - len(causes)
     return Table(
         title="Which service failed first",
-        headers=("first to fail", "how", "requests", "of the failed", "functions", "cohorts", "such as trace"),
+        headers=_HEADERS[:columns],
         rows=tuple(
             (
                 cause.where,
@@ -29,10 +31,10 @@ def diagnosis_table(diagnosis: Diagnosis) -> Table:
                 ", ".join(cause.functions),
                 ", ".join(cause.cohorts),
                 cause.example[0][1].trace_id,
-            )
+            )[:columns]
             for cause in causes
         ),
-        align="llrrlll",
+        align="llrrlll"[:columns],
         note=f"{diagnosis.failed} of {diagnosis.requests} requests failed; each was followed down its spans to where "
         f"that began. A -> B: on the way to B, which was well or did not hear of it, or in B, where that is a store."
         + (f" {left} rarer ones are in the JSON document." if left else ""),

@@ -125,7 +125,7 @@ def _diagnosis(run: RunContent) -> list[_Section]:
     diagnosis = run.diagnosis()
     if diagnosis is None:
         return []
-    table = diagnosis_table(diagnosis)
+    table = diagnosis_table(diagnosis, traces=False)  # they begin the examples below, and are too wide for a page
     examples = [
         _Section(f"{cause.where}: {cause.what}", text=example_text(cause), folded=True)
         for cause in diagnosis.causes[: len(table.rows)]

@@ -20,7 +20,6 @@ from evidence.report.drawing import (
     GREEN,
     INK,
     MUTED,
-    ORANGE,
     PAPER,
     PURPLE,
     RED,
@@ -29,6 +28,7 @@ from evidence.report.drawing import (
     text_width,
     time_axis,
 )
+from evidence.report.lanes_figure import Span, draw_lanes, lanes_of
 from evidence.report.table import seconds
 from evidence.tables import ClientCells
 from evidence.timeline import Timeline
@@ -37,13 +37,15 @@ __all__ = ["timeline_figure"]
 
 _WIDTH_IN = 10.0
 _LEFT, _RIGHT = 0.105, 0.985
+_LANE_IN = 0.39
 
 
 def timeline_figure(plan: MeasurePlan, events: Sequence[Event], cells: ClientCells) -> Figure:
     """One replication or drill. Health is that of the sliding windows that the judge uses."""
     timeline = Timeline.of(events)
     end_s = timeline.load_end_s(plan.duration_s)
-    rows = [1.55]
+    lanes = lanes_of(timeline, end_s)
+    rows = [_LANE_IN * (len(lanes) + 1)]
     for one in plan.functions:
         rows += [1.0, 0.9] if one.criteria.quantiles else [1.0]
     height_in = sum(rows) + 0.28 * len(rows) + 0.75
@@ -58,10 +60,10 @@ def timeline_figure(plan: MeasurePlan, events: Sequence[Event], cells: ClientCel
         bottom=0.5 / height_in,
         hspace=0.28,
     )
-    lanes = made.add_subplot(grid[0])
-    panels = [made.add_subplot(grid[row], sharex=lanes) for row in range(1, len(rows))]
-    lanes.set_xlim(0, end_s)
-    _draw_lanes(lanes, timeline, end_s)
+    above = made.add_subplot(grid[0])
+    panels = [made.add_subplot(grid[row], sharex=above) for row in range(1, len(rows))]
+    above.set_xlim(0, end_s)
+    draw_lanes(above, timeline, lanes)
     left = list(panels)
     for place, one in enumerate(plan.functions):
         good = function_health(plan, place, cells, end_s)
@@ -77,7 +79,7 @@ def timeline_figure(plan: MeasurePlan, events: Sequence[Event], cells: ClientCel
     for axes in panels:
         for time_s, colour in _moments(timeline):
             axes.axvline(time_s, color=colour, linewidth=1.0, linestyle=(0, (4, 2)), zorder=1)
-    for axes in (lanes, *panels[:-1]):
+    for axes in (above, *panels[:-1]):
         axes.tick_params(labelbottom=False)
     time_axis(panels[-1], "time since the start of the load", end_s)
     return made
@@ -88,134 +90,7 @@ def _moments(timeline: Timeline) -> list[tuple[float, str]]:
     return [(event.time_s, colour) for kind, colour in marked for event in timeline.all(kind)[:1]]
 
 
-def _draw_lanes(axes: Axes, timeline: Timeline, end_s: float) -> None:
-    """Four lanes, from above: release steps, rollback steps, faults, what people and guardrails did."""
-    names = ("release", "rollback", "faults", "moments")
-    axes.set_ylim(-0.6, len(names) - 0.4)
-    axes.invert_yaxis()
-    axes.set_yticks(range(len(names)), names)
-    plain_axes(axes, grid=None)
-    axes.tick_params(length=0)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_visible(False)
-    for lane in range(len(names)):
-        axes.axhline(lane + 0.5, color=MUTED, linewidth=0.3)
-    for lane, spans, colour in (
-        (0, _steps(timeline, end_s), BLUE),
-        (1, _rollback_steps(timeline, end_s), GREEN),
-        (2, _faults(timeline, end_s), ORANGE),
-    ):
-        _draw_lane(axes, lane, spans, colour)
-    _draw_moments(axes, timeline)
-
-
-def _steps(timeline: Timeline, end_s: float) -> list[tuple[float, float, str]]:
-    """A step that was interrupted ends where the rollback starts."""
-    breaks = [event.time_s for event in timeline.all(EventKind.ROLLBACK_START, EventKind.RELEASE_END)]
-    spans = []
-    ends = timeline.all(EventKind.STEP_END)
-    for start in timeline.all(EventKind.STEP_START):
-        times = [e.time_s for e in ends if e.subject == start.subject and e.time_s >= start.time_s]
-        times += [time for time in breaks if time >= start.time_s]
-        spans.append((start.time_s, min(times, default=end_s), start.subject))
-    return spans
-
-
-def _rollback_steps(timeline: Timeline, end_s: float) -> list[tuple[float, float, str]]:
-    steps = timeline.all(EventKind.ROLLBACK_STEP)
-    spans = []
-    for place, start in enumerate(steps):
-        if start.detail.get("phase") != "start":
-            continue
-        later = [e.time_s for e in steps[place + 1 :] if e.subject == start.subject]
-        spans.append((start.time_s, later[0] if later else end_s, start.subject))
-    return spans
-
-
-def _faults(timeline: Timeline, end_s: float) -> list[tuple[float, float, str]]:
-    ends = timeline.all(EventKind.FAULT_END)
-    spans = []
-    for start in timeline.all(EventKind.FAULT_START):
-        times = [e.time_s for e in ends if e.subject == start.subject and e.time_s >= start.time_s]
-        spans.append((start.time_s, min(times, default=end_s), start.subject))
-    return spans
-
-
-def _draw_lane(axes: Axes, lane: int, spans: Sequence[tuple[float, float, str]], colour: str) -> None:
-    """Spans with their labels inside; labels too long for their spans follow the last span, in order."""
-    low, high = axes.get_xlim()
-    outside = []
-    for start_s, stop_s, label in spans:
-        width = max(stop_s - start_s, (high - low) * 0.0015)
-        axes.barh(lane, width, left=start_s, height=0.62, color=colour, alpha=0.22, linewidth=0)
-        axes.barh(lane, width, left=start_s, height=0.62, color="none", edgecolor=colour, linewidth=0.9)
-        if text_width(axes, label, 8.0) < width * 0.97:
-            axes.text(start_s + width / 2, lane, label, ha="center", va="center", fontsize=8.0, color=INK)
-        else:
-            outside.append(label)
-    if outside:
-        _beside(axes, lane, spans[0][0], max(stop_s for _, stop_s, _ in spans), " · ".join(outside))
-
-
-def _beside(axes: Axes, lane: float, first_s: float, last_s: float, text: str) -> None:
-    """A text to the right of a group, or to its left; shortened where neither side has room."""
-    low, high = axes.get_xlim()
-    pad = (high - low) * 0.011
-    for shown in (text, *(text[:length].rstrip(" ·") + " …" for length in range(len(text) - 4, 3, -4))):
-        width = text_width(axes, shown, 8.0)
-        if last_s + pad + width <= high:
-            axes.text(last_s + pad, lane, shown, ha="left", va="center", fontsize=8.0, color=INK)
-            return
-        if first_s - pad - width >= low:
-            axes.text(first_s - pad, lane, shown, ha="right", va="center", fontsize=8.0, color=INK)
-            return
-
-
-def _draw_moments(axes: Axes, timeline: Timeline) -> None:
-    """Markers, and one text for each group of markers that stand too close for texts of their own."""
-    shown = (
-        (EventKind.GUARDRAIL_TRIP, "guardrail trips", PURPLE, "v"),
-        (EventKind.GUARDRAIL_NOTE, "guardrail notes", MUTED, "v"),
-        (EventKind.PAGE, "page", ORANGE, "s"),
-        (EventKind.ACKNOWLEDGE, "acknowledged", ORANGE, "o"),
-        (EventKind.ROLLBACK_START, "rollback", BLUE, "D"),
-        (EventKind.ROLLBACK_END, "rolled back", GREEN, "D"),
-        (EventKind.STORE_FAILURE, "store fails", RED, "X"),
-        (EventKind.FAIL_OVER, "failed over", GREEN, "P"),
-        (EventKind.BAD_DATA, "bad data shows", RED, "P"),
-        (EventKind.RESPONSE_END, "data is back", GREEN, "D"),
-    )
-    moments = sorted(
-        (
-            (event.time_s, label, colour, marker)
-            for kind, label, colour, marker in shown
-            for event in timeline.all(kind)[:1]
-        ),
-        key=lambda moment: moment[0],  # at the same time, in the order in which one leads to the other
-    )
-    groups: list[list[tuple[float, str]]] = []
-    for time_s, label, colour, marker in moments:
-        axes.plot([time_s], [3], marker=marker, color=colour, markersize=5.5, linestyle="none", clip_on=False)
-        previous = _told(groups[-1]) if groups else ""
-        if groups and time_s < groups[-1][-1][0] + text_width(axes, previous + "    ", 8.0):
-            groups[-1].append((time_s, label))
-        else:
-            groups.append([(time_s, label)])
-    for group in groups:
-        _beside(axes, 3, group[0][0], group[-1][0], _told(group))
-
-
-def _told(moments: Sequence[tuple[float, str]]) -> str:
-    """Moments with their times, a time that several share only once."""
-    times = [seconds(time_s) for time_s, _ in moments]
-    following = [*times[1:], ""]
-    return " · ".join(
-        label if time == later else f"{label} {time}"
-        for (_, label), time, later in zip(moments, times, following, strict=True)
-    )
-
-
-def _shade(axes: Axes, spans: Sequence[tuple[float, float, str]], end_s: float, *, label: bool) -> None:
+def _shade(axes: Axes, spans: Sequence[Span], end_s: float, *, label: bool) -> None:
     for start_s, stop_s, text in spans:
         axes.axvspan(start_s, min(stop_s, end_s), color=RED, alpha=0.12, linewidth=0)
         if label:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chaos.contract.oasdiff import OASDIFF
 from chaos.staging.flagd_build import FLAGD
 from windtunnel.cli.exits import ExitCode
 from windtunnel.doctor import binaries, examine, machine, packages
@@ -42,6 +43,34 @@ def test_flagd_is_worth_a_note_and_no_more(monkeypatch: pytest.MonkeyPatch, tmp_
     assert binaries.flagd() == Finding("flagd", Status.OK, f"runs ({FLAGD.cached})")
     FLAGD.cached.write_text("#!/bin/sh\nexit 3\n")
     assert binaries.flagd().status is Status.MISSING
+
+
+def test_oasdiff_is_worth_a_note_until_it_is_built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    finding = binaries.oasdiff()
+    assert finding.status is Status.NOTE
+    assert "chaos.contract.oasdiff" in finding.remedy
+    OASDIFF.cached.parent.mkdir(parents=True)
+    OASDIFF.cached.write_text("#!/bin/sh\necho oasdiff version 1\n")
+    OASDIFF.cached.chmod(0o755)
+    assert binaries.oasdiff() == Finding("oasdiff", Status.OK, f"oasdiff version 1 ({OASDIFF.cached})")
+    OASDIFF.cached.write_text("#!/bin/sh\nexit 3\n")
+    assert binaries.oasdiff().status is Status.MISSING
+
+
+def test_parts_that_some_do_without_are_worth_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [(each.name, each.status) for each in packages.optional_packages()] == [
+        ("packages (chaostoolkit)", Status.OK),
+        ("packages (kubernetes)", Status.OK),
+        ("packages (dask)", Status.OK),
+    ]
+    monkeypatch.setattr(packages.metadata, "requires", lambda _: ['no-such-toolkit>=1; extra == "chaostoolkit"'])
+    toolkit, *others = packages.optional_packages()
+    assert toolkit.status is Status.NOTE
+    assert toolkit.found == "no faults of kind `experiment`: no-such-toolkit: not installed"
+    assert "windtunnel[chaostoolkit]" in toolkit.remedy
+    assert all(each.status is Status.OK for each in others)
 
 
 def test_program_that_cannot_run_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -89,6 +89,10 @@ def test_causes_are_counted_and_the_first_of_them_is_shown() -> None:
     ]
     table = diagnosis_table(diagnosis)
     assert table.rows[0][:4] == ("checkout 2.4", "defect", "2", "66.7 %")
+    assert (table.headers[-1], table.rows[0][-1]) == ("such as trace", "a" * 32)
+    page = diagnosis_table(diagnosis, traces=False)
+    assert "a" * 32 not in str(page.rows)
+    assert len(page.headers) == len(page.rows[0]) == len(page.align) == 6
     text = example_text(diagnosis.causes[0])
     assert f"Trace {'a' * 32}, at 0.00 s" in text
     assert "        +0 ms  checkout 2.4 #0: POST /checkout  170 ms  FAILED: defect" in text

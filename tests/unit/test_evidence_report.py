@@ -25,11 +25,13 @@ from evidence.report.drawing import png_bytes, spread
 from evidence.report.graph_figure import graph_figure
 from evidence.report.json_report import run_json, side_by_side_json
 from evidence.report.junit import junit_xml
+from evidence.report.lanes_figure import lanes_of
 from evidence.report.rto_figure import rto_figure
 from evidence.report.summary import Tile, comparison_tiles, run_tiles, side_by_side_tiles
 from evidence.report.table import Table, money, percent, seconds, with_range
 from evidence.report.timeline_figure import timeline_figure
 from evidence.tables import Samples
+from evidence.timeline import Timeline
 from tests.unit import evidence_made as made
 from tests.unit.test_evidence_judging import written
 
@@ -218,6 +220,20 @@ def test_figures_draw_what_is_odd_too() -> None:
         graph_figure(scenario, {"shop": "all runs", "ads": "2 % of runs"}, {"browse": "drill"}),
     ):
         assert png_bytes(figure, dpi=40).startswith(b"\x89PNG")
+
+
+def test_each_fault_is_named_in_a_lane_of_its_own() -> None:
+    faults = ["silence on edge -> catalogue", "pause on checkout", "cpu on payments", "lock on orders"]
+    events = [*made.promoted()]
+    for place, name in enumerate(faults):
+        events += [Event(12.0 + place, "fault-start", name), Event(30.0 + place, "fault-end", name)]
+    events += [Event(50.0, "fault-start", faults[0]), Event(51.0, "fault-end", faults[0])]
+    lanes = lanes_of(Timeline.of(events), 60.0)
+    assert [lane.name for lane in lanes] == ["release", "rollback", "faults", "", "", ""]
+    assert [len(lane.spans) for lane in lanes[2:]] == [2, 1, 1, 1]
+    drawn = timeline_figure(made.plan(), events, made.cells((40.0, 60.0)))
+    shown = [text.get_text() for text in drawn.axes[0].texts]
+    assert sorted(text for text in shown if text in faults) == sorted(faults)
 
 
 def test_labels_are_moved_apart_in_their_order() -> None:

@@ -27,8 +27,8 @@ def test_a_good_baseline_passes_on_its_last_windows() -> None:
     ("windows", "reason"),
     [
         ({}, "no business function was observed"),
-        ({"checkout": []}, "checkout had 0 good of its last 3"),
-        ({"checkout": [True, True]}, "checkout had 2 good"),
+        ({"checkout": []}, "checkout had 0 windows whose requests had all ended, of the 3 needed"),
+        ({"checkout": [True, True]}, "checkout had 2 windows whose requests had all ended"),
         ({"browse": [True] * 3, "checkout": [True, False, True]}, "checkout had 2 good"),
     ],
 )

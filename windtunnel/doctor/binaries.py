@@ -8,7 +8,7 @@ from pathlib import Path
 
 from windtunnel.doctor.finding import Finding, Status, first_line
 
-__all__ = ["envoy", "flagd", "postgresql", "toxiproxy"]
+__all__ = ["envoy", "flagd", "oasdiff", "postgresql", "toxiproxy"]
 
 _SETUP = "run `make setup` in the project folder"
 _POSTGRESQL_PROGRAMS = ("initdb", "postgres", "pg_basebackup", "pg_ctl")
@@ -64,6 +64,18 @@ def flagd() -> Finding:
     finding = _runs("flagd", [str(found), "version"])
     # what it prints begins with a picture
     return Finding("flagd", Status.OK, f"runs ({found})") if finding.status is Status.OK else finding
+
+
+def oasdiff() -> Finding:
+    """What compares two versions' OpenAPI documents."""
+    from chaos.contract.oasdiff import OASDIFF
+
+    found = OASDIFF.find()
+    if found is None:
+        remedy = "the first contract check builds it, or `python -m chaos.contract.oasdiff` (it needs the network once)"
+        return Finding("oasdiff", Status.NOTE, "neither on PATH nor built: no contract check yet", remedy)
+    finding = _runs("oasdiff", [str(found), "--version"])
+    return Finding(finding.name, finding.status, f"{finding.found} ({found})", finding.remedy)
 
 
 def _runs(name: str, command: list[str]) -> Finding:

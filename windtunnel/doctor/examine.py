@@ -13,11 +13,13 @@ def examine() -> list[Finding]:
     return [
         packages.python(),
         *packages.installed_packages(),
+        *packages.optional_packages(),
         packages.compiled_packages(),
         binaries.envoy(),
         binaries.postgresql(),
         binaries.toxiproxy(),
         binaries.flagd(),
+        binaries.oasdiff(),
         machine.unprivileged_user(),
         machine.loopback(),
         machine.packets(),

@@ -12,10 +12,16 @@ from packaging.requirements import Requirement
 
 from windtunnel.doctor.finding import Finding, Status
 
-__all__ = ["PYTHON_MIN", "compiled_packages", "installed_packages", "python"]
+__all__ = ["PYTHON_MIN", "compiled_packages", "installed_packages", "optional_packages", "python"]
 
 PYTHON_MIN = (3, 11)
 _SETUP = "run `make setup` in the project folder"
+# What each optional part is for, as a reader of its absence must know.
+_OPTIONAL = {
+    "chaostoolkit": "faults of kind `experiment`",
+    "kubernetes": "stagings in a cluster",
+    "dask": "`--executor dask=ADDRESS`",
+}
 # Imported and not only looked up: compiled code, which a wrong platform or library breaks.
 _IMPORTED = ("numpy", "numba", "pyarrow.parquet", "pydantic_core", "psycopg", "uvloop")
 
@@ -30,15 +36,33 @@ def python() -> Finding:
 
 
 def installed_packages() -> Iterator[Finding]:
-    """One finding for the packages of each part: core, staging."""
+    """One finding for the packages of each part that is always needed: core, staging."""
     try:
-        texts = metadata.requires("windtunnel") or []
+        requirements = _requirements()
     except metadata.PackageNotFoundError:
         yield Finding("packages", Status.MISSING, "windtunnel is not installed", _SETUP)
         return
-    requirements = [Requirement(text) for text in texts]
     for part in ("core", "staging"):
         yield _part(part, [each for each in requirements if _belongs(each, part)])
+
+
+def optional_packages() -> Iterator[Finding]:
+    """One finding for the packages of each part that some do without: the Chaos Toolkit, Kubernetes, Dask."""
+    try:
+        requirements = _requirements()
+    except metadata.PackageNotFoundError:
+        return  # told by installed_packages
+    for part, serves in _OPTIONAL.items():
+        finding = _part(part, [each for each in requirements if _belongs(each, part)])
+        if finding.status is Status.OK:
+            yield finding
+        else:
+            remedy = f"`pip install 'windtunnel[{part}]'`, or do without"
+            yield Finding(finding.name, Status.NOTE, f"no {serves}: {finding.found}", remedy)
+
+
+def _requirements() -> list[Requirement]:
+    return [Requirement(text) for text in metadata.requires("windtunnel") or []]
 
 
 def _belongs(requirement: Requirement, part: str) -> bool:
