@@ -56,6 +56,7 @@ class StagingData:
         self._bad = bad
         self._begun: datetime | None = None
         self._failed_s: float | None = None
+        self._serving = env.event()
         self._destroyed = False
         self._recovering = False
         self._turns: simpy.Process | None = None
@@ -87,6 +88,14 @@ class StagingData:
         """As the last look at the books found."""
         return self._bad is not None and self._bad.rows > 0
 
+    def serves(self) -> bool:
+        """Whether somebody serves the store, as far as anybody knows."""
+        return self._failed_s is None
+
+    def served(self) -> simpy.Event:
+        """Fires when somebody serves the store; at once where somebody does."""
+        return self._env.timeout(0) if self.serves() else self._serving
+
     # -- what the world tells
 
     def begun(self) -> None:
@@ -106,12 +115,12 @@ class StagingData:
     def primary_back(self) -> None:
         """The fault is over: on its own data it serves again, unless another took over."""
         if not self._recovering:
-            self._failed_s = None
+            self._up()
 
     # -- how
 
     def _respond(self, failed_s: float) -> Steps:
-        """As the simulator's store does; a recovery that fails is an error of the drill."""
+        """As the simulator's store does. Whom nobody can recover stays down; a recovery that breaks is an error."""
         store = self._scenario.system.stores[self._store]
         try:
             if store.failover is not None and store.standbys:
@@ -121,14 +130,27 @@ class StagingData:
                     if store.failover.by == "on-call":
                         yield from self._page(f"primary of {self._store}")
                 if self._waits(failed_s):
-                    yield from self._promote(failed_s)
-            elif self._destroyed and store.backup is not None:
+                    yield from self._tried(self._promote(failed_s))
+            if self._destroyed and store.backup is not None and self._waits(failed_s):
                 yield self._env.timeout(self._drawn_s(store.backup.start))
                 if self._waits(failed_s):
                     self._record("noticed", self._store, what="data destroyed")
-                    yield from self._restore(datetime.now(UTC))
+                    yield from self._tried(self._restore(datetime.now(UTC)))
         except WorldError as error:
             self._record("error", self._store, during="recovery", message=str(error))
+
+    def _tried(self, recovery: Steps) -> Steps:
+        """That there is nothing to recover by is what a drill finds out, and no error of it."""
+        try:
+            yield from recovery
+        except Foreseen as found:
+            self._record("step-failed", self._store, during="recovery", message=str(found))
+
+    def _up(self) -> None:
+        """Somebody serves again."""
+        self._failed_s, self._destroyed = None, False
+        served, self._serving = self._serving, self._env.event()
+        served.succeed()
 
     def _waits(self, failed_s: float) -> bool:
         return self._failed_s == failed_s and not self._recovering
@@ -156,7 +178,7 @@ class StagingData:
         finally:
             self._recovering = False
         kept_s = failed_s if kept is None else min(failed_s, self._seconds(kept))
-        self._failed_s = None
+        self._up()
         self._record("fail-over", self._store, failed_s=failed_s, kept_until_s=kept_s)
 
     def _restore(self, wanted: datetime) -> Steps:
@@ -164,6 +186,7 @@ class StagingData:
             raise NoWayBack(f"restore of {self._store}: the staging has no data")
         if self._recovering:
             raise Foreseen(f"restore of {self._store}: a recovery is under way")
+        served = self._failed_s is None
         if self._failed_s is None:
             self._failed_s = self._env.wall_s()
             self._record("store-failure", self._store, cause="taken out of service for a restore", lost=False)
@@ -172,9 +195,14 @@ class StagingData:
         self._record("response-start", self._store, what="restore")
         try:
             restored = yield from self._do(self._verbs.restore, wanted)
+        except WorldError as error:
+            self._record("restore", self._store, phase="failed", message=str(error))
+            if served:
+                self._up()
+            raise
         finally:
             self._recovering = False
-        self._failed_s, self._destroyed = None, False
+        self._up()
         self._record(
             "restore",
             self._store,

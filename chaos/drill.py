@@ -51,6 +51,7 @@ from evidence.header import LoadFacts
 from evidence.histogram import edges_s
 from evidence.record import RunRecord
 from evidence.tables import Ledger, Samples
+from evidence.timeline import Timeline
 from rollout.controller import Controller
 from rollout.wallclock import WallClockEnvironment
 from scenarios.models import Scenario, Strategy
@@ -217,6 +218,10 @@ class Drill:
 
     def _look(self, ledger: Ledger, load: LoadRun, proof: Proof) -> Ledger:
         """What the release, or its rollback, left: the ledger looked up, before the drill's own undo touches data."""
+        if gone := self._gone():
+            lost = [f"{store} is gone with its data: none of its writes can be looked up" for store in gone]
+            self._event(load.now_s(), EventKind.VERIFY, "ledger", differences=lost)
+            return ledger
         self._prove_rollback(proof, load)
         try:
             ledger = self._read_back(ledger, load)
@@ -224,6 +229,11 @@ class Drill:
         except ChaosError as error:
             self._event(load.now_s(), EventKind.ERROR, "ledger", message=f"{type(error).__name__}: {error}")
         return ledger
+
+    def _gone(self) -> list[str]:
+        """Stores whose data is destroyed, and nobody brought back."""
+        timeline = Timeline.of(self._events)
+        return [store for store in self._staging.stores() if timeline.gone(store)]
 
     def _afterwards(self, load: LoadRun, guard: Guard, proof: Proof) -> None:
         """All that must hold again is checked; what cannot be checked makes the verdict an error."""

@@ -71,9 +71,11 @@ def data_verbs_needed(scenario: Scenario) -> Iterator[tuple[str, str]]:
     for index, fault in enumerate(scenario.faults):
         if fault.primary is None or store is None:
             continue
-        if store.failover is not None and store.standbys:
+        fails_over = store.failover is not None and store.standbys
+        if fails_over:
             yield f"faults[{index}].primary", "fail-over"
-        elif fault.primary.destroyed and store.backup is not None:
+        standby_lost = any(each.standby is not None for each in scenario.faults)
+        if fault.primary.destroyed and store.backup is not None and (standby_lost or not fails_over):
             yield f"faults[{index}].primary", "restore"
 
 

@@ -118,16 +118,18 @@ class StagingWorld:
         return self._queued(("fault", fault.kind, fault.target), self._inject, fault)
 
     def heal(self, fault: Fault) -> simpy.Event:
-        """Undo and read back."""
-        return self._queued(("fault", fault.kind, fault.target), self._heal, fault)
+        """Undo and read back; what was destroyed is the recovery's to bring back, until the drill's end."""
+        if fault.primary is not None and fault.primary.destroyed:
+            return self.env.process(self._heal_recovered(fault))
+        return self._queued_heal(fault)
 
     def worsen(self, service: str, version: str, worse: Worse | None) -> simpy.Event:
         """The staging's old version has no defects to be given."""
         return self.env.event().fail(WorldError(f"worsen {service} {version}: {worse}: the staging cannot"))
 
     def verify(self, dark: Collection[str] = ()) -> simpy.Event:
-        """Compare processes, weights and what else steers requests with the baseline."""
-        return self._queued(("verify",), self._differences, frozenset(dark))
+        """Compare processes, weights and what else steers requests with the baseline, once the store can be asked."""
+        return self.env.process(self._verify(frozenset(dark)))
 
     def record(self, kind: str, subject: str, /, **detail: object) -> None:
         """Write on the timeline, at the moment of the clock."""
@@ -239,6 +241,14 @@ class StagingWorld:
         except ChaosError as error:
             self.record("error", str(fault.target), during="replacing what was lost", message=str(error))
 
+    def _queued_heal(self, fault: Fault) -> simpy.Process:
+        return self._queued(("fault", fault.kind, fault.target), self._heal, fault)
+
+    def _heal_recovered(self, fault: Fault) -> Generator[simpy.Event, Any, None]:
+        """What nobody recovers is left to the drill's end."""
+        yield self.data.served()
+        yield self._queued_heal(fault)
+
     def _heal(self, fault: Fault) -> None:
         result = self._guard.heal(self._entries.pop(id(fault)))
         if fault.primary is not None:
@@ -247,6 +257,16 @@ class StagingWorld:
 
     def _page(self, subject: str) -> Generator[simpy.Event, Any, None]:
         yield from self._people.page(subject)
+
+    def _verify(self, dark: frozenset[str]) -> Generator[simpy.Event, Any, object]:
+        """A store that is lost while it is asked is waited for as well."""
+        while True:
+            yield self.data.served()
+            try:
+                return (yield self._queued(("verify",), self._differences, dark))
+            except WorldError:
+                if self.data.serves():
+                    raise
 
     def _differences(self, dark: frozenset[str]) -> list[str]:
         """What differs from before the release; faults that still stand are not the release's."""

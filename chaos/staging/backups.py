@@ -7,6 +7,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
+
 from chaos.errors import ComponentFailed, StagingError
 from chaos.staging import postgres, processes
 from chaos.staging.data_verbs import BackedUp, NothingLeft, Restored
@@ -22,6 +24,14 @@ _POLL_S = 0.05
 # PostgreSQL ends recovery with this when the archive does not reach the moment that was asked for.
 _FELL_SHORT = "recovery ended before configured recovery target was reached"
 _RECOVERY_SETTINGS = ("restore_command", "recovery_target_time", "recovery_target_action", "recovery_target_inclusive")
+
+
+# Classes of SQLSTATE in which PostgreSQL tells of files that are missing, short or damaged.
+_DAMAGED = ("58", "XX")
+
+
+class _Ended(ComponentFailed):
+    """The fresh instance ended by itself."""
 
 
 class Backups:
@@ -49,8 +59,8 @@ class Backups:
         """A fresh instance from the backup, played on to `until` or as far as the archive goes; it serves then.
 
         The server that served is shut down first, in order when it still runs, so that its last writes are archived.
-        A fault that ends meanwhile waits before it brings a server back. Raises NothingLeft without a backup,
-        StagingError when the backup does not restore.
+        A fault that ends meanwhile waits before it brings a server back. Raises NothingLeft without a backup, and
+        when the backup does not restore, or cannot be read: then who served before serves again, if it ran.
         """
         with self._servers.alone():
             return self._restore(until)
@@ -60,27 +70,43 @@ class Backups:
         if not (files.base / "backup").exists():
             raise NothingLeft("there is no backup to restore")
         taken = datetime.fromisoformat((files.base / _TAKEN_FILE).read_text(encoding="utf-8"))
+        old = self._servers.serving
+        ran = self._servers.alive(old)
         self._servers.retire()
-        archived = self._file.read().config.store.archive_every_s is not None
-        if not archived:
-            self._start(None)
-            kept = taken
-        else:
-            target: datetime | None = until
-            try:
-                self._start(until)
-            except ComponentFailed as error:
-                if _FELL_SHORT not in str(error):
-                    raise
-                target = None
-                self._start(None)
-            kept = self._recovered(target, taken)
-        rows = self._read()
+        if old == RESTORED:
+            self._servers.put_aside(old)  # its place is needed, its data until the new one was read
+        try:
+            restored = self._made(until, taken)
+        except StagingError as error:
+            self._servers.stop_at_once(RESTORED)
+            postgres.remove(files.base / RESTORED)
+            if ran:
+                self._servers.take_back(old)
+                self._servers.start(old)
+            if isinstance(error, _Ended):
+                raise NothingLeft(f"the backup does not restore: {_last_words(error)}") from error
+            raise
         self._servers.serve_restored()
-        return Restored(taken, kept, rows)
+        return restored
+
+    def _made(self, until: datetime, taken: datetime) -> Restored:
+        """A fresh instance that runs and was read."""
+        if self._file.read().config.store.archive_every_s is None:
+            self._start(None)
+            return Restored(taken, taken, self._read())
+        target: datetime | None = until
+        try:
+            self._start(until)
+        except _Ended as error:
+            if _FELL_SHORT not in str(error):
+                raise
+            target = None
+            self._start(None)
+        kept = self._recovered(target, taken)
+        return Restored(taken, kept, self._read())
 
     def _start(self, until: datetime | None) -> None:
-        """Start the fresh instance, and wait until it is out of recovery."""
+        """Start the fresh instance, and wait until it is out of recovery. Raises _Ended when it does not live."""
         state, files = self._file.read(), self._servers.files()
         data, log = files.base / RESTORED, self._file.folder / "log" / f"{RESTORED}.log"
         self._servers.stop_at_once(RESTORED)
@@ -96,8 +122,11 @@ class Backups:
         try:
             postgres.wait_ready(process, state.ports[RESTORED], state.password, log)
             self._wait_recovered(process, log)
-        except BaseException:
+        except BaseException as error:
+            ended = isinstance(error, ComponentFailed) and not processes.alive(process)
             processes.stop([process], ladder=_AT_ONCE)
+            if ended:
+                raise _Ended(str(error)) from error
             raise
         self._servers.record(RESTORED, process)
 
@@ -128,8 +157,21 @@ class Backups:
         return max(taken, replayed) if isinstance(replayed, datetime) else taken
 
     def _read(self) -> int:
-        """Every row, read: only now the backup is believed."""
-        with self._servers.connection(RESTORED) as connection:
-            row = connection.execute("SELECT count(*), sum(length(orders::text)) FROM orders").fetchone()
+        """Every row, read: only now the backup is believed. Raises NothingLeft when it is damaged."""
+        try:
+            with self._servers.connection(RESTORED) as connection:
+                row = connection.execute("SELECT count(*), sum(length(orders::text)) FROM orders").fetchone()
+        except StagingError as error:
+            cause = error.__cause__
+            if isinstance(cause, psycopg.Error) and (cause.sqlstate or "").startswith(_DAMAGED):
+                raise NothingLeft(f"the backup was restored, and cannot be read: {str(cause).strip()}") from error
+            raise
         assert row is not None, "an aggregate has one row"
         return int(row[0])
+
+
+def _last_words(error: _Ended) -> str:
+    """What PostgreSQL said last of why it ended, of the tail of its log."""
+    lines = str(error).splitlines()
+    fatal = [line.partition(": ")[2].strip() for line in lines if " FATAL: " in line or " PANIC: " in line]
+    return fatal[-1] if fatal else lines[-1].strip()

@@ -134,13 +134,17 @@ class Servers:
 
     @_one_at_a_time
     def kill(self, name: str, *, destroy: bool = False) -> None:
-        """It is gone at once, and what it had sent to nobody with it; with `destroy` its data too."""
+        """It is gone at once, and what it had sent to nobody with it; with `destroy` its data too.
+
+        Destroyed data lies aside, where no server looks for it, until `reset` has somebody serve: with nobody else to
+        do so, a drill would leave the staging without its orders.
+        """
         state = self._file.read()
         if name == state.store_at:
             self._toxiproxy.enable(REPLICATION, False)  # what is on its way dies with the machine
         self._stop(name, _AT_ONCE)
         if destroy:
-            postgres.remove(self.files().base / name)
+            self.put_aside(name)
 
     def start(self, name: str) -> None:
         """Start it on the data that it has, and let a standby stream from it when it is the serving one."""
@@ -235,6 +239,8 @@ class Servers:
         self._end_strays()
         if not self.alive(self.serving):
             self._revive()
+        for name in (*_PAIR, RESTORED):
+            postgres.remove(self._aside(name))
         if self.serving != "primary":
             self.rebuild_standby("primary")
             self._stop(self.serving, _SHUTDOWN)
@@ -254,11 +260,29 @@ class Servers:
             raise StagingError(f"strays at the orders' data still run after SIGKILL: {found}")
 
     def _revive(self) -> None:
-        """Somebody must serve: the serving one on its data, or who stands by."""
-        if self._has_data(self.serving):
-            self.start(self.serving)
+        """Somebody must serve: the serving one on its data, or who stands by, or the data that was destroyed."""
+        name = self.serving
+        if not self.alive(self.other()):
+            self.take_back(name)
+        if self._has_data(name):
+            self.start(name)
         else:
             self.fail_over()
+
+    def put_aside(self, name: str) -> None:
+        """A stopped server's data, if it has any, in the place of what lay there of an earlier time."""
+        if self._has_data(name):
+            postgres.remove(self._aside(name))
+            (self.files().base / name).rename(self._aside(name))
+
+    def take_back(self, name: str) -> None:
+        """Data that was put aside, if there is any, to where its server looks for it; nothing while other data is."""
+        if self._aside(name).exists() and not self._has_data(name):
+            postgres.remove(self.files().base / name)
+            self._aside(name).rename(self.files().base / name)
+
+    def _aside(self, name: str) -> Path:
+        return self.files().base / f"{name}.aside"
 
     def _has_data(self, name: str) -> bool:
         return (self.files().base / name / "PG_VERSION").exists()

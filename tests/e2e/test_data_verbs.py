@@ -123,3 +123,22 @@ def test_a_backup_is_restored_to_a_moment_and_read(archived: Staging) -> None:
     data.reset()
     assert data.store_differences() == []
     assert there(archived, first, second, fourth, order(archived)) == [True, True, True, True]
+
+
+def test_a_backup_that_does_not_restore_leaves_who_served_and_loses_nothing(archived: Staging) -> None:
+    data, servers, first = archived.data, archived.servers, order(archived)
+    data.back_up()
+    data.restore(datetime.now(UTC))
+    second = order(archived)
+    (servers.files().base / "backup" / "global" / "pg_control").write_bytes(bytes(8192))
+    with pytest.raises(NothingLeft, match="does not restore: database files are incompatible with server"):
+        data.restore(datetime.now(UTC))
+    assert servers.serving == "restored", "it is the second restore that failed"
+    assert there(archived, first, second, order(archived)) == [True, True, True]
+    servers.kill("restored", destroy=True)
+    with pytest.raises(NothingLeft, match="does not restore"):
+        data.restore(datetime.now(UTC))
+    data.reset()
+    assert data.store_differences() == []
+    assert there(archived, first, second, order(archived)) == [True, True, True]
+    assert not list(servers.files().base.glob("*.aside"))

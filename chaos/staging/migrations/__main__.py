@@ -45,6 +45,9 @@ def main(phase: str, lock_s: str) -> int:
         except PointOfNoReturn as error:
             print(error, file=sys.stderr)
             return NO_WAY_BACK
+        except sqlalchemy.exc.DBAPIError as error:
+            print(str(error.orig).strip().splitlines()[0], file=sys.stderr)  # its own last line is an address
+            return 1
         connection.commit()
     return 0
 
