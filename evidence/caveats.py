@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
+from evidence.events import Outcome
 from evidence.measures import FunctionMeasure
 from evidence.precision import DEFECT_MET
 from scenarios.models import Scenario, guardrail_labels
@@ -17,6 +18,8 @@ _EMPTY_MAX = 1e-3
 _TAKES_BACK = {"route-back", "retire"}
 # A share of replications that are hurt before anything has happened, above which it is more than bad luck.
 _HURT_MAX = 0.05
+# A share of replications that end before their release does, above which figures of the release mean little.
+_UNENDED_MAX = 0.05
 # A count that is so many standard deviations away does not come by chance.
 _DEVIATIONS = 4.0
 
@@ -30,7 +33,8 @@ def caveats(
     """
     seldom = _seldom_met(scenario, measures) if defects is None else []
     return [
-        *_sparse(scenario), *_blind(scenario), *_left_behind(scenario), *_hurt_before(scenario, measures), *seldom
+        *_sparse(scenario), *_blind(scenario), *_left_behind(scenario), *_hurt_before(scenario, measures),
+        *_unended(scenario, measures), *seldom
     ]  # fmt: skip
 
 
@@ -132,6 +136,20 @@ def _hurt_before(scenario: Scenario, measures: Sequence[FunctionMeasure]) -> lis
                 f"{len(rows):,} replications: the system cannot carry this load, or `good` asks for more than it gives"
             )
     return found
+
+
+def _unended(scenario: Scenario, measures: Sequence[FunctionMeasure]) -> list[str]:
+    """A release that never ends hurts nobody and is never taken back: it would seem the best of all."""
+    ended = {row.replication: row.outcome != Outcome.RUNNING for row in measures}
+    unended = len(ended) - sum(ended.values())
+    if unended <= _UNENDED_MAX * len(ended):
+        return []
+    line = (
+        f"release: it, or its rollback, was still under way when the load ended (at {scenario.duration_s:g} s) in "
+        f"{unended:,} of {len(ended):,} replications, and nobody knows how it ends: give a longer `duration`"
+    )
+    deadline = scenario.release.progress_deadline_s is not None
+    return [line if deadline else f"{line}, or `progress_deadline` where replicas never become ready"]
 
 
 def _seldom_met(scenario: Scenario, measures: Sequence[FunctionMeasure]) -> list[str]:

@@ -35,7 +35,7 @@ class EventKind(StrEnum):
     PAGE = "page"
     ACKNOWLEDGE = "acknowledge"
     APPROVAL_REQUEST = "approval-request"  # subject: the sign-off
-    APPROVAL = "approval"  # given
+    APPROVAL = "approval"  # given; detail: asked_s (time of its request), work_s, person
     DECISION = "decision"
     ROLLBACK_START = "rollback-start"
     ROLLBACK_STEP = "rollback-step"  # subject: the step; detail: phase start | end | failed | waits

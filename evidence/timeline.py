@@ -239,9 +239,16 @@ class Timeline:
 
     def approval_s(self) -> float | None:
         """From each request for a sign-off to the sign-off, in all; None when none was given."""
-        asked = {event.subject: event.time_s for event in self.all(EventKind.APPROVAL_REQUEST)}
         given = self.all(EventKind.APPROVAL)
-        return sum(event.time_s - asked[event.subject] for event in given) if given else None
+        return sum(event.time_s - self._asked_s(event) for event in given) if given else None
+
+    def _asked_s(self, approval: Event) -> float:
+        """When a sign-off was asked for: the same one may be several times, of services released together at once."""
+        asked_s = approval.detail.get("asked_s")
+        if asked_s is None:  # records of before
+            asked = [e.time_s for e in self.all(EventKind.APPROVAL_REQUEST) if e.subject == approval.subject]
+            asked_s = max(time_s for time_s in asked if time_s <= approval.time_s)
+        return float(asked_s)
 
     def acknowledged_s(self) -> float | None:
         """From the first page to the first acknowledgement; None without either."""

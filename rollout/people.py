@@ -58,12 +58,12 @@ class People:
         approval = self._scenario.operations.approvals[name]
         work_s = draw_s(approval.takes, self.stream(f"approval {name}"))
         self._world.record("approval-request", name)
-        wait_s = work_s
+        asked_s, wait_s = float(self._world.env.now), work_s
         if approval.hours:
             asked = self._now()
             wait_s = (worked(approval.hours, asked, work_s) - asked).total_seconds()
         yield self._world.env.timeout(wait_s)
-        self._world.record("approval", name, work_s=work_s, person=f"{name}, {_DRAWN}")
+        self._world.record("approval", name, asked_s=asked_s, work_s=work_s, person=f"{name}, {_DRAWN}")
 
     def page(self, subject: str, service: str | None = None) -> Generator[simpy.Event, Any, None]:
         """Page the person on call about a service, and wait until somebody has decided.

@@ -60,6 +60,23 @@ def test_a_function_that_is_not_good_before_anything_has_happened() -> None:
     )
 
 
+def test_a_release_that_is_under_way_when_the_run_ends() -> None:
+    scenario = load_text(TEXT, "tiny.yaml")
+    ended = next(each for each in made.measures() if each.function == "browse")
+    rows = [replace(ended, replication=place) for place in range(20)]
+    endless = [replace(row, outcome="running") for row in rows[:2]]
+    assert caveats(scenario, rows[1:] + endless[:1], []) == []
+    (line,) = caveats(scenario, rows[2:] + endless, [])
+    assert line.startswith("release: it, or its rollback, was still under way when the load ended (at 60 s)")
+    assert "in 2 of 20 replications" in line
+    assert line.endswith("or `progress_deadline` where replicas never become ready")
+    waiting = [replace(row, outcome="waiting") for row in rows]  # for the calendar: said beside it
+    assert caveats(scenario, waiting, []) == []
+    limited = load_text(TEXT.replace("  strategy:", "  progress_deadline: 20s\n  strategy:"), "tiny.yaml")
+    (line,) = caveats(limited, endless, [])
+    assert line.endswith("give a longer `duration`")
+
+
 def test_a_drawn_defect_that_few_replications_met() -> None:
     scenario = load_text(TEXT, "tiny.yaml")  # crash, by 20 %
     assert caveats(scenario, made.measures(replications=40, bad_every=4)) == []

@@ -35,6 +35,19 @@ def test_sign_offs_add_up_and_pages_count_from_the_first() -> None:
     assert (timeline().approval_s(), timeline().acknowledged_s()) == (None, None)
 
 
+def test_one_who_signs_several_times_is_counted_from_each_request() -> None:
+    told = timeline(
+        (10.0, "approval-request", "cab", {}),
+        (15.0, "approval", "cab", {}),
+        (20.0, "approval-request", "cab", {}),
+        (21.0, "approval-request", "cab", {}),
+        (22.0, "approval", "cab", {"asked_s": 21.0}),
+        (24.0, "approval", "cab", {"asked_s": 20.0}),
+        (90.0, "approval-request", "cab", {}),  # the release was taken back meanwhile
+    )
+    assert told.approval_s() == 5.0 + 1.0 + 4.0
+
+
 def test_a_suppressed_alert_that_is_never_heard_counts_to_the_end() -> None:
     hidden = (30.0, "alert-suppressed", "errors", {})
     assert timeline(hidden).suppressed_s(100.0) == 70.0

@@ -28,7 +28,7 @@ def test_a_sign_off_takes_its_time() -> None:
         (0.0, "approval-request", "cab"),
         (3000.0, "approval", "cab"),
     ]
-    assert world.detail("approval") == [{"work_s": 3000.0, "person": "cab, drawn from the scenario"}]
+    assert world.detail("approval") == [{"asked_s": 0.0, "work_s": 3000.0, "person": "cab, drawn from the scenario"}]
 
 
 @pytest.mark.parametrize(
