@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -172,15 +174,30 @@ class Start:
         port = state.proxy_port(CLIENT, "edge")
         order = {"order_id": f"up-{state.token}", "amount": 1}
         deadline = time.monotonic() + READY_TIMEOUT_S
-        while True:
-            status, text = call("POST", port, "/checkout", json.dumps(order).encode())
-            if status == 201 and call("GET", port, "/catalogue")[0] == 200:
-                break
+        while (said := self._refused(port, order, deadline)) is not None:
             if time.monotonic() > deadline:
-                raise ComponentFailed(f"the shop does not take an order: status(={status}) must be 201: {text}")
+                raise ComponentFailed(f"the shop does not take an order: {said}")
             time.sleep(POLL_S)
         with psycopg.connect(postgres.dsn(state.ports["primary"], state.password)) as connection:
             connection.execute("DELETE FROM orders WHERE id = %s", (order["order_id"],))
+
+    def _refused(self, port: int, order: Mapping[str, Any], deadline: float) -> str | None:
+        """What the shop said to an order, or a question for its goods, that it did not take; None when it took both.
+
+        Its services may be as slow as a scenario says, and an order that was given up might still be written later.
+        """
+        for method, path, body, wanted in (
+            ("POST", "/checkout", json.dumps(order), 201),
+            ("GET", "/catalogue", "", 200),
+        ):
+            left_s = max(POLL_S, deadline - time.monotonic())
+            try:
+                status, text = call(method, port, path, body.encode(), left_s)
+            except (OSError, http.client.HTTPException) as error:
+                return f"{method} {path}: {type(error).__name__}: {error}"
+            if status != wanted:
+                return f"{method} {path}: status(={status}) must be {wanted}: {text}"
+        return None
 
     def _record(self, name: str, process: ProcessId) -> None:
         with self._file.locked():
