@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from chaos.cluster.commands import NOBODY
-from tests.e2e.drills import wait_for
+from tests.e2e.drills import PATIENCE_S, wait_for
 
 # Of these tests alone: others run beside them on the same machine.
 PROCESS = f"wt-{os.getpid()}"
@@ -29,7 +29,7 @@ def serving_process() -> Iterator[int]:
     """The pid of a process of that name."""
     with subprocess.Popen(["sh", "-c", _SCRIPT], user=NOBODY, group=NOBODY, cwd="/", start_new_session=True) as process:
         try:
-            wait_for(lambda: Path(f"/proc/{process.pid}/comm").read_text() == f"{PROCESS}\n", 30, "its name")
+            wait_for(lambda: Path(f"/proc/{process.pid}/comm").read_text() == f"{PROCESS}\n", PATIENCE_S, "its name")
             yield process.pid
         finally:
             os.killpg(process.pid, signal.SIGKILL)

@@ -11,7 +11,7 @@ from kubernetes import client
 from chaos.cluster import builds, control_plane, setting_up, state
 from chaos.errors import StagingAlreadyUp, StagingNotUp
 from chaos.staging import processes
-from tests.e2e.drills import wait_for
+from tests.e2e.drills import PATIENCE_S, wait_for
 
 pytestmark = pytest.mark.cluster
 
@@ -42,7 +42,7 @@ def test_node_that_was_lost_comes_back_with_its_address(kubeconfig: Path) -> Non
         assert {each.type: each.address for each in before}["InternalIP"] == "127.0.0.1"
         gone = {"conditions": [{"type": "Ready", "status": "Unknown", "reason": "Lost"}]}
         core.patch_node_status("simulated-0", {"status": gone}, _request_timeout=10.0)
-        wait_for(lambda: ready() == "True", 60, "the node to be ready again")
+        wait_for(lambda: ready() == "True", PATIENCE_S, "the node to be ready again")
         assert node().addresses == before
 
 
@@ -56,7 +56,7 @@ def test_sigkill_of_the_starter_leaves_nothing_after_stop(tmp_path: Path) -> Non
         stderr=subprocess.DEVNULL,
     )
     try:
-        wait_for(lambda: (tmp_path / "log" / "kube-apiserver.log").exists(), 60, "the API server to be started")
+        wait_for(lambda: (tmp_path / "log" / "kube-apiserver.log").exists(), PATIENCE_S, "the API server to be started")
     finally:
         starter.send_signal(signal.SIGKILL)
         starter.wait(10.0)

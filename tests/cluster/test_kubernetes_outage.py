@@ -26,7 +26,7 @@ from tests.cluster.stagings import (
     staging_file,
     windtunnel,
 )
-from tests.e2e.drills import kinds_so_far, only_record, wait_for
+from tests.e2e.drills import PATIENCE_S, kinds_so_far, only_record, wait_for
 
 pytestmark = [
     pytest.mark.cluster,
@@ -64,9 +64,9 @@ def test_drill_whose_api_server_comes_back_is_undone_in_order(
 ) -> None:
     release = release_file(tmp_path, canary({"weight": "50%"}, {"bake": "30s"}), "50s")
     with drilling(tmp_path, release, file) as drill:
-        wait_for(lambda: "route" in kinds_so_far(tmp_path / "runs"), 240, "requests for the new version")
+        wait_for(lambda: "route" in kinds_so_far(tmp_path / "runs"), PATIENCE_S, "requests for the new version")
         control_plane.lose(kubeconfig.parent, lost)
-        wait_for(lambda: "stop" in kinds_so_far(tmp_path / "runs"), 120, "the drill to stop")
+        wait_for(lambda: "stop" in kinds_so_far(tmp_path / "runs"), PATIENCE_S, "the drill to stop")
         time.sleep(5.0)  # an outage lasts for a while: what is undone meanwhile must wait
         revive(kubeconfig, lost)
         out, err = drill.communicate(timeout=TIMEOUT_S)
@@ -85,12 +85,12 @@ def test_drill_whose_api_server_comes_back_is_undone_in_order(
 def test_drill_whose_harness_is_killed_is_undone_by_the_watchdog(file: Path, tmp_path: Path) -> None:
     release = release_file(tmp_path, canary({"weight": "50%"}, {"bake": "60s"}), "84s")
     with drilling(tmp_path, release, file) as drill:
-        wait_for(lambda: "route" in kinds_so_far(tmp_path / "runs"), 240, "requests for the new version")
+        wait_for(lambda: "route" in kinds_so_far(tmp_path / "runs"), PATIENCE_S, "requests for the new version")
         staging = attach(tmp_path / "state")
         assert dict(staging.surface.routes("checkout")) == {STABLE: 0.5, CANARY: 0.5}
         os.killpg(drill.pid, signal.SIGKILL)  # the load with it; the watchdog has a session of its own
     journal = tmp_path / "state" / JOURNAL_NAME
-    wait_for(lambda: not read_journal(journal).open_entries, 180, "the watchdog's undo")
+    wait_for(lambda: not read_journal(journal).open_entries, PATIENCE_S, "the watchdog's undo")
     is_at_rest(staging)
 
 
@@ -101,7 +101,7 @@ def test_drill_whose_api_server_stays_away_is_unclean_until_it_is_undone(
     undo = ("undo", "--staging", str(file), "--state", str(tmp_path / "state"))
     try:
         with drilling(tmp_path, release, file) as drill:
-            wait_for(lambda: "route" in kinds_so_far(tmp_path / "runs"), 240, "requests for the new version")
+            wait_for(lambda: "route" in kinds_so_far(tmp_path / "runs"), PATIENCE_S, "requests for the new version")
             control_plane.lose(kubeconfig.parent, "kube-apiserver")
             _, err = drill.communicate(timeout=TIMEOUT_S)
         assert drill.returncode == 5, err

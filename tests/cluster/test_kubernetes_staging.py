@@ -28,7 +28,7 @@ from tests.cluster.control_plane import TOKEN
 from tests.cluster.hung import PROCESS, is_still, serving_process
 from tests.cluster.shop_objects import CANARY, STABLE, STEPS
 from tests.cluster.stagings import RELEASE, ROOT, drilled, rollout_service, staging_file
-from tests.e2e.drills import wait_for
+from tests.e2e.drills import PATIENCE_S, wait_for
 
 pytestmark = pytest.mark.cluster
 
@@ -124,7 +124,7 @@ def test_sigkill_of_the_harness_in_a_rollout_is_healed_by_the_watchdog(api: Api,
         harness.wait(10.0)
         assert harness.stdout is not None
         harness.stdout.close()
-    wait_for(lambda: not read_journal(journal).open_entries, 120, "the watchdog's undo")
+    wait_for(lambda: not read_journal(journal).open_entries, PATIENCE_S, "the watchdog's undo")
     is_at_rest(staging, api)
 
 

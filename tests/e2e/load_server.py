@@ -12,9 +12,9 @@ from typing import Any
 import psutil
 
 from chaos.load.plan import FunctionLoad, LoadPlan
+from tests.e2e.drills import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
-GONE_WITHIN_S = 10.0
 
 
 class Server:
@@ -102,7 +102,7 @@ def load(path: str, rate_per_s: float = 40.0, **changes: Any) -> FunctionLoad:
 
 
 def await_gone(pid: int) -> bool:
-    deadline_s = time.monotonic() + GONE_WITHIN_S
+    deadline_s = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline_s:
         if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
             return True

@@ -23,7 +23,7 @@ from chaos.staging.adapters import open_staging
 from chaos.staging.embedded import EmbeddedStaging, Staging
 from chaos.staging.files.loading import load_staging
 from chaos.staging.shared_memory import segments
-from tests.e2e.drills import DRILL_TIMEOUT_S, only_record, processes_naming, wait_for, windtunnel
+from tests.e2e.drills import DRILL_TIMEOUT_S, PATIENCE_S, only_record, processes_naming, tries, wait_for, windtunnel
 
 pytestmark = pytest.mark.e2e
 
@@ -135,16 +135,16 @@ def test_scripts_observe_and_route_cohorts_and_copies(shop: Example) -> None:
 
 
 def test_a_bad_migrating_canary_is_taken_back_and_its_data_restored_by_scripts(shop: Example) -> None:
-    runs = shop.folder / "runs"
     change(shop.folder / "shop.yaml", BY_LOAD)
-    ended = subprocess.run(
-        windtunnel("drill", "migration.yaml", "--staging", "shop.yaml", "--out", str(runs)),
-        cwd=shop.folder,
-        env=shop.environment,
-        capture_output=True,
-        text=True,
-        timeout=DRILL_TIMEOUT_S,
-    )
+    for runs in tries(shop.folder):
+        ended = subprocess.run(
+            windtunnel("drill", "migration.yaml", "--staging", "shop.yaml", "--out", str(runs)),
+            cwd=shop.folder,
+            env=shop.environment,
+            capture_output=True,
+            text=True,
+            timeout=DRILL_TIMEOUT_S,
+        )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     staging = Staging.attach(shop.state)
     assert (staging.replicas("checkout"), staging.routes("checkout")["2.3"]) == ({"2.3": 2}, 1.0)
@@ -196,7 +196,7 @@ def test_a_verb_for_data_whose_harness_is_killed_is_ended_and_undone(shop: Examp
         try:
             assert harness.stdout is not None
             watchdog = int(harness.stdout.readline())
-            wait_for(lambda: under_way(verb, staging), 30, f"{verb} under way")
+            wait_for(lambda: under_way(verb, staging), PATIENCE_S, f"{verb} under way")
             if healer == "undo":
                 os.kill(watchdog, signal.SIGKILL)
         finally:
@@ -205,8 +205,8 @@ def test_a_verb_for_data_whose_harness_is_killed_is_ended_and_undone(shop: Examp
         left = read_journal(kept / JOURNAL_NAME).open_entries
         undone = subprocess.run(windtunnel("undo", "--state", str(kept)), capture_output=True, text=True, timeout=60)
         assert ([entry.kind for entry in left], undone.returncode) == (["store"], 0), undone.stderr
-    wait_for(lambda: read_journal(kept / JOURNAL_NAME).open_entries == (), 60, "the journal closed")
-    wait_for(lambda: not strays(staging, (kept,), memory), 10, "nobody left")
+    wait_for(lambda: read_journal(kept / JOURNAL_NAME).open_entries == (), PATIENCE_S, "the journal closed")
+    wait_for(lambda: not strays(staging, (kept,), memory), PATIENCE_S, "nobody left")
     assert staging.data.store_differences() == []
     assert not (staging.servers.files().base / "restored").exists()
     answer = httpx.post(f"{staging.edge_url()}/checkout", json={"order_id": str(uuid4()), "amount": 55})

@@ -15,7 +15,7 @@ from chaos.staging.config import StagingConfig, StoreConfig
 from chaos.staging.data_verbs import NothingLeft
 from chaos.staging.embedded import EmbeddedStaging, Staging
 from chaos.staging.embedded_adapter import EmbeddedAdapter
-from tests.e2e.drills import wait_for
+from tests.e2e.drills import PATIENCE_S, wait_for
 from tests.e2e.test_data_failover import order, there
 
 pytestmark = pytest.mark.e2e
@@ -86,7 +86,7 @@ def test_an_interrupted_phase_never_was(staging: Staging) -> None:
             query = "SELECT count(*) FROM pg_locks WHERE relation = 'orders'::regclass AND mode = 'AccessExclusiveLock'"
             return connection.execute(query).fetchone() == (1,)
 
-    wait_for(locked, 20.0, "the migration's lock")
+    wait_for(locked, PATIENCE_S, "the migration's lock")
     staging.data.end_migration()
     thread.join(20.0)
     assert len(failures) == 1
@@ -106,14 +106,14 @@ def test_a_backup_is_restored_to_a_moment_and_read(archived: Staging) -> None:
     assert archived.servers.serving == "restored"
     assert not archived.servers.alive("primary"), "what served before is fenced"
     fourth = order(archived)
-    wait_for(archives_up_to_now(archived), 20.0, "the log archived")
+    wait_for(archives_up_to_now(archived), PATIENCE_S, "the log archived")
     archived.servers.kill("restored", destroy=True)
     with pytest.raises(StagingError, match="its data is destroyed, and nobody took over"):
         archived.servers.bring_back("restored")
     assert archived.dead() == [], "what does not come back is no part that was lost"
     with ThreadPoolExecutor(1) as pool:
         restoring = pool.submit(data.restore, datetime.now(UTC))
-        wait_for((archived.servers.files().base / "restored").exists, 20.0, "a restore under way")
+        wait_for((archived.servers.files().base / "restored").exists, PATIENCE_S, "a restore under way")
         archived.servers.bring_back("primary")  # as a fault's end would: it waits
         kept = restoring.result(20.0).kept
     assert archived.servers.alive("primary")

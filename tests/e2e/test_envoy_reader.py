@@ -11,7 +11,7 @@ from chaos.envoy_reader import EnvoyReader
 from chaos.safety.targets import LOOPBACK
 from chaos.staging.embedded import Staging
 from chaos.staging.envoy_stats import EnvoyStats
-from tests.e2e.drills import wait_for
+from tests.e2e.drills import PATIENCE_S, wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -30,7 +30,7 @@ def test_counters_and_times_are_those_of_the_clusters(staging: Staging) -> None:
         urllib.request.urlopen(f"{staging.edge_url()}/checkout", timeout=5)
     failed.value.close()
     # Envoy's threads hand their times over when it is asked, and may come too late for that answer
-    wait_for(lambda: sum(read()["catalogue", "1.0"].histogram) == before.requests + 20, 10, "20 times")
+    wait_for(lambda: sum(read()["catalogue", "1.0"].histogram) == before.requests + 20, PATIENCE_S, "20 times")
     found = read()
     after, ours = found["catalogue", "1.0"], staging.envoy_stats("catalogue")["1.0"]
     # the staging's own counts have the router's aborts as well, of whichever tests came before

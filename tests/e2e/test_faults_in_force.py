@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from statistics import median
 from typing import Any
 
@@ -18,7 +18,7 @@ from chaos.safety.guard import Guard, guarded
 from chaos.safety.targets import preflight
 from chaos.staging.embedded import Staging
 from scenarios.models import Fault
-from tests.e2e.drills import runs
+from tests.e2e.drills import runs, until
 
 pytestmark = pytest.mark.e2e
 
@@ -69,13 +69,6 @@ def fault(**effect: Any) -> Fault:
     return Fault.model_validate({"at": "1s", "for": "5s", **effect})
 
 
-def until(holds: Callable[[], bool], timeout_s: float = 15.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline, "not within the deadline"
-        time.sleep(0.02)
-
-
 def test_the_gate_lets_this_staging_through(staging: Staging) -> None:
     assert preflight(staging.edge_url(), staging.token()).addresses == ("127.0.0.1",)
 
@@ -124,7 +117,8 @@ def test_a_delay_of_one_cohort_leaves_the_others_alone(guard: Guard, staging: St
     url = f"http://127.0.0.1:{staging.state().ports['listen:catalogue']}/catalogue"
     theirs = httpx.get(url, headers={"x-cohort": cohort}, trust_env=False)
     assert (theirs.status_code, theirs.elapsed.total_seconds() >= 0.3) == (200, True)
-    assert httpx.get(url, trust_env=False).elapsed.total_seconds() < 0.3
+    # a busy machine may be as late by itself, but not each time
+    assert min(httpx.get(url, trust_env=False).elapsed.total_seconds() for _ in range(10)) < 0.3
     edge = f"{staging.edge_url()}/catalogue"
     assert httpx.get(edge, headers={"x-cohort": cohort}, trust_env=False).status_code == 503
     assert httpx.get(edge, trust_env=False).status_code == 200

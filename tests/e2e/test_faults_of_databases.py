@@ -18,7 +18,7 @@ from chaos.safety.guard import Guard, guarded
 from chaos.safety.undo import undo_entry
 from chaos.staging.embedded import Staging
 from scenarios.models import Fault
-from tests.e2e.drills import wait_for
+from tests.e2e.drills import PATIENCE_S, wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -81,7 +81,7 @@ def test_a_database_with_no_connections_left_takes_none_until_they_are_given_bac
     dsn = staging_session.orders_dsn()
     entry = guard.inject(fault(exhaustion={"of": "orders"}), CONTEXT)
     # what others give back is taken within moments
-    wait_for(lambda: refused(dsn), 10.0, "a connection is refused")
+    wait_for(lambda: refused(dsn), PATIENCE_S, "a connection is refused")
     assert guard.heal(entry).rung == "give back"
     psycopg.connect(dsn).close()
     assert order(staging_session) == 201

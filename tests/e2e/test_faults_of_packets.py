@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -21,6 +21,7 @@ from chaos.safety.journal import JOURNAL_NAME, read_journal
 from chaos.staging import diversion, processes
 from chaos.staging.embedded import Staging
 from scenarios.models import Fault
+from tests.e2e.drills import until
 
 _REASON = diversion.why_not()
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(_REASON is not None, reason=f"packets: {_REASON}")]
@@ -77,13 +78,6 @@ def timed(client: httpx.Client) -> float:
     began_s = time.monotonic()
     assert client.get("/catalogue").status_code == 200
     return time.monotonic() - began_s
-
-
-def until(holds: Callable[[], bool], timeout_s: float = 30.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline_s, "not within the deadline"
-        time.sleep(0.02)
 
 
 @pytest.mark.usefixtures("loopback")

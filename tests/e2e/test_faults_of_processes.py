@@ -6,7 +6,7 @@ import resource
 import socket
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -25,6 +25,7 @@ from chaos.safety.undo import undo_entry
 from chaos.staging import room
 from chaos.staging.embedded import Staging
 from scenarios.models import Fault
+from tests.e2e.drills import until
 
 pytestmark = pytest.mark.e2e
 
@@ -55,13 +56,6 @@ def timed(staging: Staging) -> float:
     began_s = time.monotonic()
     order(staging)
     return time.monotonic() - began_s
-
-
-def until(holds: Callable[[], bool], timeout_s: float = 20.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline_s, "not within the deadline"
-        time.sleep(0.02)
 
 
 def test_a_paused_replica_keeps_its_pid_and_serves_again(guard: Guard, staging_session: Staging) -> None:

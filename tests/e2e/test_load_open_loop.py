@@ -52,7 +52,7 @@ def test_a_stall_is_seen_by_every_request_that_was_meant_to_be_sent_in_it(server
 
 def test_every_ending_has_its_kind_and_is_tried_once(server: Server, tmp_path: Path) -> None:
     paths = ("/ok", "/error", "/redirect", "/close", "/broken", "/never")
-    functions = [load(path, timeout_s=0.5) for path in paths]
+    functions = [load(path, timeout_s=0.5 if path == "/never" else 10.0) for path in paths]
     with LoadRun.start(plan(server.port, *functions), tmp_path) as run:
         run.wait()
         raw = run.samples()
@@ -105,13 +105,11 @@ def test_a_request_carries_its_ids_cohort_and_body(server: Server, tmp_path: Pat
 
 def test_samples_come_while_the_load_runs(server: Server, tmp_path: Path) -> None:
     with LoadRun.start(plan(server.port, load("/ok"), duration_s=30.0), tmp_path) as run:
-        deadline_s = time.monotonic() + 10
         seen = 0
-        while seen < 20 and time.monotonic() < deadline_s:
+        while seen < 20 and run.running:
             seen += len(run.poll())
             time.sleep(0.02)
         assert run.running
-        assert seen >= 20
 
 
 def test_a_stop_ends_sending_waits_for_answers_and_keeps_them(server: Server, tmp_path: Path) -> None:

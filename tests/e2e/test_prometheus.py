@@ -12,7 +12,7 @@ import pytest
 from chaos.prometheus import Counters, PrometheusError, PrometheusReader, Queries
 from chaos.staging.embedded import Staging
 from chaos.staging.ports import free_ports
-from tests.e2e.drills import wait_for
+from tests.e2e.drills import PATIENCE_S, wait_for
 from tests.prometheus_server import needs_prometheus, prometheus_over
 
 pytestmark = [pytest.mark.e2e, needs_prometheus]
@@ -59,12 +59,12 @@ def test_prometheus_tells_what_envoy_tells(staging: Staging, url: str) -> None:
         return (stats.requests, stats.errors)
 
     order(staging, "/catalogue", 20)
-    wait_for(lambda: read().get(("edge", "1.0")) == edge(), 30, "20 requests at edge")
+    wait_for(lambda: read().get(("edge", "1.0")) == edge(), PATIENCE_S, "20 requests at edge")
     staging.envoy.set_abort_share("catalogue", 1.0)
     with pytest.raises(urllib.error.HTTPError) as failed:
         order(staging, "/catalogue", 1)
     failed.value.close()
-    wait_for(lambda: read()["edge", "1.0"] == edge(), 30, "its failure")
+    wait_for(lambda: read()["edge", "1.0"] == edge(), PATIENCE_S, "its failure")
     assert read()["edge", "1.0"][1] >= 1
     stats = {(each.service, each.version): each for each in reader.read()}
     assert sum(stats["catalogue", "1.0"].histogram) >= 20

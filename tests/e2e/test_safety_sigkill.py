@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from chaos.safety.undo import heal
 from chaos.safety.watchdog import LOG_NAME
 from chaos.staging.config import SERVICES
 from chaos.staging.embedded import Staging
+from tests.e2e.drills import until
 
 pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,13 +63,6 @@ def snapshot(staging: Staging) -> dict[str, Any]:
     }
 
 
-def until(holds: Callable[[], bool], timeout_s: float = 30.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline, "not within the deadline"
-        time.sleep(0.02)
-
-
 def gone(pid: int) -> bool:
     try:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
@@ -107,7 +100,7 @@ def start_harness(staging: Staging) -> Iterator[Callable[[float], tuple[subproce
     assert heal(staging.state_dir).clean
 
 
-@pytest.mark.parametrize(("number", "lease_s"), [(signal.SIGKILL, 60.0), (signal.SIGSTOP, 1.0)])
+@pytest.mark.parametrize(("number", "lease_s"), [(signal.SIGKILL, 60.0), (signal.SIGSTOP, 3.0)])
 def test_the_watchdog_heals_for_a_harness_that_dies_or_hangs(
     staging: Staging,
     start_harness: Callable[[float], tuple[subprocess.Popen[bytes], int, int]],

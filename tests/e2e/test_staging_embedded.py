@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -23,7 +22,7 @@ from chaos.staging import processes, starting
 from chaos.staging.config import Defect, StagingConfig
 from chaos.staging.embedded import EmbeddedStaging, Staging
 from chaos.staging.state import StateFile
-from tests.e2e.drills import runs
+from tests.e2e.drills import runs, until
 
 pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).parents[2]
@@ -43,13 +42,6 @@ def found(staging: Staging, order_id: str, standby: bool = False) -> list[tuple[
     with psycopg.connect(staging.orders_dsn(standby)) as connection:
         query = "SELECT function, cohort, version FROM orders WHERE id = %s"
         return connection.execute(query, (order_id,)).fetchall()
-
-
-def until(holds: Callable[[], bool], limit_s: float = 5.0) -> None:
-    deadline = time.monotonic() + limit_s
-    while not holds():
-        assert time.monotonic() < deadline, "condition not met in time"
-        time.sleep(0.02)
 
 
 def versions(staging: Staging, count: int, cohort: str = "default") -> Counter[tuple[int, str]]:

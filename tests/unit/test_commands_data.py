@@ -26,7 +26,7 @@ from chaos.staging.files.fitting import require_baseline, require_fitting
 from chaos.staging.files.loading import Loaded
 from scenarios.loading import load
 from tests.commands_tiny import calls, tiny_data_commands, tiny_staging
-from tests.e2e.drills import wait_for
+from tests.e2e.drills import PATIENCE_S, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -122,7 +122,7 @@ def test_an_interrupted_phase_is_ended_with_all_that_it_started(data: DataVerbs,
 
     thread = threading.Thread(target=expand)
     thread.start()
-    wait_for(lambda: "migrate expand" in calls(tmp_path / "shop"), 20, "a phase that hangs")
+    wait_for(lambda: "migrate expand" in calls(tmp_path / "shop"), PATIENCE_S, "a phase that hangs")
     data.end_migration()
     thread.join(10.0)
     assert len(failures) == 1
@@ -147,12 +147,12 @@ def test_sigkill_of_the_harness_in_a_migration_is_healed_from_disk(staging: Stag
     hang = str(shop / "hang-migrate")
     harness = subprocess.Popen([sys.executable, "-c", program, str(staging.state_dir), hang], cwd=ROOT)
     try:
-        wait_for(lambda: "migrate backfill" in calls(shop), 30, "a phase that hangs")
+        wait_for(lambda: "migrate backfill" in calls(shop), PATIENCE_S, "a phase that hangs")
     finally:
         os.kill(harness.pid, signal.SIGKILL)
         harness.wait(10)
     log = staging.state_dir / "watchdog.log"
-    wait_for(lambda: log.exists() and '"event": "clean"' in log.read_text(), 40, "the watchdog to have healed")
+    wait_for(lambda: log.exists() and '"event": "clean"' in log.read_text(), PATIENCE_S, "the watchdog to have healed")
     assert not (shop / "schema").exists()
     assert [call for call in calls(shop) if call == "heal store"] == ["heal store"]
     assert heal(staging.state_dir).results == ()

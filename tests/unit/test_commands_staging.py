@@ -20,7 +20,7 @@ from chaos.staging.commands.errors import AnswerNotUnderstood, CommandFailed, Ve
 from rollout.wallclock import WallClockEnvironment
 from scenarios.models import Fault
 from tests.commands_tiny import calls, tiny_staging
-from tests.e2e.drills import wait_for
+from tests.e2e.drills import PATIENCE_S, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 LATENCY = Fault.model_validate({"at": "0s", "for": "5s", "latency": {"on": "checkout -> payments", "add": "100ms"}})
@@ -76,13 +76,13 @@ def test_sigkill_of_the_harness_in_a_deploy_is_healed_from_disk(staging: Staging
     )
     harness = subprocess.Popen([sys.executable, "-c", program, str(staging.state_dir)], cwd=ROOT)
     try:
-        wait_for(lambda: "deploy checkout 2 1" in calls(tmp_path / "shop"), 30, "a deploy that hangs")
+        wait_for(lambda: "deploy checkout 2 1" in calls(tmp_path / "shop"), PATIENCE_S, "a deploy that hangs")
         (tmp_path / "shop" / "hang").unlink()
     finally:
         os.kill(harness.pid, signal.SIGKILL)
         harness.wait(10)
     log = staging.state_dir / "watchdog.log"
-    wait_for(lambda: log.exists() and '"event": "clean"' in log.read_text(), 40, "the watchdog to have healed")
+    wait_for(lambda: log.exists() and '"event": "clean"' in log.read_text(), PATIENCE_S, "the watchdog to have healed")
     assert dict(staging.surface.ready("checkout")) == {"1": 2}
     assert dict(staging.surface.routes("checkout")) == {"1": 1.0}
     assert not (tmp_path / "shop" / "faults" / "latency").exists()
@@ -193,7 +193,7 @@ def test_a_command_under_way_can_be_ended_by_whoever_stops_the_drill(staging: St
     (tmp_path / "shop" / "hang").touch()
     env = WallClockEnvironment()
     env.in_thread(staging.deploy, "checkout", "2", 1, 5.0)
-    wait_for(lambda: "deploy checkout 2 1" in calls(tmp_path / "shop"), 20, "a deploy that hangs")
+    wait_for(lambda: "deploy checkout 2 1" in calls(tmp_path / "shop"), PATIENCE_S, "a deploy that hangs")
     assert not env.idle(0.05)
     staging.settle()
     assert env.idle(10.0)

@@ -137,7 +137,7 @@ def test_a_part_that_hangs_is_killed_with_all_that_it_started(tmp_path: Path) ->
     began_s = time.monotonic()
     with pytest.raises(ExperimentFailed, match="did not end within 2 s"):
         play(experiment(tmp_path / "b", method=[hangs]), "method", 2.0)
-    assert time.monotonic() - began_s < 30
+    assert time.monotonic() - began_s < 300
     assert not [each for each in psutil.process_iter(["cmdline"]) if mark in " ".join(each.info["cmdline"] or ())]
 
 

@@ -19,7 +19,7 @@ from chaos.kubernetes.pod_pause import POD_PAUSE
 from chaos.kubernetes.signals import Standing
 from chaos.safety.undo import undo_entry
 from scenarios.models import Fault
-from tests.e2e.drills import wait_for
+from tests.e2e.drills import PATIENCE_S, wait_for
 
 FAULT = Fault.model_validate({"at": "0s", "for": "5s", "pause": {"of": "checkout", "replicas": 2}})
 
@@ -48,9 +48,13 @@ def test_processes_are_stopped_and_go_on_by_name(process: str) -> None:
     machine: Any = ThisMachine()
     assert signals.standing(machine, "pod", "shop", process) == (0, 1, False)
     signals.send(machine, "pod", "shop", process, "STOP")
-    wait_for(lambda: signals.standing(machine, "pod", "shop", process) == (1, 1, False), 20, "the process to stop")
+    wait_for(
+        lambda: signals.standing(machine, "pod", "shop", process) == (1, 1, False), PATIENCE_S, "the process to stop"
+    )
     signals.send(machine, "pod", "shop", process, "CONT")
-    wait_for(lambda: signals.standing(machine, "pod", "shop", process) == (0, 1, False), 20, "the process to go on")
+    wait_for(
+        lambda: signals.standing(machine, "pod", "shop", process) == (0, 1, False), PATIENCE_S, "the process to go on"
+    )
     assert signals.standing(machine, "pod", "shop", process[:-1]) == (0, 0, False)
     first = Path("/proc/1/comm").read_text().strip()
     assert signals.standing(machine, "pod", "shop", first).first

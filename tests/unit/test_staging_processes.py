@@ -7,8 +7,6 @@ import signal
 import socket
 import sys
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from chaos.staging.config import StagingConfig
 from chaos.staging.locks import FileLock
 from chaos.staging.processes import ProcessId
 from chaos.staging.state import Replica, State, StateFile
+from tests.e2e.drills import until
 
 SLEEPER = "import time; print('up', flush=True); time.sleep(60)"
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEPER
@@ -32,13 +31,6 @@ def start(folder: Path, code: str, token: str = "t") -> ProcessId:
     started = processes.spawn([sys.executable, "-c", code], log=log, environment={}, token=token, cwd=folder)
     until(lambda: log.exists() and "up" in log.read_text())
     return started
-
-
-def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_a_process_is_stopped_and_reaped(tmp_path: Path) -> None:
