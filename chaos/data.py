@@ -108,7 +108,7 @@ class StagingData:
     def primary_lost(self, effect: Primary) -> None:
         """A fault took the primary; who takes over, or brings it back, starts on its own."""
         self._failed_s, self._destroyed = self._env.wall_s(), effect.destroyed
-        cause = "primary destroyed" if effect.destroyed else "primary lost"
+        cause = f"primary {'destroyed' if effect.destroyed else 'cut off' if effect.partitioned else 'lost'}"
         self._record("store-failure", self._store, cause=cause, lost=effect.destroyed)
         self._env.process(self._respond(self._failed_s))
 

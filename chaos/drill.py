@@ -21,7 +21,7 @@ import numpy as np
 from chaos.errors import ChaosError, StagingUnclean
 from chaos.faults.store_servers import HasStore
 from chaos.invariants import settle
-from chaos.ledger import done_against_the_odds, from_load, looked_up
+from chaos.ledger import FinalRead, done_against_the_odds, from_load, looked_up
 from chaos.load.raw import RawSamples
 from chaos.load.rows import client_rows
 from chaos.load.run import LoadRun
@@ -219,8 +219,10 @@ class Drill:
     def _look(self, ledger: Ledger, load: LoadRun, proof: Proof) -> Ledger:
         """What the release, or its rollback, left: the ledger looked up, before the drill's own undo touches data."""
         if gone := self._gone():
-            lost = [f"{store} is gone with its data: none of its writes can be looked up" for store in gone]
+            lost = [f"{store} is gone with its data, and nobody brought it back" for store in gone]
             self._event(load.now_s(), EventKind.VERIFY, "ledger", differences=lost)
+            for store in gone:
+                ledger = looked_up(ledger, store, FinalRead(frozenset(), {}))
             return ledger
         self._prove_rollback(proof, load)
         try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from scenarios.base import Name, Part
 from scenarios.quantities import PositiveCount, PositiveDurationS
@@ -15,6 +17,13 @@ class Primary(Part):
 
     of: Name
     destroyed: bool = Field(False, description="its data is gone too: only a failover or a restore brings it back")
+    partitioned: bool = Field(False, description="it runs on, cut off from callers and standbys")
+
+    @model_validator(mode="after")
+    def _runs_or_is_gone(self) -> Self:
+        if self.destroyed and self.partitioned:
+            raise ValueError("destroyed and partitioned: must be one of them: a server without data does not run on")
+        return self
 
 
 class Standby(Part):

@@ -35,6 +35,18 @@ class StoreServers(Protocol):
         """It is gone at once; with `destroy` its data too."""
         ...
 
+    def cut_off(self) -> None:
+        """The serving one runs on, and neither callers nor the standby reach it."""
+        ...
+
+    def let_back(self) -> None:
+        """Whoever serves is reached again; nothing while it is."""
+        ...
+
+    def connected(self) -> bool:
+        """Whether callers and the standby have a way to the serving one."""
+        ...
+
     def bring_back(self, name: str) -> None:
         """On its own data when nobody took over, else as a standby of who did."""
         ...

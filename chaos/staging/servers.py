@@ -35,6 +35,10 @@ __all__ = ["RESTORED", "Servers"]
 
 RESTORED = "restored"
 _PAIR = ("primary", "standby")
+# To the serving one: of its callers, and of who stands by.
+_WAYS = (proxy_name("checkout", STORE), REPLICATION)
+# Nobody listens there.
+_NOWHERE = f"{LOOPBACK}:1"
 _SHUTDOWN = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
 _AT_ONCE = ((signal.SIGKILL, 5.0),)
 # A server takes its children with it on SIGQUIT.
@@ -146,6 +150,21 @@ class Servers:
         if destroy:
             self.put_aside(name)
 
+    @_one_at_a_time
+    def cut_off(self) -> None:
+        """The serving one runs on, and neither callers nor the standby reach it: what is on its way is lost."""
+        for proxy in _WAYS:
+            self._toxiproxy.set_upstream(proxy, _NOWHERE)
+
+    @_one_at_a_time
+    def let_back(self) -> None:
+        """Whoever serves is reached again; nothing while it is."""
+        self._lead_to(self.serving)
+
+    def connected(self) -> bool:
+        """Whether callers and the standby have a way to the serving one."""
+        return all(self._toxiproxy.proxy(proxy).upstream != _NOWHERE for proxy in _WAYS)
+
     def start(self, name: str) -> None:
         """Start it on the data that it has, and let a standby stream from it when it is the serving one."""
         state, log = self._file.read(), self._log(name)
@@ -211,8 +230,11 @@ class Servers:
         old, new = self.serving, self.other()
         if not self.alive(new):
             raise NothingLeft(f"{new} does not run: there is no standby to take over from {old}")
-        in_order = self.alive(old) and self.streaming()
-        self._stop(old, _SHUTDOWN if in_order else _AT_ONCE)
+        in_order = self.alive(old) and self.connected() and self.streaming()
+        if in_order:
+            in_order = self._shut_down(old)
+        else:
+            self._stop(old, _AT_ONCE)
         kept = self._promote(new)
         self._lead_to(new)
         return None if in_order else kept
@@ -304,7 +326,7 @@ class Servers:
         state = self._file.change(store_at=name)
         upstream = f"{LOOPBACK}:{state.ports[name]}"
         self._toxiproxy.enable(REPLICATION)
-        for proxy in (proxy_name("checkout", STORE), REPLICATION):
+        for proxy in _WAYS:
             self._toxiproxy.set_upstream(proxy, upstream)
 
     # -- inside -------------------------------------------------------------------------------------------------
@@ -321,17 +343,32 @@ class Servers:
         with self._file.locked():
             self._file.change(components={**self._file.read().components, name: process})
 
+    def _shut_down(self, name: str) -> bool:
+        """In order, which hands a standby all that it lacks; false when that takes too long and it has to be killed."""
+        process = self._struck(name)
+        left = processes.stop([process], ladder=_SHUTDOWN[:1]) if process is not None else []
+        _end(name, process, _AT_ONCE)
+        return not left
+
     def _stop(self, name: str, ladder: tuple[tuple[int, float], ...]) -> None:
+        _end(name, self._struck(name), ladder)
+        # A killed server leaves a lock file, and children that end a moment later; they hold its port no longer.
+
+    def _struck(self, name: str) -> processes.ProcessId | None:
+        """Its process, which from now on need not run."""
         with self._file.locked():
             components = dict(self._file.read().components)
             process = components.pop(name, None)
             self._file.change(components=components)
-        if process is not None and processes.stop([process], ladder=ladder):
-            raise StagingError(f"{name} (pid {process.pid}) still runs after SIGKILL")
-        # A killed server leaves a lock file, and children that end a moment later; they hold its port no longer.
+        return process
 
     def _log(self, name: str) -> Path:
         return self._file.folder / "log" / f"{name}.log"
+
+
+def _end(name: str, process: processes.ProcessId | None, ladder: tuple[tuple[int, float], ...]) -> None:
+    if process is not None and processes.stop([process], ladder=ladder):
+        raise StagingError(f"{name} (pid {process.pid}) still runs after SIGKILL")
 
 
 def _value(connection: psycopg.Connection, query: str, parameters: tuple[object, ...] = ()) -> Any:

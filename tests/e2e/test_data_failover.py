@@ -22,6 +22,7 @@ from chaos.safety.undo import undo_entry
 from chaos.staging.embedded import Staging
 from chaos.staging.processes import alive
 from scenarios.models import Fault
+from tests.e2e.drills import wait_for
 
 pytestmark = pytest.mark.e2e
 CONTEXT = PlanContext("drill-1")
@@ -105,3 +106,29 @@ def test_failovers_lose_what_the_standby_lacked_and_no_old_primary_serves_again(
     assert undo_entry(surface, undo).rung == "restore baseline"
     assert staging.data.store_differences() == []
     assert there(staging, before, lost, after, last, order(staging)) == [True, False, True, True, True]
+
+
+def test_a_primary_that_is_cut_off_is_fenced_by_who_takes_over_or_let_back(staging: Staging) -> None:
+    surface, servers = EmbeddedSurface(staging), staging.servers
+    undo = plan_store(surface, "orders", "drill-1")
+    before = order(staging)
+    cut_off = apply(surface, primary={"of": "orders", "partitioned": True})
+    assert servers.alive("primary")
+    wait_for(lambda: not servers.streaming(), 10.0, "the standby cut off as well")
+    refused = httpx.post(f"{staging.edge_url()}/checkout", json={"order_id": "refused", "amount": 55}, timeout=5.0)
+    assert refused.status_code == 502
+    assert undo_entry(surface, cut_off).rung == "let back"
+    cut_off = apply(surface, primary={"of": "orders", "partitioned": True})
+    with servers.connection() as connection:  # a client on its own side writes on
+        query = "INSERT INTO orders (id, function, cohort, amount, version) VALUES ('split', 'checkout', 'x', 7, '2.3')"
+        connection.execute(query)
+    assert staging.data.fail_over() is not None
+    assert not servers.alive("primary")
+    after = order(staging)
+    assert there(staging, before, "split", after) == [True, False, True]
+    assert undo_entry(surface, cut_off).rung == "bring back"
+    assert servers.serving == "standby"
+    assert servers.streaming(), "the old primary came back, as a standby"
+    assert undo_entry(surface, undo).rung == "restore baseline"
+    assert staging.data.store_differences() == []
+    assert there(staging, before, after, order(staging)) == [True, True, True]
