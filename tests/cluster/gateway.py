@@ -76,12 +76,6 @@ class Gateway:
         if body.get("status", {}).get("parents") != [parent]:
             self.api.patch(HTTP_ROUTE, "checkout", {"status": {"parents": [parent]}}, part="status")
 
-    def forget(self) -> None:
-        """What it has counted."""
-        with self._mutex:
-            for counts in (self.answers, self.copies, self.by_generation):
-                counts.clear()
-
     # -- data plane -----------------------------------------------------------------------------------------------
 
     def answer(self, path: str, headers: Mapping[str, str]) -> tuple[int, bytes]:

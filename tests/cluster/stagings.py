@@ -17,7 +17,6 @@ from chaos.kubernetes.settling import until
 from chaos.staging.adapter import StagingAdapter
 from evidence.record import RunRecord
 from tests.cluster.control_plane import TOKEN
-from tests.cluster.gateway import Gateway
 from tests.cluster.shop_objects import (
     CANARY,
     STABLE,
@@ -28,7 +27,7 @@ from tests.cluster.shop_objects import (
     image,
     not_healthy,
 )
-from tests.e2e.drills import only_record, tries
+from tests.e2e.drills import only_record
 
 ROOT = Path(__file__).resolve().parents[2]
 RELEASE = ROOT / "examples" / "kubernetes-staging" / "release.yaml"
@@ -123,19 +122,16 @@ def windtunnel(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
 
 
-def _drill(folder: Path, runs: Path, release: Path, file: Path) -> list[str]:
+def _drill(folder: Path, release: Path, file: Path) -> list[str]:
     return ["drill", str(release), "--staging", str(file), "--good", "--state", str(folder / "state"), "--out",
-            str(runs), "--json"]  # fmt: skip
+            str(folder / "runs"), "--json"]  # fmt: skip
 
 
-def drilled(folder: Path, release: Path, file: Path, gateway: Gateway | None = None) -> RunRecord:
-    """The record of a drill that passes; the gateway, if any, has counted that drill's requests alone."""
-    for runs in tries(folder):
-        if gateway is not None:
-            gateway.forget()
-        told = windtunnel(*_drill(folder, runs, release, file))
+def drilled(folder: Path, release: Path, file: Path) -> RunRecord:
+    """The record of a drill that passes."""
+    told = windtunnel(*_drill(folder, release, file))
     assert told.returncode == 0, told.stdout + told.stderr
-    return only_record(runs)
+    return only_record(folder / "runs")
 
 
 def canary(*steps: dict[str, Any]) -> dict[str, Any]:
@@ -146,7 +142,7 @@ def canary(*steps: dict[str, Any]) -> dict[str, Any]:
 @contextmanager
 def drilling(folder: Path, release: Path, file: Path) -> Iterator[subprocess.Popen[str]]:
     """A drill while it runs, in a process group of its own; it is gone afterwards."""
-    command = [sys.executable, "-m", "windtunnel", *_drill(folder, folder / "runs", release, file)]
+    command = [sys.executable, "-m", "windtunnel", *_drill(folder, release, file)]
     drill = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )

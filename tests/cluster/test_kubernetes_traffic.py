@@ -77,7 +77,7 @@ def test_guardrail_trips_by_prometheus_and_the_rollout_is_aborted(
     own = {kind: api.get(kind, "checkout")["spec"] for kind in (ROLLOUT, HTTP_ROUTE)}
     steps = canary({"weight": "25%"}, {"bake": "15s"}, {"weight": "50%"}, {"bake": "2s"})
     release = release_file(tmp_path, steps, "36s", guardrails=[{**GUARDRAIL, "action": "rollback"}])
-    record = drilled(tmp_path, release, file, gateway)
+    record = drilled(tmp_path, release, file)
     rolled_back(record)
     assert [event.detail["weights"].get(CANARY, 0.0) for event in events_of(record, "route")] == [0.25, 0.0]
     assert 0.0 < failed(gateway, record) < 1 / 8  # a quarter of the requests for a while, and of those a half
@@ -96,7 +96,7 @@ def test_blue_green_rollout_is_switched_back_by_its_guardrail(
     pods = {pod["metadata"]["uid"] for pod in api.pods("app=checkout")}
     blue_green = {"blue-green": {"preview": "1s", "hold": "12s"}}
     release = release_file(tmp_path, blue_green, "36s", guardrails=[{**GUARDRAIL, "action": "rollback"}])
-    record = drilled(tmp_path, release, file, gateway)
+    record = drilled(tmp_path, release, file)
     rolled_back(record)
     assert [event.detail["weights"].get(CANARY, 0.0) for event in events_of(record, "route")] == [1.0, 0.0]
     assert 0.0 < failed(gateway, record) < 1 / 2
@@ -112,7 +112,7 @@ def test_copies_and_cohorts_go_where_the_route_says(
     steps = canary({"mirror": "50%"}, {"bake": "5s"}, {"mirror": "0%"}, {"cohort": "coupon"}, {"bake": "5s"})
     release = release_file(tmp_path, steps, "40s", guardrails=[{**GUARDRAIL, "action": "rollback"}])
     own = api.get(HTTP_ROUTE, "checkout")["spec"]
-    record = drilled(tmp_path, release, file, gateway)
+    record = drilled(tmp_path, release, file)
     assert [event.detail["share"] for event in events_of(record, "mirror")] == [0.5, 0.0]
     assert not events_of(record, "guardrail-trip")
     assert [event.detail["outcome"] for event in events_of(record, "release-end")] == ["promoted"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,6 @@ DRILL_TIMEOUT_S = 300.0
 # For what must come, and comes at once where nobody else is at work: no promise, and never waited out by a test that
 # passes.
 PATIENCE_S = 180.0
-# Of a drill, where others keep the machine from sending its load in time.
-TRIES = 3
 
 _SHORT = {
     "duration: 36s": "duration: 20s",
@@ -57,24 +55,6 @@ def only_record(runs: Path) -> RunRecord:
     folders = [path for path in runs.iterdir() if path.is_dir()]
     assert len(folders) == 1, folders
     return RunRecord.open(folders[0])
-
-
-def tries(folder: Path) -> Iterator[Path]:
-    """A folder for a drill's record; another one where its load was sent too late for it to be judged.
-
-    Such a drill says so itself: it tells of the machine that it was played on, and nothing of what was drilled.
-    """
-    for number in range(TRIES):
-        runs = folder / f"runs-{number + 1}"
-        yield runs
-        if not _late(runs):
-            return
-
-
-def _late(runs: Path) -> bool:
-    """Whether lateness is all that is against the one load."""
-    load = only_record(runs).header.load if runs.is_dir() else None
-    return load is not None and all(each.startswith("dispatch lateness") for each in load.problems) and not load.valid
 
 
 def wait_for(condition: Callable[[], Any], timeout_s: float, what: str) -> Any:
