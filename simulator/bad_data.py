@@ -26,6 +26,7 @@ class _Row(NamedTuple):
     station: int
     invoked_s: float
     ended_s: float
+    writes: int
 
     def is_in(self, span: LostSpan) -> bool:
         """As `simulator.rows.lost_in` of one row."""
@@ -64,7 +65,7 @@ class BadRows:
     def dirty(self) -> int:
         """How many wrong rows there are now."""
         self._look()
-        return len(self._there)
+        return sum(row.writes for row in self._there)
 
     def clean(self, until_s: float) -> None:
         """What ended by `until_s` has been put right, or is gone."""
@@ -121,9 +122,9 @@ class BadRows:
     def _look(self) -> None:
         parts = self._env.plane.writes_after(self._parts)
         self._parts += len(parts)
-        for log in parts:
+        for log, counts in parts:
             bad = self._rows.bad(self.defect, log)
-            columns = (self._rows.stations(log)[bad], log["invoked_s"][bad], ended_s(log)[bad])
+            columns = (self._rows.stations(log)[bad], log["invoked_s"][bad], ended_s(log)[bad], counts[bad])
             rows = (_Row(*row) for row in zip(*(column.tolist() for column in columns), strict=True))
             # A row that was begun before the last repair, and is told of after it, was put right with the others.
             self._there += [row for row in rows if row.ended_s > self._clean_until_s]

@@ -13,9 +13,17 @@ __all__ = ["plane_of", "require_modelled"]
 
 
 def plane_of(
-    fidelity: Fidelity, network: Network, seed: int, replication: int, detailed: Collection[int] | None = None
+    fidelity: Fidelity,
+    network: Network,
+    seed: int,
+    replication: int,
+    detailed: Collection[int] | None = None,
+    *,
+    rows_followed: bool = False,
 ) -> DataPlane:
     """A data plane at time zero; `detailed` are the stations whose latencies will be looked at, None: any.
+
+    `rows_followed`: what becomes of single rows of the write log will be asked (`simulator.rows.are_followed`).
 
     A fluid one has the verbs of DataPlane, and of its state what is read under a scenario that `require_modelled` lets
     pass.
@@ -23,7 +31,7 @@ def plane_of(
     if fidelity == "fluid":
         from simulator.fluid.plane import FluidPlane  # it compiles what others do not need
 
-        return cast("DataPlane", FluidPlane(network, seed, replication, detailed))
+        return cast("DataPlane", FluidPlane(network, seed, replication, detailed, rows_followed=rows_followed))
     return DataPlane(network, seed, replication)
 
 

@@ -21,6 +21,7 @@ from simulator.errors import RequestError
 from simulator.fidelity import plane_of, require_modelled
 from simulator.parts import judged_services
 from simulator.recorded import Traffic
+from simulator.rows import are_followed
 from simulator.streams import defects_drawn, people, risks_drawn, tools
 from simulator.world import SimulatedWorld
 
@@ -107,7 +108,14 @@ class Player:
         defects = self._forced
         if defects is None:
             defects = defects_drawn(scenario.release.defects, self._seed, replication)
-        plane = plane_of(scenario.fidelity, self._compiled.network, self._seed, replication, detailed)
+        plane = plane_of(
+            scenario.fidelity,
+            self._compiled.network,
+            self._seed,
+            replication,
+            detailed,
+            rows_followed=are_followed(scenario),
+        )
         world = SimulatedWorld(
             scenario, self._compiled, plane, defects, tools(self._seed, replication), replication, self._seed
         )

@@ -17,9 +17,17 @@ from simulator import draws
 from simulator.compile import Compiled
 from simulator.store import LostSpan
 
-__all__ = ["Rows", "drawn", "ended_s", "lost_in"]
+__all__ = ["Rows", "are_followed", "drawn", "ended_s", "lost_in"]
 
 _mix = getattr(draws.mix, "py_func", draws.mix)
+
+
+def are_followed(scenario: Scenario) -> bool:
+    """Whether rows may be wrong, hidden from a version, or lost by a store that comes back without them."""
+    release, stores = scenario.release, scenario.system.stores.values()
+    written_wrong = any(defect.bad_data is not None for defect in release.defects)
+    may_lose = any(store.standbys or store.backup is not None for store in stores)
+    return written_wrong or may_lose or release.migration is not None
 
 
 def ended_s(log: NDArray[np.void]) -> NDArray[np.float64]:

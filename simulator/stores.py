@@ -165,7 +165,7 @@ class Stores:
         began_s = self._env.now
         rows = sum(bad.dirty() for bad in self._bad)
         if self._schema is not None:
-            rows += sum(int(self._to_bring_over(log).sum()) for log in self._env.plane.writes_after(0))
+            rows += sum(int(counts @ self._to_bring_over(log)) for log, counts in self._env.plane.writes_after(0))
         self._record("reconcile", "rows", phase="start", rows=rows)
         yield self._env.timeout(self._drawn_s(reconcile.takes) + rows * reconcile.per_row_s)
         self._reconciled_until_s = began_s

@@ -57,7 +57,7 @@ def _advance(s: State, until_s: float) -> int:
         cell = int(now / resolution + 1e-9)
         begins_s, ends_s = cell * resolution, (cell + 1) * resolution
         if cell != clock["drawn_cell"]:
-            if clock["log_n"] + 5 * s.written.size // 4 > len(s.log):
+            if clock["log_n"] + (3 * clock["parts"] + 2) * s.written.size // 4 > len(s.log):
                 return LOG_FULL
             if clock["drawn_cell"] >= 0:
                 log_writes(s, clock["drawn_cell"] * resolution, begins_s)

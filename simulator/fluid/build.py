@@ -14,10 +14,11 @@ from simulator.layout import FIRST_BIN
 from simulator.network import CLIENT, Network, Node
 
 
-def build(network: Network, seed: int, replication: int, log_rows: int, detailed: Collection[int]) -> State:
-    """All arrays, sized for `network`; `detailed` stations count latencies by bin."""
+def build(network: Network, seed: int, replication: int, detailed: Collection[int], parts: int) -> State:
+    """All arrays, sized for `network`; `detailed` stations count latencies by bin, writes are told in `parts`."""
     clock = np.zeros(1, RECORDS["clock"])
     clock["resolution"], clock["drawn_cell"], clock["stale"] = network.resolution_s, -1, 2
+    clock["parts"] = parts
     stations, versions = _stations(network)
     stations["detailed"] = [station in detailed for station in range(len(stations))]
     replicas = np.zeros(int(versions["replicas"].sum()), RECORDS["replicas"])
@@ -28,6 +29,7 @@ def build(network: Network, seed: int, replication: int, log_rows: int, detailed
     until, rate = rate_segments(network)
     cohorts, width = network.cohorts, FIRST_BIN + len(network.edges_s) + 1
     most = max(len(station.replicas) for station in network.stations)
+    log_rows = (3 * parts + 13) * len(nodes) * cohorts * most + 1024
     effects = np.zeros((len(versions), cohorts), RECORDS["effects"])
     effects["factor"] = 1.0
     calls = np.zeros(len(network.calls), RECORDS["calls"])

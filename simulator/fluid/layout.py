@@ -20,6 +20,8 @@ CLOCK = _record(
     drawn_cell="i8",  # whose arrivals are drawn, -1 before the first
     stale="i8",  # 1 when the flows must be found anew, 2 when own work has changed too
     log_n="i8",
+    parts="i8",  # rows at most that the writes of one fate and span are told in; 1: nobody asks what became of which
+    logged="f8",  # until when writes are in the log, where it is told in parts
 )
 STATION = _record(
     workers="i8", queue="i8", kind="i8", p0="f8", p1="f8", holds_worker="i8", versions="i8", first_version="i8",

@@ -18,6 +18,8 @@ from simulator.network import Network
 
 _FLOWS, _WORK = 1, 2
 """What a control input makes stale: the flows, or own work and cohorts besides."""
+_PARTS = 64
+"""Rows at most for the writes of a cell that share a fate, where rows are followed."""
 
 
 class FluidPlane:
@@ -25,19 +27,23 @@ class FluidPlane:
 
     Verbs are those of DataPlane, with the same meaning and the same NetworkErrors; what it does not model raises
     RequestError. Of stations that are not `detailed` (None: all are) service rows have as many answers and failures in
-    each cell, but not their latencies: those are most of what there is to draw.
+    each cell, but not their latencies: those are most of what there is to draw. With `rows_followed` the rows of the
+    write log stand for few writes each, so that a share of them can be wrong, or lost with a store.
     """
 
     def __init__(
-        self, network: Network, seed: int, replication: int = 0, detailed: Collection[int] | None = None
+        self,
+        network: Network,
+        seed: int,
+        replication: int = 0,
+        detailed: Collection[int] | None = None,
+        *,
+        rows_followed: bool = False,
     ) -> None:
         self.network = network
         self.rows = service_rows(network)
-        most = max(len(station.replicas) for station in network.stations)
-        nodes = sum(1 for function in network.functions for _ in function.root.walk())
-        log_rows = 16 * nodes * network.cohorts * most + 1024
         chosen = range(len(network.stations)) if detailed is None else detailed
-        self._state = build(network, seed, replication, log_rows, chosen)
+        self._state = build(network, seed, replication, chosen, _PARTS if rows_followed else 1)
         self._now_s = 0.0  # the clock's, which takes longer to read
         self._writes: list[NDArray[np.void]] = []
         self._counts: list[NDArray[np.int64]] = []
@@ -63,6 +69,8 @@ class FluidPlane:
 
     def _drain(self) -> None:
         clock = self._state.clock[0]
+        if clock["log_n"] == 0 and self._writes:
+            return
         self._writes.append(self._state.log[: clock["log_n"]].copy())
         self._counts.append(self._state.log_count[: clock["log_n"]].copy())
         clock["log_n"] = 0
@@ -87,6 +95,7 @@ class FluidPlane:
             raise NetworkError(f"weights(={list(weights)}) must be {record['versions']} shares >= 0, sum 1.")
         if cohort is not None and not 0 <= cohort < self.network.cohorts:
             raise NetworkError(f"cohort(={cohort}) must be below {self.network.cohorts}.")
+        self._write_down()
         first = int(record["first_version"])
         chosen = slice(None) if cohort is None else slice(cohort, cohort + 1)
         self._state.weights[first : first + len(weights), chosen] = np.array(weights)[:, None]
@@ -156,11 +165,20 @@ class FluidPlane:
         if not 0 <= replica < limit:
             raise NetworkError(f"replica(={replica}) must be below {limit}.")
         record, killed = self._state.versions[row], self._replicas(row)[replica]
+        self._write_down()
         record["ready"] -= killed["ready"]
         # With nobody left all are refused in any case.
         record["lost"] = record["lost"] + killed["inside"] if record["ready"] else 0.0
         killed["ready"], killed["inside"] = 0, 0.0
         self._stale(_FLOWS)
+
+    def _write_down(self) -> None:
+        """Put the running cell's writes into the log, where rows are followed: they were made before now."""
+        clock = self._state.clock[0]
+        if clock["parts"] > 1 and clock["drawn_cell"] >= 0 and clock["now"] > clock["logged"]:
+            self._drain()
+            advance.advance(self._state, advance.FLUSH)
+        self._drain()
 
     def _replicas(self, row: int) -> NDArray[np.void]:
         record = self._state.versions[row]
@@ -203,6 +221,11 @@ class FluidPlane:
     def cell(self, time_s: float) -> int:
         """The index of the cell that holds `time_s`."""
         return min(int(time_s / self.network.resolution_s), self.network.cells - 1)
+
+    def writes_after(self, parts: int) -> list[tuple[NDArray[np.void], NDArray[np.int64]]]:
+        """As DataPlane's, up to now."""
+        self._write_down()
+        return list(zip(self._writes[parts:], self._counts[parts:], strict=True))
 
     def recording(self) -> Recording:
         """Everything recorded so far, each row of the writes standing for `write_counts` of them."""

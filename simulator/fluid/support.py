@@ -23,11 +23,13 @@ _MODELLED = {
     "System": {"services", "stores", "calls", "zones"},
     "Service": {"replicas", "workers", "queue", "startup", "service_time", "external", "holds_worker",
                 "availability", "readiness", "liveness", "autoscaling"},
-    "Store": {"engine", "connections", "service_time"},
+    "Store": {"engine", "connections", "service_time", "size_bytes", "standbys", "replication", "lag", "failover",
+              "backup", "archive_every_s"},
     "Call": {"caller", "callee", "timeout_s", "retries", "backoff", "writes"},
     "Defect": {"name", "of", "probability", "errors", "latency", "lost_writes", "cohort", "after_s", "ramp_s",
-               "above_rate_per_s", "crash", "crash_after_s", "flag"},
-    "Fault": {"at_s", "for_s", "latency", "cut", "error", "kill", "zone", "outage"},
+               "above_rate_per_s", "crash", "crash_after_s", "flag", "contract", "bad_data"},
+    "Migration": {"store", "expand", "backfill", "dual_writes", "switch", "contract", "revert"},
+    "Fault": {"at_s", "for_s", "latency", "cut", "error", "kill", "zone", "outage", "primary", "lag"},
 }  # fmt: skip
 """Keys of the parts that the data plane plays; parts that are not listed belong to the control plane alone."""
 
@@ -79,8 +81,8 @@ def _of_lists(scenario: Scenario) -> Iterator[str]:
         yield from _unmodelled(defect, f"release.defects[{place}]")
     for place, fault in enumerate(scenario.faults):
         yield from _unmodelled(fault, f"faults[{place}]")
-    if getattr(scenario.release, "migration", None) is not None:
-        yield "release.migration"
+    if scenario.release.migration is not None:
+        yield from _unmodelled(scenario.release.migration, "release.migration")
 
 
 def _of_strategy(strategy: Strategy) -> Iterator[str]:

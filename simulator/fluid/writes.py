@@ -2,7 +2,7 @@
 
 import math
 
-from simulator.draws import Stream
+from simulator.draws import Stream, nth
 from simulator.fluid.counts import begin_draws, binomial, draw_unit
 from simulator.fluid.layout import State
 from simulator.kernel.inline import outlined
@@ -38,7 +38,16 @@ def note_writes(s: State, node: int, cohort: int, writes: int, fate: int) -> Non
 
 @outlined
 def log_writes(s: State, begins_s: float, ends_s: float) -> None:
-    """Write down a cell's writes. Of those lost the first has a row of its own: the RPO counts from it."""
+    """Write down the running cell's writes since `begins_s`, or since the last time in parts.
+
+    Of those lost the first has a row of its own: the RPO counts from it.
+    """
+    clock = s.clock[0]
+    moment = int(begins_s / clock["resolution"])
+    if clock["parts"] > 1:
+        begins_s = max(begins_s, clock["logged"])
+        moment = int(begins_s * 1e6)
+        clock["logged"] = ends_s
     for node in range(len(s.nodes)):
         if s.nodes[node]["writes"] == 0:
             continue
@@ -47,9 +56,7 @@ def log_writes(s: State, begins_s: float, ends_s: float) -> None:
                 counts = s.written[node, cohort, version]
                 if counts[0] + counts[1] + counts[2] + counts[3] == 0:
                     continue
-                begin_draws(
-                    s.draw, s.keys, _WRITE, node * s.written.shape[1] + cohort, int(begins_s / s.clock[0]["resolution"])
-                )
+                begin_draws(s.draw, s.keys, _WRITE, node * s.written.shape[1] + cohort, moment)
                 for fate in range(4):
                     _log(s, node, cohort, version, fate, counts[fate], begins_s, ends_s)
                     counts[fate] = 0
@@ -65,6 +72,12 @@ def _log(s: State, node: int, cohort: int, version: int, fate: int, count: int, 
         last = first + (1.0 - first) * draw_unit(s.draw) ** (1.0 / (count - 1))
         _log_row(s, node, cohort, version, fate, count - 1, begins_s + last * (ends_s - begins_s))
         return
+    if s.clock[0]["parts"] > 1 and fate != LOST:
+        parts = min(count, s.clock[0]["parts"])
+        for part in range(parts):
+            at_s = begins_s + (part + draw_unit(s.draw)) / parts * (ends_s - begins_s)
+            _log_row(s, node, cohort, version, fate, count // parts + (1 if part < count % parts else 0), at_s)
+        return
     at = draw_unit(s.draw) if fate == LOST else 0.5
     _log_row(s, node, cohort, version, fate, count, begins_s + at * (ends_s - begins_s))
 
@@ -73,7 +86,7 @@ def _log(s: State, node: int, cohort: int, version: int, fate: int, count: int, 
 def _log_row(s: State, node: int, cohort: int, version: int, fate: int, count: int, at_s: float) -> None:
     place = s.clock[0]["log_n"]
     row = s.log[place]
-    row["key"] = place
+    row["key"] = place if s.clock[0]["parts"] == 1 else nth(s.draw[0], 4 * version + fate)
     row["request"] = 0
     row["attempt"] = 0
     row["invoked_s"] = at_s + s.flows[node, cohort]["begins_s"]

@@ -360,11 +360,14 @@ class DataPlane:
         total: NDArray[np.int64] = cells.sum(axis=(0, 1), dtype=np.int64)
         return total
 
-    def writes_after(self, parts: int) -> list[NDArray[np.void]]:
-        """The write log so far but for its first `parts` parts, in the order in which the writes ended."""
+    def writes_after(self, parts: int) -> list[tuple[NDArray[np.void], NDArray[np.int64]]]:
+        """The write log so far but for its first `parts` parts, in the order in which the writes ended.
+
+        Each with the number of writes that its rows stand for: one.
+        """
         if self._state.clock[0]["log_n"]:
             self._drain()
-        return self._writes[parts:]
+        return [(log, np.ones(len(log), np.int64)) for log in self._writes[parts:]]
 
     def recording(self) -> Recording:
         """Everything recorded so far. Writes under way count as indeterminate, stored when their work was done."""

@@ -42,6 +42,9 @@ def agree(requests: list[float], flows: list[float]) -> None:
         ("shop-release", "blue-green", REPLICATIONS),
         ("uncertain-inputs", None, 15),
         ("night-release", None, 15),
+        ("failover-async", None, 20),
+        ("shop-restore", None, 40),
+        ("shop-bad-data", None, REPLICATIONS),
     ],
 )
 def test_rto_and_failed_share_agree(name: str, strategy: str | None, replications: int) -> None:
@@ -50,6 +53,18 @@ def test_rto_and_failed_share_agree(name: str, strategy: str | None, replication
         for measure in ("rto_s", "failed_share", "downtime_s"):
             agree(*([getattr(rows[place], measure) for rows in table] for table in (requests, flows)))
     assert [rows[0].defects for rows in requests] == [rows[0].defects for rows in flows]
+
+
+@pytest.mark.parametrize(
+    ("name", "measures"),
+    [("failover-async", ("rpo_s", "lost_writes")), ("shop-bad-data", ("reconciled_rows",))],
+)
+def test_rows_that_are_lost_or_wrong_agree(name: str, measures: tuple[str, ...]) -> None:
+    requests, flows = (played(name, None, fidelity, REPLICATIONS) for fidelity in get_args(Fidelity))
+    for measure in measures:
+        told = [[float(getattr(rows[0], measure) or 0.0) for rows in table] for table in (requests, flows)]
+        assert sum(told[0]) > 0
+        agree(*told)
 
 
 def test_a_record_tells_its_fidelity_and_is_judged_again(tmp_path: Path) -> None:

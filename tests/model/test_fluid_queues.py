@@ -117,6 +117,26 @@ def test_defects_lose_writes_and_the_oldest_has_a_row() -> None:
     assert lost_s.min() < 0.5
 
 
+def test_rows_that_are_followed_stand_for_few_writes_and_none_is_after_its_store_died() -> None:
+    calls = (Call(CLIENT, 0), Call(0, 1, writes=True))
+    functions = (Function("f", ((0.0, 500.0),), Node(0, (Node(1),))),)
+    made = Network((station(0.005), station(0.002)), calls, functions, 1.0, 30, EDGES_S)
+    plane = FluidPlane(made, 1, rows_followed=True)
+    for service in range(2):
+        plane.set_ready(service, 0, [0])
+    plane.run(10.4)
+    asked = sum(int(counts.sum()) for _, counts in plane.writes_after(0))
+    plane.kill(1, 0, 0)
+    plane.run(20.0)
+    recording = plane.recording()
+    assert recording.write_counts is not None
+    stored = recording.writes["stored"] == 1
+    assert recording.write_counts[stored].sum() == asked == pytest.approx(5_200, rel=0.05)
+    assert recording.write_counts.max() <= 500 / 64 * 1.5
+    assert recording.writes["invoked_s"][stored].max() == pytest.approx(10.4, abs=0.05)
+    assert len(np.unique(recording.writes["key"])) == len(recording.writes)
+
+
 def test_what_flows_do_not_know_is_refused() -> None:
     plane = FluidPlane(network(10.0, station(0.01, replicas=(1, 1))), 1)
     with pytest.raises(RequestError, match="mirrored requests"):
