@@ -45,7 +45,8 @@ class Drained:
     """How replicas that were too many went.
 
     in_flight: requests that they still were at work on when Envoy sent them no more. cut: those that were not over
-    after DRAIN_MAX_S, when the replicas were told to stop. took_s: from out of rotation to nothing in flight.
+    after DRAIN_MAX_S, when the replicas were told to stop, and ended with them. took_s: from out of rotation to nothing
+    in flight.
     """
 
     replicas: int
@@ -286,16 +287,24 @@ class Replicas:
             if time.monotonic() > deadline:
                 raise NotSettled(f"{service} {version}: Envoy still routes to ports {sorted(ports)}")
             time.sleep(POLL_S)
-        in_flight = busy = self.busy(extra)
+        in_flight = busy = self._at_work(extra)
         while busy and time.monotonic() < min(deadline, began_s + DRAIN_MAX_S):
             time.sleep(POLL_S)
-            busy = self.busy(extra)
+            busy = self._at_work(extra)
         drained_s = time.monotonic() - began_s
         left = processes.stop([replica.process for replica in extra], ladder=DRAIN_LADDER)
         if left:
             raise NotSettled(f"{service} {version}: {left} still run after SIGKILL")
         self._forget(ports)
         return Drained(len(extra), in_flight, busy, drained_s)
+
+    def _at_work(self, extra: Sequence[Replica]) -> int:
+        """As `busy`; nothing only when two looks found nothing: one may come before what Envoy sent last was read."""
+        busy = self.busy(extra)
+        if not busy:
+            time.sleep(POLL_S)
+            busy = self.busy(extra)
+        return busy
 
     def _forget_dead(self, service: str, version: str, started: set[int]) -> int:
         """Strike dead replicas from state and rotation; returns how many of `started` were among them."""

@@ -13,7 +13,7 @@ import pytest
 from chaos.errors import EnvoyError, StagingError
 from chaos.faults.embedded import EmbeddedSurface
 from chaos.safety.release import RELEASE, plan_release
-from chaos.staging import processes
+from chaos.staging import processes, replicas
 from chaos.staging.config import Defect
 from chaos.staging.embedded import Staging
 from chaos.staging.replicas import DRAIN_MAX_S
@@ -93,6 +93,24 @@ def test_copies_reach_the_new_version_and_write_nothing(staging: Staging) -> Non
     assert copied() <= 48
     with pytest.raises(EnvoyError, match=r"mirror of checkout: version\(=2.3\) must be among"):
         staging.mirror("checkout", "2.3", 0.5)
+
+
+def test_what_is_not_over_in_time_is_cut_off_and_counted(staging: Staging, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The replica that goes takes with it what it is at work on, and nothing else fails."""
+    monkeypatch.setattr(replicas, "DRAIN_MAX_S", 0.2)
+    staging.set_defects("checkout", "2.4", [Defect("slow", latency_add_s=1.2)])
+    staging.deploy("checkout", "2.4", 1)
+    staging.route("checkout", {"2.3": 0.0, "2.4": 1.0})
+    with ThreadPoolExecutor(4) as pool:
+        asking = [pool.submit(answered, staging, 1, None) for _ in range(4)]
+        until(lambda: staging.busy("checkout", "2.4") == 4)
+        staging.route("checkout", {"2.3": 1.0, "2.4": 0.0})
+        drained = staging.deploy("checkout", "2.4", 0)
+        answers = [each.result() for each in asking]
+    assert drained is not None
+    assert (drained.in_flight, drained.cut) == (4, 4)
+    assert answers == [Counter({(502, "none"): 1})] * 4
+    assert answered(staging, 5, None) == {(201, "2.3"): 5}
 
 
 def test_the_flag_is_followed_by_every_replica_and_counted_apart(staging: Staging) -> None:

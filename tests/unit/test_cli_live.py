@@ -14,8 +14,8 @@ from scenarios.loading import load
 from windtunnel.cli.live import LiveView
 
 
-def shown(view: LiveView, live: Live) -> str:
-    console = Console(file=StringIO(), width=120)
+def shown(view: LiveView, live: Live, width: int = 120) -> str:
+    console = Console(file=StringIO(), width=width)
     console.print(live.renderable)
     assert isinstance(console.file, StringIO)
     return console.file.getvalue()
@@ -43,7 +43,14 @@ def test_the_view_follows_the_drill() -> None:
     assert "faults in force: latency on checkout -> payments since 12.0 s" in text
     assert "[q] abort and undo" in text
 
+    narrow = shown(view, live, width=34)
+    assert "checkout" in narrow
+    assert "payments" in narrow
+    assert narrow.index("[q] abort and undo") < narrow.index("REQ")  # of a low terminal, too
+
     view.event(Event(15.0, EventKind.FAULT_END, "latency on checkout -> payments", {}))
+    view.event(Event(15.0, EventKind.FAULT_START, "cut on checkout -> orders", {}))
+    view.event(Event(15.1, EventKind.UNDO, "checkout -> orders", {"kind": "cut", "rung": "enable"}))
     view.key("x")
     assert abort.reason is None
     view.key("q")

@@ -63,8 +63,10 @@ class LiveView:
         """Follow the release and the faults."""
         if event.kind == EventKind.FAULT_START:
             self._faults[event.subject] = event.time_s
-        elif event.kind in (EventKind.FAULT_END, EventKind.UNDO):
+        elif event.kind == EventKind.FAULT_END:
             self._faults.pop(event.subject, None)
+        elif event.kind == EventKind.UNDO:  # of a fault that stood until the end
+            self._faults.pop(f"{event.detail.get('kind')} on {event.subject}", None)
         elif event.kind in _STEPS:
             self._step = f"{event.kind} {event.subject}"
         elif event.kind == EventKind.RELEASE_END:
@@ -96,18 +98,17 @@ class LiveView:
             foot = "undoing and checking"
         elif self._abort.reason is not None:
             foot = f"aborting: {self._abort.reason}"
+        # what must be seen stands first: a terminal that is too low shows no more than the beginning
         return Group(
             Text(head, style="bold"),
-            self._functions(snapshot),
-            _versions(snapshot),
             Text(f"faults in force: {faults}"),
             Text(foot, style="bold"),
+            self._functions(snapshot),
+            _versions(snapshot),
         )
 
     def _functions(self, snapshot: Snapshot) -> Table:
-        table = Table(box=None, pad_edge=False)
-        for column in ("FUNCTION", "HEALTH", "DOWN OF RTO", "REQUESTS", "FAILED"):
-            table.add_column(column)
+        table = _table("FUNCTION", "HEALTH", "DOWN OF RTO", "REQUESTS", "FAILED")
         for name, now in snapshot.functions.items():
             rto_s = self._scenario.functions[name].rto_s
             health = Text("not known yet") if not now.known else Text("good", style="green")
@@ -120,10 +121,17 @@ class LiveView:
         return table
 
 
-def _versions(snapshot: Snapshot) -> Table:
+def _table(name: str, *columns: str) -> Table:
+    """In a narrow terminal everything else is broken into lines before the name is cut."""
     table = Table(box=None, pad_edge=False)
-    for column in ("SERVICE", "VERSION", "PER S", "ERRORS", "P95"):
+    table.add_column(name, no_wrap=True)
+    for column in columns:
         table.add_column(column)
+    return table
+
+
+def _versions(snapshot: Snapshot) -> Table:
+    table = _table("SERVICE", "VERSION", "PER S", "ERRORS", "P95")
     for now in snapshot.versions:
         p95 = "-" if now.p95_s is None else f"{now.p95_s * 1e3:.0f} ms"
         errors = Text(f"{now.errors_ratio:.1%}", style="red" if now.errors_ratio > 0 else "")

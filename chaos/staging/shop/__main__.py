@@ -24,7 +24,6 @@ from chaos.staging.shop.service import Service
 from chaos.staging.shop.tracing import tracing_to
 
 WARM_DEADLINE_S = 5.0
-DRAIN_S = 5
 
 
 def build(name: str, version: str, index: int, setup: dict[str, Any]) -> Service:
@@ -102,7 +101,7 @@ async def serve(arguments: argparse.Namespace) -> None:
             server_header=False,
             date_header=False,
             timeout_keep_alive=3600,  # Envoy ends idle connections; if both may, requests are lost in the race
-            timeout_graceful_shutdown=DRAIN_S,
+            timeout_graceful_shutdown=0,  # whoever stops a replica has drained it: what is left is cut off
         )
     )
     looking = None if service.reading is None else asyncio.create_task(service.reading.watch())
