@@ -21,7 +21,7 @@ import numpy as np
 from chaos.errors import ChaosError, StagingUnclean
 from chaos.faults.store_servers import HasStore
 from chaos.invariants import settle
-from chaos.ledger import FinalRead, done_against_the_odds, from_load, looked_up
+from chaos.ledger import FinalRead, done_against_the_odds, from_load, looked_up, there_despite
 from chaos.load.raw import RawSamples
 from chaos.load.rows import client_rows
 from chaos.load.run import LoadRun
@@ -212,7 +212,7 @@ class Drill:
         ]
         if "redeploy" not in release.rollback and self._strategy.toggle is not None:
             names += [f"replicas {service}", f"routes {service}"]  # the new version stays, its flag off
-        if "revert-migration" not in release.rollback:
+        if release.migration is not None and "revert-migration" not in release.rollback:
             names += ["schema", "column ", "index "]  # expanded, it takes the old version; verify looks for that
         return names
 
@@ -378,10 +378,14 @@ class Drill:
             ids = ledger.write_id[ledger.store == store].tolist()
             read = self._staging.final_read(store, ids, since)
             ledger = looked_up(ledger, store, read)
+            own = ledger.where(ledger.store == store)
             odd = {
                 "there more than once": list(read.duplicates),
                 "written by nobody": list(read.strangers),
-                "there though never sent": done_against_the_odds(ledger.where(ledger.store == store)),
+                "there though never sent": done_against_the_odds(own),
+                "there though its recovery says that they are lost": there_despite(
+                    own, Timeline.of(self._events).failures_s(store)
+                ),
             }
             differences = [f"{len(ids)} {store} {what}, such as {ids[0]}" for what, ids in odd.items() if ids]
             self._event(load.now_s(), EventKind.VERIFY, f"duplicates and strangers in {store}", differences=differences)

@@ -28,11 +28,14 @@ __all__ = [
     "final_read",
     "from_load",
     "looked_up",
+    "there_despite",
 ]
 
 ACKNOWLEDGED = (200, 201)  # 202 promises to try, which is no acknowledgement
 CONNECT_TIMEOUT_S = 5
 STATEMENT_TIMEOUT_S = 60
+# By so much the clocks of a store and of the harness may differ.
+CLOCKS_S = 1.0
 
 
 class LedgerError(ChaosError):
@@ -96,6 +99,19 @@ def looked_up(ledger: Ledger, store: str, read: FinalRead) -> Ledger:
 def done_against_the_odds(ledger: Ledger) -> list[str]:
     """Writes called failed that are there all the same: a fault of the harness, or of the store."""
     return [str(name) for name in ledger.write_id[(ledger.outcome == "failed") & (ledger.found == 1)]]
+
+
+def there_despite(ledger: Ledger, spans_s: Sequence[tuple[float, float]]) -> list[str]:
+    """Acknowledged writes of a time that a recovery says is lost, if all of them are there: it did not do its work.
+
+    spans_s: the moments that recoveries say they came back to, and those of the failures that they answered.
+    """
+    odd = []
+    for kept_s, failed_s in spans_s:
+        within = (ledger.outcome == "ok") & (ledger.invoked_s > kept_s + CLOCKS_S) & (ledger.acknowledged_s < failed_s)
+        if within.any() and (ledger.found[within] == 1).all():
+            odd += ledger.write_id[within].tolist()
+    return odd
 
 
 def final_read(

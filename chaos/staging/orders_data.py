@@ -23,6 +23,18 @@ __all__ = ["OrdersData"]
 
 # Settings that a drill, or somebody before it, may have changed, besides those that the servers were started with.
 _ALSO = {"default_transaction_read_only": "off"}
+# What else somebody has set for this database, by the server's own configuration, for the database, or for a user;
+# without what the servers set for each other.
+_OTHER = "setting any other"
+_OURS = (
+    *("archive_mode", "archive_command", "archive_timeout", "primary_conninfo", "synchronous_standby_names"),
+    *("restore_command", "recovery_target_time", "recovery_target_action", "recovery_target_inclusive"),
+)
+_OTHERS = """
+    SELECT coalesce(string_agg(name || ' = ' || setting, ', ' ORDER BY name), 'none') FROM pg_settings
+    WHERE (source IN ('database', 'user', 'database user') OR sourcefile LIKE '%%postgresql.auto.conf')
+        AND name <> ALL(%s)
+"""
 _EVER = datetime(2000, 1, 1, tzinfo=UTC)
 # Columns of an amount, and what each has of a payment's.
 _PAID = {"amount": "amount = paid.amount", "amount_cents": "amount_cents = round(paid.amount * 100)"}
@@ -49,6 +61,7 @@ class OrdersData:
             **columns,
             **indexes,
             **{f"setting {name}": value for name, value in settings.items()},
+            _OTHER: "none",
         }
 
     def facts(self) -> Mapping[str, str]:
@@ -57,6 +70,8 @@ class OrdersData:
             names = [*postgres.SETTINGS, *_ALSO]
             query = "SELECT name, current_setting(name) FROM unnest(%s::text[]) name"
             settings = connection.execute(query, (names,)).fetchall()
+            others = connection.execute(_OTHERS, ([*names, *_OURS],)).fetchone()
+            assert others is not None, "an aggregate has one row"
             indexes = connection.execute(_INDEXES).fetchall()
             return {
                 **self._servers.facts(),
@@ -64,6 +79,7 @@ class OrdersData:
                 **{f"column orders.{name}": str(text) for name, text in self._migrations.columns().items()},
                 **{f"index {name}": str(text) for name, text in indexes},
                 **{f"setting {name}": str(value) for name, value in settings},
+                _OTHER: str(others[0]),
             }
 
     def rows_until(self, moment: datetime) -> str:

@@ -19,6 +19,7 @@ def test_drift_is_refused_and_changes_are_named(staging: Staging, tmp_path: Path
     with psycopg.connect(staging.orders_dsn(), autocommit=True) as connection:
         connection.execute("ALTER DATABASE orders SET default_transaction_read_only = on")
         connection.execute("SET default_transaction_read_only = off")
+        connection.execute("ALTER DATABASE orders SET work_mem = '7MB'")
         connection.execute("ALTER TABLE orders ADD COLUMN gift text")
         staging.toxiproxy.add_toxic("checkout--orders", "left-over", "latency", {"latency": 5, "jitter": 0})
         try:
@@ -27,11 +28,12 @@ def test_drift_is_refused_and_changes_are_named(staging: Staging, tmp_path: Path
                 Proof(EmbeddedAdapter(staging), tmp_path).take_baseline()
         finally:
             connection.execute("ALTER TABLE orders DROP COLUMN gift")
-            connection.execute("ALTER DATABASE orders RESET default_transaction_read_only")
+            connection.execute("ALTER DATABASE orders RESET ALL")
             staging.toxiproxy.remove_toxic("checkout--orders", "left-over")
     assert found == [
         "column orders.gift: text, was not there",
         "proxy checkout--orders: open, left-over, was open, no toxics",
+        "setting any other: work_mem = 7168, was none",
         "setting default_transaction_read_only: on, was off",
     ]
     assert proof.compare("again") == []

@@ -5,7 +5,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chaos.ledger import FinalRead, LedgerError, done_against_the_odds, final_read, from_load, looked_up
+from chaos.ledger import (
+    FinalRead,
+    LedgerError,
+    done_against_the_odds,
+    final_read,
+    from_load,
+    looked_up,
+    there_despite,
+)
 from chaos.load.raw import COLUMNS, RawSamples
 from chaos.load.schedule import request_id, write_id
 
@@ -49,6 +57,15 @@ def test_only_an_acknowledgement_is_ok_and_only_what_was_never_sent_is_failed(ra
     assert ledger.invoked_s.tolist() == [index + 0.001 for index in range(8)]
     assert set(ledger.store.tolist()) == {"orders"}
     assert set(ledger.found.tolist()) == {-1}
+
+
+def test_a_recovery_that_did_nothing_is_found_out() -> None:
+    sent = from_load(RawSamples.from_rows([request(index, "ok", 201) for index in range(10)]), {"order": "orders"})
+    all_there = looked_up(sent, "orders", FinalRead(frozenset(the_id(index) for index in range(10)), {}))
+    assert there_despite(all_there, [(3.5, 8.0)]) == [the_id(index) for index in (5, 6, 7)], "4 may be of another clock"
+    assert there_despite(all_there, [(6.5, 8.0)]) == [], "nothing was acknowledged in that time"
+    one_lost = looked_up(sent, "orders", FinalRead(frozenset(the_id(index) for index in range(10) if index != 6), {}))
+    assert there_despite(one_lost, [(3.5, 8.0)]) == []
 
 
 def test_a_planted_loss_is_found(raw: RawSamples) -> None:
