@@ -14,7 +14,7 @@ from typing import Any
 
 from evidence.measures import FunctionMeasure
 from evidence.plain import finite
-from evidence.release_summary import ReleaseSummary, by_replication, summarise
+from evidence.release_summary import ReleaseSummary, by_replication
 from evidence.statistics import Estimate, quantile_with_interval
 
 __all__ = ["LEVELS", "Attainable", "AttainableRow", "attainable"]
@@ -66,8 +66,10 @@ class Attainable:
         return {"scenario": self.scenario, "rows": rows, "costs": costs}
 
 
-def attainable(scenario: str, measures: Mapping[str, Sequence[FunctionMeasure]]) -> Attainable:
-    """From the measures of each strategy (or variant) by its label."""
+def attainable(
+    scenario: str, measures: Mapping[str, Sequence[FunctionMeasure]], costs: Mapping[str, ReleaseSummary]
+) -> Attainable:
+    """From the measures of each strategy (or variant) by its label, and what it costs."""
     rows: list[AttainableRow] = []
     first = next(iter(measures.values()))
     tiers = sorted({row.tier for row in first if row.tier is not None})
@@ -78,7 +80,7 @@ def attainable(scenario: str, measures: Mapping[str, Sequence[FunctionMeasure]])
             for label, table in measures.items():
                 mine = [row for row in table if row.function in members]
                 rows.append(_row(label, tier, function, mine))
-    return Attainable(scenario, tuple(rows), {label: summarise(table) for label, table in measures.items()})
+    return Attainable(scenario, tuple(rows), dict(costs))
 
 
 def _row(label: str, tier: int, function: str, rows: Sequence[FunctionMeasure]) -> AttainableRow:

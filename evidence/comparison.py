@@ -21,6 +21,7 @@ from evidence.plain import finite
 from evidence.release_summary import ReleaseSummary, summarise
 from evidence.statements import Statement, statements
 from evidence.statistics import Estimate, mean_with_interval, quantile_with_interval, share_with_interval
+from evidence.strata import Chances, strata_of
 
 __all__ = ["Comparison", "Difference", "StrategyRow", "compare"]
 
@@ -79,12 +80,19 @@ class Comparison:
         }
 
 
-def compare(scenario: str, measures: Mapping[str, Sequence[FunctionMeasure]]) -> Comparison:
+def compare(
+    scenario: str,
+    measures: Mapping[str, Sequence[FunctionMeasure]],
+    chances: Mapping[str, Chances] | None = None,
+) -> Comparison:
     """Compare strategies from their measures over the same replication numbers.
+
+    `chances` are those of the defects that each strategy's replications draw; means are more precise for them.
 
     Raises JudgeError when there is no strategy, or when functions or replication numbers differ.
     """
     tables = {name: _by_function(rows) for name, rows in measures.items()}
+    known = chances or {}
     if not tables:
         raise JudgeError("a comparison needs at least 1 strategy (got 0)")
     reference_name, reference = next(iter(tables.items()))
@@ -92,15 +100,16 @@ def compare(scenario: str, measures: Mapping[str, Sequence[FunctionMeasure]]) ->
         if {f: list(rows) for f, rows in table.items()} != {f: list(rows) for f, rows in reference.items()}:
             raise JudgeError(f"strategies {reference_name} and {name} must have the same functions and replications")
     measures = {name: sorted(each, key=lambda row: row.replication) for name, each in measures.items()}
-    pairs = pairs_of(measures)
+    pairs = pairs_of(measures, known)
     rows: list[StrategyRow] = []
     for function in reference:
         paired = {name: list(table[function].values()) for name, table in tables.items()}
         best = min(paired, key=lambda name: _badness(paired[name]))
         rows += [
-            _row(function, name, paired[name], name == best, _against(pairs, function, name, best)) for name in paired
+            _row(function, name, paired[name], known.get(name, {}), name == best, _against(pairs, function, name, best))
+            for name in paired
         ]
-    release = {name: summarise(each) for name, each in measures.items()}
+    release = {name: summarise(each, known.get(name, {})) for name, each in measures.items()}
     return Comparison(scenario, tuple(rows), tuple(pairs), release, pareto(release, pairs), statements(pairs))
 
 
@@ -129,6 +138,7 @@ def _row(
     function: str,
     strategy: str,
     rows: Sequence[FunctionMeasure],
+    chances: Chances,
     is_best: bool,
     differences: tuple[Difference, ...],
 ) -> StrategyRow:
@@ -144,10 +154,10 @@ def _row(
         rto_p50_s=quantile_with_interval(rto_s, 0.50),
         rto_p95_s=quantile_with_interval(rto_s, 0.95),
         rto_censored=sum(row.rto_censored for row in rows),
-        failed_share=_mean([row.failed_share for row in rows]),
-        revenue_lost=_mean([row.revenue_lost for row in rows]),
+        failed_share=_mean(rows, "failed_share", chances),
+        revenue_lost=_mean(rows, "revenue_lost", chances),
         currency=rows[0].currency,
-        release_duration_s=_mean([row.release_duration_s for row in rows]),
+        release_duration_s=_mean(rows, "release_duration_s", chances),
         rolled_back=_share(rows, lambda row: row.outcome == "rolled-back"),
         best=is_best,
         differences=differences,
@@ -158,6 +168,8 @@ def _share(rows: Sequence[FunctionMeasure], hit: Callable[[FunctionMeasure], boo
     return share_with_interval(sum(hit(row) for row in rows), len(rows))
 
 
-def _mean(values: Sequence[float | None]) -> Estimate | None:
-    present = [value for value in values if value is not None]
-    return mean_with_interval(present) if present else None
+def _mean(rows: Sequence[FunctionMeasure], measure: str, chances: Chances) -> Estimate | None:
+    present = [value for row in rows if (value := getattr(row, measure)) is not None]
+    # Of the replications that have a value it is not known how likely each kind is, unless all have one.
+    strata = strata_of([row.defects for row in rows], chances) if len(present) == len(rows) else None
+    return mean_with_interval(present, strata=strata) if present else None

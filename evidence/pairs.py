@@ -20,6 +20,7 @@ from evidence.measures import FunctionMeasure
 from evidence.plain import finite
 from evidence.release_summary import by_replication, change_failed
 from evidence.statistics import CONFIDENCE, Estimate, paired_mean_difference, paired_share_difference
+from evidence.strata import Chances, Strata, strata_of
 
 __all__ = [
     "CANNOT_TELL",
@@ -138,17 +139,23 @@ def turned(difference: Difference) -> Difference:
     return Difference(difference.measure, estimate, statement, difference.same)
 
 
-def pairs_of(measures: Mapping[str, Sequence[FunctionMeasure]]) -> list[Pair]:
-    """Every pair of runs, in their order: of each function, then of the release. Replications must be the same."""
+def pairs_of(
+    measures: Mapping[str, Sequence[FunctionMeasure]], chances: Mapping[str, Chances] | None = None
+) -> list[Pair]:
+    """Every pair of runs, in their order: of each function, then of the release. Replications must be the same.
+
+    `chances` of each run make means more precise where both runs have the same.
+    """
+    known = chances or {}
     if len(measures) < 2:
         return []
     first = next(iter(measures.values()))
     found: list[Pair] = []
     for function in dict.fromkeys(row.function for row in first):
         mine = {name: [[row] for row in rows if row.function == function] for name, rows in measures.items()}
-        found += _pairs(function, mine, FUNCTION_MEASURES)
+        found += _pairs(function, mine, FUNCTION_MEASURES, known)
     whole = {name: by_replication(rows) for name, rows in measures.items()}
-    return [*found, *_pairs("", whole, RELEASE_MEASURES)]
+    return [*found, *_pairs("", whole, RELEASE_MEASURES, known)]
 
 
 def values_of(
@@ -165,9 +172,13 @@ def values_of(
 
 
 def _pairs(
-    function: str, runs: Mapping[str, Sequence[Sequence[FunctionMeasure]]], measured: Sequence[Measured]
+    function: str,
+    runs: Mapping[str, Sequence[Sequence[FunctionMeasure]]],
+    measured: Sequence[Measured],
+    chances: Mapping[str, Chances],
 ) -> list[Pair]:
     names = list(combinations(runs, 2))
+    strata = {(ours, theirs): _strata(runs[ours], chances.get(ours), chances.get(theirs)) for ours, theirs in names}
     confidence = 1.0 - (1.0 - CONFIDENCE) / len(names)
     found: dict[tuple[str, str], list[Difference]] = {pair: [] for pair in names}
     for each in measured:
@@ -183,7 +194,9 @@ def _pairs(
             elif not both.any():
                 continue
             else:
-                estimate = _difference_of(each, a[both], b[both], confidence)
+                # Of those that have a value it is not known how likely each kind is.
+                kinds = strata[ours, theirs] if both.all() else None
+                estimate = _difference_of(each, a[both], b[both], confidence, kinds)
             same = bool(np.array_equal(a, b, equal_nan=True))
             found[ours, theirs].append(Difference(each.name, estimate, _statement(each, estimate), same))
     return [Pair(function, *pair, tuple(differences)) for pair, differences in found.items()]
@@ -194,10 +207,19 @@ def _values(measured: Measured, replications: Sequence[Sequence[FunctionMeasure]
     return np.array([np.nan if value is None else float(value) for value in found])
 
 
-def _difference_of(measured: Measured, ours: Values, theirs: Values, confidence: float) -> Estimate:
+def _strata(
+    replications: Sequence[Sequence[FunctionMeasure]], ours: Chances | None, theirs: Chances | None
+) -> Strata | None:
+    """Nothing where the two runs draw different defects: a replication is of two kinds then."""
+    return strata_of([rows[0].defects for rows in replications], ours) if ours and ours == theirs else None
+
+
+def _difference_of(
+    measured: Measured, ours: Values, theirs: Values, confidence: float, strata: Strata | None
+) -> Estimate:
     if measured.kind == "share":
         return paired_share_difference(ours == 1.0, theirs == 1.0, confidence)
-    return paired_mean_difference(ours, theirs, confidence)
+    return paired_mean_difference(ours, theirs, confidence, strata)
 
 
 def _quantile(values: Values, quantile: float) -> Values:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,7 @@ from evidence.errors import JudgeError
 from evidence.measures import FunctionMeasure
 from evidence.pairs import FUNCTION_MEASURES, RELEASE_MEASURES, Measured, values_of
 from evidence.statistics import Estimate, mean_with_interval, quantile_with_interval, share_with_interval
+from evidence.strata import Chances, strata_of
 
 __all__ = ["DEFECT_MET", "FEWEST", "Precision", "looks", "precision_of"]
 
@@ -62,27 +63,34 @@ class Precision:
     half_width: float
     difference: bool
 
-    def reached(self, runs: Mapping[str, Sequence[FunctionMeasure]], defects: Sequence[str] = ()) -> bool:
-        """Whether every run (of a difference: every pair) is so precise; `defects` are those that are drawn."""
-        if self.measured.kind == "mean" and not all(_met(rows, defects) and self._even(rows) for rows in runs.values()):
+    def reached(
+        self, runs: Mapping[str, Sequence[FunctionMeasure]], chances: Mapping[str, Chances] | None = None
+    ) -> bool:
+        """Whether every run (of a difference: every pair) is so precise; `chances` are those of what it draws."""
+        known = chances or {}
+        if self.measured.kind == "mean" and not all(
+            _met(rows, known.get(name, {})) and self._even(rows) for name, rows in runs.items()
+        ):
             return False
-        widths = list(self.half_widths(runs))
+        widths = list(self.half_widths(runs, known))
         return bool(widths) and max(widths) <= self.half_width + 1e-12
 
-    def half_widths(self, runs: Mapping[str, Sequence[FunctionMeasure]]) -> Iterator[float]:
+    def half_widths(
+        self, runs: Mapping[str, Sequence[FunctionMeasure]], chances: Mapping[str, Chances]
+    ) -> Iterator[float]:
         """What has been reached, for every run or pair and function; nothing for those without data."""
         if self.difference:
             from evidence.pairs import pairs_of
 
-            for pair in pairs_of(runs):
+            for pair in pairs_of(runs, chances):
                 if self._concerns(pair.function):
                     found = [each for each in pair.differences if each.measure == self.measured.name]
                     yield from (_half(each.estimate) for each in found)
                     if not found and self.measured.kind == "quantile":
                         yield math.inf  # not yet: it needs more replications, where another measure has no data at all
             return
-        for rows in runs.values():
-            for function, estimate in self._estimates(rows):
+        for name, rows in runs.items():
+            for function, estimate in self._estimates(rows, chances.get(name, {})):
                 if self._concerns(function):
                     yield _half(estimate)
 
@@ -98,7 +106,8 @@ class Precision:
             return not function
         return bool(function) if self.function is None else function == self.function
 
-    def _estimates(self, rows: Sequence[FunctionMeasure]) -> Iterator[tuple[str, Estimate]]:
+    def _estimates(self, rows: Sequence[FunctionMeasure], chances: Chances) -> Iterator[tuple[str, Estimate]]:
+        drawn = list({row.replication: row.defects for row in rows}.values())
         for function, values in values_of(self.measured, rows, by_function=self.of_function):
             if not len(values):
                 continue
@@ -109,7 +118,8 @@ class Precision:
                 known = [math.inf if place in censored else value for place, value in enumerate(values)]
                 yield function, quantile_with_interval(known, self.measured.quantile)
             else:
-                yield function, mean_with_interval(values)
+                strata = strata_of(drawn, chances) if len(values) == len(drawn) else None
+                yield function, mean_with_interval(values, strata=strata)
 
 
 def _half(estimate: Estimate) -> float:
@@ -124,7 +134,7 @@ def _skewness(values: NDArray[np.float64]) -> float:
     return float((from_mean**3).mean()) / spread**1.5 if spread > 0.0 else 0.0
 
 
-def _met(rows: Sequence[FunctionMeasure], defects: Sequence[str]) -> bool:
+def _met(rows: Sequence[FunctionMeasure], defects: Iterable[str]) -> bool:
     first = rows[0].function
     mine = [row.defects for row in rows if row.function == first]
     return all(sum(defect in each for each in mine) >= DEFECT_MET for defect in defects)

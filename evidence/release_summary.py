@@ -15,6 +15,7 @@ from evidence.events import NOT_STARTED, Outcome
 from evidence.measures import FunctionMeasure
 from evidence.plain import finite
 from evidence.statistics import Estimate, mean_with_interval, quantile_with_interval, share_with_interval
+from evidence.strata import Chances, strata_of
 
 __all__ = ["CohortImpact", "ReleaseSummary", "by_replication", "change_failed", "summarise", "time_to_restore_s"]
 
@@ -71,12 +72,16 @@ class ReleaseSummary:
         return found
 
 
-def summarise(measures: Sequence[FunctionMeasure]) -> ReleaseSummary:
-    """Of one release's replications, every function's rows among them. Raises JudgeError without any."""
+def summarise(measures: Sequence[FunctionMeasure], chances: Chances | None = None) -> ReleaseSummary:
+    """Of one release's replications, every function's rows among them. Raises JudgeError without any.
+
+    `chances` are those of the defects that were drawn: means over all replications are more precise for them.
+    """
     replications = by_replication(measures)
     if not replications:
         raise JudgeError("a release summary needs at least 1 replication (got 0)")
     firsts = [rows[0] for rows in replications]
+    strata = strata_of([row.defects for row in firsts], chances or {})
     n = len(replications)
     restored = [time for rows in replications if change_failed(rows) and (time := time_to_restore_s(rows)) is not None]
     ended = [row.release_duration_s for row in firsts if row.release_duration_s is not None]
@@ -95,15 +100,16 @@ def summarise(measures: Sequence[FunctionMeasure]) -> ReleaseSummary:
         collapse=share_with_interval(sum(any(r.collapsed for r in rows) for rows in replications), n),
         rto_missed=share_with_interval(sum(any(r.met_rto is False for r in rows) for rows in replications), n),
         failed_share=mean_with_interval(
-            [sum(r.failed for r in rows) / max(1, sum(r.requests for r in rows)) for rows in replications]
+            [sum(r.failed for r in rows) / max(1, sum(r.requests for r in rows)) for rows in replications],
+            strata=strata,
         ),
-        revenue_lost=mean_with_interval(lost) if lost else None,
+        revenue_lost=mean_with_interval(lost, strata=strata if len(lost) == n else None) if lost else None,
         currency=next((row.currency for row in measures if row.currency is not None), None),
-        duration_s=mean_with_interval(ended) if ended else None,
+        duration_s=mean_with_interval(ended, strata=strata if len(ended) == n else None) if ended else None,
         duration_p95_s=quantile_with_interval(ended, 0.95) if ended else None,
         promoted_s=mean_with_interval([each for each in promoted if each is not None]) if promoted else None,
         running=sum(row.release_duration_s is None and row.outcome not in NOT_STARTED for row in firsts),
-        extra_replica_s=mean_with_interval([row.extra_replica_s for row in firsts]),
+        extra_replica_s=mean_with_interval([row.extra_replica_s for row in firsts], strata=strata),
         cohorts=_cohorts(measures),
     )
 

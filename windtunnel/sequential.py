@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from evidence.precision import FEWEST, Precision, looks, precision_of
+from evidence.strata import Chances
 from scenarios.models import Scenario
 from simulator.replications import Simulation
 from windtunnel.errors import UsageError
@@ -49,19 +50,19 @@ def stop_of(scenario: Scenario, until: Sequence[str], fewest: int | None, most: 
 def play(
     simulations: Mapping[str, Simulation],
     stop: Stop,
-    defects: Mapping[str, tuple[str, ...]],
+    chances: Mapping[str, Chances],
     progress: Callable[[str, int, int], None] | None = None,
 ) -> bool:
     """Play all of them to as many replications as it takes; whether all precisions were reached.
 
-    `defects` are those that each draws. All have the same number of replications in the end: they stay pairs.
+    `chances` are those of the defects that each draws. All have the same number of replications in the end: they stay
+    pairs.
     """
     for n in looks(stop.fewest, stop.most):
         for name, simulation in simulations.items():
             simulation.play_to(n, _named(progress, name), of=stop.most)
         measures = {name: simulation.measures for name, simulation in simulations.items()}
-        drawn = tuple(dict.fromkeys(each for names in defects.values() for each in names))
-        if all(each.reached(measures, drawn) for each in stop.precisions):
+        if all(each.reached(measures, chances) for each in stop.precisions):
             return True
     return False
 

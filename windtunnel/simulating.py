@@ -12,6 +12,7 @@ from evidence.comparison import compare as compare_measures
 from evidence.header import ScenarioText as RecordedText
 from evidence.header import Variant
 from evidence.record import RunRecord
+from evidence.strata import chances_of
 from evidence.verdicts import Verdict
 from scenarios.editing import edited
 from scenarios.fidelity import Fidelity
@@ -133,7 +134,8 @@ def compare(
         progress=progress,
     )
     measures = {each.label: outcome.result.measures for each, outcome in zip(found, outcomes, strict=True)}
-    return ComparisonOutcome(compare_measures(scenario.name, measures), tuple(outcomes))
+    chances = {each.label: chances_of(each.scenario, defects) for each in found}
+    return ComparisonOutcome(compare_measures(scenario.name, measures, chances), tuple(outcomes))
 
 
 def _play(
@@ -183,8 +185,8 @@ def _play(
         for name, simulation in simulations.items():
             simulation.play_to(wanted, None if progress is None else _named(progress, name))
     else:
-        drawn = {each.label: _drawn(each.scenario, defects) for each in found}
-        precise = sequential.play(simulations, stop, drawn, progress)
+        chances = {each.label: chances_of(each.scenario, defects) for each in found}
+        precise = sequential.play(simulations, stop, chances, progress)
     return [_judged(simulation.finish(precise=precise)) for simulation in simulations.values()]
 
 
@@ -213,13 +215,6 @@ def _variant(contender: Contender, base: ScenarioText) -> Variant | None:
     if not contender.changes:
         return None
     return Variant(label=contender.label, changes=contender.changes, base=RecordedText.of("", base.text).digest)
-
-
-def _drawn(scenario: Scenario, defects: Sequence[str] | None) -> tuple[str, ...]:
-    """Defects that only some of the replications have."""
-    if defects is not None:
-        return ()
-    return tuple(each.name for each in scenario.release.defects if 0.0 < each.probability < 1.0)
 
 
 def _named(progress: Callable[[str, int, int], None], name: str) -> Callable[[int, int], None]:

@@ -22,13 +22,14 @@ from evidence.published import PublishedRow, published_beside_predicted
 from evidence.reach import reach_of
 from evidence.record import RunRecord
 from evidence.recovery import recoveries
-from evidence.release_summary import summarise
+from evidence.release_summary import ReleaseSummary, summarise
 from evidence.report.comparing import pareto_table
 from evidence.report.drill_table import drill_table
 from evidence.report.recovery import recovery_table
 from evidence.report.release_tables import cohorts_table, release_table
 from evidence.report.table import Table, money, percent, replications, seconds, share, with_range
 from evidence.statistics import Estimate
+from evidence.strata import Chances, chances_of
 from evidence.tables import CLIENT
 from evidence.verdicts import Verdict
 from scenarios.models import Scenario
@@ -68,9 +69,19 @@ class RunContent:
         """The record's header."""
         return self.record.header
 
+    @property
+    def chances(self) -> Chances:
+        """How likely each defect was that the replications of a simulation drew."""
+        return chances_of(self.scenario, self.header.defects)
+
     def comparison(self) -> Comparison:
         """The run's own strategy as a comparison of one."""
-        return compare(self.header.scenario.name, {self.header.label: self.measures})
+        label = self.header.label
+        return compare(self.header.scenario.name, {label: self.measures}, {label: self.chances})
+
+    def summary(self) -> ReleaseSummary:
+        """What a simulated release meant as a whole."""
+        return summarise(self.measures, self.chances)
 
     def published(self) -> list[PublishedRow]:
         """What was published of the incident that the scenario replays, beside this simulation's prediction."""
@@ -86,7 +97,7 @@ class RunContent:
         """Of a simulation, how functions recover, and what the release meant as a whole, and for which cohorts."""
         if self.header.world is not World.SIMULATION or not self.measures:
             return ()
-        summaries = {self.header.label: summarise(self.measures)}
+        summaries = {self.header.label: self.summary()}
         return recovery_table(recoveries(self.measures)), release_table(summaries), cohorts_table(summaries)
 
     def caveats(self) -> list[str]:
@@ -151,7 +162,7 @@ def comparison_of(runs: Sequence[RunContent]) -> Comparison:
     measures = {run.header.label: run.measures for run in runs}
     if len(measures) != len(runs):
         raise JudgeError(f"strategies of {len(runs)} runs must differ, are {len(measures)}: {', '.join(measures)}")
-    return compare(runs[0].header.scenario.name, measures)
+    return compare(runs[0].header.scenario.name, measures, {run.header.label: run.chances for run in runs})
 
 
 def _base(header: Header) -> str:

@@ -10,7 +10,6 @@ from evidence.comparison import Comparison
 from evidence.header import World
 from evidence.plain import finite
 from evidence.recovery import recoveries
-from evidence.release_summary import summarise
 from evidence.report.content import RunContent
 
 __all__ = ["run_json", "side_by_side_json"]
@@ -38,7 +37,7 @@ def run_json(run: RunContent) -> dict[str, Any]:
     elif run.measures:
         found["recovery"] = [each.to_json() for each in recoveries(run.measures)]
         found["summary"] = run.comparison().to_json()["rows"]
-        found["release"] = summarise(run.measures).to_json()
+        found["release"] = run.summary().to_json()
         found["published"] = [row.to_json() for row in run.published()]
         found["judges"] = [row.to_json() for row in run.judges()]
         found["caveats"] = run.caveats()

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from evidence.measures import FunctionMeasure
 from evidence.precision import FEWEST, Precision, looks, precision_of
 from evidence.statistics import Estimate, mean_with_interval, share_with_interval
+from evidence.strata import Chances, strata_of
 from tests.unit import evidence_made as made
 
 REPETITIONS = 300
@@ -25,9 +26,10 @@ MET = replace(made.measures(replications=1)[0], defects=(), met_rto=True, failed
 MISSED = replace(MET, met_rto=False)
 
 
-def stopped(precision: Precision, rows: list[FunctionMeasure], defects: tuple[str, ...] = ()) -> int:
+def stopped(precision: Precision, rows: list[FunctionMeasure], chances: Chances | None = None) -> int:
     """The number of replications at which a simulation that would leave these rows stops."""
-    return next(n for n in looks(FEWEST, MOST) if n == MOST or precision.reached({"run": rows[:n]}, defects))
+    known = {"run": chances or {}}
+    return next(n for n in looks(FEWEST, MOST) if n == MOST or precision.reached({"run": rows[:n]}, known))
 
 
 def covers(estimate: Estimate, truth: float) -> bool:
@@ -60,8 +62,9 @@ def test_a_mean_that_few_bad_releases_make_is_covered() -> None:
     for _ in range(100):
         values = failing(rng, 0.5)
         rows = [replace(MET, failed_share=value, defects=("crash",) if value else ()) for value in values.tolist()]
-        n = stopped(precision, rows, ("crash",))
-        found.append(covers(mean_with_interval(values[:n]), 0.3 * 0.02))
+        n = stopped(precision, rows, {"crash": 0.3})
+        strata = strata_of([row.defects for row in rows[:n]], {"crash": 0.3})
+        found.append(covers(mean_with_interval(values[:n], strata=strata), 0.3 * 0.02))
     assert np.mean(found) >= 0.95 - 2.9 * math.sqrt(0.95 * 0.05 / 100)
 
 
@@ -69,11 +72,11 @@ def test_a_mean_waits_for_the_rare_bad_release_and_for_its_skewness() -> None:
     precision = precision_of("failed_share of buy +-1%", ("buy",))
     rows = [replace(MET, failed_share=0.0) for _ in range(400)]
     assert precision.reached({"run": rows})
-    assert not precision.reached({"run": rows}, ("crash",))
+    assert not precision.reached({"run": rows}, {"run": {"crash": 0.1}})
     one = replace(MET, failed_share=0.9, defects=("crash",))
     assert not precision.reached({"run": [one, *rows]})  # one value in 400 makes the mean
     often = [replace(MET, failed_share=0.01 * (k % 2), defects=("crash",) if k % 2 else ()) for k in range(400)]
-    assert precision.reached({"run": often}, ("crash",))
+    assert precision.reached({"run": often}, {"run": {"crash": 0.5}})
 
 
 def test_looks_grow_by_a_fifth_and_end() -> None:

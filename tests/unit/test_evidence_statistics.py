@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from scipy import special
 
 from evidence.errors import JudgeError
 from evidence.statistics import (
@@ -16,6 +18,7 @@ from evidence.statistics import (
     share_with_interval,
     wilson_interval,
 )
+from evidence.strata import Strata
 
 
 @pytest.mark.parametrize(
@@ -71,24 +74,42 @@ def test_paired_means() -> None:
         paired_mean_difference([1], [1, 2])
 
 
-def test_paired_means_that_a_few_pairs_make_have_few_degrees_of_freedom() -> None:
+def test_means_that_a_few_values_make_have_few_degrees_of_freedom_and_reach_towards_their_tail() -> None:
     even = np.arange(50.0)
     assert paired_mean_difference(even, np.zeros(50)) == mean_with_interval(even)
     one = np.where(even == 7.0, 1.0, 0.0)  # kurtosis 48.02: 2.13 degrees of freedom, as of two or three values
-    half = paired_mean_difference(one, np.zeros(50)).high - 0.02
-    assert half == pytest.approx(4.06 * 0.02, rel=0.01)
+    found = mean_with_interval(one)
+    assert found.value - found.low == pytest.approx(4.06 * 0.02, rel=0.01)
+    # Hall's transformation turned round at -4.06, with the skewness of the mean: 50 / (49 * 48 * 50) * 46.08 / 0.02**3.
+    skewness = ((one - 0.02) ** 3).sum() / (49 * 48 * 50) / 0.02**3
+    reach = -3 / skewness * (np.cbrt(1 - skewness * (4.06 + skewness / 6)) - 1)
+    assert found.high - found.value == pytest.approx(reach * 0.02, rel=0.01)
+    assert reach > 4.06
+    turned = mean_with_interval(-one)
+    assert (turned.low, turned.high) == (pytest.approx(-found.high), pytest.approx(-found.low))
 
 
-def test_paired_means_cover_where_bad_releases_are_rare() -> None:
-    rng, truth = np.random.default_rng(3), 0.05 * 0.4 * math.exp(1.32)
-    confidence, found = 1.0 - 0.05 / 3.0, []
-    for _ in range(1000):
-        ours = np.where(rng.random(200) < 0.05, rng.lognormal(1.0, 0.8, 200), 0.0)
-        both = paired_mean_difference(1.4 * ours, ours, confidence), mean_with_interval(0.4 * ours, confidence)
-        found.append([each.low <= truth <= each.high for each in both])
-    ours_covers, plain_covers = np.mean(found, axis=0)
-    assert ours_covers > 0.945
-    assert plain_covers < 0.93
+def kinds(of: Sequence[int], *shares: float) -> Strata:
+    return Strata(np.array(of), shares)
+
+
+def test_a_mean_of_kinds_is_weighed_by_how_likely_they_are() -> None:
+    # Means 2 and 11, variances of them 1/3 and 1; by Satterthwaite 3.11 degrees of freedom.
+    found = mean_with_interval([1.0, 10.0, 2.0, 12.0, 3.0], strata=kinds([0, 1, 0, 1, 0], 0.9, 0.1))
+    variance = 0.9**2 / 3 + 0.1**2
+    freedom = variance**2 / ((0.9**2 / 3) ** 2 / 2 + 0.1**4)
+    half = special.stdtrit(freedom, 0.975) * math.sqrt(variance)
+    assert (found.value, found.high - found.value) == (pytest.approx(2.9), pytest.approx(half))
+    with pytest.raises(JudgeError, match=r"2 replications, as there are values \(got 3\)"):
+        mean_with_interval([1.0, 2.0], strata=kinds([0, 0, 1], 0.5, 0.5))
+
+
+def test_of_a_kind_met_once_or_never_nothing_is_known() -> None:
+    met_once = mean_with_interval([0.0, 0.0, 4.0], strata=kinds([0, 0, 1], 0.75, 0.25))
+    assert (met_once.value, met_once.low, met_once.high) == (1.0, -math.inf, math.inf)
+    never = mean_with_interval([0.0, 2.0], strata=kinds([0, 0], 0.9, 0.1))
+    assert (never.value, never.low, never.high) == (1.0, -math.inf, math.inf)
+    assert mean_with_interval([0.0, 0.0, 4.0, 4.0], strata=kinds([0, 0, 1, 1], 0.75, 0.25)).high == 1.0
 
 
 def pairs(both: int, only_a: int, only_b: int, neither: int) -> tuple[list[bool], list[bool]]:

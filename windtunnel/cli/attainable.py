@@ -72,7 +72,8 @@ def attainable(
             out=out,
             progress=lambda _, done, total: progress(done, total),
         )
-    found = found_in(loaded.name, {label: each.result.measures for label, each in outcome.by_label.items()})
+    measures = {label: each.result.measures for label, each in outcome.by_label.items()}
+    found = found_in(loaded.name, measures, outcome.comparison.release)
     records = {label: str(each.record.folder) for label, each in outcome.by_label.items()}
     if report is not None:
         from windtunnel.reporting import attainable_page
