@@ -13,6 +13,7 @@ DROP TABLE IF EXISTS migration;
 END
     ;;
 residue)
+    [ "$(./wrong.sh 2000-01-01T00:00:00Z)" = '{"rows" : []}' ]
     [ "$(./columns.sh)" = "$SHOP_COLUMNS" ]
     [ "$(./psql.sh --command "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'")" = 1 ]
     grep -q '"store_at": "primary"' "$SHOP_STATE/state.json"

@@ -5,4 +5,4 @@ service=$1 version=$2
 set -f
 # shellcheck disable=SC2086 -- the names are words
 set -- $3
-exec $WINDTUNNEL staging defects "$service" "$version" "$@" --scenario shop-release --state "$SHOP_STATE"
+exec $WINDTUNNEL staging defects "$service" "$version" "$@" --scenario "$SHOP_SCENARIO" --state "$SHOP_STATE"

@@ -5,9 +5,10 @@
 set -eu
 
 : "${WINDTUNNEL:=windtunnel}"
+SHOP_SCENARIO=$(readlink -f "${1:-release.yaml}")
 : "${SHOP_STATE:=${TMPDIR:-/tmp}/shop-by-scripts}"
 
-$WINDTUNNEL staging up "${1:-release.yaml}" --state "$SHOP_STATE" >&2
+$WINDTUNNEL staging up "$SHOP_SCENARIO" --state "$SHOP_STATE" >&2
 
 kept() { sed -n "s/^ *\"$1\": \"\{0,1\}\([^\",{]*\)\"\{0,1\},\{0,1\}\$/\1/p" "$SHOP_STATE/state.json" | head -n 1; }
 primary=$($WINDTUNNEL staging status --state "$SHOP_STATE" | awk '$2 == "primary" { print $3 }')
@@ -18,6 +19,7 @@ export PGHOST PGPORT PGUSER PGDATABASE PGPASSWORD
 cat <<END
 export WINDTUNNEL='$WINDTUNNEL'
 export SHOP_STATE='$SHOP_STATE'
+export SHOP_SCENARIO='$SHOP_SCENARIO'
 export SHOP_URL='http://127.0.0.1:$(kept proxy:client--edge)'
 export SHOP_TOKEN='$(kept token)'
 export SHOP_ENVOY='http://127.0.0.1:$(kept admin)'

@@ -109,7 +109,10 @@ def test_variables_stand_in_few_places_and_must_be_set(tmp_path: Path) -> None:
 
 
 def test_the_example_is_understood_and_its_schema_knows_it(windtunnel: Run) -> None:
-    names = ("WINDTUNNEL", "SHOP_STATE", "SHOP_TOKEN", "SHOP_ENVOY", "SHOP_TOXIPROXY", "SHOP_PSQL", "SHOP_COLUMNS")
+    names = (
+        *("WINDTUNNEL", "SHOP_STATE", "SHOP_SCENARIO", "SHOP_TOKEN", "SHOP_ENVOY", "SHOP_TOXIPROXY", "SHOP_PSQL"),
+        "SHOP_COLUMNS",
+    )
     values = dict.fromkeys(
         (*names, *(f"PG{name}" for name in ("HOST", "PORT", "USER", "DATABASE", "PASSWORD"))), "x" * 8
     )
