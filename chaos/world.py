@@ -250,7 +250,12 @@ class StagingWorld:
         yield self._queued_heal(fault)
 
     def _heal(self, fault: Fault) -> None:
-        result = self._guard.heal(self._entries.pop(id(fault)))
+        entry = self._entries.pop(id(fault))
+        unmet = self._guard.unmet(fault, entry)
+        result = self._guard.heal(entry)
+        if unmet is not None:
+            subject = f"{fault.kind} on {fault.target}"
+            self._clock.call_soon(lambda: self.record("error", subject, during="fault", message=unmet))
         if fault.primary is not None:
             self._clock.call_soon(self.data.primary_back)
         self._clock.call_soon(lambda: self.record("undo", str(fault.target), kind=fault.kind, rung=result.rung))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 from evidence.events import NOT_STARTED, Event, EventKind, Outcome
@@ -36,9 +37,12 @@ def judge(
     """The verdict on one record. `extra` are checks already made, on the record itself."""
     checks = list(extra)
     checks += guarded("record", header.run_id, lambda: _record_checks(scenario, header, events))
-    if any(check.status is Status.ERROR for check in checks):
-        return Verdict(header.run_id, tuple(checks))  # what was measured proves nothing
     in_simulation = header.world is World.SIMULATION
+    if any(check.status is Status.ERROR for check in checks):
+        # What was measured proves nothing; what was found not to be as it was may tell why.
+        looks = [] if in_simulation else guarded("restored", "system", lambda: _restored(events))
+        checks += [replace(look, status=Status.ERROR) for look in looks if look.status is Status.FAIL]
+        return Verdict(header.run_id, tuple(checks))
     if header.until is not None:
         checks.append(_precision(header))
     for name in scenario.functions:

@@ -16,7 +16,7 @@ from chaos.faults.surface import Surface
 from chaos.safety.journal import JournalEntry
 from scenarios.models import Fault
 
-__all__ = ["Checkable", "FaultKind", "OnHost", "PlanContext", "Rung", "Undoable"]
+__all__ = ["Checkable", "FaultKind", "Meetable", "OnHost", "PlanContext", "Rung", "Undoable"]
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,15 @@ class Checkable(Protocol):
 
     def require_possible(self, fault: Fault) -> None:
         """Raise FaultRefused for a fault that `plan` would refuse on every staging."""
+        ...
+
+
+@runtime_checkable
+class Meetable(Protocol):
+    """A kind that can be in force with nobody there to feel it."""
+
+    def unmet(self, surface: Surface, entry: JournalEntry) -> str | None:
+        """Asked before the undo: why nobody has met the fault; None when somebody has."""
         ...
 
 

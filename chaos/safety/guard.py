@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chaos.errors import StagingUnclean
-from chaos.faults.base import FaultKind, PlanContext
+from chaos.faults.base import FaultKind, Meetable, PlanContext
 from chaos.faults.registry import FAULTS
 from chaos.faults.surface import Surface
 from chaos.safety.errors import JournalCorrupt
@@ -83,6 +83,11 @@ class Guard:
             self.heal(entry)
             raise
         return entry
+
+    def unmet(self, fault: Fault, entry: JournalEntry) -> str | None:
+        """Why nobody has met a fault that is in force, as far as its kind can tell; None otherwise."""
+        kind: object = self.faults[fault.kind]
+        return kind.unmet(self.surface, entry) if isinstance(kind, Meetable) else None
 
     def heal(self, entry: JournalEntry) -> EntryResult:
         """Undo one entry and read it back. Raises StagingUnclean when its whole ladder failed."""

@@ -53,7 +53,9 @@ def played(*, early: bool = False, fails: bool = False) -> tuple[Surface, list[E
     """A zone that goes out at once, lost replicas replaced after a second; it is back early, or when they are."""
     surface, events = Surface(fails=fails), list[Event]()
     entry, undone = SimpleNamespace(id="1"), SimpleNamespace(rung="regain")
-    guard: Any = SimpleNamespace(drill_id="d", surface=surface, inject=lambda *_: entry, heal=lambda _: undone)
+    guard: Any = SimpleNamespace(
+        drill_id="d", surface=surface, inject=lambda *_: entry, heal=lambda _: undone, unmet=lambda *_: None
+    )
     staging: Any = SimpleNamespace(data=None)
     observer: Any = None
     env = WallClockEnvironment(time.monotonic())

@@ -237,6 +237,17 @@ def test_a_drill_that_proves_nothing_is_an_error_and_nothing_else() -> None:
         assert [(check.status, check.reason) for check in verdict.checks] == [(Status.ERROR, reason)]
 
 
+def test_what_is_not_as_it_was_is_told_beside_an_error() -> None:
+    events = [
+        Event(20.0, "verify", "staging as before", detail={"differences": ["index orders_pkey: not there"]}),
+        Event(26.0, "error", "steady state", detail={"message": "0 of 61"}),
+    ]
+    verdict = judge(made.scenario(), recorded(World.STAGING), events, drill())
+    assert {check.status for check in verdict.checks} == {Status.ERROR}
+    assert [check.name for check in verdict.checks] == ["error", "restored"]
+    assert "index orders_pkey: not there" in verdict.checks[-1].reason
+
+
 def written(tmp_path: Path, world: World) -> RunRecord:
     plan = made.plan()
     if world is World.STAGING:

@@ -12,6 +12,7 @@ from chaos.faults.base import PlanContext
 from chaos.faults.errors import FaultNotConfirmed, FaultRefused
 from chaos.faults.feeling import Felt
 from chaos.faults.registry import FAULTS
+from chaos.faults.slow_start import SLOW_START
 from chaos.faults.surface import ProxyState, Toxic
 from chaos.safety.journal import JournalEntry
 from chaos.safety.undo import undo_entry
@@ -160,6 +161,15 @@ def test_a_paused_replica_is_not_paused_again() -> None:
     apply(surface, pause={"of": "checkout", "replicas": 3})
     with pytest.raises(FaultRefused, match=r"replicas\(=2\) must be at most 1, those that do not stand still"):
         plan(surface, pause={"of": "checkout", "replicas": 2})
+
+
+def test_a_slow_start_that_nobody_met_says_so() -> None:
+    surface = MemorySurface()
+    entry = apply(surface, slow_start={"of": "checkout", "add": "3s"})
+    unmet = SLOW_START.unmet(surface, entry)
+    assert unmet == "no replica of checkout started while it was in force: nothing is proven by it"
+    surface.deploy("checkout", "2.4", 5)
+    assert SLOW_START.unmet(surface, entry) is None
 
 
 def test_a_quota_is_shared_by_the_replicas() -> None:
