@@ -7,34 +7,32 @@ nothing to do unless the drill was killed.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from chaos.drill import deadline_of
+from chaos.experiments import activities
+from chaos.experiments.activities import NONE
 from scenarios.models import Scenario
 
 __all__ = ["exported"]
 
 # Bringing a staging up and taking it down, around the drill.
 _AROUND_S = 180.0
-_UNDO_TIMEOUT_S = 300.0
+_UNDO_TIMEOUT_S = 300
 
 
 def exported(scenario: Scenario, reference: str, strategy: str | None = None) -> dict[str, Any]:
     """The experiment; `reference` is how the scenario is found where it will run: a path, or a name in the library."""
-    drill = ["drill", reference, "--out", "${windtunnel_out}", "--state", "${windtunnel_state}"]
+    drill = [reference, "--out", "${windtunnel_out}", "--state", "${windtunnel_state}"]
     if strategy is not None:
         drill += ["--strategy", strategy]
+    asked = {"arguments": drill, "timeout_s": deadline_of(scenario) + _AROUND_S}
+    undo = ["undo", "--state", "${windtunnel_state}"]
     verdict = {
         "type": "probe",
-        "name": "the newest drill's verdict is pass, or none was played yet",
-        "tolerance": {"type": "regex", "pattern": "^(none|pass)$"},
-        "provider": {
-            "type": "python",
-            "module": "chaos.experiments.activities",
-            "func": "verdict",
-            "arguments": {"out": "${windtunnel_out}"},
-        },
+        "name": "the drill's verdict is pass, or it was not played yet",
+        "tolerance": {"type": "regex", "pattern": f"^({NONE}|pass)$"},
+        "provider": _python("verdict", {}),
     }
     return {
         "title": f"{scenario.name}: can the release be taken back?",
@@ -45,9 +43,13 @@ def exported(scenario: Scenario, reference: str, strategy: str | None = None) ->
             "windtunnel_state": _setting("WINDTUNNEL_STATE", ".windtunnel-chaostoolkit"),
         },
         "steady-state-hypothesis": {"title": "Rollback restores application and data", "probes": [verdict]},
-        "method": [_command("action", "drill the release", drill, deadline_of(scenario) + _AROUND_S)],
+        "method": [{"type": "action", "name": "drill the release", "provider": _python("drill", asked)}],
         "rollbacks": [
-            _command("action", "undo what is left", ["undo", "--state", "${windtunnel_state}"], _UNDO_TIMEOUT_S)
+            {
+                "type": "action",
+                "name": "undo what is left",
+                "provider": {"type": "process", "path": "windtunnel", "arguments": undo, "timeout": _UNDO_TIMEOUT_S},
+            }
         ],
     }
 
@@ -56,6 +58,5 @@ def _setting(variable: str, default: str) -> dict[str, str]:
     return {"type": "env", "key": variable, "default": default}
 
 
-def _command(kind: str, name: str, arguments: list[str], timeout_s: float) -> dict[str, Any]:
-    provider = {"type": "process", "path": "windtunnel", "arguments": arguments, "timeout": math.ceil(timeout_s)}
-    return {"type": kind, "name": name, "provider": provider}
+def _python(function: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "python", "module": activities.__name__, "func": function, "arguments": arguments}

@@ -1,42 +1,93 @@
-"""A scenario as an experiment: valid for the Chaos Toolkit itself, and true to the newest run."""
+"""A scenario as an experiment: valid for the Chaos Toolkit itself, and true to the drill that it plays."""
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from chaoslib import substitute
+from chaoslib.configuration import load_configuration
+from chaoslib.experiment import run_experiment
 
-from chaos.experiments.activities import verdict
+from chaos.experiments import activities
 from chaos.experiments.playing import play, read
-from evidence.record import RunRecord
-from tests.unit.evidence_made import header
 from windtunnel.cli.exits import ExitCode
 
 Run = Callable[..., Any]
 
 
-def test_an_export_is_valid_and_its_hypothesis_asks_the_newest_run(
+@pytest.fixture
+def experiment(
     windtunnel: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file, out = tmp_path / "shop.json", tmp_path / "runs"
+) -> Iterator[tuple[dict[str, Any], pytest.MonkeyPatch]]:
+    """The shop's release as an experiment, played with the Windtunnel of these tests, on no staging that is there."""
+    file = tmp_path / "shop.json"
     done = windtunnel("scenario", "export", "shop-release", "--to", "chaostoolkit", "--out", str(file))
     assert done.code == 0, done.err
     monkeypatch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
-    experiment = read(file)
-    (drill,) = experiment["method"]
-    assert drill["provider"]["arguments"][:2] == ["drill", "shop-release"]
-    monkeypatch.setenv("WINDTUNNEL_OUT", str(out))
-    (before,) = play(experiment, "hypothesis", 20)
+    monkeypatch.setenv("WINDTUNNEL_OUT", str(tmp_path / "runs"))
+    monkeypatch.setenv("WINDTUNNEL_STATE", str(tmp_path / "state"))
+    yield read(file), monkeypatch
+    activities._Played.verdict = activities.NONE
+
+
+def test_an_export_is_valid_and_its_drill_is_the_one_that_is_judged(
+    experiment: tuple[dict[str, Any], pytest.MonkeyPatch], tmp_path: Path
+) -> None:
+    exported, _ = experiment
+    (drill,) = exported["method"]
+    asked = substitute(drill["provider"]["arguments"], load_configuration(exported["configuration"]), {})
+    folders = ["--out", str(tmp_path / "runs"), "--state", str(tmp_path / "state")]
+    assert asked["arguments"] == ["shop-release", *folders]
+    (before,) = play(exported, "hypothesis", 20)
     assert before.well, before
-    record = RunRecord.create_in(out, header())
-    assert verdict(str(out)) == "error"  # a drill that was killed before it was judged
-    record.judged({"status": "fail", "checks": []})
-    (after,) = play(experiment, "hypothesis", 20)
-    assert (after.met, after.output) == (False, "fail")
+
+
+@pytest.mark.parametrize(("status", "deviated"), [("pass", False), ("fail", True), ("inconclusive", True)])
+def test_the_verdict_of_the_drill_is_the_experiments(
+    experiment: tuple[dict[str, Any], pytest.MonkeyPatch], tmp_path: Path, status: str, deviated: bool
+) -> None:
+    exported, monkeypatch = experiment
+    answer = json.dumps({"record": "runs/1", "verdict": {"status": status}, "measures": [], "exit_code": 1})
+    program = tmp_path / "python"
+    program.write_text(f"#!/bin/sh\necho '{answer}'\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(activities.sys, "executable", str(program))
+    journal = run_experiment(exported)
+    assert journal["run"][0]["output"] == {"record": "runs/1", "verdict": {"status": status}, "exit_code": 1}
+    assert journal["deviated"] is deviated
+
+
+def test_a_drill_that_was_refused_proves_nothing(
+    experiment: tuple[dict[str, Any], pytest.MonkeyPatch], tmp_path: Path
+) -> None:
+    exported, monkeypatch = experiment
+    lever = tmp_path / "lever"
+    lever.write_text("month end")
+    monkeypatch.setenv("WINDTUNNEL_LEVER", str(lever))
+    journal = run_experiment(exported)
+    assert journal["run"][0]["output"]["exit_code"] == ExitCode.USAGE
+    assert "month end" in journal["run"][0]["output"]["error"]["message"]
+    assert (journal["status"], journal["deviated"]) == ("completed", True)
+    assert [each["status"] for each in journal["rollbacks"]] == ["succeeded"]
+
+
+def test_a_drill_that_takes_too_long_is_told_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told, program = tmp_path / "told", tmp_path / "python"
+    program.write_text(f"#!/bin/sh\ntrap 'touch {told}; exit 143' TERM\nwhile :; do sleep 0.05; done\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(activities.sys, "executable", str(program))
+    with pytest.raises(subprocess.TimeoutExpired):
+        activities.drill(["shop-release"], 0.5)
+    assert told.exists()
+    assert activities.verdict() == "error"
+    activities._Played.verdict = activities.NONE
 
 
 @pytest.mark.parametrize(
