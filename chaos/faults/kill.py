@@ -2,7 +2,7 @@
 
 The undo starts replicas again until there are as many as were last ordered: when a rollback has
 retired the version meanwhile, none comes back. A deploy during the fault restores them as well, as
-it would on any platform.
+it would on any platform, and so does a zone that is back, or replaced, as in the simulator.
 
 Not modelled: the death of a machine (neighbours die too, addresses stop answering instead of
 refusing); a hung process (it would keep its connections); a platform that restarts the dead by
