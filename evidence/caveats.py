@@ -33,8 +33,8 @@ def caveats(
     """
     seldom = _seldom_met(scenario, measures) if defects is None else []
     return [
-        *_sparse(scenario), *_blind(scenario), *_left_behind(scenario), *_hurt_before(scenario, measures),
-        *_unended(scenario, measures), *seldom
+        *_sparse(scenario), *_blind(scenario), *_left_behind(scenario), *_old_schema(scenario),
+        *_hurt_before(scenario, measures), *_unended(scenario, measures), *seldom
     ]  # fmt: skip
 
 
@@ -116,6 +116,17 @@ def _left_behind(scenario: Scenario) -> list[str]:
         return []
     named = ", ".join(kinds)
     return [f"release.rollback: has neither route-back nor retire: after one of {named} the new version still serves"]
+
+
+def _old_schema(scenario: Scenario) -> list[str]:
+    """What a flag hides stays deployed, and lives with the new schema alone."""
+    release = scenario.release
+    toggles = any(each.toggle is not None for each in (release.strategy, *release.alternatives))
+    taken = [step for step in ("revert-migration", "restore") if step in release.rollback]
+    if release.migration is None or not toggles or not taken or "redeploy" in release.rollback:
+        return []
+    stays = "and without redeploy a toggle leaves the new version, which cannot live with it"
+    return [f"release.rollback: {taken[0]} brings the old schema back, {stays}"]
 
 
 def _hurt_before(scenario: Scenario, measures: Sequence[FunctionMeasure]) -> list[str]:

@@ -115,7 +115,8 @@ class Timeline:
 
         Recovery is dated back to the start of the window that showed it. What happens within that window answers this
         episode still, and is cut off at the recovery: a guardrail that trips there took all of the length to detect.
-        An impact that starts while the release is being taken back is known, decided and acted on from its start.
+        An impact that is over before anything is done about it was decided on until its end; one that starts while the
+        release is being taken back is known, decided and acted on from its start.
         """
         start_s, end_s = episode.start_s, episode.end_s
         under_way = self._under_way(start_s)
@@ -130,7 +131,9 @@ class Timeline:
         detected_s = None if trip_s is None else min(trip_s, end_s)
         detect_s = None if detected_s is None else detected_s - start_s
         if began is None or begun_s is None:
-            return Parts(detect_s=detect_s)
+            if detected_s is None or episode.censored:
+                return Parts(detect_s=detect_s)
+            return Parts(detect_s, end_s - detected_s, 0.0, 0.0)  # over while they were still deciding
         ends = [event.time_s for event in self.all(_RESPONSES[EventKind(began.kind)]) if event.subject == began.subject]
         begun_s = min(begun_s, end_s)
         decide_s = None if detected_s is None else begun_s - detected_s

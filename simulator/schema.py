@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from typing import Any
 
 import simpy
@@ -38,7 +38,7 @@ class Schema:
         self._effects = effects
         self._users = users
         self._drawn_s = drawn_s
-        self.contracted = False
+        self._gone: str | None = None  # the side whose schema is not there
 
     def phase(self, name: str) -> simpy.Process:
         """Play a phase; interrupted, it is as if it had not begun. NoWayBack after the contract."""
@@ -46,14 +46,14 @@ class Schema:
 
     def restored(self) -> None:
         """The store is back from before the migration."""
-        self.contracted = False
         self._fit("new")
 
-    def differences(self) -> list[str]:
-        """What keeps the old version from being as it was before the release."""
-        if not self.contracted:
+    def differences(self, stays: Collection[str]) -> list[str]:
+        """What keeps the sides that stay from serving as before the release."""
+        if self._gone is None or self._gone not in stays:
             return []
-        return [f"{self.store.name}: schema is contracted, must be one that the old version reads"]
+        found = {"old": "contracted", "new": "the one from before the release"}[self._gone]
+        return [f"{self.store.name}: schema is {found}, must be one that the {self._gone} version reads"]
 
     def _expand(self) -> Generator[simpy.Event, Any, None]:
         migration = self._migration
@@ -86,17 +86,17 @@ class Schema:
             yield self._env.timeout(self._drawn_s(self._migration.contract))
         except simpy.Interrupt:
             return
-        self.contracted = True
         self._fit("old")
 
     def _revert(self) -> Generator[simpy.Event, Any, None]:
-        if self.contracted:
+        if self._gone == "old":
             raise NoWayBack(f"revert of {self.store.name}: the schema is contracted, nothing of the old one is left")
         yield self._env.timeout(self._drawn_s(self._migration.revert))
         self._fit("new")
 
     def _fit(self, without: str) -> None:
         """One side's schema is gone, the other's is there."""
+        self._gone = without
         for side, users in self._users.items():
             effects = [Defect(error_ratio=1.0)] if side == without else []
             for station, version in users:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from functools import cached_property, partial
 from typing import Any
 
@@ -140,9 +140,13 @@ class Stores:
         """Whether there is bad data now."""
         return any(bad.dirty() for bad in self._bad)
 
-    def differences(self) -> list[str]:
-        """What keeps the old version from being as it was before the release."""
-        return [] if self._schema is None else self._schema.differences()
+    def differences(self, dark: Collection[str]) -> list[str]:
+        """What keeps the old versions, or the new ones of `dark` services, from serving as before the release."""
+        if self._schema is None:
+            return []
+        store = self._schema.store.name
+        users = [name for name in self._changed if (name, store) in self._compiled.links]
+        return self._schema.differences({"new" if name in dark else "old" for name in users})
 
     def _restore(self) -> Generator[simpy.Event, Any, None]:
         wanted_s = self._env.now if self._begun_s is None else self._begun_s

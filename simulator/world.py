@@ -273,7 +273,7 @@ class SimulatedWorld:
             for service, change in self._changes.items()
             for each in self._differences(change, dark=service in dark)
         ]
-        return self.env.event().succeed([*differences, *self.data.differences()])
+        return self.env.event().succeed([*differences, *self.data.differences(dark)])
 
     def _differences(self, change: Change, *, dark: bool) -> Iterator[str]:
         service, serving = change.service, change.new if dark else change.old

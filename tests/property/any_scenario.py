@@ -43,6 +43,8 @@ release:
   reconcile: {takes: 300ms, per_row: 1ms, leaves: 10%}
 operations:
   on_call: {acknowledge: {exponential: {mean: 500ms}}, decide: 300ms}
+  approvals: {cab: {takes: {exponential: {mean: 400ms}}}}
+  people: {}
   deploy: {uniform: {low: 0ms, high: 400ms}}
   route: 100ms
 faults: []
@@ -52,6 +54,8 @@ STRATEGIES = """
 - {}
 - {release.strategy: {recreate: {}}}
 - {release.strategy: {blue-green: {preview: 300ms, hold: 500ms, scale_down_delay: 1s}}}
+- {release.strategy: {blue-green: {approve: cab, scale_down_delay: 500ms}}}
+- release.strategy: {canary: {steps: [{weight: 20%}, {approve: cab}, {weight: 50%}, {approve: cab}]}}
 - release.strategy:
     canary:
       steps: [{mirror: 50%}, {bake: 1s}, {cohort: vip}, {bake: 1s}, {weight: 40%}, {scale: 100%}, {pause: 1s}]
@@ -67,6 +71,7 @@ STRATEGIES = """
   release.rollback.+: kill-switch
 - {release.strategy: {waves: {by: zones, waves: [[a], [b]], bake: 1s}}}
 - {release.strategy: {waves: {by: cohorts, waves: [[vip]], bake: 1s}}}
+- {release.strategy: {waves: {by: zones, waves: [[b], [a]], bake: 500ms, approve: cab}}}
 """
 
 REPLICATION = """
@@ -127,6 +132,16 @@ PARTS = """
     {metric: error-ratio, of: shop, burn_rate: {objective: 95%, above: 3, windows: [2s, 500ms]}, minimum: 5}
 - {operations.repair: {exponential: {mean: 1s}}}
 - {operations.metrics_delay: 500ms}
+- {operations.notices: [{to: support, on: guardrail-trip, after: 1s}, {to: board, on: rollback-end, after: 2s}]}
+- operations.people.lead: {acknowledge: 200ms, decide: 100ms}
+  operations.on_call.escalation: [{after: 500ms, to: lead}]
+- operations.on_call.skills: [pay]
+  operations.people.expert: {acknowledge: {exponential: {mean: 300ms}}, decide: 0s}
+  operations.on_call.escalation: [{after: 2s, to: expert}]
+- start: "2026-11-27 15:59"
+  calendar: {blackouts: [{days: [fri], from: "16:00"}], when_closed: wait}
+- start: "2026-11-27 16:00"
+  calendar: {freezes: [{from: "2026-11-27 15:00", to: "2026-11-27 16:01", reason: sale}], when_closed: postpone}
 - {operations.suppression: {for: 3s, guardrails: all}}
 - {operations.tickets: {share: 20%, after: 500ms, page: {above: 3, window: 5s}}}
 - {faults.+: {at: 2s, for: 3s, cut: {on: edge -> shop}}}
@@ -138,6 +153,7 @@ PARTS = """
 - {faults.+: {at: 3s, for: 3s, primary: {of: orders}}}
 - {faults.+: {at: 7s, for: 2s, primary: {of: orders, destroyed: true}}}
 - {faults.+: {at: 2s, for: 5s, standby: {of: orders}}}
+- {faults.+: {at: 9s, for: 2s, outage: {of: pay}}}
 """
 
 

@@ -9,10 +9,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import pytest
 import simpy
 from hypothesis import given, settings
 
 from evidence.assess import assess
+from evidence.measures import FunctionMeasure
 from scenarios.loading import load_text
 from simulator.environment import SimulationEnvironment
 from simulator.replication import Player
@@ -41,6 +43,34 @@ def test_no_request_is_lost_or_made_up(text: str) -> None:
     assert sum(row.failed for row in rows) == clients.failed().sum()
     lost = ((timeline.ledger.outcome == "ok") & (timeline.ledger.found == 0)).sum()
     assert lost == sum(row.lost_writes for row in rows)
+    times_s = [event.time_s for event in timeline.events]
+    assert times_s == sorted(times_s)
+    assert 0.0 <= times_s[0] <= times_s[-1] <= scenario.duration_s
+    for row in rows:
+        _agrees_with_itself(row, scenario.duration_s)
+
+
+def _agrees_with_itself(row: FunctionMeasure, duration_s: float) -> None:
+    """What holds for any measure: no time is negative, parts add up, nothing that is not known is a pass."""
+    parts = (row.detect_s, row.decide_s, row.act_s, row.stabilise_s)
+    known = [part for part in parts if part is not None]
+    sizes = (
+        *known, row.rto_s, row.rto_from_cause_s, row.rpo_s, row.trip_after_s, row.rollback_duration_s,
+        row.release_duration_s, row.exposed_s, row.taken_back_s, row.held_s, row.approval_s, row.acknowledged_s,
+        row.suppressed_s, row.notified_s, row.reconcile_s,
+    )  # fmt: skip
+    assert min(size for size in sizes if size is not None) >= 0.0
+    if len(known) == len(parts):
+        assert sum(known) == pytest.approx(row.rto_s, abs=1e-6)
+    assert sum(known) <= row.rto_s + 1e-6
+    assert row.rto_s <= row.downtime_s + 1e-6
+    assert (row.impact_start_s or 0.0) + row.downtime_s <= duration_s + 1e-6 or row.episodes > 1
+    assert (row.impact_start_s is None) == (row.episodes == 0)
+    assert not (row.rto_censored and row.met_rto)
+    assert row.failed == row.failed_error + row.failed_timeout + row.failed_refused + row.failed_unfinished
+    assert (sum(row.cohort_requests), sum(row.cohort_failed)) == (row.requests, row.failed)
+    if row.rpo_s is not None and row.rpo_high_s is not None:
+        assert row.rpo_s <= row.rpo_high_s
 
 
 @settings(max_examples=8)

@@ -1,12 +1,14 @@
 """What is said beside figures that mean less than they seem to."""
 
 import math
+import re
 from dataclasses import replace
 
 from evidence.caveats import caveats, caveats_compared
 from scenarios.loading import load_text
 from tests.unit import evidence_made as made
 from tests.unit.evidence_made import TEXT
+from tests.unit.scenario_texts import VALID
 
 
 def said(*changes: tuple[str, str]) -> list[str]:
@@ -41,6 +43,19 @@ def test_a_kill_switch_alone_takes_back_toggles_alone() -> None:
     (line,) = said(*only)
     assert line.startswith("release.rollback: has neither route-back nor retire: after one of canary ")
     assert said(("  strategy:", f"  rollback: [kill-switch, route-back, verify]\n  {toggle}")) == []
+
+
+def test_a_flag_that_is_taken_back_leaves_no_version_that_an_old_schema_serves() -> None:
+    toggle = "strategy: {toggle: {steps: [{on: 50%}]}}\n  migration: {store: orders, expand: 5s}"
+    text = re.sub(r"strategy: .*|  alternatives:\n.*\n.*\n", lambda found: toggle if "str" in found[0] else "", VALID)
+
+    def told(steps: str) -> list[str]:
+        return caveats(load_text(text.replace("  strategy:", f"  rollback: [{steps}]\n  strategy:"), "tiny.yaml"))
+
+    assert told("kill-switch, verify") == []
+    assert told("kill-switch, redeploy, route-back, retire, revert-migration") == []
+    (line,) = told("kill-switch, revert-migration, verify")
+    assert line.startswith("release.rollback: revert-migration brings the old schema back, and without redeploy")
 
 
 def test_a_function_that_is_not_good_before_anything_has_happened() -> None:
@@ -88,8 +103,6 @@ def test_a_drawn_defect_that_few_replications_met() -> None:
 
 
 def test_a_guardrail_that_never_sees_enough() -> None:
-    from tests.unit.scenario_texts import VALID
-
     def told(window: str, minimum: int, retries: int = 0) -> list[str]:
         text = VALID.replace("window: 5s, minimum: 10}", f"window: {window}, minimum: {minimum}}}")
         text = text.replace(

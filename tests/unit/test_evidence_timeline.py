@@ -34,6 +34,16 @@ def test_an_impact_in_the_middle_of_a_rollback_is_acted_on_from_its_start() -> N
     assert Timeline.of(begun).parts(Episode(11.0, 33.0, censored=True), window_s=5.0) == Parts(0.0, 0.0)
 
 
+def test_an_impact_that_is_over_before_anything_is_done_was_decided_on_until_its_end() -> None:
+    paged = [Event(13.0, "guardrail-trip", "g", {}), Event(13.0, "page", "g", {})]
+    late = [Event(60.0, "rollback-start", "web", {}), Event(62.0, "rollback-end", "web", {})]
+    for events in (paged, [*paged, *late]):
+        timeline = Timeline.of(events)
+        assert timeline.parts(Episode(11.0, 20.0, censored=False), window_s=5.0) == Parts(2.0, 7.0, 0.0, 0.0)
+    # Nobody knows how long they would have gone on deciding.
+    assert Timeline.of(paged).parts(Episode(11.0, 20.0, censored=True), window_s=5.0) == Parts(2.0)
+
+
 def test_a_note_is_kept_and_detects_nothing_for_nobody_hears_it() -> None:
     timeline = Timeline.of(
         [

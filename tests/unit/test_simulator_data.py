@@ -77,6 +77,28 @@ def test_a_phase_that_is_interrupted_never_was() -> None:
     assert not measure.rto_censored
 
 
+def test_a_flag_that_is_off_needs_the_schema_of_the_version_that_stays() -> None:
+    hidden = {"name": "hidden", "probability": "100%", "errors": "100%", "flag": True}
+    release: dict[str, Any] = {
+        "migration": {"store": "orders", "expand": "4s"},
+        "defects": [hidden],
+        "strategy": {"toggle": {"steps": [{"on": "50%"}, {"bake": "20s"}], "propagation": "1s"}},
+        "guardrails": [GUARDRAIL],
+    }
+    dark, _ = played(scenario(release={**release, "rollback": ["kill-switch", "verify"]}))
+    assert (dark.outcome, dark.rto_censored) == ("rolled-back", False)
+    # The old version, which could not read the contracted schema, is not to come back.
+    late = {**release, "migration": MIGRATION, "guardrails": [{**GUARDRAIL, "window": "30s", "minimum": 1600}]}
+    contracted, events = played(scenario(release={**late, "rollback": ["kill-switch", "verify"]}))
+    assert ("contract orders" in [subject for _, _, subject in story(events, "step-end")]) is True
+    assert (contracted.outcome, contracted.rto_censored) == ("rolled-back", False)
+    # The new one cannot read the old schema, which no flag hides, and which is no collapse.
+    reverted, events = played(scenario(release={**release, "rollback": ["kill-switch", "revert-migration", "verify"]}))
+    assert (reverted.outcome, reverted.rto_censored, reverted.collapsed) == ("failed", True, False)
+    (told,) = [event.detail["differences"] for event in events if event.kind == "verify"]
+    assert told == ["orders: schema is the one from before the release, must be one that the new version reads"]
+
+
 @pytest.mark.parametrize("dual", [True, False])
 def test_without_dual_writes_the_old_version_does_not_see_what_the_new_one_wrote(dual: bool) -> None:
     release: dict[str, Any] = {
