@@ -263,4 +263,4 @@ def test_data_that_is_gone_for_good_meets_no_rpo() -> None:
     [recovery] = recoveries([measure])
     assert recovery.rpo_max_s == math.inf
     assert "at least 0 lost" in str(recovery_table([recovery]).rows)
-    assert attainable("data", {"blue-green": [measure]}).rows[0].rpo_s[0.95].value == math.inf
+    assert attainable("data", {"blue-green": [measure]}, {}).rows[0].rpo_s[0.95].value == math.inf
