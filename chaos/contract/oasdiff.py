@@ -1,8 +1,9 @@
 """Breaking differences between two OpenAPI documents, by oasdiff: on PATH, in the cache, or built from Go.
 
 oasdiff takes any document, also one that promises nothing, and finds that nothing of it breaks; so documents are looked
-at first. Two kinds of differences that it only mentions count here: a field that an answer no longer has, though its
-schema never required it, and a status that is no success and is gone. Consumers read the one and handle the other.
+at first. Three kinds of differences that it only mentions count here: a field or a header that an answer no longer has,
+though it was never required, and a status that is no success and is gone. Consumers read and handle them. It does not
+look at `additionalProperties`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,11 @@ __all__ = ["OASDIFF", "Breaking", "DocumentInvalid", "breaking", "breaking_files
 OASDIFF = GoProgram("oasdiff", "1.36.0", "github.com/oasdiff/oasdiff", (1, 26), "a minute")
 
 _COMPARE_TIMEOUT_S = 30.0
-_SEVERITIES = "response-optional-property-removed err\nresponse-non-success-status-removed err\n"
+_BREAKING_TOO = (
+    "optional-response-header-removed",
+    "response-optional-property-removed",
+    "response-non-success-status-removed",
+)
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace", "query"})
 
 
@@ -92,7 +97,7 @@ def _require_openapi(name: str, document: Any) -> None:
 def _compared(program: Path, old: Path, new: Path, *options: str) -> list[Breaking]:
     with tempfile.TemporaryDirectory(prefix="windtunnel-contract-") as folder:  # away from any configuration of oasdiff
         severities = Path(folder, "severities.txt")
-        severities.write_text(_SEVERITIES, encoding="utf-8")
+        severities.write_text("".join(f"{kind} err\n" for kind in _BREAKING_TOO), encoding="utf-8")
         command = [str(program), "breaking", str(old), str(new), "--format", "json", *options]
         command += ["--severity-levels", str(severities)]
         try:

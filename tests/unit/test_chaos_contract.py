@@ -161,20 +161,27 @@ def test_a_document_that_promises_nothing_is_refused(
 
 
 def test_two_files_are_compared(tmp_path: Path, windtunnel: Callable[..., Any]) -> None:
-    """What oasdiff only mentions counts: an optional field, and a status that is no success."""
+    """What oasdiff only mentions counts: an optional field or header, and a status that is no success."""
     if oasdiff.OASDIFF.find() is None:
         pytest.skip("oasdiff is neither on PATH nor in the cache: `windtunnel contract shop-contract` builds it once")
     old, new = tmp_path / "old.yaml", tmp_path / "new.json"
     old.write_text(_ORDERS, encoding="utf-8")
     there: Any = YAML(typ="safe").load(_ORDERS)
+    there["paths"]["/orders"]["get"]["responses"]["200"]["headers"] = {"X-Left": {"schema": {"type": "integer"}}}
+    old.write_text(json.dumps(there), encoding="utf-8")
     new.write_text(json.dumps(there), encoding="utf-8")
     assert windtunnel("contract", "--documents", str(old), str(new)).code == 0
     responses = there["paths"]["/orders"]["get"]["responses"]
-    del responses["404"], responses["200"]["content"]["application/json"]["schema"]["properties"]["state"]
+    del (
+        responses["404"],
+        responses["200"]["headers"],
+        responses["200"]["content"]["application/json"]["schema"]["properties"]["state"],
+    )
     new.write_text(json.dumps(there), encoding="utf-8")
     result = windtunnel("contract", "--documents", str(old), str(new), "--json")
     assert result.code == ExitCode.FAIL
-    assert [each["kind"] for each in json.loads(result.out)["breaking"]] == [
+    assert sorted(each["kind"] for each in json.loads(result.out)["breaking"]) == [
+        "optional-response-header-removed",
         "response-non-success-status-removed",
         "response-optional-property-removed",
     ]
