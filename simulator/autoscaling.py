@@ -58,8 +58,9 @@ class Autoscaler:
     Replicas that were not there then have no metrics yet: they count as idle when it is about more of them, and as at
     the target when about less. Else each look within the lag would order anew what had been ordered for the same load.
 
-    `utilisations` reads the share of busy workers of each ready replica, `not_ready` counts the others, `order` takes
-    the wanted number when it changes.
+    `utilisations` reads how busy each ready replica was since it was read last: a mean, as Kubernetes' metrics are.
+    Single moments would vary twice as much, and the highest of five minutes, to which it goes down, be too high.
+    `not_ready` counts the others, `order` takes the wanted number when it changes.
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class Autoscaler:
 
     def _look(self) -> None:
         seen = [sample for sample in list(self._samples)[:_SAMPLES_PER_PERIOD] if sample]
-        ready, not_ready = len(self._utilisations()), self._not_ready()
+        ready, not_ready = len(self._samples[-1]), self._not_ready()
         if not seen or len(self._samples) < self._lagging + _SAMPLES_PER_PERIOD:
             return
         known = round(sum(map(len, seen)) / len(seen))

@@ -50,6 +50,8 @@ class Replicas:
         for place, version in enumerate(self.planned):
             care = _care(scenario, service, defects[place] if place < len(defects) else ())
             self.by_version[version] = self._fleet(place, version, capacity_of(scenario, service), care)
+        self._worked_s: dict[tuple[int, int], float] = {}
+        self._looked_s = 0.0
         self._autoscaler = None
         if service.autoscaling is not None:
             self._autoscaler = Autoscaler(
@@ -92,14 +94,18 @@ class Replicas:
         return sum(fleet.ordered - len(fleet.ready) for name, fleet in self.by_version.items() if name in self._serving)
 
     def _utilisations(self) -> list[float]:
-        """Share of busy workers of each ready replica that gets traffic."""
-        plane = self._env.plane
-        return [
-            plane.busy(self._station, place, number) / self._service.workers
-            for place, (version, fleet) in enumerate(self.by_version.items())
-            if version in self._serving
-            for number in sorted(fleet.ready)
-        ]
+        """Share of the workers' time that was work, since the last look, of each ready replica that gets traffic."""
+        since_s, self._looked_s = self._looked_s, self._env.now
+        workers_s = self._service.workers * (self._env.now - since_s)
+        shares = []
+        for place, (version, fleet) in enumerate(self.by_version.items()):
+            for number in sorted(fleet.ready) if version in self._serving else ():
+                worked_s = self._env.plane.worked_s(self._station, place, number)
+                # One that was killed since counts anew; one that only drained had work of its own.
+                share = (worked_s - self._worked_s.get((place, number), 0.0)) / workers_s
+                self._worked_s[place, number] = worked_s
+                shares.append(min(1.0, max(0.0, share)))
+        return shares
 
 
 def _care(scenario: Scenario, service: Service, defects: Sequence[Defect]) -> Care | None:

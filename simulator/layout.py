@@ -159,6 +159,7 @@ REPLICA = _record(
     in_flight="i8",  # jobs that it has, kept for TRACKED stations
     failed="i8",  # failures in a row
     ejected_until="f8",
+    worked_s="f8",  # worker-seconds at work, less now for each worker that is: so adding busy * now gives them
 )
 NODE = _record(
     station="i8",

@@ -45,6 +45,9 @@ class FluidPlane:
         chosen = range(len(network.stations)) if detailed is None else detailed
         self._state = build(network, seed, replication, chosen, _PARTS if rows_followed else 1)
         self._now_s = 0.0  # the clock's, which takes longer to read
+        self._worked: dict[
+            tuple[int, int, int], tuple[float, float, float]
+        ] = {}  # when asked, busy then, sum until then
         self._writes: list[NDArray[np.void]] = []
         self._counts: list[NDArray[np.int64]] = []
 
@@ -200,10 +203,14 @@ class FluidPlane:
 
     # Reading.
 
-    def busy(self, station: int, version: int, replica: int) -> float:
-        """Workers of a replica that are at work, on the mean."""
+    def worked_s(self, station: int, version: int, replica: int) -> float:
+        """Worker-seconds that a replica has been at work, as if it changed evenly between the times of asking."""
         inside = float(self._replicas(self._version_row(station, version))[replica]["inside"])
-        return min(inside, float(self.network.stations[station].workers))
+        busy = min(inside, float(self.network.stations[station].workers))
+        since_s, before, sum_s = self._worked.get((station, version, replica), (0.0, busy, 0.0))
+        sum_s += (before + busy) / 2.0 * (self.now_s - since_s)
+        self._worked[station, version, replica] = self.now_s, busy, sum_s
+        return sum_s
 
     def waited_s(self, station: int, version: int, replica: int) -> float:
         """How long the first in a replica's queue has waited, 0 without a backlog."""

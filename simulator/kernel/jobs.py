@@ -58,6 +58,7 @@ def release(s: State, replica_index: int, now: float) -> None:
         start(s, slot, now)
     else:
         replica["busy"] -= 1
+        replica["worked_s"] += now
 
 
 @inlined

@@ -24,6 +24,7 @@ def take_place(s: State, slot: int, station: Any, replica_index: int, now: float
     replica = s.replicas[u(replica_index)]
     if replica["busy"] < station["workers"]:
         replica["busy"] += 1
+        replica["worked_s"] -= now
         job["replica"] = replica_index
         start(s, slot, now)
     elif station["queue"] < 0 or replica["waiting"] < station["queue"]:

@@ -261,7 +261,7 @@ class DataPlane:
             (self._state.jobs["state"] != layout.FREE) & (self._state.jobs["replica"] == first + replica)
         ):
             self._reset(slot, station)
-        self._state.replicas[first + replica] = (0, 0, -1, -1, 0, 0, 0.0)
+        self._state.replicas[first + replica] = (0, 0, -1, -1, 0, 0, 0.0, 0.0)
 
     def _reset(self, slot: int, station: int) -> None:
         job, record = self._state.jobs[slot], self._state.stations[station]
@@ -326,9 +326,10 @@ class DataPlane:
         """Jobs in the system now: waiting, in work, or at work for somebody who no longer waits."""
         return len(self._state.jobs) - int(self._state.clock[0]["free_n"])
 
-    def busy(self, station: int, version: int, replica: int) -> float:
-        """Workers of a replica that are at work."""
-        return float(self._replica(station, version, replica)["busy"])
+    def worked_s(self, station: int, version: int, replica: int) -> float:
+        """Worker-seconds that a replica has been at work since it was killed last, or from the start."""
+        record = self._replica(station, version, replica)
+        return float(record["worked_s"] + record["busy"] * self.now_s)
 
     def waited_s(self, station: int, version: int, replica: int) -> float:
         """How long the first in a replica's queue has waited, 0 when nobody has."""

@@ -33,6 +33,9 @@ def assert_equal(plane: DataPlane, twin: Naive) -> None:
     assert [_write(row) for row in recording.writes] == twin.all_writes()
     assert [int(n) for n in plane.state.stations["started"]] == twin.started
     assert [float(w) for w in plane.state.stations["waited_s"]] == twin.waited
+    for (station, version, number), replica in twin.replicas.items():
+        worked = replica.worked + replica.busy * twin.now
+        assert plane.worked_s(station, version, number) == worked, f"replica {number} of {station}, {version}"
     assert [float(t) for t in plane.state.functions["next_arrival"]] == twin.next_arrival
     assert int(plane.state.clock[0]["serial"]) - 1 == twin.serials
 

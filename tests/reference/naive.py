@@ -292,6 +292,7 @@ class Naive(Control, Mechanics, Books):
             return REFUSED
         if replica.busy < station.workers:
             replica.busy += 1
+            replica.worked -= self.now
             job.replica = replica
             self.start(job)
         elif station.queue < 0 or len(replica.queue) < station.queue:
@@ -328,6 +329,7 @@ class Naive(Control, Mechanics, Books):
             self.start(replica.queue.popleft())
         else:
             replica.busy -= 1
+            replica.worked += self.now
 
     def conclude(self, job: Job, outcome: str) -> None:
         if job.holding:

@@ -75,5 +75,5 @@ class Control:
                 job.replica, job.answer, job.holding = None, "reset", False
                 job.event = self.schedule(self.now, ("answer", job))
         replica.busy = replica.failed = 0
-        replica.out_until = 0.0
+        replica.out_until = replica.worked = 0.0
         replica.queue.clear()

@@ -27,6 +27,7 @@ class Replica:
     version: int
     number: int
     busy: int = 0
+    worked: float = 0.0
     queue: deque["Job"] = field(default_factory=deque)
     failed: int = 0  # in a row
     out_until: float = 0.0
