@@ -20,6 +20,7 @@ from typing import Any
 __all__ = ["PARTS", "main"]
 
 PARTS = ("check", "hypothesis", "method", "rollbacks")
+_HTTP_REFUSED = 400
 
 
 def main() -> int:
@@ -86,14 +87,24 @@ def _told(run: dict[str, Any], configuration: Any, secrets: Any) -> dict[str, An
         )
     # Of a traceback the last line, which says what went wrong.
     error = "".join(run.get("exception") or ()).strip().rpartition("\n")[2]
+    if run["status"] == "succeeded" and activity["type"] == "action" and met is None:
+        error = _refusal(activity["provider"]["type"], run["output"])
     return {
         "name": activity["name"],
         "type": activity["type"],
-        "succeeded": run["status"] == "succeeded",
+        "succeeded": run["status"] == "succeeded" and not error,
         "met": met,
         "output": _redacted(str(run["output"]), secrets)[:500],
         "error": _redacted(error, secrets)[:500],
     }
+
+
+def _refusal(provider: str, output: Any) -> str:
+    """What an action met that chaoslib takes for a success: a program's exit code, a server's refusal; else nothing."""
+    status = output.get("status", 0) if isinstance(output, dict) else 0
+    if provider == "process" and status != 0:
+        return f"exit code {status}: {str(output.get('stderr', '')).strip() or 'it said nothing'}"
+    return f"answered {status}" if provider == "http" and status >= _HTTP_REFUSED else ""
 
 
 def _redacted(text: str, secrets: Any) -> str:

@@ -111,9 +111,7 @@ class ExperimentFault:
 
     def _play_rollbacks(self, entry: JournalEntry) -> None:
         failed = [
-            str(each)
-            for each in play(entry.undo["experiment"], "rollbacks", _ROLLBACKS_TIMEOUT_S)
-            if not each.succeeded
+            str(each) for each in play(entry.undo["experiment"], "rollbacks", _ROLLBACKS_TIMEOUT_S) if not each.well
         ]
         if failed:
             raise FaultNotConfirmed(f"rollbacks of {entry.target}: {'; '.join(failed)}")

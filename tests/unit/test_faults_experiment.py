@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +79,49 @@ def test_rollbacks_that_do_not_bring_the_steady_state_back_are_not_believed(tmp_
     assert "no steady state: probe 'healthy' outside of its tolerance" in result.residue
 
 
+def test_an_exit_code_or_a_refusal_is_a_failure_of_an_action(tmp_path: Path) -> None:
+    """chaoslib takes both for a success; an action's own tolerance says otherwise."""
+    broken = tmp_path / "broken"
+    kind, surface = ExperimentFault(), MemorySurface()
+    failing = process("action", "mend", "sh", ["-c", "echo no right to >&2; exit 3"])
+    held = process("probe", "healthy", "true", [], tolerance=0)
+    document = experiment(broken, rollbacks=[failing])
+    document["steady-state-hypothesis"]["probes"] = [held]  # holds whatever happens
+    entry = kind.plan(surface, fault(tmp_path, document), CONTEXT)
+    kind.apply(surface, entry)
+    assert undo_entry(surface, entry).rung is None
+    document["method"][0], document["rollbacks"] = failing, [{**failing, "tolerance": 3}]
+    entry = kind.plan(surface, fault(tmp_path, document), CONTEXT)
+    kind.apply(surface, entry)
+    with pytest.raises(FaultNotConfirmed, match="action 'mend' failed: exit code 3: no right to"):
+        kind.confirm(surface, entry)
+    assert undo_entry(surface, entry).rung == "rollbacks"
+
+
+@pytest.mark.parametrize(("status", "error"), [(200, ""), (503, "answered 503")])
+def test_a_server_that_refuses_an_action_fails_it(status: int, error: str) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(status)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        provider = {"type": "http", "url": f"http://127.0.0.1:{server.server_address[1]}/", "method": "POST"}
+        action = {"type": "action", "name": "ask", "provider": {**provider, "timeout": 5}}
+        try:
+            (done,) = play({"title": "t", "description": "d", "method": [action]}, "method", 20)
+        finally:
+            server.shutdown()
+            thread.join()
+    assert (done.well, done.error) == (not error, error)
+
+
 def test_it_is_rolled_back_also_when_its_staging_is_gone(tmp_path: Path) -> None:
     """What an experiment acts on does not go with the staging of a drill."""
     broken = tmp_path / "broken"
@@ -86,11 +131,16 @@ def test_it_is_rolled_back_also_when_its_staging_is_gone(tmp_path: Path) -> None
     kind.apply(surface, entry)
     ExperimentFault().lift_from_host(entry)
     assert not broken.exists()
-    stuck = experiment(broken, rollbacks=[process("action", "mend", "false", [])])
-    entry = kind.plan(surface, fault(tmp_path, stuck), CONTEXT)
-    kind.apply(surface, entry)
-    with pytest.raises(StagingError, match="no steady state: probe 'healthy' outside of its tolerance"):
-        kind.lift_from_host(entry)
+    for program, says in (
+        ("true", "no steady state: probe 'healthy' outside of its tolerance"),
+        ("false", "action 'mend' failed: exit code 1: it said nothing"),
+    ):
+        stuck = experiment(broken, rollbacks=[process("action", "mend", program, [])])
+        entry = kind.plan(surface, fault(tmp_path, stuck), CONTEXT)
+        kind.apply(surface, entry)
+        with pytest.raises(StagingError, match=says):
+            kind.lift_from_host(entry)
+        broken.unlink()
 
 
 def test_what_did_not_take_is_not_confirmed(tmp_path: Path) -> None:
