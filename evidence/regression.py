@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from evidence.statistics import Estimate, paired_mean_difference
 from evidence.verdicts import Check, Status
 
-__all__ = ["BlockFigures", "Tolerance", "judge_regression"]
+__all__ = ["BlockFigures", "Tolerance", "judge_old", "judge_regression"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +47,25 @@ def judge_regression(
     return [_failures(function, old, new, tolerance.failures), _latency(function, old, new, tolerance.slower)]
 
 
+def judge_old(function: str, old: Sequence[BlockFigures], success: float) -> list[Check]:
+    """A check only where the old version is not good itself: what both fail at hides what the new one does worse."""
+    failed = _share(old)
+    if failed <= 1.0 - success + 1e-9:
+        return []
+    reason = (
+        f"{failed:.2%} of the old version's requests failed under this load, good allows {1.0 - success:.2%}: what "
+        "both fail at is no regression, and hides one; take a load that the old version carries"
+    )
+    return [Check("old version", function, Status.INCONCLUSIVE, reason)]
+
+
 def _failures(function: str, old: Sequence[BlockFigures], new: Sequence[BlockFigures], allowed: float) -> Check:
     found = paired_mean_difference([each.failed_share for each in new], [each.failed_share for each in old])
     reason = (
         f"{_share(new):.2%} against {_share(old):.2%}: {found.value:+.2%} ({found.low:+.2%} .. {found.high:+.2%}), "
         f"may be {allowed:+.2%}"
     )
-    return Check("failed share", function, _status(found, allowed), reason)
+    return _checked("failed share", function, _status(found, allowed), reason)
 
 
 def _latency(function: str, old: Sequence[BlockFigures], new: Sequence[BlockFigures], allowed: float) -> Check:
@@ -67,7 +79,12 @@ def _latency(function: str, old: Sequence[BlockFigures], new: Sequence[BlockFigu
     value, low, high = (math.expm1(each) for each in (found.value, found.low, found.high))
     before, after = (1e3 * math.exp(sum(logs) / len(logs)) for logs in (logs_old, logs_new))
     reason = f"{after:.1f} ms against {before:.1f} ms: {value:+.1%} ({low:+.1%} .. {high:+.1%}), may be {allowed:+.1%}"
-    return Check("p95", function, _status(found, math.log1p(allowed)), reason)
+    return _checked("p95", function, _status(found, math.log1p(allowed)), reason)
+
+
+def _checked(name: str, function: str, status: Status, reason: str) -> Check:
+    told = "; more pairs or longer blocks would tell" if status is Status.INCONCLUSIVE else ""
+    return Check(name, function, status, reason + told)
 
 
 def _share(blocks: Sequence[BlockFigures]) -> float:

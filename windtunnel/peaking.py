@@ -12,7 +12,7 @@ from chaos.load.workers import ALONE, Workers
 from chaos.peak import WARM_UP_S, PeakBlock, PeakDrill, PeakPlan, figures
 from chaos.realise import defects_of
 from chaos.staging.files.loading import Loaded
-from evidence.regression import Tolerance, judge_regression
+from evidence.regression import Tolerance, judge_old, judge_regression
 from evidence.verdicts import Check, Status, Verdict
 from scenarios.models import Scenario
 from windtunnel.choices import chosen_defects
@@ -173,10 +173,11 @@ def _checks(scenario: Scenario, blocks: Sequence[PeakBlock], tolerance: Toleranc
         for block in blocks
         if block.problems
     ]
-    for name in scenario.functions:
+    for name, function in scenario.functions.items():
         of = {
             version: [figures(block, name) for block in blocks if block.version == version]
             for version in (change.old, change.new)
         }
+        checks += judge_old(name, of[change.old], function.good.success.value)
         checks += judge_regression(name, of[change.old], of[change.new], tolerance)
     return checks

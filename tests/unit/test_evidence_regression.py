@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evidence.regression import BlockFigures, Tolerance, judge_regression
+from evidence.regression import BlockFigures, Tolerance, judge_old, judge_regression
 from evidence.verdicts import Status
 
 TOLERANCE = Tolerance(slower=0.10, failures=0.005)
@@ -41,7 +41,18 @@ def test_failures_are_judged_apart_and_nothing_good_is_no_latency() -> None:
     assert statuses(old, nothing)["failed share"] == Status.FAIL
 
 
+def test_what_the_old_version_cannot_carry_tells_nothing_of_the_new_one() -> None:
+    assert judge_old("checkout", blocks([80.0] * 3, failed=5), 0.99) == []  # 1 % of 500, as good allows
+    (check,) = judge_old("checkout", blocks([80.0] * 3, failed=300), 0.99)
+    assert check.status is Status.INCONCLUSIVE
+    assert check.reason.startswith("60.00% of the old version's requests failed under this load, good allows 1.00%")
+    (check,) = judge_old("checkout", [BlockFigures(0, 0, None)] * 3, 0.99)
+    assert check.status is Status.INCONCLUSIVE
+
+
 def test_a_reason_has_the_figures() -> None:
+    told = judge_regression("checkout", blocks([80.0] * 3), blocks([60.0, 140.0, 75.0]), TOLERANCE)[1].reason
+    assert told.endswith("may be +10.0%; more pairs or longer blocks would tell")
     check = judge_regression("checkout", blocks([80.0] * 3), blocks([160.0] * 3), TOLERANCE)[1]
     assert check.reason == "160.0 ms against 80.0 ms: +100.0% (+100.0% .. +100.0%), may be +10.0%"
 
