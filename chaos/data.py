@@ -216,12 +216,16 @@ class StagingData:
         self._record("response-end", self._store, what="restore")
 
     def _migrate(self, phase: str, before: simpy.Process | None) -> Steps:
-        """Interrupted, it never was: what it had begun is ended, and the next phase waits for that."""
+        """Interrupted, it never was: what it had begun is ended, and the next phase waits for that.
+
+        A store that nobody serves is waited for, as whoever plays a migration would.
+        """
         assert self._verbs is not None
         migration = self._scenario.release.migration
         assert migration is not None, "the rules of the language ask for release.migration"
         if before is not None and before.is_alive:
             yield before
+        yield self.served()
         lock_s = migration.lock_s if phase == "expand" else 0.0
         work = self._env.in_thread(self._verbs.migrate, phase, lock_s)
         try:
@@ -233,6 +237,7 @@ class StagingData:
     def _reconcile(self) -> Steps:
         if self._verbs is None:
             raise NoWayBack(f"reconcile of {self._store}: the staging has no data")
+        yield self.served()
         yield from self._look()
         found = {} if self._bad is None else {"rows": self._bad.rows}
         self._record("reconcile", "rows", phase="start", **found)

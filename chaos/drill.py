@@ -27,7 +27,7 @@ from chaos.load.rows import client_rows
 from chaos.load.run import LoadRun
 from chaos.load.workers import ALONE, Workers
 from chaos.observer import Observer
-from chaos.proof import Proof
+from chaos.proof import Proof, not_the_releases
 from chaos.realise import defects_of, load_plan
 from chaos.realise_data import backs_up, store_of, touches_store, writes_wrong
 from chaos.safety.ephemeral import EPHEMERAL, plan_ephemeral
@@ -126,7 +126,8 @@ class Drill:
         require_lever_off()
         target = preflight(staging.target_url(), staging.token(), staging.allow)
         surface = staging.surface
-        proof = Proof(staging, self._record.folder)
+        released = [change.service for change in self._scenario.release.changes]
+        proof = Proof(staging, self._record.folder, released)
         proof.take_baseline()
         drill_id = uuid.uuid4().hex
         deadline_s = deadline_of(self._scenario, surface.patience)
@@ -193,28 +194,12 @@ class Drill:
         if self._stopped is not None or outcomes != ["rolled-back"]:
             return
         try:
-            differences = proof.compare("after the rollback", self._not_the_releases())
+            differences = proof.compare("after the rollback", not_the_releases(self._scenario, self._strategy))
             self._event(
                 load.now_s(), EventKind.VERIFY, "application and data after the rollback", differences=differences
             )
         except ChaosError as error:
             self._event(load.now_s(), EventKind.ERROR, "after the rollback", message=f"{type(error).__name__}: {error}")
-
-    def _not_the_releases(self) -> list[str]:
-        """Facts that a rollback does not answer for: what standing faults did, what it was not to revert."""
-        release = self._scenario.release
-        service = release.change.service
-        names = [
-            "proxy ",
-            "store ",
-            "errors ",
-            *(f"replicas {name}" for name in self._scenario.system.services if name != service),
-        ]
-        if "redeploy" not in release.rollback and self._strategy.toggle is not None:
-            names += [f"replicas {service}", f"routes {service}"]  # the new version stays, its flag off
-        if release.migration is not None and "revert-migration" not in release.rollback:
-            names += ["schema", "column ", "index "]  # expanded, it takes the old version; verify looks for that
-        return names
 
     def _look(self, ledger: Ledger, load: LoadRun, proof: Proof) -> Ledger:
         """What the release, or its rollback, left: the ledger looked up, before the drill's own undo touches data."""

@@ -1,4 +1,4 @@
-"""Facts of the embedded staging's application, by name: as it is, and as it was told to be."""
+"""Facts of a staging's application, by name: of one service, and of the embedded shop as it is and was told to be."""
 
 from __future__ import annotations
 
@@ -7,16 +7,23 @@ from collections.abc import Mapping
 from chaos.faults.surface import Surface
 from chaos.staging.config import CALLS, StagingConfig
 
-__all__ = ["application_declared", "application_facts"]
+__all__ = ["application_declared", "application_facts", "service_facts"]
+
+
+def service_facts(surface: Surface, service: str) -> Mapping[str, str]:
+    """What of one service runs, and who answers its requests. Raises StagingError."""
+    return {
+        f"replicas {service}": _by_version(surface.ready(service)),
+        f"routes {service}": _by_version(surface.routes(service)),
+        f"steering {service}": "; ".join(surface.steering(service)) or "none",
+    }
 
 
 def application_facts(surface: Surface, config: StagingConfig) -> Mapping[str, str]:
     """What runs where, as the staging tells it now. Raises StagingError."""
-    facts = {}
+    facts: dict[str, str] = {}
     for service in sorted(config.services):
-        facts[f"replicas {service}"] = _by_version(surface.ready(service))
-        facts[f"routes {service}"] = _by_version(surface.routes(service))
-        facts[f"steering {service}"] = "; ".join(surface.steering(service)) or "none"
+        facts |= service_facts(surface, service)
         facts[f"defects {service}"] = ", ".join(surface.defects(service)) or "none"
         facts[f"errors {service}"] = f"{surface.error_share(service):g}"
     for caller, callee in CALLS:

@@ -38,6 +38,9 @@ class Verbs:
             raise self._backup
         return Restored(until, until, 7)
 
+    def reconcile(self) -> int:
+        return 3
+
 
 def store(verbs: Verbs) -> tuple[WallClockEnvironment, StagingData, Told]:
     """With a standby and a backup, both asked for at once."""
@@ -111,3 +114,14 @@ def test_a_restore_in_vain_leaves_who_served() -> None:
         "restore orders",
         "response-end orders",
     ]
+
+
+def test_rows_are_reconciled_when_somebody_serves_them() -> None:
+    env, data, told = store(Verbs(standby=NothingLeft("there is no standby")))
+    data.primary_lost(Primary.model_validate({"of": "orders"}))
+    reconciled = data.reconcile()
+    env.run(until=0.5)
+    assert "reconcile rows" not in [event for event, _ in told]
+    data.primary_back()
+    env.run(until=reconciled)
+    assert told[-1] == ("reconcile rows", {"phase": "end", "rows": 3})

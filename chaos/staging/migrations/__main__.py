@@ -45,13 +45,13 @@ def main(phase: str, lock_s: str) -> int:
         except PointOfNoReturn as error:
             print(error, file=sys.stderr)
             return NO_WAY_BACK
-        except sqlalchemy.exc.DBAPIError as error:
-            print(str(error.orig).strip().splitlines()[0], file=sys.stderr)  # its own last line is an address
-            return 1
         connection.commit()
     return 0
 
 
 if __name__ == "__main__":
     sys.modules["chaos.staging.migrations.__main__"] = sys.modules["__main__"]  # one class of PointOfNoReturn
-    sys.exit(main(*sys.argv[1:]))
+    try:
+        sys.exit(main(*sys.argv[1:]))
+    except sqlalchemy.exc.DBAPIError as error:  # whose own last line is an address
+        sys.exit(str(error.orig).strip().splitlines()[0])
