@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from evidence.errors import JudgeError
+from evidence.events import EventKind
 from evidence.header import World
 from evidence.measures import FunctionMeasure
 from evidence.record import RunRecord
@@ -91,7 +92,7 @@ def predicted_beside_measured(simulation: RunRecord, drill: RunRecord) -> Beside
     """Prediction and measurement of one scenario and strategy.
 
     Raises JudgeError when the records are not a simulation and a drill of the same scenario and strategy,
-    or when no replication has the drill's defects.
+    when the drill's release never started, or when no replication has the drill's defects.
     """
     ours, theirs = simulation.header, drill.header
     if ours.world is not World.SIMULATION or theirs.world is not World.STAGING:
@@ -104,6 +105,8 @@ def predicted_beside_measured(simulation: RunRecord, drill: RunRecord) -> Beside
     ):
         if a != b:
             raise JudgeError(f"{what} of the simulation is {a!r}, of the drill {b!r}: must be the same")
+    if not any(event.kind == EventKind.RELEASE_START for event in drill.events()):
+        raise JudgeError("the drill's release never started, so nothing was measured: its own report says why")
     return beside_of_measures(
         simulation.measures(),
         drill.measures(),

@@ -11,6 +11,8 @@ from evidence.report.content import gather
 from scenarios.loading import load
 from windtunnel.choices import chosen_defects
 from windtunnel.drilling import DrillOutcome, drill
+from windtunnel.reporting import Format
+from windtunnel.reporting import report as report_of
 from windtunnel.simulating import ComparisonOutcome, SimulationOutcome, compare, simulate
 
 __all__ = ["SCENARIO", "DemoOutcome", "demo"]
@@ -21,12 +23,12 @@ _REPORT = "report.html"
 
 @dataclass(frozen=True, slots=True)
 class DemoOutcome:
-    """What the demo found, and where its report is."""
+    """What the demo found, and where its report is; nothing beside a prediction of a drill that was stopped early."""
 
     compared: ComparisonOutcome
     predicted: SimulationOutcome
     drilled: DrillOutcome
-    beside: Beside
+    beside: Beside | None
     report: Path
 
 
@@ -58,8 +60,11 @@ def demo(
     predicted = simulate(scenario, source, replications=replications, seed=seed, defects=defects, out=out)
     say(f"3/3 drilling {main} on the embedded staging, {scenario.duration_s:g} s of real load")
     drilled = drill(scenario, source, defects=defects, seed=seed, state_dir=state_dir, out=out, say=say)
-    beside = predicted_beside_measured(predicted.record, drilled.record)
     report = drilled.record.folder / _REPORT
+    if drilled.report.stopped is not None:
+        report.write_text(report_of([drilled.record.folder], Format.HTML), encoding="utf-8")
+        return DemoOutcome(compared, predicted, drilled, None, report)
+    beside = predicted_beside_measured(predicted.record, drilled.record)
     report.write_text(_page(compared, predicted, drilled), encoding="utf-8")
     return DemoOutcome(compared, predicted, drilled, beside, report)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -248,11 +249,12 @@ def test_what_is_not_as_it_was_is_told_beside_an_error() -> None:
     assert "index orders_pkey: not there" in verdict.checks[-1].reason
 
 
-def written(tmp_path: Path, world: World) -> RunRecord:
+def written(tmp_path: Path, world: World, events: Sequence[Event] | None = None) -> RunRecord:
+    """A record that is not judged yet; `events` of the drill instead of those of a rollback."""
     plan = made.plan()
     if world is World.STAGING:
         record = RunRecord.create(tmp_path / "drill", made.header(world))
-        record.write_events(made.rolled_back())
+        record.write_events(made.rolled_back() if events is None else events)
         record.write_samples(made.cells((10.0, 14.0)).samples(0.25))
         record.write_ledger(made.writes().ledger(plan.stores, plan.function_names))
         record.recorded(load=record.header.load)

@@ -31,7 +31,8 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """Compare four strategies in the simulator, drill one for real, show both side by side."""
-    from evidence.report.text import beside_text, comparison_text
+    from evidence.report.content import gather
+    from evidence.report.text import beside_text, comparison_text, run_text
     from windtunnel.demo import demo as run_demo
 
     outcome = run_demo(replications=replications, seed=seed, state_dir=state, out=out, say=say)
@@ -40,7 +41,7 @@ def demo(
         emit_json(
             {
                 "comparison": outcome.compared.comparison.to_json(),
-                "beside": outcome.beside.to_json(),
+                "beside": None if outcome.beside is None else outcome.beside.to_json(),
                 "drill": {
                     "record": str(outcome.drilled.record.folder),
                     "verdict": verdict.to_json(),
@@ -51,7 +52,11 @@ def demo(
         )
     else:
         emit_text("\n" + comparison_text(outcome.compared.comparison))
-        emit_text("\n" + beside_text(outcome.beside))
+        if outcome.beside is None:
+            emit_text("\n" + run_text(gather(outcome.drilled.record.folder)))
+            say(f"the drill was stopped early: {outcome.drilled.report.stopped}")
+        else:
+            emit_text("\n" + beside_text(outcome.beside))
         emit_text(f"The drill's verdict: {verdict.status.value}")
         emit_text(f"Report with figures: {outcome.report}")
     raise typer.Exit(verdict.exit_code)
