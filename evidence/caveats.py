@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
 from evidence.events import Outcome
+from evidence.idle import idle
 from evidence.measures import FunctionMeasure
+from evidence.offered import calls_per_s_at_most
 from evidence.precision import DEFECT_MET
 from scenarios.models import Scenario, guardrail_labels
 
@@ -34,7 +35,7 @@ def caveats(
     seldom = _seldom_met(scenario, measures) if defects is None else []
     return [
         *_sparse(scenario), *_blind(scenario), *_left_behind(scenario), *_old_schema(scenario),
-        *_hurt_before(scenario, measures), *_unended(scenario, measures), *seldom
+        *idle(scenario, defects), *_hurt_before(scenario, measures), *_unended(scenario, measures), *seldom
     ]  # fmt: skip
 
 
@@ -77,33 +78,13 @@ def _blind(scenario: Scenario) -> list[str]:
         if not windows_s:
             continue  # it counts from the start of the release
         window_s = min(windows_s)
-        most = window_s * _calls_per_s_at_most(scenario, guardrail.of)
+        most = window_s * calls_per_s_at_most(scenario, guardrail.of)
         if most + _DEVIATIONS * math.sqrt(most) < guardrail.minimum:
             found.append(
                 f"release.guardrails[{place}]: {name} never trips: within {window_s:g} s at most about {most:,.0f} "
                 f"requests come to {guardrail.of}, and its minimum is {guardrail.minimum:,}"
             )
     return found
-
-
-def _calls_per_s_at_most(scenario: Scenario, service: str) -> float:
-    """What comes to a service at the height of every function's load, when each call is tried as often as it may be."""
-    total = 0.0
-    for function in scenario.functions.values():
-        path, peak_per_s = function.path, max(rate for _, rate in function.rates(scenario.clock, scenario.duration_s))
-        # Each service of the path calls the next one alone; the last, and all below it, make all of their calls.
-        following = dict(pairwise(path))
-        open_ends = [(path[0], 1)]
-        while open_ends:
-            name, tries = open_ends.pop()
-            if name == service:
-                total += peak_per_s * tries
-            open_ends += [
-                (call.callee, tries * (1 + call.retries))
-                for call in scenario.system.calls_of(name)
-                if call.callee == following.get(name, call.callee)
-            ]
-    return total
 
 
 def _left_behind(scenario: Scenario) -> list[str]:

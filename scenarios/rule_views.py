@@ -98,16 +98,17 @@ class Data:
     @cached_property
     def reached(self) -> set[str]:
         """Services and stores that requests come to: the paths, and all below the last service of each."""
-        reached: set[str] = set()
-        for function in self.functions.values():
-            path = function.get("path")
-            steps = [step for step in path if isinstance(step, str)] if isinstance(path, list) else []
-            reached.update(steps)
-            below = steps[-1:]
-            while below:
-                callees = self.callees.get(below.pop(), [])
-                below += [callee for callee in callees if callee not in reached]
-                reached.update(callees)
+        return {name for function in self.functions for name in self.reached_by(function)}
+
+    def reached_by(self, function: str) -> set[str]:
+        """Services and stores that requests of a function come to."""
+        path = self.functions[function].get("path")
+        steps = [step for step in path if isinstance(step, str)] if isinstance(path, list) else []
+        reached, below = set(steps), steps[-1:]
+        while below:
+            callees = self.callees.get(below.pop(), [])
+            below += [callee for callee in callees if callee not in reached]
+            reached.update(callees)
         return reached
 
     @cached_property

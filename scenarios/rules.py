@@ -17,6 +17,7 @@ from scenarios.rules_data import store_rules
 from scenarios.rules_faults import fault_rules
 from scenarios.rules_fleets import fleet_rules
 from scenarios.rules_guardrails import guardrail_names
+from scenarios.rules_meant import meant_rules
 from scenarios.rules_mechanics import mechanics_rules
 from scenarios.rules_people import people_rules
 from scenarios.rules_rollback import rollback_rules
@@ -237,4 +238,5 @@ _RULES: tuple[Callable[[Data], Iterator[Violation]], ...] = (
     clock_rules,
     people_rules,
     rollback_rules,
+    meant_rules,
 )

@@ -4,6 +4,8 @@ import math
 import re
 from dataclasses import replace
 
+import pytest
+
 from evidence.caveats import caveats, caveats_compared
 from scenarios.loading import load_text
 from tests.unit import evidence_made as made
@@ -100,6 +102,43 @@ def test_a_drawn_defect_that_few_replications_met() -> None:
     assert caveats(scenario, made.measures(replications=36, bad_every=4), ["crash"]) == []
     certain = load_text(TEXT.replace("probability: 20%", "probability: 100%"), "tiny.yaml")
     assert caveats(certain, made.measures(replications=4, bad_every=1)) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("probability: 20%", "probability: 0%",
+         "release.defects.crash: has a probability of 0 %: only --defect crash plays it"),
+        ("errors: 50%}", "errors: 50%, after: 55s}",
+         ("release.defects.crash: shows 55 s after its first request, and the run ends 55 s after the start of the "
+          "release: nobody meets it")),
+        ("errors: 50%}", "errors: 50%, above_rate: 66/s}",
+         "release.defects.crash: shows above 66/s, and at most about 40 requests/s come to shop: nobody meets it"),
+        ("window: 5s, minimum: 10", "window: 61s, minimum: 10",
+         ("release.guardrails[0]: error-ratio of shop (new) looks at 61 s, more than the run is long (60 s): it never "
+          "sees its whole window")),
+        ("{canary: {steps: [{weight: 50%}, {bake: 20s}]}}", "{rolling: {surge: 3, unavailable: 2}}",
+         "release.strategy.rolling.surge: 3 is more than the 2 replicas of shop"),
+        ("{canary: {steps: [{weight: 50%}, {bake: 20s}]}}", "{toggle: {steps: [{on: 50%}], deploy: {unavailable: 3}}}",
+         "release.strategy.toggle.deploy.unavailable: 3 is more than the 2 replicas of shop"),
+        ("{canary: {steps: [{weight: 50%}, {bake: 20s}]}}", "{waves: {by: zones, waves: [[a], [b], [c]]}}",
+         "release.strategy.waves: none of the 2 replicas of shop stands in c"),
+        ("release:\n  at", "faults: [{at: 5s, for: 5s, error: {on: spare, share: 5%}}]\nrelease:\n  at",
+         "faults[0]: error on spare: no function reaches spare, so nobody feels it"),
+    ],
+)  # fmt: skip
+def test_what_changes_nothing_is_said(old: str, new: str, line: str) -> None:
+    system = ("system:\n", "system:\n  zones: [a, b, c]\n"), ("    ads:", "    spare: {service_time: 1ms}\n    ads:")
+    assert said(*system) == []
+    assert said(*system, (old, new)) == [line]
+
+
+def test_what_just_changes_something_is_not() -> None:
+    assert said(("errors: 50%}", "errors: 50%, after: 54s, above_rate: 65/s}")) == []
+    assert said(("window: 5s, minimum: 10", "window: 60s, minimum: 10")) == []
+    assert said(("{canary: {steps: [{weight: 50%}, {bake: 20s}]}}", "{rolling: {surge: 2, unavailable: 2}}")) == []
+    never = load_text(TEXT.replace("probability: 20%", "probability: 0%"), "tiny.yaml")
+    assert caveats(never, made.measures(replications=4, bad_every=1), ["crash"]) == []
 
 
 def test_a_guardrail_that_never_sees_enough() -> None:

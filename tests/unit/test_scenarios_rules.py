@@ -21,6 +21,49 @@ def test_the_valid_scenario_is_valid() -> None:
     assert load_text(VALID, "f.yaml").name == "tiny"
 
 
+def also(text: str, *changes: tuple[str, str]) -> str:
+    for old, new in changes:
+        assert text.count(old) == 1, f"{old!r} is there {text.count(old)} times"
+        text = text.replace(old, new)
+    return text
+
+
+def test_a_watcher_of_a_service_that_nobody_reaches_sees_nothing() -> None:
+    spare = VALID, ("    bank:", "    spare: {service_time: 1ms}\n    bank:")
+    assert load_text(also(*spare), "f.yaml").system.services["spare"].replicas == 1
+    guardrail = "of: bank, version: any, above: 400ms", "of: spare, version: any, above: 400ms"
+    rule = "'spare': must be reached by a function: no request comes to it"
+    assert problems(also(*spare, guardrail)) == [f"f.yaml:40: release.guardrails[1].of: {rule}"]
+    check = "{metric: error-ratio, of: spare, version: any, above: 5%}"
+    steps = "{bake: 10s}", f"{{analysis: {{for: 10s, checks: [{check}]}}}}"
+    where = "release.strategy.canary.steps[1].analysis.checks[0].of"
+    assert problems(also(*spare, steps)) == [f"f.yaml:34: {where}: {rule}"]
+
+
+def test_a_cohort_meets_what_is_on_its_function_s_way_only() -> None:
+    look = "  look: {path: [edge], rate: 1/s, rto: 1m, rpo: 0s, good: {success: '>= 99%'}, cohorts: {guest: 100%}}\n"
+    text = also(
+        VALID, ("release:\n  at", f"{look}release:\n  at"), ("    bank:", "    guard: {service_time: 1ms}\n    bank:")
+    )
+    assert "look" in load_text(also(text, ("path: [edge], rate", "path: [edge, web], rate")), "f.yaml").functions
+    guest = also(text, ("cohort: coupon}", "cohort: guest}"), ("path: [edge], rate", "path: [guard], rate"))
+    rule = "'guest': must be a cohort of a function that reaches web: coupon, default"
+    assert problems(guest) == [f"f.yaml:32: release.defects[0].cohort: {rule}"]
+    stepped = also(guest, ("cohort: guest}", "cohort: coupon}"), ("{weight: 10%}", "{cohort: guest}"))
+    assert problems(stepped) == [f"f.yaml:35: release.strategy.canary.steps[0].cohort: {rule}"]
+    felt = also(
+        guest, ("cohort: guest}", "cohort: coupon}"), ("on: bank, share: 5%", "on: web, share: 5%, cohort: guest")
+    )
+    assert problems(felt) == [f"f.yaml:46: faults[2].error.cohort: {rule}"]
+
+
+def test_nobody_is_of_the_default_cohort_where_the_others_leave_nothing() -> None:
+    everyone = also(VALID, ("cohorts: {coupon: 20%}", "cohorts: {coupon: 20%, guest: 80%}"))
+    spoilt = also(everyone, ("cohort: coupon}", "cohort: default}"))
+    rule = "'default': must be a cohort of a function that reaches web: coupon, guest"
+    assert problems(spoilt) == [f"f.yaml:30: release.defects[0].cohort: {rule}"]
+
+
 def test_all_problems_are_found_in_one_pass() -> None:
     spoilt = VALID
     for old, new in [

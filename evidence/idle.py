@@ -1,0 +1,98 @@
+"""Parts of a scenario that change nothing. It may be meant, as of a defect for --defect alone; mostly it is a mistake.
+
+What can only be one is refused: scenarios.rules_meant.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator
+
+from evidence.offered import calls_per_s_at_most
+from evidence.reach import services_used
+from scenarios.models import Defect, Scenario, Strategy, guardrail_labels
+
+__all__ = ["idle"]
+
+# A rate that is so many standard deviations above a mean within a second is hardly ever seen.
+_DEVIATIONS = 4.0
+
+
+def idle(scenario: Scenario, given: Collection[str] | None) -> list[str]:
+    """A line for each, with its key; `given` are the defects of every replication (None: they are drawn)."""
+    release = scenario.release
+    return [
+        *_never_drawn(scenario, given),
+        *(line for defect in release.defects for line in _never_shows(scenario, defect)),
+        *_longer_than_the_run(scenario),
+        *(line for each in (release.strategy, *release.alternatives) for line in _of_strategy(scenario, each)),
+        *_on_nobody(scenario),
+    ]
+
+
+def _never_drawn(scenario: Scenario, given: Collection[str] | None) -> Iterator[str]:
+    for defect in scenario.release.defects if given is None else ():
+        if defect.probability == 0.0:
+            yield f"release.defects.{defect.name}: has a probability of 0 %: only --defect {defect.name} plays it"
+    for risk in scenario.release.rollback_risks:
+        if risk.probability == 0.0:
+            yield f"release.rollback_risks.{risk.name}: has a probability of 0 %: no rollback has it"
+
+
+def _never_shows(scenario: Scenario, defect: Defect) -> Iterator[str]:
+    left_s = scenario.duration_s - scenario.release.at_s
+    if defect.after_s >= left_s:
+        yield (
+            f"release.defects.{defect.name}: shows {defect.after_s:g} s after its first request, and the run ends "
+            f"{left_s:g} s after the start of the release: nobody meets it"
+        )
+    if defect.above_rate_per_s is None:
+        return
+    service = scenario.release.defective(defect)
+    most = calls_per_s_at_most(scenario, service)
+    if most + _DEVIATIONS * math.sqrt(most) < defect.above_rate_per_s:
+        yield (
+            f"release.defects.{defect.name}: shows above {defect.above_rate_per_s:g}/s, and at most about {most:,.0f} "
+            f"requests/s come to {service}: nobody meets it"
+        )
+
+
+def _longer_than_the_run(scenario: Scenario) -> Iterator[str]:
+    guardrails = scenario.release.guardrails
+    for place, (guardrail, name) in enumerate(zip(guardrails, guardrail_labels(guardrails), strict=True)):
+        burn = guardrail.burn_rate
+        windows_s = [guardrail.window_s] if guardrail.above is not None else [] if burn is None else burn.windows_s
+        if windows_s and max(windows_s) > scenario.duration_s:
+            yield (
+                f"release.guardrails[{place}]: {name} looks at {max(windows_s):g} s, more than the run is long "
+                f"({scenario.duration_s:g} s): it never sees its whole window"
+            )
+
+
+def _of_strategy(scenario: Scenario, strategy: Strategy) -> Iterator[str]:
+    """Counts above the replicas that there are, of a rolling deploy (a toggle's is one, too); waves that are empty."""
+    rolling, at = strategy.rolling, "rolling"
+    if strategy.toggle is not None:
+        rolling, at = strategy.toggle.deploy, "toggle.deploy"
+    waves, zones = strategy.waves, scenario.system.zones
+    for change in scenario.release.changes:
+        replicas = scenario.system.services[change.service].replicas
+        counts = {} if rolling is None else {"surge": rolling.surge, "unavailable": rolling.unavailable}
+        for key, wanted in counts.items():
+            if isinstance(wanted, int) and wanted > replicas:
+                yield f"release.strategy.{at}.{key}: {wanted} is more than the {replicas} replicas of {change.service}"
+        if waves is not None and waves.by == "zones" and replicas < len(zones):
+            empty = ", ".join(zones[replicas:])
+            yield f"release.strategy.waves: none of the {replicas} replicas of {change.service} stands in {empty}"
+
+
+def _on_nobody(scenario: Scenario) -> Iterator[str]:
+    reached: set[str] = set()
+    for function in scenario.functions.values():
+        services, stores = services_used(scenario, function)
+        reached |= services | stores
+    for place, fault in enumerate(scenario.faults):
+        on = str(fault.target).split("->")[-1].strip()
+        known = on in scenario.system.services or on in scenario.system.stores
+        if known and on not in reached:
+            yield f"faults[{place}]: {fault.kind} on {fault.target}: no function reaches {on}, so nobody feels it"
