@@ -35,7 +35,8 @@ def caveats(
     seldom = _seldom_met(scenario, measures) if defects is None else []
     return [
         *_sparse(scenario), *_blind(scenario), *_left_behind(scenario), *_old_schema(scenario),
-        *idle(scenario, defects), *_hurt_before(scenario, measures), *_unended(scenario, measures), *seldom
+        *idle(scenario, defects), *_hurt_before(scenario, measures), *_unended(scenario, measures),
+        *_near_capacity(scenario, measures), *seldom
     ]  # fmt: skip
 
 
@@ -142,6 +143,24 @@ def _unended(scenario: Scenario, measures: Sequence[FunctionMeasure]) -> list[st
     )
     deadline = scenario.release.progress_deadline_s is not None
     return [line if deadline else f"{line}, or `progress_deadline` where replicas never become ready"]
+
+
+def _near_capacity(scenario: Scenario, measures: Sequence[FunctionMeasure]) -> list[str]:
+    """Flows follow means; next to a service's capacity it is chance that makes queues wait, refuse and collapse."""
+    runs = {row.replication: dict(zip(row.near_capacity, row.near_capacity_s, strict=True)) for row in measures}
+    found = []
+    for kind, names in (("services", scenario.system.services), ("stores", scenario.system.stores)):
+        for name in names:
+            near_s = [run[name] for run in runs.values() if run.get(name, 0.0) >= scenario.measure.window_s]
+            if near_s:
+                mean_s = sum(near_s) / len(near_s)
+                when = f"{mean_s:,.0f} s ({mean_s / scenario.duration_s:.1%} of the run)"
+                found.append(
+                    f"system.{kind}.{name}: had about as much to do as it can for {when} in {len(near_s):,} of "
+                    f"{len(runs):,} replications: there chance decides what waits and fails, and flows do not know it: "
+                    "play it with fidelity requests"
+                )
+    return found
 
 
 def _seldom_met(scenario: Scenario, measures: Sequence[FunctionMeasure]) -> list[str]:

@@ -59,6 +59,7 @@ class EventKind(StrEnum):
     RESPONSE_START = "response-start"  # what is done about it, outside of a rollback
     RESPONSE_END = "response-end"
     COMMAND = "command"  # subject: the verb; detail: what it was told, exit_code, duration_s, out and err (files)
+    NEAR_CAPACITY = "near-capacity"  # subject: service or store; detail: for_s, in all, that its flows were so near it
     STOP = "stop"
     ERROR = "error"
 

@@ -26,7 +26,8 @@ class FunctionMeasure:
     held_s is how long the calendar held the release back, approval_s how long sign-offs took in all, acknowledged_s the
     time from the first page to an acknowledgement, suppressed_s how long the first suppressed alert was not heard,
     notified_s the time from the impact to the first notice after it. reconcile_s is how long reconciling took in all,
-    reconciled_rows how many rows that was.
+    reconciled_rows how many rows that was. near_capacity names the services and stores
+    that flows (fidelity fluid) had near their capacity, where means say little, near_capacity_s for how long.
     """
 
     replication: int
@@ -88,3 +89,5 @@ class FunctionMeasure:
     extra_replica_s: float = 0.0
     reconcile_s: float | None = None
     reconciled_rows: int | None = None
+    near_capacity: tuple[str, ...] = ()
+    near_capacity_s: tuple[float, ...] = ()

@@ -165,6 +165,8 @@ def _measure_function(
         extra_replica_s=extra_replica_s(timeline, plan.usual, end_s),
         reconcile_s=timeline.reconcile_s(),
         reconciled_rows=timeline.reconciled_rows(),
+        near_capacity=tuple(timeline.near_capacity()),
+        near_capacity_s=tuple(timeline.near_capacity().values()),
     )
 
 

@@ -287,6 +287,10 @@ class Timeline:
         ends = self._reconciles("end")
         return sum(int(event.detail["rows"]) for event in ends) if ends else None
 
+    def near_capacity(self) -> dict[str, float]:
+        """Services and stores that had about as much to do as they can, played as flows; and for how long."""
+        return {event.subject: float(event.detail["for_s"]) for event in self.all(EventKind.NEAR_CAPACITY)}
+
     def _reconciles(self, phase: str) -> list[Event]:
         return [event for event in self.all(EventKind.RECONCILE) if event.detail.get("phase") == phase]
 

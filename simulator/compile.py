@@ -64,6 +64,10 @@ class Compiled:
         """The station of a service or store."""
         return (*self.services, *self.stores).index(name)
 
+    def name_of(self, station: int) -> str:
+        """The service or store of a station."""
+        return (*self.services, *self.stores)[station]
+
     def node_stations(self) -> list[int]:
         """The station of every node, in the order in which the data plane numbers nodes."""
         calls = self.network.calls

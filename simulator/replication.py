@@ -126,6 +126,8 @@ class Player:
         if watch is not None:
             watch(world.clock)
         world.play(scenario.duration_s)
+        for station, near_s in plane.near_capacity_s().items():
+            world.record("near-capacity", self._compiled.name_of(station), for_s=near_s)
         world.record("load-end", "load")
         world.drain()
         recording = plane.recording()

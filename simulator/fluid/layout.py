@@ -27,6 +27,8 @@ STATION = _record(
     workers="i8", queue="i8", kind="i8", p0="f8", p1="f8", holds_worker="i8", versions="i8", first_version="i8",
     detailed="i8",  # 1 when its service rows tell latencies by bin, and not in one bin a cell
     error_share="f8",
+    near="i8",  # 1 while what comes to one of its versions is about what that can work off
+    near_s="f8",  # how long it was so
     entered="f8",  # requests accepted so far
 )  # fmt: skip
 VERSION = _record(
@@ -43,6 +45,10 @@ VERSION = _record(
     hold_before_s="f8",
     refused="f8",  # share of the offered
     burst="f8",  # by how much the variance of the refused is above their mean, per mean, over longer than a burst
+    room="f8",  # places over which the length of a queue moves that is full now and then
+    spread="f8",  # variance, per second, of what comes to a replica less what it works off; in requests
+    drift="f8",  # the difference itself
+    alike="f8",  # how much the queues of its replicas are full at the same time
     waits_s="f8",  # mean of the accepted
     drive="f8",  # requests started for each one accepted: below 1 while a backlog grows, above while it falls
 )

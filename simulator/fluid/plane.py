@@ -225,6 +225,11 @@ class FluidPlane:
         generator = np.random.SeedSequence(int(self._state.keys[0]), spawn_key=(row, replica, round(self.now_s * 1e6)))
         return float(generator.generate_state(1, np.uint64)[0]) / 2.0**64 >= refused
 
+    def near_capacity_s(self) -> dict[int, float]:
+        """Stations that what came to a version was about the capacity of, and for how long: means say little there."""
+        near_s = self._state.stations["near_s"]
+        return {int(station): float(near_s[station]) for station in np.flatnonzero(near_s)}
+
     def cell(self, time_s: float) -> int:
         """The index of the cell that holds `time_s`."""
         return min(int(time_s / self.network.resolution_s), self.network.cells - 1)

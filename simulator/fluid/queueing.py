@@ -10,7 +10,7 @@ import math
 
 from simulator.fluid import lattice
 from simulator.fluid.layout import State
-from simulator.kernel.inline import outlined
+from simulator.kernel.inline import inlined, outlined
 
 BUSY_MAX = 0.98
 """Utilisation up to which an unbounded queue counts as in its steady state; nearer to 1 it takes long to get there."""
@@ -20,8 +20,12 @@ FULL = 0.995
 """Share of its limit from which a queue counts as full."""
 FOLDS_MAX = 8.0
 """By how many powers of e waits become rarer, up to the longest that counts."""
+NEAR_MIN, NEAR_MAX = 0.9, 1.02
+"""Share of its capacity that comes to a service, between which chance decides what the means do not know."""
 _DRIFT_MIN = 1.0
 """Surplus times places over variability of a bounded queue; below, chance fills and empties it, not the surplus."""
+_DRIFT_STAYS = 3.0
+"""The same of a queue that chance has filled before: its refusals' retries are part of the surplus."""
 
 
 @outlined
@@ -83,6 +87,7 @@ def find_wait(s: State, row: int, spell_s: float, wait: int, spare: int, spare2:
     """
     version = s.versions[row]
     version["refused"], version["burst"], version["waits_s"], version["drive"] = 0.0, 0.0, 0.0, 1.0
+    version["spread"] = 0.0
     lattice.point(s.pool, wait, 0.0, 1.0)
     ready = version["ready"]
     if ready == 0:
@@ -108,25 +113,28 @@ def _find_waits(s: State, row: int, wait: int, spare: int, spare2: int) -> None:
     if station["queue"] >= 0:
         # Above capacity a queue is full, but for what its steady state leaves free of it on the mean.
         limit = workers + (station["queue"] if load <= workers else waits * wait_s * load / hold_s * (1.0 - refused))
-    steady_to, folds = float(workers), FOLDS_MAX
+    steady_to, folds, chance = float(workers), FOLDS_MAX, 0.0
     if station["queue"] >= 0:
         if refused > 1e-6:
+            _find_room(s, row, load, variability, variation)
             together = 1.0 + (ready - 1.0) / (1.0 + ready * variation)
             version["burst"] = together * (1.0 + burst_of(workers, station["queue"], load, variability)) - 1.0
         folds = -math.log(max(load, 1e-9) / workers) * max(1.0, station["queue"] / variability)
         folds = min(max(folds, -FOLDS_MAX), FOLDS_MAX)
-        steady_to += workers * _DRIFT_MIN * variability / (workers + station["queue"])
+        chance = variability / (workers + station["queue"])
+        steady_to += workers * _DRIFT_MIN * chance
     accepted = started = 0.0
     lattice.clear(s.pool, wait)
     for index in range(version["first_replica"], version["first_replica"] + version["replicas"]):
         replica = s.replicas[index]
-        was_full = replica["full"]
+        was_full, was_refusing = replica["full"], replica["refused"] > 0.5 * chance
         replica["full"], replica["refused"], replica["limit"], replica["behind_s"] = 0, 0.0, limit, 0.0
         if replica["ready"] == 0:
             continue
         backlog = replica["inside"] - workers
         starts = load
-        if backlog < BACKLOG_MIN and load < steady_to:
+        stays = chance > 0.0 and was_refusing and was_full == 0 and load < workers * (1.0 + _DRIFT_STAYS * chance)
+        if backlog < BACKLOG_MIN and (load < steady_to or stays):
             replica["refused"] = refused
             starts = load * (1.0 - refused)
             lattice.exponential_wait(s.pool, spare, waits, wait_s, folds)
@@ -155,6 +163,63 @@ def _find_waits(s: State, row: int, wait: int, spare: int, spare2: int) -> None:
     lattice.copy(s.pool, spare, wait, 1.0)
 
 
+@inlined
+def _find_room(s: State, row: int, load: float, variability: float, variation: float) -> None:
+    """How a full queue moves: a random walk between its ends, or next to the one that it drifts to.
+
+    Of several replicas each has its own walk, but for the arrivals, which all share. At their capacity they are full
+    together; below it seldom, for each was filled by its own luck.
+    """
+    version = s.versions[row]
+    station = s.stations[version["station"]]
+    workers, hold_s = station["workers"], version["hold_s"]
+    version["spread"] = variability * (load + workers) / hold_s
+    version["drift"] = (load - workers) / hold_s
+    places = station["queue"] + math.sqrt(workers)
+    falls = 2.0 * abs(version["drift"]) / version["spread"]  # by how much per place a queue is rarer that is shorter
+    version["room"] = 1.0 / (1.0 / places + falls)
+    apart = 1.0 + places * falls if load < workers else 1.0
+    version["alike"] = 1.0 / (1.0 + (version["ready"] - 1.0) * apart * variation / (1.0 + variation))
+
+
+@inlined
+def gains_nothing(s: State, row: int, after_s: float) -> float:
+    """Share of the retries of what a version refused, so long after, that come in vain besides those by chance.
+
+    What replicas have in common is a matter of all: a retry that is accepted takes what another request would have
+    had, until the queue's length has moved about as far as there is room, with the root of the time by chance and
+    with the time by drift. What one has for itself matters to the retries that meet it again: it is as full as a
+    random walk that started at its end (the density there of a reflected Brownian motion, at most 1).
+    """
+    version = s.versions[row]
+    spread, drift, alike, ready = version["spread"], version["drift"], version["alike"], version["ready"]
+    if spread <= 0.0:
+        return 0.0
+    if after_s <= 0.0:
+        return alike + (1.0 - alike) / ready
+    walked = math.sqrt(spread * after_s)
+    common = version["room"] / (version["room"] + walked + abs(drift) * after_s)
+    steep = drift * after_s / walked
+    full = math.sqrt(2.0 / math.pi) / walked * math.exp(-0.5 * steep * steep)
+    full += drift / spread * math.erfc(-steep / math.sqrt(2.0))
+    full = full / math.sqrt(1.0 + full * full)
+    own = max(0.0, full - version["refused"]) / max(1e-9, 1.0 - version["refused"])
+    return alike * common + (1.0 - alike) * own / ready
+
+
+@outlined
+def tell_near(s: State) -> None:
+    """Which stations are near their capacity with one of their versions."""
+    for index in range(len(s.stations)):
+        station = s.stations[index]
+        station["near"] = 0
+        for row in range(station["first_version"], station["first_version"] + station["versions"]):
+            version = s.versions[row]
+            capacity = version["ready"] * station["workers"]
+            if NEAR_MIN * capacity <= version["offered"] * version["hold_s"] <= NEAR_MAX * capacity and capacity > 0:
+                station["near"] = 1
+
+
 @outlined
 def moves(s: State, step_s: float) -> bool:
     """Whether what is inside a replica, or on the way to a backlog, changes much within a step."""
@@ -178,6 +243,8 @@ def moves(s: State, step_s: float) -> bool:
 def go_on(s: State, step_s: float) -> bool:
     """Let what is inside change for a while; whether a regime changed, so that flows must be found anew."""
     changed = False
+    for index in range(len(s.stations)):
+        s.stations[index]["near_s"] += s.stations[index]["near"] * step_s
     for row in range(len(s.versions)):
         version = s.versions[row]
         station = s.stations[version["station"]]

@@ -1,18 +1,16 @@
 """The flows that fit what is in force: replies from the leaves up, calls from the clients down, until both agree."""
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.fluid import lattice
 from simulator.fluid.counts import failing
 from simulator.fluid.layout import SCRATCH, State
-from simulator.fluid.queueing import find_wait
+from simulator.fluid.queueing import find_wait, gains_nothing, tell_near
 from simulator.kernel.inline import inlined, outlined
 from simulator.layout import ERROR, FIRST_BIN, REFUSED, TIMEOUT
 
-_ROUNDS_MAX = 8
+_ROUNDS_MAX = 24
 _AGREED = 2e-3
 _RARE = 1e-7
 _NEVER = 1e-9
@@ -151,22 +149,24 @@ def _tell_rows(s: State, node: int, cohort: int, version: int, base: int) -> Non
     _order(shares, s.answers_order[node, cohort, version])
 
 
+@inlined
+def _waits_s(s: State, node: int) -> float:
+    """How long a first retry of a call waits on the mean."""
+    call = s.calls[s.nodes[node]["call"]]
+    return float(call["backoff_s"]) * (0.5 if call["jitter"] != 0 else 1.0)
+
+
 @outlined
 def _meets_again(s: State, node: int, cohort: int, version: int) -> float:
-    """How often an attempt is refused at a version, and one that comes at once would be so again.
-
-    The next one comes to the same replica, or to another that is as full: round robin hands all of them the same
-    surplus, so what their backlogs have in common is the arrivals' part in how much they vary.
-    """
+    """How often an attempt is refused at a version, and its retry would be so again, or gain nothing."""
     station = s.stations[s.nodes[node]["station"]]
     row = station["first_version"] + version
     home = s.versions[s.versions[row]["home"]]
-    weight, ready = s.weights[row, cohort], home["ready"]
-    if weight <= 0.0 or ready == 0 or home["refused"] <= 0.0:
+    weight = s.weights[row, cohort]
+    if weight <= 0.0 or home["ready"] == 0 or home["refused"] <= 0.0:
         return 0.0
-    variation = home["hold_var"] / max(1e-12, home["hold_s"] ** 2)
-    alike = 1.0 / (1.0 + ready * variation)
-    return weight * (1.0 - station["error_share"]) * home["refused"] * weight * (1.0 + (ready - 1.0) * alike) / ready
+    in_vain = gains_nothing(s, s.versions[row]["home"], _waits_s(s, node))
+    return weight * (1.0 - station["error_share"]) * home["refused"] * weight * in_vain
 
 
 @inlined
@@ -241,7 +241,7 @@ def _find_reply(s: State, node: int, cohort: int, final: bool) -> None:
     limit_s = s.nodes[node]["timeout_s"]
     lattice.clear(p, good)
     lattice.clear(p, bad)
-    refused, erred, clears_s, burst = 0.0, 0.0, 0.0, 0.0
+    refused, erred, burst = 0.0, 0.0, 0.0
     met_again = 0.0 if call["cut"] != 0 else _met_again(s, node, cohort)
     if call["cut"] != 0:
         refused = 1.0
@@ -253,8 +253,6 @@ def _find_reply(s: State, node: int, cohort: int, final: bool) -> None:
             row = s.versions[s.versions[station["first_version"] + version]["home"]]
             passes = weight * (1.0 - station["error_share"])
             refused += passes * row["refused"]
-            if row["ready"] > 0:
-                clears_s += passes * row["refused"] * row["hold_s"] / station["workers"]
             erred += weight * station["error_share"]
             _work_through(s, node, cohort, version, work)
             burst += weight * _burst(s, node, cohort, version)
@@ -288,9 +286,7 @@ def _find_reply(s: State, node: int, cohort: int, final: bool) -> None:
         lattice.mix(p, bad, 1.0, work, spare)
     sticks = 0.0
     if refused > _RARE and failed > _RARE:
-        # A queue that was full still is when the retry comes at once; it comes to the same one that often.
-        wait_s = call["backoff_s"] * (0.5 if call["jitter"] != 0 else 1.0)
-        sticks = met_again / max(refused, failed) * math.exp(-wait_s / max(1e-9, clears_s / refused))
+        sticks = met_again / max(refused, failed)
     hopeless = max(0.0, 1.0 - (1.0 - sticks) * _freed(s, node, cohort, refused)) if sticks > 0.0 else 0.0
     attempts = _retry(s, node, cohort, good, bad, work, spare, spare2, spare3, hopeless)
     reply = s.replies[node, cohort]
@@ -480,5 +476,6 @@ def solve(s: State, spell_s: float) -> None:
             break
         final = changed < _AGREED or turn == _ROUNDS_MAX - 1
     s.clock[0]["stale"] = 0
+    tell_near(s)
     for index in range(len(s.replicas)):
         s.replicas[index]["solved_inside"] = s.replicas[index]["inside"]

@@ -155,3 +155,17 @@ def test_a_guardrail_that_never_sees_enough() -> None:
     assert line.startswith("release.guardrails[0]: error-ratio of web (new) never trips: within 5 s at most about 50 ")
     assert told("10s", 79) == []
     assert told("5s", 79, retries=1) == []  # each request may come twice
+
+
+def test_flows_that_were_near_a_capacity_for_longer_than_a_window() -> None:
+    scenario = load_text(TEXT, "tiny.yaml")
+    row = next(each for each in made.measures() if each.function == "browse")
+    near = replace(row, near_capacity=("shop", "orders"), near_capacity_s=(30.0, 1.0))
+    far = [replace(row, replication=number) for number in range(1, 4)]
+    assert caveats(scenario, far, []) == []
+    (line,) = caveats(scenario, [near, *far], [])
+    assert line.startswith(
+        "system.services.shop: had about as much to do as it can for 30 s (50.0% of the run) in 1 of 4 "
+    )
+    (line,) = caveats(scenario, [replace(near, near_capacity_s=(0.0, 2.0)), *far], [])
+    assert line.startswith("system.stores.orders: ")

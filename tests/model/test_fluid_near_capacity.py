@@ -1,0 +1,85 @@
+"""Next to a service's capacity: how far flows carry there, and that they say where they do not."""
+
+import numpy as np
+import pytest
+
+from benchmarks.near_capacity import Case, failed_share, failed_shares, network
+from evidence.caveats import caveats
+from evidence.measures import FunctionMeasure
+from scenarios.fidelity import Fidelity
+from scenarios.loading import load_text
+from scenarios.models import Scenario
+from simulator.fluid.plane import FluidPlane
+from simulator.replication import Player
+from simulator.strategies import strategy_named
+
+SECONDS, SEEDS = 1190.0, 4
+
+
+@pytest.mark.parametrize(
+    ("case", "busy", "tolerance"),
+    [
+        (Case("retry"), 0.98, 0.1),
+        (Case("retry"), 1.0, 0.1),
+        (Case("retry", backoff_s=1.0), 1.0, 0.1),
+        (Case("retry"), 1.05, 0.1),
+        (Case("three", retries=3, backoff_s=0.1), 1.1, 0.1),
+        (Case("replicas", replicas=4, backoff_s=0.1), 1.0, 0.25),
+    ],
+)
+def test_a_retry_gains_little_of_a_queue_that_has_hardly_moved(case: Case, busy: float, tolerance: float) -> None:
+    requests, flows = failed_shares(case, busy, SECONDS, SEEDS)
+    chance = 3.0 * float(np.hypot(requests.std(ddof=1), flows.std(ddof=1))) / SEEDS**0.5
+    assert requests.mean() > 0.003
+    assert flows.mean() == pytest.approx(requests.mean(), rel=tolerance, abs=chance)
+
+
+def test_flows_know_how_long_a_service_was_near_its_capacity() -> None:
+    near_s = {}
+    for busy in (0.5, 0.95, 1.3):
+        plane = FluidPlane(network(Case("retry"), busy, SECONDS), 1)
+        failed_share(plane, SECONDS)
+        near_s[busy] = plane.near_capacity_s().get(1, 0.0)
+    assert near_s[0.5] == 0.0
+    assert near_s[0.95] == pytest.approx(SECONDS, abs=2.0)
+    assert near_s[1.3] < 0.05 * SECONDS
+
+
+TEXT = """
+schema: windtunnel/v1
+name: edge-of-capacity
+sources: [made up]
+duration: 300s
+measure: {resolution: 1s, window: 5s, consecutive: 4}
+system:
+  services:
+    edge: {service_time: 1ms, workers: 512}
+    shop: {service_time: {exponential: {mean: 50ms}}, workers: 4}
+  calls: [{from: edge, to: shop, timeout: 500ms, retries: 1, backoff: {base: 100ms}}]
+functions:
+  buy: {path: [edge, shop], rate: RATE/s, rto: 1m, rpo: 0s, good: {success: ">= 95%"}}
+release:
+  at: 290s
+  changes: [{service: edge, from: "1", to: "2"}]
+  strategy: {recreate: {}}
+"""
+
+
+def played(scenario: Scenario, fidelity: Fidelity) -> list[FunctionMeasure]:
+    player = Player(scenario.at_fidelity(fidelity), strategy_named(scenario, None), 1)
+    return [row for replication in range(5) for row in player.measures(replication)]
+
+
+def mean_share(rows: list[FunctionMeasure]) -> float:
+    return float(np.mean([row.failed_share for row in rows]))
+
+
+@pytest.mark.parametrize(("rate", "off"), [(78, True), (40, False)])
+def test_a_caveat_stands_beside_flows_that_are_off_and_beside_no_others(rate: int, off: bool) -> None:
+    scenario = load_text(TEXT.replace("RATE", str(rate)), "edge.yaml")
+    requests, flows = played(scenario, "requests"), played(scenario, "fluid")
+    assert (abs(mean_share(flows) - mean_share(requests)) > 0.05) == off
+    lines = [line for line in caveats(scenario, flows) if line.startswith("system.services.shop: ")]
+    assert len(lines) == off
+    assert all("in 5 of 5 replications: there chance decides" in line for line in lines)
+    assert not any(line.startswith("system.services") for line in caveats(scenario, requests))
