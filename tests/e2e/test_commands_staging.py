@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,6 +21,7 @@ from benchmarks.remains import strays
 from chaos.safety.journal import JOURNAL_NAME, read_journal
 from chaos.staging.adapter import StagingAdapter
 from chaos.staging.adapters import open_staging
+from chaos.staging.data_verbs import NothingLeft
 from chaos.staging.embedded import EmbeddedStaging, Staging
 from chaos.staging.files.loading import load_staging
 from chaos.staging.shared_memory import segments
@@ -135,6 +137,9 @@ def test_scripts_observe_and_route_cohorts_and_copies(shop: Example) -> None:
     assert len(staging.surface.steering("checkout")) == 2
     staging.surface.clear_steering("checkout")
     assert Staging.attach(shop.state).steering("checkout") == []
+    assert staging.data is not None
+    with pytest.raises(NothingLeft, match="there is no backup to restore"):
+        staging.data.restore(datetime.now(UTC))
 
 
 def test_a_bad_migrating_canary_is_taken_back_and_its_data_restored_by_scripts(shop: Example) -> None:

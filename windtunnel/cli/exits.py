@@ -34,6 +34,7 @@ ERROR_CODES: tuple[tuple[str, str, ExitCode], ...] = (
     ("evidence.errors", "TableError", ExitCode.ERROR),
     ("evidence.errors", "EvidenceError", ExitCode.USAGE),
     ("chaos.errors", "StagingUnclean", ExitCode.UNCLEAN),
+    ("chaos.staging.data_verbs", "NothingLeft", ExitCode.INCONCLUSIVE),  # as a staging's own commands say it
     ("chaos.contract.check", "ContractBroken", ExitCode.FAIL),
     ("chaos.staging.files.errors", "StagingFileError", ExitCode.USAGE),
     ("chaos.contract.oasdiff", "DocumentInvalid", ExitCode.USAGE),
