@@ -222,6 +222,18 @@ def test_figures_draw_what_is_odd_too() -> None:
         assert png_bytes(figure, dpi=40).startswith(b"\x89PNG")
 
 
+def test_long_texts_of_a_page_may_break_and_figures_may_not(runs: tuple[RunContent, RunContent]) -> None:
+    page = html.run_html(runs[1])
+    cells = re.findall(r'<td class="([^"]*)">([^<]*)</td>', page)
+    breaking = [cell for kind, cell in cells if {"text", "long", "names"} & set(kind.split())]
+    assert any(len(cell) > 24 for cell in breaking)
+    for kind, cell in cells:
+        if kind.split()[:1] == ["r"]:
+            assert "text" not in kind.split(), cell
+        elif len(cell) > 24 and " " in cell:
+            assert cell in breaking
+
+
 def test_each_fault_is_named_in_a_lane_of_its_own() -> None:
     faults = ["silence on edge -> catalogue", "pause on checkout", "cpu on payments", "lock on orders"]
     events = [*made.promoted()]
