@@ -5,7 +5,7 @@ What a release orders meanwhile stands in the other zones, and so does what was 
 stand elsewhere move back: started in the zone, then drained where they were.
 
 Not modelled: the death of machines (addresses stop answering instead of refusing); databases, routers and third parties
-in zones.
+in zones; a deploy under way that waits for the zone, as the simulator's does: it goes on elsewhere at once.
 """
 
 from __future__ import annotations
