@@ -52,6 +52,11 @@ def test_no_throughputs(value: Any) -> None:
         (RELEASE, "rollback: [fail-over]", "'fail-over': must have a standby of a store"),
         (RELEASE, "reconcile: {takes: 1s}\n  repair: {steps: [reconcile]}", "must have something to repair"),
         (FAULT, "primary: {of: web}", "faults[1].primary.of: 'web': must be a store: orders"),
+        (
+            FAULT,
+            "primary: {of: orders, destroyed: true, partitioned: true}",
+            "destroyed and partitioned: must be one of them: a server without data does not run on",
+        ),
         (FAULT, "lag: {of: orders, add: 1s}", "faults[1].lag.of: 'orders': must have standbys"),
         (FAULT, "standby: {of: orders}", "faults[1].standby.standbys: 1: must be at most the standbys of orders: 0"),
         (DEFECT, "bad_data: {share: 0%}", "bad_data.share: '0%': must be above 0%"),
