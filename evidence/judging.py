@@ -6,6 +6,7 @@ without an expectation is reported, not judged. Staging: one run, so each object
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -87,7 +88,12 @@ def _record_checks(scenario: Scenario, header: Header, events: Sequence[Event]) 
 def _faults_missed(scenario: Scenario, events: Sequence[Event]) -> Iterator[Check]:
     """An error for each fault of a drill that nothing says was in force, nor why it was not."""
     planned = Counter(f"{fault.kind} on {fault.target}" for fault in scenario.faults)
-    told = Counter(event.subject for event in events if event.kind in (EventKind.FAULT_START, EventKind.ERROR))
+    end_s = min((event.time_s for event in events if event.kind == EventKind.LOAD_END), default=math.inf)
+    told = Counter(
+        event.subject
+        for event in events
+        if event.kind == EventKind.ERROR or (event.kind == EventKind.FAULT_START and event.time_s < end_s)
+    )
     for subject, count in (planned - told).items():
         times = "" if planned[subject] == 1 else f" {count} of {planned[subject]} times"
         yield Check(

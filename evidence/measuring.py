@@ -24,7 +24,7 @@ from evidence.measure_plan import MeasurePlan
 from evidence.measures import FunctionMeasure
 from evidence.service_health import ServiceCells, unhealthy_services
 from evidence.tables import ClientCells, Ledger, Samples, Writes
-from evidence.timeline import Parts, Timeline
+from evidence.timeline import Parts, Timeline, began_s
 from scenarios.models import Scenario
 
 __all__ = ["function_health", "measure", "measure_record"]
@@ -113,7 +113,7 @@ def _measure_function(
         impact_start_s=None if worst is None else worst.start_s,
         rto_s=rto_s,
         rto_censored=censored,
-        rto_from_cause_s=None if worst is None or cause is None else worst.end_s - cause.time_s,
+        rto_from_cause_s=None if worst is None or cause is None else worst.end_s - began_s(cause),
         cause=None if cause is None else f"{cause.kind} {cause.subject}".strip(),
         detect_s=parts.detect_s,
         decide_s=parts.decide_s,

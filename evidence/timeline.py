@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from evidence.episodes import Episode
 from evidence.events import Event, EventKind, Outcome
 
-__all__ = ["Parts", "Timeline"]
+__all__ = ["Parts", "Timeline", "began_s"]
 
 _CAUSES = (
     EventKind.STORE_FAILURE,
@@ -26,6 +26,11 @@ _EXPOSURE_ENDS = (
     EventKind.ROLLBACK_END,
     EventKind.LOAD_END,
 )
+
+
+def began_s(event: Event) -> float:
+    """From when on an event may hurt: a fault of a drill from its order on, though it is confirmed a little later."""
+    return float(event.detail.get("ordered_s", event.time_s))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +112,8 @@ class Timeline:
     def cause(self, episode: Episode, resolution_s: float) -> Event | None:
         """The latest fault or release step before the end of the episode's first cell."""
         before_s = episode.start_s + resolution_s
-        events = [e for e in self.all(*_CAUSES) if e.time_s < before_s and e.detail.get("phase") != "end"]
-        return events[-1] if events else None
+        events = [e for e in self.all(*_CAUSES) if began_s(e) < before_s and e.detail.get("phase") != "end"]
+        return sorted(events, key=began_s)[-1] if events else None
 
     def parts(self, episode: Episode, window_s: float) -> Parts:
         """The parts of the episode's length, from what happened until the recovery could be seen.

@@ -15,7 +15,10 @@ __all__ = ["play_fault"]
 
 
 def play_fault(world: World, fault: Fault) -> Generator[simpy.Event, Any, None]:
-    """Inject, wait, heal; what cannot be confirmed is recorded as an error, which no verdict passes over."""
+    """Inject, wait, heal; what cannot be confirmed is recorded as an error, which no verdict passes over.
+
+    A fault that took longer to be confirmed than it is to last stays for as long from then on.
+    """
     subject = f"{fault.kind} on {fault.target}"
     yield world.env.timeout(fault.at_s)
     try:
@@ -23,8 +26,11 @@ def play_fault(world: World, fault: Fault) -> Generator[simpy.Event, Any, None]:
     except WorldError as error:
         world.record("error", subject, during="inject", message=str(error))
         return
-    world.record("fault-start", subject, kind=fault.kind)
-    yield world.env.timeout(max(0.0, fault.at_s + fault.for_s - world.env.now))
+    # What has to be confirmed may hurt from its order on.
+    ordered = {} if world.env.now == fault.at_s else {"ordered_s": fault.at_s}
+    world.record("fault-start", subject, kind=fault.kind, **ordered)
+    left_s = fault.at_s + fault.for_s - world.env.now
+    yield world.env.timeout(left_s if left_s > 0 else fault.for_s)
     try:
         yield world.heal(fault)
     except WorldError as error:

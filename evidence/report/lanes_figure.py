@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from evidence.events import EventKind
 from evidence.report.drawing import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, RED, plain_axes, text_width
 from evidence.report.table import seconds
-from evidence.timeline import Timeline
+from evidence.timeline import Timeline, began_s
 
 __all__ = ["Lane", "Span", "draw_lanes", "lanes_of"]
 
@@ -85,7 +85,7 @@ def _faults(timeline: Timeline, end_s: float) -> list[list[Span]]:
     for start in timeline.all(EventKind.FAULT_START):
         times = [e.time_s for e in ends if e.subject == start.subject and e.time_s >= start.time_s]
         of_fault = spans.setdefault(start.subject, [])
-        of_fault.append((start.time_s, min(times, default=end_s), "" if of_fault else start.subject))
+        of_fault.append((began_s(start), min(times, default=end_s), "" if of_fault else start.subject))
     return list(spans.values())
 
 

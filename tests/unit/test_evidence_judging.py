@@ -202,6 +202,8 @@ faults:
     }
     again = Event(9.1, "fault-start", cut, {})
     assert ("fault", cut) not in reasons(judge(scenario, header, [*seen, again], drill()))
+    late = Event(60.1, "fault-start", cut, {"ordered_s": 9.0})  # the load ended at 60 s
+    assert reasons(judge(scenario, header, [*seen, late], drill())) == reasons(verdict)
     stopped = judge(scenario, header, [*made.rolled_back(), Event(5.5, "stop", "abort", {})], drill())
     assert [check.name for check in stopped.checks] == ["stop"]  # which says why there was none
 

@@ -99,6 +99,11 @@ def test_the_cause_is_the_latest_step_or_fault_before_the_end_of_the_first_cell(
     row = buy(events=[*made.rolled_back(), fault])
     assert row.cause == "fault-start cut on shop -> orders"
     assert row.rto_from_cause_s == pytest.approx(9.9)
+    # ordered before the impact, and confirmed only when that had been seen
+    confirmed = Event(11.5, "fault-start", "cut on shop -> orders", {"ordered_s": 9.9})
+    row = buy(events=[*made.rolled_back(), confirmed])
+    assert row.cause == "fault-start cut on shop -> orders"
+    assert row.rto_from_cause_s == pytest.approx(10.1)
 
 
 def test_without_impact_the_rto_is_zero() -> None:

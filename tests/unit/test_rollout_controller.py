@@ -302,6 +302,13 @@ def test_a_fault_is_in_force_from_its_time_to_its_end() -> None:
         (20.5, "fault-start", "latency on web -> bank"),
         (30.5, "fault-end", "latency on web -> bank"),
     ]
+    assert world.detail("fault-start") == [{"kind": "latency", "ordered_s": 20.0}]
+
+
+def test_a_fault_that_is_confirmed_late_lasts_as_long_from_then_on() -> None:
+    world = TinyWorld()
+    play(world, scenario(faults=[{**FAULT, "for": "300ms"}]))
+    assert [entry for entry in world.log if "latency" in entry[1]] == [(20.5, "inject latency"), (21.3, "heal latency")]
 
 
 @pytest.mark.parametrize(("call", "during"), [("inject latency", "inject"), ("heal latency", "heal")])
