@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chaos.realise import NotRealisable
+from chaos.realise import NotRealisable, require_realisable
 from chaos.safety.errors import TargetNotListed
 from chaos.safety.targets import preflight
 from chaos.staging.adapters import attach, open_staging, state_dir_of
@@ -122,6 +122,12 @@ def test_the_example_is_understood_and_its_schema_knows_it(windtunnel: Run) -> N
     assert json.loads(windtunnel("schema", "--staging").out) == staging_schema()
     others = {"allow", "kubernetes", "prometheus", "envoy", "load"}
     assert set(staging_schema()["properties"]) == set(loaded.data) | others
+
+
+@pytest.mark.parametrize("name", ["release", "migration", "bad-data"])
+def test_the_examples_shop_can_be_brought_up_for_each_of_its_scenarios(name: str) -> None:
+    scenario, _ = load(str(EXAMPLE.parent / f"{name}.yaml"))
+    require_realisable(scenario)
 
 
 def tiny(folder: Path, **changes: Any) -> Loaded:
