@@ -95,6 +95,9 @@ def controllers(folder: Path, ports: Mapping[str, int]) -> dict[str, list[str]]:
             *unserved,
             f"--service-account-private-key-file={key}",
             f"--root-ca-file={authority(folder)}",
+            # An API server that is away takes no machine down with it: pods of machines that look lost are not ready,
+            # and only a kubelet would make them ready again.
+            "--node-monitor-grace-period=1h",
         ],
         "kube-scheduler": [str(builds.binary("kube-scheduler")), config, *unserved],
         "kwok": [

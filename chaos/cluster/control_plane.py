@@ -83,12 +83,12 @@ def lose(folder: Path, name: str) -> None:
 
 
 def revive(folder: Path, name: str) -> None:
-    """Start etcd or the API server again, where it was and with what it had. Raises ComponentFailed."""
+    """Start one of its programs again, where it was and with what it had. Raises ComponentFailed."""
     folder = folder.absolute()
     with FileLock(folder / ".lock"):
         ports = states.read(folder).ports
-        command = {"etcd": commands.etcd, "kube-apiserver": commands.apiserver}[name]
-        _spawn(folder, name, command(folder, ports))
+        stores = {"etcd": commands.etcd(folder, ports), "kube-apiserver": commands.apiserver(folder, ports)}
+        _spawn(folder, name, {**stores, **commands.controllers(folder, ports)}[name])
         _wait(folder, "the API server to be ready", lambda: setting_up.answers(commands.kubeconfig(folder)))
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from kubernetes import client
 
-from chaos.cluster import builds, control_plane
+from chaos.cluster import builds, commands, control_plane, setting_up
 from chaos.kubernetes.api import Api
 from chaos.kubernetes.gate import MARKER
+from tests.e2e.drills import PATIENCE_S, wait_for
 
 TOKEN = "staging-of-these-tests"
 
@@ -29,7 +30,9 @@ def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def api(kubeconfig: Path) -> Iterator[Api]:
-    """A new namespace that says that it is the staging TOKEN."""
+    """A new namespace that says that it is the staging TOKEN, in a control plane that is over what a test did to it."""
+    with setting_up.connected(kubeconfig) as connection:
+        wait_for(lambda: setting_up.settled(connection, commands.NODES), PATIENCE_S, "nodes that take pods")
     name = f"shop-{secrets.token_hex(4)}"
     api = Api.connect(kubeconfig, None, name)
     about = client.V1ObjectMeta(name=name, annotations={MARKER: TOKEN})

@@ -120,6 +120,12 @@ def not_healthy(api: Api) -> str | None:
     return None if phase == "Healthy" else f"Rollout is {phase}"
 
 
+def not_ready(api: Api, deployment: str, replicas: int) -> str | None:
+    """Until so many replicas take requests."""
+    ready = api.get(DEPLOYMENT, deployment).get("status", {}).get("readyReplicas", 0)
+    return None if ready == replicas else f"{ready} replicas of {deployment} are ready"
+
+
 def create_ingress(api: Api, service: str) -> None:
     """One that the nginx controller would serve, for Argo Rollouts to make a canary of."""
     to = client.V1IngressBackend(

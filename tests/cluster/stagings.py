@@ -26,8 +26,9 @@ from tests.cluster.shop_objects import (
     create_route,
     image,
     not_healthy,
+    not_ready,
 )
-from tests.e2e.drills import only_record
+from tests.e2e.drills import PATIENCE_S, only_record
 
 ROOT = Path(__file__).resolve().parents[2]
 RELEASE = ROOT / "examples" / "kubernetes-staging" / "release.yaml"
@@ -56,6 +57,7 @@ def deployments_service(api: Api) -> dict[str, Any]:
     """
     names = {STABLE: create_deployment(api, STABLE, 3), CANARY: create_deployment(api, CANARY, 0)}
     create_route(api, *names.values())
+    until(lambda: not_ready(api, names[STABLE], 3), PATIENCE_S)
     return {
         "deployments": names,
         "route": {"name": "checkout", "backends": names, "copies": {CANARY: names[CANARY]}},
@@ -76,7 +78,7 @@ def blue_green_service(api: Api) -> dict[str, Any]:
 
 
 def _rollout(api: Api, strategy: str) -> dict[str, Any]:
-    until(lambda: not_healthy(api), 60.0)
+    until(lambda: not_healthy(api), PATIENCE_S)
     images = {version: image(version) for version in (STABLE, CANARY)}
     return {"name": "checkout", "container": "checkout", "images": images, "strategy": strategy}
 

@@ -15,7 +15,7 @@ from tests.cluster.shop_objects import CANARY, STABLE, create_blue_green, image,
 
 pytestmark = pytest.mark.cluster
 
-TIMEOUT_S = 60.0
+TIMEOUT_S = 180.0
 
 
 def blue_green(api: Api, **more: Any) -> BlueGreen:

@@ -26,7 +26,7 @@ from tests.cluster.stagings import (
     staging_file,
     windtunnel,
 )
-from tests.e2e.drills import PATIENCE_S, kinds_so_far, only_record, wait_for
+from tests.e2e.drills import PATIENCE_S, await_event, only_record, wait_for
 
 pytestmark = [
     pytest.mark.cluster,
@@ -64,9 +64,9 @@ def test_drill_whose_api_server_comes_back_is_undone_in_order(
 ) -> None:
     release = release_file(tmp_path, canary({"weight": "50%"}, {"bake": "30s"}), "50s")
     with drilling(tmp_path, release, file) as drill:
-        wait_for(lambda: "route" in kinds_so_far(tmp_path / "runs"), PATIENCE_S, "requests for the new version")
+        await_event(drill, tmp_path / "runs", "route")
         control_plane.lose(kubeconfig.parent, lost)
-        wait_for(lambda: "stop" in kinds_so_far(tmp_path / "runs"), PATIENCE_S, "the drill to stop")
+        await_event(drill, tmp_path / "runs", "stop")
         time.sleep(5.0)  # an outage lasts for a while: what is undone meanwhile must wait
         revive(kubeconfig, lost)
         out, err = drill.communicate(timeout=TIMEOUT_S)
@@ -85,7 +85,7 @@ def test_drill_whose_api_server_comes_back_is_undone_in_order(
 def test_drill_whose_harness_is_killed_is_undone_by_the_watchdog(file: Path, tmp_path: Path) -> None:
     release = release_file(tmp_path, canary({"weight": "50%"}, {"bake": "60s"}), "84s")
     with drilling(tmp_path, release, file) as drill:
-        wait_for(lambda: "route" in kinds_so_far(tmp_path / "runs"), PATIENCE_S, "requests for the new version")
+        await_event(drill, tmp_path / "runs", "route")
         staging = attach(tmp_path / "state")
         assert dict(staging.surface.routes("checkout")) == {STABLE: 0.5, CANARY: 0.5}
         os.killpg(drill.pid, signal.SIGKILL)  # the load with it; the watchdog has a session of its own
@@ -101,7 +101,7 @@ def test_drill_whose_api_server_stays_away_is_unclean_until_it_is_undone(
     undo = ("undo", "--staging", str(file), "--state", str(tmp_path / "state"))
     try:
         with drilling(tmp_path, release, file) as drill:
-            wait_for(lambda: "route" in kinds_so_far(tmp_path / "runs"), PATIENCE_S, "requests for the new version")
+            await_event(drill, tmp_path / "runs", "route")
             control_plane.lose(kubeconfig.parent, "kube-apiserver")
             _, err = drill.communicate(timeout=TIMEOUT_S)
         assert drill.returncode == 5, err
@@ -109,9 +109,12 @@ def test_drill_whose_api_server_stays_away_is_unclean_until_it_is_undone(
         assert windtunnel("assess", str(only_record(tmp_path / "runs").folder)).returncode == 4
     finally:
         revive(kubeconfig, "kube-apiserver")
+    # As leaders do that lost their lease meanwhile: these have none, and would look for their server once a minute.
+    for name in control_plane.status(kubeconfig.parent).keys() - {"etcd", "kube-apiserver"}:
+        control_plane.lose(kubeconfig.parent, name)
+        control_plane.revive(kubeconfig.parent, name)
     told = windtunnel(*undo)
     assert told.returncode == 0, told.stdout + told.stderr
-    # By either rung: to a control plane that was away for so long its nodes look dead, and their pods not ready.
     assert "release on checkout: undone: " in told.stdout
     is_at_rest(attach(tmp_path / "state"))
     assert "Nothing was left to undo" in windtunnel(*undo).stdout

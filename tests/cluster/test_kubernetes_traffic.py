@@ -76,7 +76,7 @@ def test_guardrail_trips_by_prometheus_and_the_rollout_is_aborted(
     file = staging_file(tmp_path, api, gateway.url, rollout_service(api), prometheus)
     own = {kind: api.get(kind, "checkout")["spec"] for kind in (ROLLOUT, HTTP_ROUTE)}
     steps = canary({"weight": "25%"}, {"bake": "15s"}, {"weight": "50%"}, {"bake": "2s"})
-    release = release_file(tmp_path, steps, "36s", guardrails=[{**GUARDRAIL, "action": "rollback"}])
+    release = release_file(tmp_path, steps, "26s", guardrails=[{**GUARDRAIL, "action": "rollback"}])
     record = drilled(tmp_path, release, file)
     rolled_back(record)
     assert [event.detail["weights"].get(CANARY, 0.0) for event in events_of(record, "route")] == [0.25, 0.0]
@@ -95,7 +95,7 @@ def test_blue_green_rollout_is_switched_back_by_its_guardrail(
     own = api.get(ROLLOUT, "checkout")["spec"]
     pods = {pod["metadata"]["uid"] for pod in api.pods("app=checkout")}
     blue_green = {"blue-green": {"preview": "1s", "hold": "12s"}}
-    release = release_file(tmp_path, blue_green, "36s", guardrails=[{**GUARDRAIL, "action": "rollback"}])
+    release = release_file(tmp_path, blue_green, "30s", guardrails=[{**GUARDRAIL, "action": "rollback"}])
     record = drilled(tmp_path, release, file)
     rolled_back(record)
     assert [event.detail["weights"].get(CANARY, 0.0) for event in events_of(record, "route")] == [1.0, 0.0]
@@ -110,7 +110,7 @@ def test_copies_and_cohorts_go_where_the_route_says(
 ) -> None:
     file = staging_file(tmp_path, api, gateway.url, deployments_service(api), prometheus)
     steps = canary({"mirror": "50%"}, {"bake": "5s"}, {"mirror": "0%"}, {"cohort": "coupon"}, {"bake": "5s"})
-    release = release_file(tmp_path, steps, "40s", guardrails=[{**GUARDRAIL, "action": "rollback"}])
+    release = release_file(tmp_path, steps, "32s", guardrails=[{**GUARDRAIL, "action": "rollback"}])
     own = api.get(HTTP_ROUTE, "checkout")["spec"]
     record = drilled(tmp_path, release, file)
     assert [event.detail["share"] for event in events_of(record, "mirror")] == [0.5, 0.0]

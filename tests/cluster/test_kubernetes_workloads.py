@@ -29,7 +29,7 @@ from tests.cluster.shop_objects import (
 
 pytestmark = pytest.mark.cluster
 
-TIMEOUT_S = 60.0
+TIMEOUT_S = 180.0
 
 
 def deployments(api: Api, confirm: str = "spec", copies: dict[str, str] | None = None, **pods: object) -> Deployments:

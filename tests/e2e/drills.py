@@ -80,6 +80,19 @@ def kinds_so_far(runs: Path) -> list[str]:
     return [str(event.kind) for event in only_record(runs).events()]
 
 
+def await_event(drill: subprocess.Popen[str], runs: Path, kind: str) -> None:
+    """Until the drill's record has an event of this kind; what it says instead, when it ends before that."""
+
+    def there() -> bool:
+        over = drill.poll() is not None
+        if kind in kinds_so_far(runs):
+            return True
+        assert not over, (drill.returncode, *drill.communicate())
+        return False
+
+    wait_for(there, DRILL_TIMEOUT_S, f"an event {kind}")
+
+
 def processes_naming(*paths: Path) -> list[psutil.Process]:
     """Processes whose command line names one of the paths, or that run in one of them."""
     found = []

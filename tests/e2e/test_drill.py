@@ -23,7 +23,7 @@ from simulator.replications import simulate
 from tests.e2e.drills import (
     DRILL_TIMEOUT_S,
     PATIENCE_S,
-    kinds_so_far,
+    await_event,
     only_record,
     processes_naming,
     short_shop,
@@ -152,7 +152,7 @@ def test_sigkill_of_the_harness_leaves_nothing_behind(tmp_path: Path) -> None:
     state, runs = tmp_path / "state", tmp_path / "runs"
     drill = start_drill(scenario, state, runs)
     try:
-        wait_for(lambda: "fault-start" in kinds_so_far(runs), DRILL_TIMEOUT_S, "a fault in force")
+        await_event(drill, runs, "fault-start")
         os.killpg(drill.pid, signal.SIGKILL)
         drill.wait(10)
         wait_for(lambda: not processes_naming(state, runs), PATIENCE_S, "every process gone")
@@ -173,7 +173,7 @@ def test_an_aborted_drill_ends_in_order(tmp_path: Path, by: str, code: int) -> N
     state, runs = tmp_path / "state", tmp_path / "runs"
     drill = start_drill(short_shop(tmp_path), state, runs)
     try:
-        wait_for(lambda: "fault-start" in kinds_so_far(runs), DRILL_TIMEOUT_S, "a fault in force")
+        await_event(drill, runs, "fault-start")
         if by == "a signal":
             os.killpg(drill.pid, signal.SIGINT)
         else:
@@ -223,7 +223,7 @@ def test_a_staging_left_unclean_has_its_own_exit_code(tmp_path: Path) -> None:
     try:
         drill = start_drill(scenario, state, runs)
         try:
-            wait_for(lambda: "fault-start" in kinds_so_far(runs), DRILL_TIMEOUT_S, "a fault in force")
+            await_event(drill, runs, "fault-start")
             _kill_envoy(staging)
             code, document = finish(drill)
         finally:
