@@ -1,5 +1,6 @@
 """What every test shares: its state goes to a temporary place, never to the user's."""
 
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,11 @@ from hypothesis import HealthCheck, settings
 # The same examples each time, and none that fails because the machine is busy: answers are asserted, not seconds.
 settings.register_profile("windtunnel", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("windtunnel")
+
+# Who starts the tests by nohup, or in a shell's background, has these ignored, and all that tests start with them.
+for _number, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _handler)
 
 
 @dataclass(frozen=True)
