@@ -10,7 +10,7 @@ import asyncio
 import json
 import socket
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 
@@ -24,6 +24,7 @@ from chaos.staging.shop.service import Service
 from chaos.staging.shop.tracing import tracing_to
 
 WARM_DEADLINE_S = 5.0
+CUT_OFF_S = 0.2
 
 
 def build(name: str, version: str, index: int, setup: dict[str, Any]) -> Service:
@@ -101,7 +102,8 @@ async def serve(arguments: argparse.Namespace) -> None:
             server_header=False,
             date_header=False,
             timeout_keep_alive=3600,  # Envoy ends idle connections; if both may, requests are lost in the race
-            timeout_graceful_shutdown=0,  # whoever stops a replica has drained it: what is left is cut off
+            # Whoever stops a replica has drained it: what is left is cut off, once idle connections are closed.
+            timeout_graceful_shutdown=cast("int", CUT_OFF_S),
         )
     )
     looking = None if service.reading is None else asyncio.create_task(service.reading.watch())
