@@ -154,7 +154,7 @@ def test_the_flag_is_followed_by_every_replica_and_counted_apart(staging: Stagin
 def test_a_switch_cuts_no_request_off(staging: Staging) -> None:
     """Blue-green: what is in flight on the old version when it goes ends there, and connections go on with the new."""
     staging.deploy("checkout", "2.4", 2)
-    staging.set_defects("checkout", "2.3", [Defect("long", latency_add_s=3.0)])
+    staging.set_defects("checkout", "2.3", [Defect("long", latency_add_s=1.5)])  # its caller waits for 2 s
     with ThreadPoolExecutor(4) as pool:
         slow = [pool.submit(answered, staging, 1, None) for _ in range(4)]
         busy = staging.running("checkout", "2.3")
