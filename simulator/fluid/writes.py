@@ -76,7 +76,8 @@ def _log(s: State, node: int, cohort: int, version: int, fate: int, count: int, 
         parts = min(count, s.clock[0]["parts"])
         for part in range(parts):
             at_s = begins_s + (part + draw_unit(s.draw)) / parts * (ends_s - begins_s)
-            _log_row(s, node, cohort, version, fate, count // parts + (1 if part < count % parts else 0), at_s)
+            writes = (part + 1) * count // parts - part * count // parts
+            _log_row(s, node, cohort, version, fate, writes, at_s)
         return
     at = draw_unit(s.draw) if fate == LOST else 0.5
     _log_row(s, node, cohort, version, fate, count, begins_s + at * (ends_s - begins_s))

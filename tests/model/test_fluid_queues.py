@@ -137,6 +137,20 @@ def test_rows_that_are_followed_stand_for_few_writes_and_none_is_after_its_store
     assert len(np.unique(recording.writes["key"])) == len(recording.writes)
 
 
+def test_followed_writes_are_spread_evenly_over_their_cell() -> None:
+    calls = (Call(CLIENT, 0), Call(0, 1, writes=True))
+    functions = (Function("f", ((0.0, 96.0),), Node(0, (Node(1),))),)
+    made = Network((station(0.001), station(0.001)), calls, functions, 1.0, 60, EDGES_S)
+    plane = FluidPlane(made, 1, rows_followed=True)
+    for service in range(2):
+        plane.set_ready(service, 0, [0])
+    plane.run(50.0)
+    recording = plane.recording()
+    assert recording.write_counts is not None
+    early = recording.writes["invoked_s"] % 1.0 < 0.5
+    assert recording.write_counts[early].sum() == pytest.approx(0.5 * recording.write_counts.sum(), rel=0.02)
+
+
 def test_what_flows_do_not_know_is_refused() -> None:
     plane = FluidPlane(network(10.0, station(0.01, replicas=(1, 1))), 1)
     with pytest.raises(RequestError, match="mirrored requests"):
