@@ -91,7 +91,7 @@ def quantile_with_interval(values: ArrayLike, quantile: float, confidence: float
 
 
 def mean_with_interval(values: ArrayLike, confidence: float = CONFIDENCE, strata: Strata | None = None) -> Estimate:
-    """A mean with its interval; with fewer than two values of a kind it is infinite. JudgeError without any.
+    """A mean with its interval, which is infinite with fewer than two values of a kind. JudgeError without any value.
 
     With `strata` the mean is that of each kind, weighed by how likely it is. The interval is Student's t, made wider in
     two ways where a few values make the most of the mean, as the damage of rare bad releases does:

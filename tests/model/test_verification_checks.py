@@ -156,7 +156,7 @@ def test_times_that_the_caller_does_not_wait_are_caught_by_littles_law(monkeypat
 @pytest.mark.parametrize(
     ("interval", "arguments", "cases"),
     [
-        ("mean_with_interval", 1, {"mean"}),
+        ("mean_with_interval", 1, {"mean", "paired difference of means"}),  # which is the mean of the differences
         ("paired_mean_difference", 2, {"paired difference of means"}),
         ("quantile_with_interval", 2, {"quantile 0.5, order statistics", "quantile 0.95, order statistics"}),
         ("paired_share_difference", 2, {"paired shares, nested", "paired shares, by other causes"}),

@@ -132,6 +132,9 @@ def test_records_must_belong_together(tmp_path: Path) -> None:
     drill = RunRecord.create(tmp_path / "b", made.header(World.STAGING))
     simulation.write_measures(made.measures())
     drill.write_measures(drill_rows())
+    with pytest.raises(JudgeError, match="the drill's release never started, so nothing was measured"):
+        predicted_beside_measured(simulation, drill)
+    drill.write_events(made.rolled_back())
     assert predicted_beside_measured(simulation, drill).same_scenario is True
     with pytest.raises(JudgeError, match="must be a simulation and a staging run, are staging and simulation"):
         predicted_beside_measured(drill, simulation)
