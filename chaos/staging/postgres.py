@@ -34,6 +34,7 @@ COMMAND_TIMEOUT_S = 60.0
 READY_TIMEOUT_S = 20.0
 REMOVE_TIMEOUT_S = 5.0
 POLL_S = 0.03
+_SEGMENTS = "dynamic_shared_memory_type"
 SETTINGS = {
     "listen_addresses": f"'{LOOPBACK}'",
     "unix_socket_directories": "''",
@@ -49,8 +50,8 @@ SETTINGS = {
     # locks of faults are held by prepared transactions
     "max_prepared_transactions": "8",
     "wal_retrieve_retry_interval": "200ms",
-    # with the data: a server that is killed would leave it in the host's memory
-    "dynamic_shared_memory_type": "mmap",
+    # with the data: a server that is killed, or its initdb, would leave it in the host's memory
+    _SEGMENTS: "mmap",
 }
 SCHEMA = """
     CREATE TABLE orders (
@@ -142,6 +143,7 @@ def start_primary(
         files,
         ["initdb", "-D", str(files.primary), "-U", SUPERUSER, "-A", "scram-sha-256",
          f"--pwfile={secret}", "-E", "UTF8", "--no-locale", "--no-sync", "--no-instructions",
+         "-c", f"{_SEGMENTS}={SETTINGS[_SEGMENTS]}",
          # small segments: an archive that is to be up to date is made of many of them
          *(["--wal-segsize=1"] if store.archive_every_s is not None else [])],
         token,
@@ -258,6 +260,8 @@ def remove(base: Path) -> None:
     while base.exists():
         try:
             shutil.rmtree(base)
+        except FileNotFoundError:  # somebody else deletes it as well, such as a watchdog
+            continue
         except OSError as error:
             if time.monotonic() > deadline:
                 raise StagingUnclean(f"{base} cannot be deleted: {error}") from error

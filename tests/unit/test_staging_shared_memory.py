@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from chaos.staging import postgres
 from chaos.staging.shared_memory import segments
 
+REMOVERS = 4
 LOCK_FILE = "4952\n{data}\n1796023138\n19528\n\n127.0.0.1\n{key:>9} {number:>9}\nready   \n"
 
 
@@ -52,3 +54,18 @@ def test_another_segment_that_has_got_the_id_is_left(tmp_path: Path, segment: tu
     (tmp_path / "data" / "postmaster.pid").write_text(text)
     postgres.remove(tmp_path / "data")
     assert segment in segments()
+
+
+def test_data_that_several_delete_at_once_is_gone_and_nobody_complains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        postgres, "REMOVE_TIMEOUT_S", 0.0
+    )  # what a quicker one has deleted is no failure that is waited out
+    for number in range(300):
+        (tmp_path / "base" / f"{number % 3}").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "base" / f"{number % 3}" / f"{number}").touch()
+    with ThreadPoolExecutor(REMOVERS) as pool:
+        for each in [pool.submit(postgres.remove, tmp_path / "base") for _ in range(REMOVERS)]:
+            each.result(60.0)
+    assert not (tmp_path / "base").exists()
