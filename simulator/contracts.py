@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import product
 
-from scenarios.models import Defect
+from scenarios.models import Defect, Scenario
 from simulator.compile import Compiled
 
-__all__ = ["Pair", "contracts_of"]
+__all__ = ["Pair", "contracts_of", "links_apart"]
 
 Pair = tuple[int, int, int, int]
 """Caller's station and version, callee's station and version."""
+
+
+def links_apart(scenario: Scenario, compiled: Compiled) -> set[tuple[int, int]]:
+    """Stations of callers and callees of which some versions may misunderstand each other."""
+    found = set()
+    for defect in scenario.release.defects:
+        if defect.incompatible_with is not None:
+            pair = scenario.release.defective(defect), defect.incompatible_with.service
+            names = [link for link in (pair, pair[::-1]) if link in compiled.links]
+            found |= {(compiled.station(caller), compiled.station(callee)) for caller, callee in names}
+    return found
 
 
 def contracts_of(compiled: Compiled, service: str, defects: Iterable[tuple[Defect, float]]) -> dict[Pair, float]:

@@ -20,10 +20,12 @@ def plane_of(
     detailed: Collection[int] | None = None,
     *,
     rows_followed: bool = False,
+    apart: Collection[tuple[int, int]] = (),
 ) -> DataPlane:
     """A data plane at time zero; `detailed` are the stations whose latencies will be looked at, None: any.
 
     `rows_followed`: what becomes of single rows of the write log will be asked (`simulator.rows.are_followed`).
+    `apart`: stations of callers and callees whose versions may misunderstand each other (`simulator.contracts`).
 
     A fluid one has the verbs of DataPlane, and of its state what is read under a scenario that `require_modelled` lets
     pass.
@@ -31,7 +33,9 @@ def plane_of(
     if fidelity == "fluid":
         from simulator.fluid.plane import FluidPlane  # it compiles what others do not need
 
-        return cast("DataPlane", FluidPlane(network, seed, replication, detailed, rows_followed=rows_followed))
+        return cast(
+            "DataPlane", FluidPlane(network, seed, replication, detailed, rows_followed=rows_followed, apart=apart)
+        )
     return DataPlane(network, seed, replication)
 
 

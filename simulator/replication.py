@@ -16,6 +16,7 @@ from evidence.tables import Ledger, Samples
 from rollout.controller import Controller
 from scenarios.models import Defect, Scenario, Strategy
 from simulator.compile import Compiled, compile_scenario
+from simulator.contracts import links_apart
 from simulator.environment import SimulationEnvironment
 from simulator.errors import RequestError
 from simulator.fidelity import plane_of, require_modelled
@@ -115,6 +116,7 @@ class Player:
             replication,
             detailed,
             rows_followed=are_followed(scenario),
+            apart=links_apart(scenario, self._compiled),
         )
         world = SimulatedWorld(
             scenario, self._compiled, plane, defects, tools(self._seed, replication), replication, self._seed

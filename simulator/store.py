@@ -265,7 +265,7 @@ class SimulatedStore:
     def _put(self) -> None:
         wait_s = max(0.0, self._held_until_s - self._env.now)
         plain = wait_s == 0.0 and self._slowed_by == 1.0
-        effects = [] if plain else [Defect(latency_factor=self._slowed_by, latency_add_s=wait_s)]
+        effects = [] if plain else [Defect(latency_factor=self._slowed_by, held_s=wait_s)]
         self._effects.put(self.station, 0, "store", effects)
 
     def _drawn_s(self, distribution: Distribution | None) -> float:

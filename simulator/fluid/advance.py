@@ -7,7 +7,8 @@ from pathlib import Path
 from numba import config, float64, int64, njit, typeof
 
 from simulator import draws
-from simulator.fluid import counts, lattice, layout, queueing, sample, solve, writes
+from simulator.fluid import budget, calls, counts, flows, lattice, layout, queueing, sample, solve, writes
+from simulator.fluid.budget import spend, spends
 from simulator.fluid.layout import State
 from simulator.fluid.queueing import go_on, moves
 from simulator.fluid.sample import draw_arrivals
@@ -68,10 +69,10 @@ def _advance(s: State, until_s: float) -> int:
         step_s = min(_MOVING_STEP_S, resolution)
         if clock["stale"] != 0:
             find(s, min(step_s, target - now))
-        if target - now > step_s and moves(s, target - now):
+        if target - now > step_s and (moves(s, target - now) or spends(s, target - now)):
             target = now + step_s
         draw(s, min(cell, len(s.client) - 1), now, target)
-        if go_on(s, target - now):
+        if spend(s, target - now) | go_on(s, target - now):
             clock["stale"] = max(1, clock["stale"])
         _tell_lost(s, target - now)
         clock["now"] = target
@@ -89,7 +90,7 @@ def _flush(s: State) -> None:
 def _source_number() -> int:
     """A number that changes with any source that goes into the compiled code."""
     digest = hashlib.sha256()
-    for module in (counts, draws, lattice, layout, queueing, sample, solve, writes):
+    for module in (budget, calls, counts, draws, flows, lattice, layout, queueing, sample, solve, writes):
         digest.update(Path(str(module.__file__)).read_bytes())
     return int.from_bytes(digest.digest()[:7], "big")
 

@@ -10,12 +10,19 @@ from simulator.draws import stream_keys
 from simulator.fluid.lattice import pool
 from simulator.fluid.layout import RECORDS, SCRATCH, State
 from simulator.kernel.build import cohort_shares, rate_segments, roots, service_rows
+from simulator.kernel.mechanics import BUDGET_MEMORY_S
 from simulator.layout import FIRST_BIN
-from simulator.network import CLIENT, Network, Node
+from simulator.network import CLIENT, Balancing, Network, Node
+
+Links = Collection[tuple[int, int]]
+"""Stations of callers and callees."""
 
 
-def build(network: Network, seed: int, replication: int, detailed: Collection[int], parts: int) -> State:
-    """All arrays, sized for `network`; `detailed` stations count latencies by bin, writes are told in `parts`."""
+def build(network: Network, seed: int, replication: int, detailed: Collection[int], parts: int, apart: Links) -> State:
+    """All arrays, sized for `network`; `detailed` stations count latencies by bin, writes are told in `parts`.
+
+    Calls between two stations in `apart` have a node for each version of the caller.
+    """
     clock = np.zeros(1, RECORDS["clock"])
     clock["resolution"], clock["drawn_cell"], clock["stale"] = network.resolution_s, -1, 2
     clock["parts"] = parts
@@ -23,7 +30,7 @@ def build(network: Network, seed: int, replication: int, detailed: Collection[in
     stations["detailed"] = [station in detailed for station in range(len(stations))]
     replicas = np.zeros(int(versions["replicas"].sum()), RECORDS["replicas"])
     replicas["limit"] = math.inf
-    nodes = _nodes(network)
+    nodes = _nodes(network, apart)
     functions = np.zeros(len(network.functions), RECORDS["functions"])
     functions["root"], functions["rate"] = roots(nodes), -1.0
     until, rate = rate_segments(network)
@@ -35,6 +42,10 @@ def build(network: Network, seed: int, replication: int, detailed: Collection[in
     calls = np.zeros(len(network.calls), RECORDS["calls"])
     for row, call in zip(calls, network.calls, strict=True):
         row["retries"], row["backoff_s"], row["jitter"] = call.retries, call.backoff_s, call.jitter
+        row["cancel"], row["allow"] = call.cancel, 1.0
+        if call.budget is not None:
+            row["budget"], row["budget_share"] = 1, call.budget.share
+            row["budget_per_s"], row["tokens"] = call.budget.minimum_per_s, call.budget.minimum_per_s * BUDGET_MEMORY_S
     edges = np.ascontiguousarray(network.edges_s, np.float64)
     return State(
         clock=clock,
@@ -42,6 +53,7 @@ def build(network: Network, seed: int, replication: int, detailed: Collection[in
         luck=np.zeros(1),
         failed=np.zeros(4, np.int64),
         begun=np.zeros(len(nodes), np.int64),
+        copied=np.zeros(len(nodes), np.int64),
         doomed=np.zeros(len(nodes), np.int64),
         draw=np.zeros(1, np.uint64),
         stations=stations,
@@ -49,6 +61,7 @@ def build(network: Network, seed: int, replication: int, detailed: Collection[in
         replicas=replicas,
         weights=_weights(stations, len(versions), cohorts),
         effects=effects,
+        contracts=np.zeros((len(versions), len(versions))),
         calls=calls,
         nodes=nodes,
         functions=functions,
@@ -85,6 +98,8 @@ def _stations(network: Network) -> tuple[NDArray[np.void], NDArray[np.void]]:
     for index, (row, station) in enumerate(zip(stations, network.stations, strict=True)):
         row["workers"], row["queue"] = station.workers, station.queue
         row["kind"], row["p0"], row["p1"] = station.service.kind, station.service.p0, station.service.p1
+        row["shed_s"] = station.shed_s
+        row["pooled"] = station.balancing is Balancing.LEAST_REQUEST
         row["holds_worker"], row["versions"], row["first_version"] = (
             station.holds_worker, len(station.replicas), first,
         )  # fmt: skip
@@ -103,30 +118,39 @@ def _weights(stations: NDArray[np.void], versions: int, cohorts: int) -> NDArray
     return weights
 
 
-def _nodes(network: Network) -> NDArray[np.void]:
+def _nodes(network: Network, apart: Links) -> NDArray[np.void]:
     """All functions' call trees in preorder."""
-    nodes = np.zeros(sum(1 for function in network.functions for _ in function.root.walk()), RECORDS["nodes"])
-    nodes["child"] = nodes["sibling"] = nodes["parent"] = -1
     rows = service_rows(network)
-    position = 0
+    placed: list[NDArray[np.void]] = []
+    number = 0
 
-    def place(function: int, node: Node, parent: int) -> int:
-        nonlocal position
-        here, call = position, network.calls[node.call]
-        position += 1
-        record = nodes[here]
-        first = np.flatnonzero((rows.station == call.callee) & (rows.function == function))[0]
+    def place(function: int, node: Node, parent: int, made_by: int, first: int) -> int:
+        """Put a node and those below into `placed`, numbered from `first` on; returns its place."""
+        here, call = len(placed), network.calls[node.call]
+        record = np.zeros(1, RECORDS["nodes"])[0]
+        placed.append(record)
         record["station"], record["call"], record["function"] = call.callee, node.call, function
-        record["parent"], record["row"], record["writes"] = parent, first, call.writes
+        record["row"] = np.flatnonzero((rows.station == call.callee) & (rows.function == function))[0]
+        record["parent"], record["writes"], record["number"], record["made_by"] = parent, call.writes, first, made_by
         outside = call.caller == CLIENT
         record["timeout_s"] = network.functions[function].timeout_s if outside else call.timeout_s
-        previous = -1
+        record["child"] = record["sibling"] = previous = -1
+        first += 1
         for child in node.children:
-            placed = place(function, child, here)
-            nodes[here if previous < 0 else previous]["child" if previous < 0 else "sibling"] = placed
-            previous = placed
+            below = network.calls[child.call]
+            versions = len(network.stations[call.callee].replicas)
+            for version in range(versions) if (call.callee, below.callee) in apart else (-1,):
+                at = place(function, child, here, version, first)
+                placed[at]["parallel"] = below.parallel and child is not node.children[0]
+                if previous < 0:
+                    record["child"] = at
+                else:
+                    placed[previous]["sibling"] = at
+                previous = at
+            first += sum(1 for _ in child.walk())
         return here
 
     for index, function in enumerate(network.functions):
-        place(index, function.root, -1)
-    return nodes
+        place(index, function.root, -1, -1, number)
+        number += sum(1 for _ in function.root.walk())
+    return np.array(placed, RECORDS["nodes"])

@@ -67,6 +67,15 @@ def moments(p: Pool, a: int) -> tuple[float, float]:
 
 
 @outlined
+def mean_upto(p: Pool, a: int, limit_s: float) -> float:
+    """The sum of weight times seconds, each up to the limit."""
+    total = 0.0
+    for i in range(p.n[a]):
+        total += p.w[a, i] * min(p.off[a] + i * p.step[a], limit_s)
+    return total
+
+
+@outlined
 def copy(p: Pool, a: int, out: int, factor: float) -> None:
     """`out` becomes `factor` times `a`."""
     p.n[out], p.off[out], p.step[out] = p.n[a], p.off[a], p.step[a]
@@ -168,6 +177,32 @@ def convolve(p: Pool, a: int, b: int, out: int, spare: int, spare2: int) -> None
         if weight > 0.0:
             for j in range(p.n[two]):
                 p.w[out, i + j] += weight * p.w[two, j]
+    trim(p, out)
+
+
+@outlined
+def latest(p: Pool, a: int, b: int, out: int, spare: int) -> None:
+    """`out` becomes the later of two independent times; not one of the others. The spare is overwritten."""
+    if p.n[a] == 0 or p.n[b] == 0:
+        clear(p, out)
+        return
+    low = max(p.off[a], p.off[b])
+    high = max(low, p.off[a] + (p.n[a] - 1) * p.step[a], p.off[b] + (p.n[b] - 1) * p.step[b])
+    step = math.inf
+    if p.step[a] > 0:
+        step = p.step[a]
+    if p.step[b] > 0:
+        step = min(step, p.step[b])
+    _span(p, out, low, high, high - low if step == math.inf else step)
+    _span(p, spare, low, high, high - low if step == math.inf else step)
+    _deposit(p, a, 1.0, out)
+    _deposit(p, b, 1.0, spare)
+    below_a = below_b = before = 0.0
+    for i in range(p.n[out]):
+        below_a += p.w[out, i]
+        below_b += p.w[spare, i]
+        p.w[out, i] = below_a * below_b - before
+        before = below_a * below_b
     trim(p, out)
 
 

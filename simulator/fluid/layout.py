@@ -19,16 +19,21 @@ CLOCK = _record(
     resolution="f8",
     drawn_cell="i8",  # whose arrivals are drawn, -1 before the first
     stale="i8",  # 1 when the flows must be found anew, 2 when own work has changed too
+    mirrored="i8",  # 1 once requests have been copied
     log_n="i8",
     parts="i8",  # rows at most that the writes of one fate and span are told in; 1: nobody asks what became of which
     logged="f8",  # until when writes are in the log, where it is told in parts
 )
 STATION = _record(
     workers="i8", queue="i8", kind="i8", p0="f8", p1="f8", holds_worker="i8", versions="i8", first_version="i8",
+    pooled="i8",  # 1 when a request comes to the replica that has the fewest, as if all had one queue
+    shed_s="f8",  # a queue whose first has waited longer takes nobody
     detailed="i8",  # 1 when its service rows tell latencies by bin, and not in one bin a cell
     error_share="f8",
     near="i8",  # 1 while what comes to one of its versions is about what that can work off
     near_s="f8",  # how long it was so
+    mirror_share="f8",
+    mirror_row="i8",  # the version that takes the copies
     entered="f8",  # requests accepted so far
 )  # fmt: skip
 VERSION = _record(
@@ -37,6 +42,7 @@ VERSION = _record(
     first_replica="i8",
     replicas="i8",
     ready="i8",  # of them
+    held_s="f8",  # until all that it has can go on, and what comes until then with it
     lost="f8",  # requests reset by a kill and not yet told to their callers
     offered="f8",  # per second, those refused included
     hold_s="f8",  # mean time that a request keeps a worker
@@ -65,10 +71,21 @@ EFFECT = _record(error="f8", factor="f8", add_s="f8", lost="f8")
 CALL = _record(
     retries="i8", backoff_s="f8", jitter="i8", latency_s="f8", latency_jitter_s="f8", cut="i8",
     lost="f8",  # answers under way when it was cut, not yet told to their callers
+    cancel="i8",  # 1 when an attempt that timed out is cancelled
+    budget="i8",  # 1 when its retries have one
+    budget_share="f8",
+    budget_per_s="f8",
+    tokens="f8",  # of the budget
+    allow="f8",  # share of the retries that are made: below 1 when the budget is spent
+    firsts="f8",  # first attempts per second
+    retried="f8",  # retries per second
 )  # fmt: skip
 NODE = _record(
     station="i8", call="i8", function="i8", child="i8", sibling="i8", parent="i8", row="i8", writes="i8",
     timeout_s="f8",
+    number="i8",  # of the call in the network: several nodes have one where versions are told apart
+    made_by="i8",  # the version of the caller that makes it, -1: all
+    parallel="i8",  # 1 when it starts together with the one before
 )  # fmt: skip
 REPLY = _record(  # what a caller gets, all attempts together
     ok="f8",
@@ -80,10 +97,13 @@ REPLY = _record(  # what a caller gets, all attempts together
     burst="f8",  # of the failed calls, as of a version's refused
     attempt_fails="f8",  # share of the attempts that a version fails
     attempt_burst="f8",  # of those
+    together_s="f8",  # how long it and those that start with it last, where there are any
+    tries="f8",  # attempts of a call that fails
     saved="f8",  # share of the possible retries of a call that succeeds, that it takes
 )
 FLOW = _record(
     calls="f8",  # attempts per second
+    copies="f8",  # of them, those made for copies of requests
     stuck="f8",  # of them
     begins_s="f8",  # mean time from the client's request to the call
 )
@@ -106,6 +126,7 @@ class State(NamedTuple):
     luck: NDArray[np.float64]  # [1] quantile of the failures of a step
     failed: NDArray[np.int64]  # [4] by column, of the calls that were counted last
     begun: NDArray[np.int64]  # [nodes] calls of the step that is counted, retries not
+    copied: NDArray[np.int64]  # [nodes] copies of the step that is counted
     doomed: NDArray[np.int64]  # [nodes] of them, those of which all attempts fail
     draw: NDArray[np.uint64]  # [1] position in the running sequence of draws; hot, so functions take it alone
     stations: NDArray[np.void]  # [stations]
@@ -113,6 +134,7 @@ class State(NamedTuple):
     replicas: NDArray[np.void]  # [replicas] per version, from its first_replica on
     weights: NDArray[np.float64]  # [station and version, cohorts] routing shares
     effects: NDArray[np.void]  # [station and version, cohorts]
+    contracts: NDArray[np.float64]  # [caller's station and version, callee's] share of errors
     calls: NDArray[np.void]  # [calls]
     nodes: NDArray[np.void]  # [nodes] in preorder
     functions: NDArray[np.void]  # [functions]
@@ -144,7 +166,7 @@ RECORDS: dict[str, np.dtype[np.void]] = {
     "calls": CALL, "nodes": NODE, "functions": FUNCTION, "replies": REPLY, "flows": FLOW, "held": HELD, "log": WRITE,
 }  # fmt: skip
 
-SCRATCH = 14
+SCRATCH = 18
 """Lattices beside those of waits, own work and replies."""
 
 
@@ -152,10 +174,11 @@ def empty_state() -> State:
     """A state without anything in it, to tell the compiler the types."""
     axes = dict.fromkeys(("weights", "effects", "rate_until", "rate", "shares", "alike", "replies", "flows"), 2)
     axes |= dict.fromkeys(("writers", "held", "seen", "seen_order", "client", "service"), 3)
+    axes["contracts"] = 2
     axes |= {"arrivals": 2, "answers": 4, "answers_order": 4, "written": 4}
     codes = {
-        "keys": "u8", "luck": "f8", "failed": "i8", "begun": "i8", "doomed": "i8", "draw": "u8",
-        "weights": "f8", "rate_until": "f8", "rate": "f8",
+        "keys": "u8", "luck": "f8", "failed": "i8", "begun": "i8", "copied": "i8", "doomed": "i8", "draw": "u8",
+        "weights": "f8", "contracts": "f8", "rate_until": "f8", "rate": "f8",
         "shares": "f8", "alike": "i8", "writers": "f8", "answers": "f8", "seen": "f8", "answers_order": "i2",
         "seen_order": "i2",
         "arrivals": "i8", "written": "i8", "edges": "f8", "middles": "f8", "client": "i4", "service": "i4",

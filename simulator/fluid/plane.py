@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from simulator.errors import NetworkError, RequestError
 from simulator.fluid import advance
-from simulator.fluid.build import build
+from simulator.fluid.build import Links, build
 from simulator.fluid.layout import State
 from simulator.kernel.build import service_rows
 from simulator.kernel.loop import ExitReason
@@ -28,7 +28,8 @@ class FluidPlane:
     Verbs are those of DataPlane, with the same meaning and the same NetworkErrors; what it does not model raises
     RequestError. Of stations that are not `detailed` (None: all are) service rows have as many answers and failures in
     each cell, but not their latencies: those are most of what there is to draw. With `rows_followed` the rows of the
-    write log stand for few writes each, so that a share of them can be wrong, or lost with a store.
+    write log stand for few writes each, so that a share of them can be wrong, or lost with a store. `apart` are the
+    stations of callers and callees whose versions may misunderstand each other.
     """
 
     def __init__(
@@ -39,11 +40,13 @@ class FluidPlane:
         detailed: Collection[int] | None = None,
         *,
         rows_followed: bool = False,
+        apart: Links = (),
     ) -> None:
         self.network = network
         self.rows = service_rows(network)
         chosen = range(len(network.stations)) if detailed is None else detailed
-        self._state = build(network, seed, replication, chosen, _PARTS if rows_followed else 1)
+        self._state = build(network, seed, replication, chosen, _PARTS if rows_followed else 1, apart)
+        self._apart = frozenset(apart)
         self._now_s = 0.0  # the clock's, which takes longer to read
         self._worked: dict[
             tuple[int, int, int], tuple[float, float, float]
@@ -113,32 +116,39 @@ class FluidPlane:
         self._stale(_FLOWS)
 
     def set_contract(
-        self,
-        caller_station: int,  # noqa: ARG002
-        caller_version: int,  # noqa: ARG002
-        callee_station: int,
-        callee_version: int,  # noqa: ARG002
-        error_ratio: float,
+        self, caller_station: int, caller_version: int, callee_station: int, callee_version: int, error_ratio: float
     ) -> None:
-        """Versions that misunderstand each other are not modelled: flows do not know who called."""
-        if error_ratio > 0:
-            raise self._unmodelled(callee_station, "incompatible versions side by side")
+        """Have this share of the calls from one version to another fail at once, without work; 0 ends it."""
+        if not 0 <= error_ratio <= 1:
+            raise NetworkError(f"error_ratio(={error_ratio}) must be in 0..1.")
+        if (caller_station, callee_station) not in self._apart:
+            raise self._unmodelled(callee_station, "incompatible versions that were not told of")
+        caller = self._version_row(caller_station, caller_version)
+        self._state.contracts[caller, self._version_row(callee_station, callee_version)] = error_ratio
+        self._stale(_FLOWS)
 
-    def set_mirror(self, station: int, version: int, share: float) -> None:  # noqa: ARG002
-        """Mirrored requests are not modelled."""
-        if share > 0:
-            raise self._unmodelled(station, "mirrored requests")
+    def set_mirror(self, station: int, version: int, share: float) -> None:
+        """Copy this share of the station's requests to `version`, as in DataPlane; 0 ends it."""
+        if not 0 <= share <= 1:
+            raise NetworkError(f"share(={share}) must be in 0..1.")
+        record = self._state.stations[station]
+        record["mirror_row"], record["mirror_share"] = self._version_row(station, version), share
+        self._state.clock[0]["mirrored"] = 1
+        self._stale(_FLOWS)
 
     def set_defects(self, station: int, version: int, defects: Iterable[Defect]) -> None:
         """Make these the defects of a version, all active; they combine as in DataPlane."""
         effects = self._state.effects[self._version_row(station, version)]
         effects["error"], effects["factor"], effects["add_s"], effects["lost"] = 0.0, 1.0, 0.0, 0.0
+        held_s = 0.0
         for defect in defects:
+            held_s += defect.held_s
             chosen = effects if defect.cohort < 0 else effects[defect.cohort : defect.cohort + 1]
             chosen["error"] = 1 - (1 - chosen["error"]) * (1 - defect.error_ratio)
             chosen["factor"] *= defect.latency_factor
             chosen["add_s"] += defect.latency_add_s
             chosen["lost"] = 1 - (1 - chosen["lost"]) * (1 - defect.lost_write_ratio)
+        self._state.versions[self._version_row(station, version)]["held_s"] = held_s
         self._stale(_WORK)
 
     def set_latency(self, call: int, latency_s: float, jitter_s: float = 0.0) -> None:

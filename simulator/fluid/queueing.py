@@ -107,21 +107,29 @@ def _find_waits(s: State, row: int, wait: int, spare: int, spare2: int) -> None:
     workers, hold_s, ready = station["workers"], version["hold_s"], version["ready"]
     load = version["offered"] * hold_s / ready
     variation = version["hold_var"] / hold_s**2
-    variability = 0.5 * (1.0 / ready + variation)
-    refused, waits, wait_s = steady(workers, station["queue"], load, hold_s, variability)
+    pools, places = (ready, station["queue"] * ready) if station["pooled"] != 0 else (1, station["queue"])
+    variability = 0.5 * (pools / ready + variation)
+    refused, waits, wait_s = steady(workers * pools, places, load * pools, hold_s, variability)
     limit = math.inf
     if station["queue"] >= 0:
         # Above capacity a queue is full, but for what its steady state leaves free of it on the mean.
         limit = workers + (station["queue"] if load <= workers else waits * wait_s * load / hold_s * (1.0 - refused))
+    longest_s, sheds = station["shed_s"] * load / workers, False
+    if load > workers and longest_s < math.inf:
+        # A queue takes everybody until its first has waited too long, then nobody until it is empty: waits are
+        # equally likely from nothing to what the last of them meets, and half of that is there on the mean.
+        most = workers + longest_s * workers / hold_s
+        sheds = most <= limit
+        limit = min(limit, most)
     steady_to, folds, chance = float(workers), FOLDS_MAX, 0.0
     if station["queue"] >= 0:
         if refused > 1e-6:
             _find_room(s, row, load, variability, variation)
-            together = 1.0 + (ready - 1.0) / (1.0 + ready * variation)
-            version["burst"] = together * (1.0 + burst_of(workers, station["queue"], load, variability)) - 1.0
-        folds = -math.log(max(load, 1e-9) / workers) * max(1.0, station["queue"] / variability)
+            together = 1.0 if pools > 1 else 1.0 + (ready - 1.0) / (1.0 + ready * variation)
+            version["burst"] = together * (1.0 + burst_of(workers * pools, places, load * pools, variability)) - 1.0
+        folds = -math.log(max(load, 1e-9) / workers) * max(1.0, places / variability)
         folds = min(max(folds, -FOLDS_MAX), FOLDS_MAX)
-        chance = variability / (workers + station["queue"])
+        chance = variability / (workers * pools + places)
         steady_to += workers * _DRIFT_MIN * chance
     accepted = started = 0.0
     lattice.clear(s.pool, wait)
@@ -134,20 +142,29 @@ def _find_waits(s: State, row: int, wait: int, spare: int, spare2: int) -> None:
         backlog = replica["inside"] - workers
         starts = load
         stays = chance > 0.0 and was_refusing and was_full == 0 and load < workers * (1.0 + _DRIFT_STAYS * chance)
-        if backlog < BACKLOG_MIN and (load < steady_to or stays):
+        if version["held_s"] > 0.0:
+            starts = 0.0
+            replica["behind_s"] = version["held_s"] + max(0.0, backlog) * hold_s / workers
+            lattice.normal_wait(s.pool, spare, replica["behind_s"], math.sqrt(max(0.0, backlog)) * hold_s / workers)
+            version["waits_s"] += replica["behind_s"]
+        elif backlog < BACKLOG_MIN and (load < steady_to or stays):
             replica["refused"] = refused
             starts = load * (1.0 - refused)
             lattice.exponential_wait(s.pool, spare, waits, wait_s, folds)
             version["waits_s"] += (1.0 - refused) * waits * wait_s
         else:
             if load > workers and (was_full == 1 or replica["inside"] >= FULL * limit):
-                replica["full"], replica["refused"] = 1, refused
-                starts = load * (1.0 - refused)
+                share = 1.0 - workers / load if sheds else refused
+                replica["full"], replica["refused"] = 1, share
+                starts = load * (1.0 - share)
             elif backlog >= BACKLOG_MIN:
                 starts = float(workers)
             replica["behind_s"] = max(0.0, backlog) * hold_s / workers
             spread_s = math.sqrt(max(0.0, backlog) * max(variation, 0.1)) * hold_s / workers
             lattice.normal_wait(s.pool, spare, replica["behind_s"], spread_s)
+            if sheds and replica["full"] == 1:
+                replica["behind_s"], replica["limit"] = 0.5 * longest_s, workers + 0.5 * longest_s * workers / hold_s
+                lattice.uniform(s.pool, spare, 0.0, longest_s)
             version["waits_s"] += (1.0 - replica["refused"]) * replica["behind_s"]
         lattice.mix(s.pool, wait, 1.0 - replica["refused"], spare, spare2)
         accepted += load * (1.0 - replica["refused"])
@@ -180,6 +197,8 @@ def _find_room(s: State, row: int, load: float, variability: float, variation: f
     version["room"] = 1.0 / (1.0 / places + falls)
     apart = 1.0 + places * falls if load < workers else 1.0
     version["alike"] = 1.0 / (1.0 + (version["ready"] - 1.0) * apart * variation / (1.0 + variation))
+    if station["pooled"] != 0:
+        version["alike"] = 1.0
 
 
 @inlined
@@ -261,7 +280,9 @@ def go_on(s: State, step_s: float) -> bool:
             elif replica["inside"] <= 0.0:
                 continue
             before, solved = replica["inside"], replica["solved_inside"]
-            inside = _after(before, accepted, hold_s, workers, step_s)
+            inside = before + accepted * step_s
+            if version["held_s"] == 0.0:
+                inside = _after(before, accepted, hold_s, workers, step_s)
             if replica["ready"] == 1:
                 inside = min(inside, max(replica["limit"], workers))
             replica["inside"] = inside

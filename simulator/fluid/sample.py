@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.draws import Stream, nth
+from simulator.fluid.calls import erring, first_call, goes_on, next_call
 from simulator.fluid.counts import begin_draws, binomial, burst_at, draw_unit, failing, poisson
 from simulator.fluid.layout import State
 from simulator.fluid.writes import FAILED, STORED, UNKNOWN, note_writes
@@ -20,6 +21,7 @@ from simulator.layout import ARRIVED, ERROR, FIRST_BIN, REFUSED, TIMEOUT
 
 _ARRIVAL, _SERVICE, _ROUTE = int(Stream.ARRIVAL), int(Stream.SERVICE), int(Stream.ROUTE)
 _COHORT, _REQUEST, _LATENCY = int(Stream.COHORT), int(Stream.REQUEST), int(Stream.LATENCY)
+_MIRROR = int(Stream.MIRROR)
 _TINY = 1e-12
 
 
@@ -66,6 +68,8 @@ def sample(s: State, cell: int, begins_s: float, ends_s: float) -> None:
             if came > 0:
                 _sample_request(s, index, cohort, came, cell, begins_s, ends_s)
                 _sample_calls(s, index, cohort, cell, begins_s, ends_s)
+                if s.clock[0]["mirrored"] != 0:
+                    _sample_copies(s, index, cohort, cell, begins_s, ends_s)
 
 
 @inlined
@@ -223,22 +227,48 @@ def _sample_calls(s: State, index: int, cohort: int, cell: int, begins_s: float,
             continue
         begin_draws(s.draw, s.keys, _ROUTE, node * cohorts + cohort, moment)
         sent_s = 0.5 * (begins_s + ends_s) + s.flows[node, cohort]["begins_s"]
-        _sample_node(s, node, cohort, begun, doomed, sent_s, moment)
+        _sample_node(s, node, cohort, begun, doomed, sent_s, moment, 0)
 
 
-@inlined
-def _sample_node(s: State, node: int, cohort: int, begun: int, doomed: int, sent_s: float, moment: int) -> None:
-    """What calls, of which some fail for good, lead to at the versions, attempt by attempt."""
+@outlined
+def _sample_copies(s: State, index: int, cohort: int, cell: int, begins_s: float, ends_s: float) -> None:
+    """Service rows of copies of a function's requests, and of the calls that are made for them."""
+    cohorts, moment = s.shares.shape[1], _moment(cell, begins_s)
+    for node in range(s.functions[index]["root"], len(s.nodes)):
+        if s.nodes[node]["function"] != index:
+            break
+        begun, doomed, copied = s.begun[node], s.doomed[node], s.copied[node]
+        s.begun[node] = s.doomed[node] = s.copied[node] = 0
+        if begun + copied == 0 or s.calls[s.nodes[node]["call"]]["cut"] != 0:
+            continue
+        begin_draws(s.draw, s.keys, _MIRROR, node * cohorts + cohort, moment)
+        sent_s = 0.5 * (begins_s + ends_s) + s.flows[node, cohort]["begins_s"]
+        if begun > 0:
+            _sample_node(s, node, cohort, begun, doomed, sent_s, moment, 1)
+        if copied > 0:
+            station = s.stations[s.nodes[node]["station"]]
+            version = station["mirror_row"] - station["first_version"]
+            failed = binomial(s.draw, copied, min(1.0, failing(s.answers[node, s.alike[node, cohort], version])))
+            _sample_row(s, node, cohort, version, copied - failed, failed, sent_s, moment, 1)
+
+
+@outlined
+def _sample_node(
+    s: State, node: int, cohort: int, begun: int, doomed: int, sent_s: float, moment: int, copy: int
+) -> None:
+    """What calls, of which some fail for good, lead to at the versions, attempt by attempt; `copy` 1: for copies."""
     alike = s.alike[node, cohort]
     station, call, reply = s.stations[s.nodes[node]["station"]], s.calls[s.nodes[node]["call"]], s.replies[node, alike]
     ok, fails = begun - doomed, reply["attempt_fails"]
     saved = _fail(s, call["retries"] * ok, reply["saved"], reply["attempt_burst"], call["retries"] * ok)
-    failed = doomed * (call["retries"] + 1) + saved
+    failed = doomed + saved
+    if doomed > 0 and call["retries"] > 0:
+        failed += binomial(s.draw, doomed * call["retries"], min(1.0, (reply["tries"] - 1.0) / call["retries"]))
     if failed > 0 and (call["latency_s"] + call["latency_jitter_s"] > 0.0 or fails <= _TINY):
         # Answers that are late because of the way are none that the service failed.
         here = binomial(s.draw, failed, min(1.0, fails / max(_TINY, 1.0 - reply["ok"] / reply["attempts"])))
         ok, failed = ok + failed - here, here
-    works = 1.0 - fails
+    works, attempts = 1.0 - fails, ok + failed
     for version in range(station["versions"]):
         weight = s.weights[station["first_version"] + version, cohort]
         if weight <= 0.0:
@@ -248,12 +278,14 @@ def _sample_node(s: State, node: int, cohort: int, begun: int, doomed: int, sent
         working = binomial(s.draw, ok, min(1.0, (weight - mass) / max(works, _TINY)))
         failed, ok, fails, works = failed - lost, ok - working, fails - mass, works - (weight - mass)
         if lost + working > 0:
-            _sample_row(s, node, cohort, version, working, lost, sent_s, moment)
+            _sample_row(s, node, cohort, version, working, lost, sent_s, moment, copy)
+    if station["mirror_share"] > 0.0 and copy == 0:
+        s.copied[node] += binomial(s.draw, attempts, station["mirror_share"])
 
 
-@inlined
+@outlined
 def _sample_row(
-    s: State, node: int, cohort: int, version: int, ok: int, failed: int, sent_s: float, moment: int
+    s: State, node: int, cohort: int, version: int, ok: int, failed: int, sent_s: float, moment: int, copy: int
 ) -> None:
     """What a version answers, in the cells in which it does, and the calls that it makes in turn."""
     record = s.nodes[node]
@@ -268,7 +300,7 @@ def _sample_row(
         sent_s, record["timeout_s"], home["waits_s"] + held["mean_s"], nth(nth(s.keys[_LATENCY], row), moment),
         station["detailed"],
     )  # fmt: skip
-    if record["writes"] != 0:
+    if record["writes"] != 0 and copy == 0:
         if failed > 0:
             note_writes(s, node, cohort, s.failed[ERROR] + s.failed[REFUSED], FAILED)
             note_writes(s, node, cohort, s.failed[TIMEOUT], UNKNOWN)
@@ -284,7 +316,7 @@ def _call_on(s: State, node: int, cohort: int, version: int, ok: int, drive: flo
     `s.failed` has the failures by kind. With a backlog, as many are started as the workers take.
     """
     shares = s.answers[node, s.alike[node, cohort], version]
-    erred = min(shares[ERROR], s.stations[s.nodes[node]["station"]]["error_share"])  # without any work
+    erred = min(shares[ERROR], erring(s, node, version))  # without any work
     enters = max(0.0, 1.0 - shares[REFUSED] - erred)
     failed = s.failed[ERROR] + s.failed[TIMEOUT]
     if erred > 0.0:
@@ -294,11 +326,21 @@ def _call_on(s: State, node: int, cohort: int, version: int, ok: int, drive: flo
     own = binomial(s.draw, failed, min(1.0, max(0.0, enters - reach) / max(mass, _TINY)))
     failed, mass = failed - own, mass - (enters - reach)
     rounding = draw_unit(s.draw) if drive != 1.0 else 0.0
-    child = s.nodes[node]["child"]
+    child = first_call(s, s.nodes[node]["child"], version)
     while child >= 0:
         reply = s.replies[child, s.alike[child, cohort]]
-        here = binomial(s.draw, failed, min(1.0, reach * reply["fail"] / max(mass, _TINY)))
-        s.begun[child] += int((ok + failed) * drive + rounding)
-        s.doomed[child] += int(here * drive + rounding) if here > 0 else 0
-        failed, mass, reach = failed - here, mass - reach * reply["fail"], reach * reply["ok"]
-        child = s.nodes[child]["sibling"]
+        fail, succeed, first = reply["fail"], reply["ok"], child
+        child = next_call(s, child, version)
+        while goes_on(s, child):
+            succeed *= s.replies[child, s.alike[child, cohort]]["ok"]
+            fail = 1.0 - succeed
+            child = next_call(s, child, version)
+        here = binomial(s.draw, failed, min(1.0, reach * fail / max(mass, _TINY)))
+        begun = int((ok + failed) * drive + rounding)
+        doomed = int(here * drive + rounding) if here > 0 else 0
+        while first != child:  # those that start together fail by themselves
+            own = s.replies[first, s.alike[first, cohort]]["fail"]
+            s.begun[first] += begun
+            s.doomed[first] += binomial(s.draw, doomed, min(1.0, own / max(fail, _TINY)))
+            first = next_call(s, first, version)
+        failed, mass, reach = failed - here, mass - reach * fail, reach * succeed

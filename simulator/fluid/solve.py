@@ -1,10 +1,25 @@
 """The flows that fit what is in force: replies from the leaves up, calls from the clients down, until both agree."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.fluid import lattice
+from simulator.fluid.budget import afford
+from simulator.fluid.calls import (
+    after_all,
+    erring,
+    first_call,
+    goes_on,
+    mirrored_to,
+    next_call,
+    own_work,
+    reply_of,
+    wait_for_all,
+)
 from simulator.fluid.counts import failing
+from simulator.fluid.flows import find_flows
 from simulator.fluid.layout import SCRATCH, State
 from simulator.fluid.queueing import find_wait, gains_nothing, tell_near
 from simulator.kernel.inline import inlined, outlined
@@ -18,22 +33,9 @@ _NEVER = 1e-9
 
 
 @inlined
-def own_work(s: State, row: int, cohort: int) -> int:
-    """The lattice of a version's own work for a cohort."""
-    return row * s.shares.shape[1] + cohort
-
-
-@inlined
 def wait_of(s: State, row: int) -> int:
     """The lattice of a version's wait."""
     return len(s.versions) * s.shares.shape[1] + row
-
-
-@inlined
-def reply_of(s: State, node: int, cohort: int) -> int:
-    """The lattice of a call's success, all attempts together; that of its failure is the next."""
-    cohorts = s.shares.shape[1]
-    return len(s.versions) * (cohorts + 1) + 2 * (node * cohorts + s.alike[node, cohort])
 
 
 @outlined
@@ -96,20 +98,36 @@ def _work_through(s: State, node: int, cohort: int, version: int, base: int) -> 
     lattice.copy(p, spare, ok, 1.0)
     first, second = lattice.moments(p, own)
     mean_s, var, reach, below = first, max(0.0, second - first * first), 1.0 - error, 0.0
-    child = s.nodes[node]["child"]
+    child = first_call(s, s.nodes[node]["child"], version)
     while child >= 0:
-        reply = s.replies[child, s.alike[child, cohort]]
+        reply, answer = s.replies[child, s.alike[child, cohort]], reply_of(s, child, cohort)
+        lasts_s, lasts_var, succeed, fail = reply["lasts_s"], reply["lasts_var"], reply["ok"], reply["fail"]
+        burst, first = fail * reply["burst"], child
+        child = next_call(s, child, version)
+        if goes_on(s, child):
+            answer = len(p.n) - SCRATCH + 13
+            burst = wait_for_all(s, first, cohort, version, answer)
+            (ok_s, ok_s2), (bad_s, bad_s2) = lattice.moments(p, answer), lattice.moments(p, answer + 1)
+            lasts_s, succeed, fail = ok_s + bad_s, lattice.mass(p, answer), lattice.mass(p, answer + 1)
+            lasts_var = max(0.0, ok_s2 + bad_s2 - lasts_s**2)
+            child = after_all(s, child, version)
         if station["holds_worker"] != 0:
-            mean_s += reach * reply["lasts_s"]
-            var += reach * reply["lasts_var"] + reach * (1.0 - reach) * reply["lasts_s"] ** 2
-        if reply["fail"] > _RARE:
-            below += reach * reply["fail"] * reply["burst"]
-            lattice.convolve(p, ok, reply_of(s, child, cohort) + 1, spare, spare2, spare3)
+            mean_s += reach * lasts_s
+            var += reach * lasts_var + reach * (1.0 - reach) * lasts_s**2
+        if fail > _RARE:
+            below += reach * burst
+            lattice.convolve(p, ok, answer + 1, spare, spare2, spare3)
             lattice.mix(p, bad, 1.0, spare, spare2)
-        lattice.convolve(p, ok, reply_of(s, child, cohort), spare, spare2, spare3)
+        lattice.convolve(p, ok, answer, spare, spare2, spare3)
         lattice.copy(p, spare, ok, 1.0)
-        reach *= reply["ok"]
-        child = s.nodes[child]["sibling"]
+        reach *= succeed
+    if s.calls[s.nodes[node]["call"]]["cancel"] != 0 and s.nodes[node]["timeout_s"] < math.inf:
+        # A worker is free again when its caller gives up, and is not taken by who has given up while waiting.
+        limit_s = s.nodes[node]["timeout_s"]
+        waits_s = lattice.mean_upto(p, wait_of(s, s.versions[row]["home"]), limit_s)
+        held_s = lattice.mean_upto(p, ok, limit_s) + lattice.mean_upto(p, bad, limit_s) - waits_s
+        shorter = min(1.0, max(0.0, held_s) / max(mean_s, _NEVER))
+        mean_s, var = mean_s * shorter, var * shorter * shorter
     held = s.held[node, cohort, version]
     held["mean_s"], held["var"], held["below"] = mean_s, var, below
 
@@ -120,7 +138,7 @@ def _burst(s: State, node: int, cohort: int, version: int) -> float:
     station = s.stations[s.nodes[node]["station"]]
     row = station["first_version"] + version
     home, flow, weight = s.versions[s.versions[row]["home"]], s.flows[node, cohort], s.weights[row, cohort]
-    passes = 1.0 - station["error_share"]
+    passes = 1.0 - erring(s, node, version)
     found = passes * (1.0 - home["refused"]) * s.held[node, cohort, version]["below"] * weight
     if home["offered"] > 0.0:
         enter = flow["calls"] * weight - flow["stuck"] * s.held[node, cohort, version]["stuck"]
@@ -136,16 +154,19 @@ def _tell_rows(s: State, node: int, cohort: int, version: int, base: int) -> Non
     station = s.stations[s.nodes[node]["station"]]
     row = s.versions[s.versions[station["first_version"] + version]["home"]]
     limit_s = s.nodes[node]["timeout_s"]
-    enters = (1.0 - station["error_share"]) * (1.0 - row["refused"])
+    if s.weights[station["first_version"] + version, cohort] <= 0.0:
+        limit_s = math.inf  # copies alone come here, and nobody waits for those
+    erred = erring(s, node, version)
+    enters = (1.0 - erred) * (1.0 - row["refused"])
     shares = s.answers[node, cohort, version]
     shares[:] = 0.0
     lattice.copy(p, base, base + 2, 1.0)
     lattice.copy(p, base + 1, base + 3, 1.0)
     late = lattice.cut_at(p, base + 2, limit_s) + lattice.cut_at(p, base + 3, limit_s)
     lattice.add_to_bins(p, base + 2, enters, s.edges, shares[FIRST_BIN:])
-    shares[ERROR] = station["error_share"] + enters * lattice.mass(p, base + 3)
+    shares[ERROR] = erred + enters * lattice.mass(p, base + 3)
     shares[TIMEOUT] = enters * late
-    shares[REFUSED] = (1.0 - station["error_share"]) * row["refused"]
+    shares[REFUSED] = (1.0 - erred) * row["refused"]
     _order(shares, s.answers_order[node, cohort, version])
 
 
@@ -166,7 +187,7 @@ def _meets_again(s: State, node: int, cohort: int, version: int) -> float:
     if weight <= 0.0 or home["ready"] == 0 or home["refused"] <= 0.0:
         return 0.0
     in_vain = gains_nothing(s, s.versions[row]["home"], _waits_s(s, node))
-    return weight * (1.0 - station["error_share"]) * home["refused"] * weight * in_vain
+    return weight * (1.0 - erring(s, node, version)) * home["refused"] * weight * in_vain
 
 
 @inlined
@@ -248,12 +269,13 @@ def _find_reply(s: State, node: int, cohort: int, final: bool) -> None:
     else:
         for version in range(station["versions"]):
             weight = s.weights[station["first_version"] + version, cohort]
-            if weight <= 0.0:
+            if weight <= 0.0 and not mirrored_to(s, node, version):
                 continue
             row = s.versions[s.versions[station["first_version"] + version]["home"]]
-            passes = weight * (1.0 - station["error_share"])
+            errs = erring(s, node, version)
+            passes = weight * (1.0 - errs)
             refused += passes * row["refused"]
-            erred += weight * station["error_share"]
+            erred += weight * errs
             _work_through(s, node, cohort, version, work)
             burst += weight * _burst(s, node, cohort, version)
             again = _meets_again(s, node, cohort, version)
@@ -318,7 +340,9 @@ def _tell_attempts(s: State, node: int, cohort: int) -> None:
     reply["attempt_burst"] = bursts / fails if fails > 0.0 else 0.0
     reply["saved"] = 0.0
     if retries > 0 and reply["ok"] > _NEVER:
-        reply["saved"] = max(0.0, (reply["attempts"] - 1.0 - retries * reply["fail"]) / (retries * reply["ok"]))
+        reply["saved"] = max(
+            0.0, (reply["attempts"] - 1.0 - (reply["tries"] - 1.0) * reply["fail"]) / (retries * reply["ok"])
+        )
 
 
 @outlined
@@ -343,7 +367,9 @@ def _retry(
     ok = reply_of(s, node, cohort)
     lattice.copy(p, good, ok, 1.0)
     lattice.copy(p, bad, ok + 1, 1.0)
-    attempts = 1.0
+    attempts, allow, given_up, tries = 1.0, call["allow"], len(p.n) - SCRATCH + 13, 0.0
+    s.replies[node, cohort]["tries"] = call["retries"] + 1.0
+    lattice.clear(p, given_up)
     before, trial, wait = work, work + 1, work + 2
     lattice.point(p, before, 0.0, 1.0)
     if sticks > 0.0 and call["retries"] > 0:
@@ -357,9 +383,15 @@ def _retry(
         if sticks > 0.0 and retry == 0:
             lattice.copy(p, spare3, bad, 1.0)
         again = lattice.mass(p, trial)
+        if allow < 1.0:
+            lattice.mix(p, given_up, 1.0 - allow, trial, spare)
+            lattice.copy(p, trial, spare, allow)
+            lattice.copy(p, spare, trial, 1.0)
+            tries += (retry + 1.0) * (1.0 - allow) * again
+            again *= allow
         if again < _RARE:
             lattice.clear(p, ok + 1)
-            return attempts
+            break
         attempts += again
         wait_s = call["backoff_s"] * 2.0 ** min(retry, 62)
         if wait_s > 0.0 and call["jitter"] != 0:
@@ -370,90 +402,11 @@ def _retry(
         lattice.convolve(p, before, good, trial, spare, spare2)
         lattice.mix(p, ok, 1.0, trial, spare)
         lattice.convolve(p, before, bad, ok + 1, spare, spare2)
+    if allow < 1.0:
+        tries += (call["retries"] + 1.0) * lattice.mass(p, ok + 1)
+        lattice.mix(p, ok + 1, 1.0, given_up, spare)
+        s.replies[node, cohort]["tries"] = tries / max(_NEVER, lattice.mass(p, ok + 1))
     return attempts
-
-
-@outlined
-def _find_flows(s: State) -> float:
-    """Calls per second from the clients down; returns by how much any version's load changed."""
-    cohorts = s.shares.shape[1]
-    most = s.writers.shape[2]
-    for row in range(len(s.versions)):
-        version = s.versions[row]
-        version["offered_before"], version["hold_before_s"] = version["offered"], version["hold_s"]
-        version["offered"], version["hold_s"], version["hold_var"] = 0.0, 0.0, 0.0
-    for node in range(len(s.nodes)):
-        for cohort in range(cohorts):
-            s.flows[node, cohort]["calls"], s.flows[node, cohort]["begins_s"] = 0.0, 0.0
-            s.flows[node, cohort]["stuck"] = 0.0
-            for version in range(most):
-                s.writers[node, cohort, version] = 0.0
-    for node in range(len(s.nodes)):
-        function = s.nodes[node]["function"]
-        station = s.stations[s.nodes[node]["station"]]
-        for cohort in range(cohorts):
-            share = s.shares[function, cohort]
-            if share <= 0.0:
-                continue
-            flow = s.flows[node, cohort]
-            if s.nodes[node]["parent"] < 0:
-                flow["calls"] = s.functions[function]["rate"] * share
-            if flow["calls"] <= 0.0:
-                continue
-            if s.nodes[node]["parent"] >= 0:
-                flow["begins_s"] /= flow["calls"]
-            if s.calls[s.nodes[node]["call"]]["cut"] != 0:
-                continue
-            for version in range(station["versions"]):
-                _enter(s, node, cohort, version)
-    change = 0.0
-    for row in range(len(s.versions)):
-        version = s.versions[row]
-        if version["offered"] > 0.0:
-            version["hold_s"] /= version["offered"]
-            version["hold_var"] /= version["offered"]
-        else:
-            version["hold_s"] = version["hold_before_s"]
-        change = max(change, _change(version["offered"], version["offered_before"]))
-        change = max(change, _change(version["hold_s"], version["hold_before_s"]))
-    return change
-
-
-@inlined
-def _change(now: float, before: float) -> float:
-    """Relative to the larger of the two."""
-    return abs(now - before) / max(1e-9, max(now, before))
-
-
-@inlined
-def _enter(s: State, node: int, cohort: int, version: int) -> None:
-    """Calls of one node and cohort meet one version: its load, and the calls that it makes in turn."""
-    station = s.stations[s.nodes[node]["station"]]
-    row = station["first_version"] + version
-    record = s.versions[s.versions[row]["home"]]
-    flow = s.flows[node, cohort]
-    alike = s.alike[node, cohort]
-    held = s.held[node, alike, version]
-    enter = (flow["calls"] * s.weights[row, cohort] - flow["stuck"] * held["stuck"]) * (1.0 - station["error_share"])
-    if enter <= 0.0:
-        return
-    record["offered"] += enter
-    record["hold_s"] += enter * held["mean_s"]
-    record["hold_var"] += enter * held["var"]
-    own_s = lattice.moments(s.pool, own_work(s, row, cohort))[0]
-    begins_s = flow["begins_s"] + record["waits_s"] + own_s
-    reach = enter * (1.0 - record["refused"]) * record["drive"] * (1.0 - s.effects[row, cohort]["error"])
-    child = s.nodes[node]["child"]
-    while child >= 0:
-        reply = s.replies[child, s.alike[child, cohort]]
-        calls = reach * reply["attempts"]
-        s.flows[child, cohort]["calls"] += calls
-        s.flows[child, cohort]["stuck"] += reach * reply["stuck"]
-        s.flows[child, cohort]["begins_s"] += calls * begins_s
-        s.writers[child, cohort, version] += calls
-        begins_s += reply["lasts_s"]
-        reach *= reply["ok"]
-        child = s.nodes[child]["sibling"]
 
 
 @outlined
@@ -471,7 +424,7 @@ def solve(s: State, spell_s: float) -> None:
             for cohort in range(s.shares.shape[1]):
                 if s.shares[s.nodes[node]["function"], cohort] > 0.0 and s.alike[node, cohort] == cohort:
                     _find_reply(s, node, cohort, final)
-        changed = _find_flows(s)
+        changed = max(find_flows(s), afford(s))
         if final:
             break
         final = changed < _AGREED or turn == _ROUNDS_MAX - 1

@@ -22,21 +22,24 @@ __all__ = ["require_fluid"]
 _MODELLED = {
     "System": {"services", "stores", "calls", "zones"},
     "Service": {"replicas", "workers", "queue", "startup", "service_time", "external", "holds_worker",
-                "availability", "readiness", "liveness", "autoscaling"},
+                "availability", "readiness", "liveness", "autoscaling", "balancing",
+                "shedding"},
     "Store": {"engine", "connections", "service_time", "size_bytes", "standbys", "replication", "lag", "failover",
               "backup", "archive_every_s"},
-    "Call": {"caller", "callee", "timeout_s", "retries", "backoff", "writes"},
+    "Call": {"caller", "callee", "timeout_s", "retries", "backoff", "writes", "parallel",
+             "retry_budget", "cancel"},
     "Defect": {"name", "of", "probability", "errors", "latency", "lost_writes", "cohort", "after_s", "ramp_s",
-               "above_rate_per_s", "crash", "crash_after_s", "flag", "contract", "bad_data"},
-    "Migration": {"store", "expand", "backfill", "dual_writes", "switch", "contract", "revert"},
-    "Fault": {"at_s", "for_s", "latency", "cut", "error", "kill", "zone", "outage", "primary", "lag"},
+               "above_rate_per_s", "crash", "crash_after_s", "flag", "contract", "bad_data", "incompatible_with"},
+    "Fault": {"at_s", "for_s", "latency", "cut", "error", "kill", "zone", "outage", "primary", "standby", "lag"},
 }  # fmt: skip
 """Keys of the parts that the data plane plays; parts that are not listed belong to the control plane alone."""
+_SHORT = 0.05
+"""Share of a lock, beyond the first attempt's timeout, for which retries may go on."""
 
 
 def require_fluid(scenario: Scenario, strategy: Strategy) -> None:
     """Raise RequestError for the first key that flows do not model."""
-    for path in (*_unmodelled(scenario.system, "system"), *_of_lists(scenario), *_of_strategy(strategy)):
+    for path in (*_unmodelled(scenario.system, "system"), *_of_lists(scenario)):
         raise RequestError(f"fidelity fluid does not model {path}: play it with fidelity requests")
     for reason in _decided_by_bursts(scenario, strategy):
         raise RequestError(f"fidelity fluid does not model {reason}: play it with fidelity requests")
@@ -81,15 +84,31 @@ def _of_lists(scenario: Scenario) -> Iterator[str]:
         yield from _unmodelled(defect, f"release.defects[{place}]")
     for place, fault in enumerate(scenario.faults):
         yield from _unmodelled(fault, f"faults[{place}]")
-    if scenario.release.migration is not None:
-        yield from _unmodelled(scenario.release.migration, "release.migration")
+    for name, service in scenario.system.services.items():
+        if service.balancing == "random-of-two":
+            yield f"system.services.{name}.balancing: random-of-two"
+    callers = {call.caller for call in scenario.system.calls}
+    for place, call in enumerate(scenario.system.calls):
+        if call.cancel and call.callee in callers:
+            yield f"system.calls[{place}].cancel ({call.callee} makes calls of its own, which would be cancelled too)"
+    yield from _ending_between_attempts(scenario)
 
 
-def _of_strategy(strategy: Strategy) -> Iterator[str]:
-    kind = getattr(strategy, strategy.kind.replace("-", "_"))
-    for place, step in enumerate(getattr(kind, "steps", ())):
-        if getattr(step, "mirror", None) is not None:
-            yield f"release.strategy.{strategy.kind}.steps[{place}].mirror"
+def _ending_between_attempts(scenario: Scenario) -> Iterator[str]:
+    """Statements held up until an attempt at one has timed out and the next succeeds: flows know only the present."""
+    held = [
+        (f"faults[{place}].standby", fault.standby.of, fault.for_s)
+        for place, fault in enumerate(scenario.faults)
+        if fault.standby is not None and scenario.system.stores[fault.standby.of].replication == "sync"
+    ]
+    migration = scenario.release.migration
+    if migration is not None and migration.lock_s > 0.0:
+        held.append(("release.migration.lock", migration.store, migration.lock_s))
+    for path, store, held_s in held:
+        for call in scenario.system.calls:
+            timeout_s = math.inf if call.timeout_s is None else call.timeout_s
+            if call.callee == store and timeout_s < held_s and call.retries * timeout_s > _SHORT * (held_s - timeout_s):
+                yield f"{path} (of {held_s:g} s, with retries after {timeout_s:g} s that meet its end)"
 
 
 def _unmodelled(part: BaseModel, path: str) -> Iterator[str]:

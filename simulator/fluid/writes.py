@@ -92,7 +92,7 @@ def _log_row(s: State, node: int, cohort: int, version: int, fate: int, count: i
     row["attempt"] = 0
     row["invoked_s"] = at_s + s.flows[node, cohort]["begins_s"]
     row["acknowledged_s"] = math.nan
-    row["node"], row["cohort"] = node, cohort
+    row["node"], row["cohort"] = s.nodes[node]["number"], cohort
     row["caller_version"] = version if s.nodes[node]["parent"] >= 0 else -1
     row["stored"] = 1 if fate in (STORED, UNKNOWN) else 0
     row["outcome"] = 0

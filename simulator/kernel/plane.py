@@ -29,13 +29,14 @@ class Defect:
     latency_add_s: float = 0.0
     lost_write_ratio: float = 0.0
     cohort: int = -1
+    held_s: float = 0.0
 
     def __post_init__(self) -> None:
         """Raise NetworkError for a ratio, factor or time out of range."""
         for name in ("error_ratio", "lost_write_ratio"):
             if not 0 <= getattr(self, name) <= 1:
                 raise NetworkError(f"{name}(={getattr(self, name)}) must be in 0..1.")
-        for name in ("latency_factor", "latency_add_s"):
+        for name in ("latency_factor", "latency_add_s", "held_s"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise NetworkError(f"{name}(={getattr(self, name)}) must be finite and >= 0.")
 
@@ -211,7 +212,7 @@ class DataPlane:
                 effect = effects[cohort]
                 effect["error"] = 1 - (1 - effect["error"]) * (1 - defect.error_ratio)
                 effect["factor"] *= defect.latency_factor
-                effect["add_s"] += defect.latency_add_s
+                effect["add_s"] += defect.latency_add_s + defect.held_s
                 effect["lost"] = 1 - (1 - effect["lost"]) * (1 - defect.lost_write_ratio)
 
     def set_latency(self, call: int, latency_s: float, jitter_s: float = 0.0) -> None:

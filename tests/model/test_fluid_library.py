@@ -45,6 +45,10 @@ def agree(requests: list[float], flows: list[float]) -> None:
         ("failover-async", None, 20),
         ("shop-restore", None, 40),
         ("shop-bad-data", None, REPLICATIONS),
+        ("expand-contract", None, 20),
+        ("fan-out", None, 10),
+        ("version-skew", "blue-green", 10),
+        ("retry-storm", None, 10),
     ],
 )
 def test_rto_and_failed_share_agree(name: str, strategy: str | None, replications: int) -> None:
@@ -80,9 +84,19 @@ def test_a_record_tells_its_fidelity_and_is_judged_again(tmp_path: Path) -> None
 
 
 def test_what_flows_do_not_model_is_refused_by_its_key() -> None:
-    scenario, source = load("retry-storm")
-    with pytest.raises(RequestError, match=r"system\.calls\[0\]\.retry_budget"):
+    scenario, source = load("third-party-quota")
+    with pytest.raises(RequestError, match=r"system\.services\.payments\.quota"):
         simulate(scenario.at_fidelity("fluid"), source.text, replications=1)
+
+
+def test_a_lock_that_ends_between_two_attempts_is_refused_by_its_key() -> None:
+    scenario, source = load("expand-contract")
+    (call,) = scenario.system.calls
+    call = call.model_copy(update={"retries": 1, "timeout_s": 0.3})
+    system = scenario.system.model_copy(update={"calls": [call]})
+    scenario = scenario.model_copy(update={"system": system, "fidelity": "fluid"})
+    with pytest.raises(RequestError, match=r"release\.migration\.lock \(of 0\.5 s, with retries after 0\.3 s"):
+        simulate(scenario, source.text, replications=1)
 
 
 def test_an_outage_whose_outcome_bursts_decide_is_refused_by_its_key() -> None:

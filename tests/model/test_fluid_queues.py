@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from simulator.errors import NetworkError, RequestError
+from simulator.errors import NetworkError
 from simulator.fluid.plane import FluidPlane
 from simulator.fluid.queueing import steady
 from simulator.kernel.plane import DataPlane, Defect
@@ -151,10 +151,8 @@ def test_followed_writes_are_spread_evenly_over_their_cell() -> None:
     assert recording.write_counts[early].sum() == pytest.approx(0.5 * recording.write_counts.sum(), rel=0.02)
 
 
-def test_what_flows_do_not_know_is_refused() -> None:
+def test_what_cannot_be_is_refused() -> None:
     plane = FluidPlane(network(10.0, station(0.01, replicas=(1, 1))), 1)
-    with pytest.raises(RequestError, match="mirrored requests"):
-        plane.set_mirror(0, 1, 0.1)
     with pytest.raises(NetworkError, match="weights"):
         plane.set_weights(0, [0.5, 0.6])
     with pytest.raises(NetworkError, match="until_s"):

@@ -56,6 +56,17 @@ def test_a_constant_far_away_stays_narrow(pool) -> None:
     assert lattice.cut_at(pool, 2, 60.0) == pytest.approx(1.0)
 
 
+def test_the_latest_of_two_times(pool) -> None:
+    for lattice_number in range(2):
+        lattice.service(pool, lattice_number, int(Kind.EXPONENTIAL), 0.02, 0.0)
+    lattice.latest(pool, 0, 1, 2, 3)
+    assert lattice.mass(pool, 2) == pytest.approx(1.0, abs=1e-6)
+    assert lattice.moments(pool, 2)[0] == pytest.approx(0.03, rel=0.01)  # 1/2a + 1/a, a = 50
+    lattice.point(pool, 1, 0.5, 0.25)
+    lattice.latest(pool, 0, 1, 2, 3)
+    assert (lattice.mass(pool, 2), lattice.moments(pool, 2)[0]) == pytest.approx((0.25, 0.125), rel=1e-4)
+
+
 def test_mixing_and_cutting_keep_the_mass(pool) -> None:
     lattice.point(pool, 0, 0.03, 1.0)
     lattice.point(pool, 1, 0.83, 1.0)

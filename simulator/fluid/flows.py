@@ -1,0 +1,127 @@
+"""Calls per second from the clients down, by the replies that they get, and the load of every version by them."""
+
+from simulator.fluid import lattice
+from simulator.fluid.calls import erring, first_call, goes_on, next_call, own_work
+from simulator.fluid.layout import State
+from simulator.kernel.inline import inlined, outlined
+
+
+@outlined
+def find_flows(s: State) -> float:
+    """Calls per second from the clients down; returns by how much any version's load changed."""
+    cohorts = s.shares.shape[1]
+    most = s.writers.shape[2]
+    for row in range(len(s.versions)):
+        version = s.versions[row]
+        version["offered_before"], version["hold_before_s"] = version["offered"], version["hold_s"]
+        version["offered"], version["hold_s"], version["hold_var"] = 0.0, 0.0, 0.0
+    for node in range(len(s.nodes)):
+        for cohort in range(cohorts):
+            s.flows[node, cohort]["calls"], s.flows[node, cohort]["begins_s"] = 0.0, 0.0
+            s.flows[node, cohort]["stuck"] = s.flows[node, cohort]["copies"] = 0.0
+            for version in range(most):
+                s.writers[node, cohort, version] = 0.0
+    for call in range(len(s.calls)):
+        s.calls[call]["firsts"] = s.calls[call]["retried"] = 0.0
+    for node in range(len(s.nodes)):
+        function = s.nodes[node]["function"]
+        station = s.stations[s.nodes[node]["station"]]
+        for cohort in range(cohorts):
+            share = s.shares[function, cohort]
+            if share <= 0.0:
+                continue
+            flow = s.flows[node, cohort]
+            if s.nodes[node]["parent"] < 0:
+                flow["calls"] = s.functions[function]["rate"] * share
+            if flow["calls"] <= 0.0:
+                continue
+            if s.nodes[node]["parent"] >= 0:
+                flow["begins_s"] /= flow["calls"]
+                if s.calls[s.nodes[node]["call"]]["budget"] != 0:
+                    _tell_retries(s, node, cohort)
+            if s.calls[s.nodes[node]["call"]]["cut"] != 0:
+                continue
+            for version in range(station["versions"]):
+                _enter(s, node, cohort, version)
+            if station["mirror_share"] > 0.0:
+                _copy(s, node, cohort)
+    change = 0.0
+    for row in range(len(s.versions)):
+        version = s.versions[row]
+        if version["offered"] > 0.0:
+            version["hold_s"] /= version["offered"]
+            version["hold_var"] /= version["offered"]
+        else:
+            version["hold_s"] = version["hold_before_s"]
+        change = max(change, _change(version["offered"], version["offered_before"]))
+        change = max(change, _change(version["hold_s"], version["hold_before_s"]))
+    return change
+
+
+@outlined
+def _tell_retries(s: State, node: int, cohort: int) -> None:
+    """Add a node's first attempts and retries to those of its call."""
+    call, flow = s.calls[s.nodes[node]["call"]], s.flows[node, cohort]
+    firsts = flow["calls"] / s.replies[node, s.alike[node, cohort]]["attempts"]
+    call["firsts"] += firsts
+    call["retried"] += flow["calls"] - firsts
+
+
+@inlined
+def _change(now: float, before: float) -> float:
+    """Relative to the larger of the two."""
+    return abs(now - before) / max(1e-9, max(now, before))
+
+
+@inlined
+def _enter(s: State, node: int, cohort: int, version: int) -> None:
+    """Calls of one node and cohort meet one version."""
+    row = s.stations[s.nodes[node]["station"]]["first_version"] + version
+    flow, held = s.flows[node, cohort], s.held[node, s.alike[node, cohort], version]
+    enter = (flow["calls"] * s.weights[row, cohort] - flow["stuck"] * held["stuck"]) * (1.0 - erring(s, node, version))
+    if enter > 0.0:
+        _go_through(s, node, cohort, version, enter, flow["copies"] / flow["calls"])
+
+
+@outlined
+def _copy(s: State, node: int, cohort: int) -> None:
+    """A share of the calls that are none for copies comes to the version that takes copies as well."""
+    station, flow = s.stations[s.nodes[node]["station"]], s.flows[node, cohort]
+    version = station["mirror_row"] - station["first_version"]
+    copies = (flow["calls"] - flow["copies"]) * station["mirror_share"] * (1.0 - erring(s, node, version))
+    if copies > 0.0:
+        _go_through(s, node, cohort, version, copies, 1.0)
+
+
+@outlined
+def _go_through(s: State, node: int, cohort: int, version: int, enter: float, copies: float) -> None:
+    """A version's load by so many calls per second, a share of them copies, and the calls that it makes in turn."""
+    row = s.stations[s.nodes[node]["station"]]["first_version"] + version
+    record = s.versions[s.versions[row]["home"]]
+    flow, held = s.flows[node, cohort], s.held[node, s.alike[node, cohort], version]
+    record["offered"] += enter
+    record["hold_s"] += enter * held["mean_s"]
+    record["hold_var"] += enter * held["var"]
+    own_s = lattice.moments(s.pool, own_work(s, row, cohort))[0]
+    begins_s = flow["begins_s"] + record["waits_s"] + own_s
+    reach = enter * (1.0 - record["refused"]) * record["drive"] * (1.0 - s.effects[row, cohort]["error"])
+    child = first_call(s, s.nodes[node]["child"], version)
+    passed, lasts_s = 1.0, 0.0
+    while child >= 0:
+        reply = s.replies[child, s.alike[child, cohort]]
+        calls = reach * reply["attempts"]
+        s.flows[child, cohort]["calls"] += calls
+        s.flows[child, cohort]["stuck"] += reach * reply["stuck"]
+        s.flows[child, cohort]["begins_s"] += calls * begins_s
+        s.flows[child, cohort]["copies"] += calls * copies
+        s.writers[child, cohort, version] += calls * (1.0 - copies)
+        passed *= reply["ok"]
+        if s.nodes[child]["parallel"] == 0:
+            lasts_s = reply["lasts_s"]
+            child = next_call(s, child, version)
+            if goes_on(s, child):
+                lasts_s = reply["together_s"]
+        else:
+            child = next_call(s, child, version)
+        if not goes_on(s, child):
+            begins_s, reach, passed = begins_s + lasts_s, reach * passed, 1.0
