@@ -51,6 +51,25 @@ def promised_ports(count: int) -> Iterator[list[int]]:
         yield found
 
 
+@contextmanager
+def held(ports: Collection[int]) -> Iterator[list[int]]:
+    """Descriptors for a child to inherit: as long as it lives no search finds these ports free, listening or not.
+
+    They are bound as in `promised_ports`. Raises StagingError when somebody else has one.
+    """
+    with ExitStack() as holders:
+        descriptors: list[int] = []
+        for port in ports:
+            holder = holders.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                holder.bind((LOOPBACK, port))
+            except OSError as error:
+                raise StagingError(f"port {port}: {error.strerror}") from error
+            descriptors.append(holder.fileno())
+        yield descriptors
+
+
 def listening_socket(avoid: Collection[int] = ()) -> socket.socket:
     """A listening socket on a free port, to be inherited by a child: no moment at which the port can be lost.
 

@@ -22,7 +22,7 @@ from chaos.staging.config import CALLS, CLIENT, REPLICATION, SERVICES, STORE, St
 from chaos.staging.envoy import EnvoyClient
 from chaos.staging.flags import FlagFile
 from chaos.staging.loopback import call
-from chaos.staging.ports import LOOPBACK, promised_ports
+from chaos.staging.ports import LOOPBACK, held, promised_ports
 from chaos.staging.processes import ProcessId
 from chaos.staging.replicas import ENDPOINTS_FOLDER, SPANS_FOLDER, Replicas
 from chaos.staging.servers import RESTORED, Servers
@@ -107,11 +107,14 @@ class Start:
         if server is None:
             raise ComponentFailed("toxiproxy-server is neither on PATH nor in the cache")
         log = self._log / "toxiproxy.log"
-        process = processes.spawn(
-            # at its default level it writes several lines a connection
-            [str(server), "-host", LOOPBACK, "-port", str(port)],
-            log=log, environment={**os.environ, "LOG_LEVEL": "error"}, token=state.token, cwd=self._file.folder,
-        )  # fmt: skip
+        # a link that is cut has nobody who listens: its port must be there when the cut is undone
+        with held([each for name, each in state.ports.items() if name.startswith("proxy:")]) as descriptors:
+            process = processes.spawn(
+                # at its default level it writes several lines a connection
+                [str(server), "-host", LOOPBACK, "-port", str(port)],
+                log=log, environment={**os.environ, "LOG_LEVEL": "error"}, token=state.token, cwd=self._file.folder,
+                pass_fds=descriptors,
+            )  # fmt: skip
         self._record("toxiproxy", process)
         client = ToxiproxyClient(port)
         self._until(lambda: _answers(client), "toxiproxy", process, log)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 import uuid
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from chaos.faults.embedded import EmbeddedSurface
 from chaos.safety.guard import Guard, guarded
 from chaos.safety.targets import preflight
 from chaos.staging.embedded import Staging
+from chaos.staging.ports import LOOPBACK
 from scenarios.models import Fault
 from tests.e2e.drills import runs, until
 
@@ -88,6 +90,9 @@ def test_a_cut_refuses_the_customer(guard: Guard, shop: Shop) -> None:
     assert shop.statuses(3) == [201] * 3
     entry = guard.inject(fault(cut={"on": "client -> edge"}), CONTEXT)
     assert shop.statuses(3) == [None] * 3
+    port = int(entry.undo["listen"].rpartition(":")[2])
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind((LOOPBACK, port))  # the undo needs it
     assert guard.heal(entry).rung == "enable proxy"
     assert shop.statuses(3) == [201] * 3
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 from dataclasses import replace
@@ -115,6 +116,26 @@ def test_a_promised_port_is_nobody_elses_and_its_server_may_listen() -> None:
         for port in promised:
             with pytest.raises(OSError, match="in use"):
                 other.bind((ports.LOOPBACK, port))
+
+
+def test_a_port_is_held_as_long_as_the_child_lives_that_inherited_it() -> None:
+    (port,) = ports.free_ports(1)
+    with ports.held([port]) as descriptors:
+        child = subprocess.Popen(["sleep", "60"], pass_fds=descriptors)
+    try:
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind((ports.LOOPBACK, port))
+        with socket.socket() as server:
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            server.bind((ports.LOOPBACK, port))
+            server.listen()
+            with pytest.raises(StagingError, match=rf"port {port}: Address already in use"), ports.held([port]):
+                pass
+    finally:
+        child.kill()
+        child.wait(10.0)
+    with socket.socket() as other:
+        other.bind((ports.LOOPBACK, port))
 
 
 def test_ports_lie_outside_the_range_of_clients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
