@@ -140,12 +140,7 @@ def mix(p: Pool, out: int, factor: float, a: int, spare: int) -> None:
         return
     low = min(p.off[out], p.off[a])
     high = max(p.off[out] + (p.n[out] - 1) * p.step[out], p.off[a] + (p.n[a] - 1) * p.step[a])
-    step = math.inf
-    if p.step[out] > 0:
-        step = p.step[out]
-    if p.step[a] > 0:
-        step = min(step, p.step[a])
-    _span(p, spare, low, high, high - low if step == math.inf else step)
+    _span(p, spare, low, high, _finer(p, out, a, high - low))
     _deposit(p, out, 1.0, spare)
     _deposit(p, a, factor, spare)
     copy(p, spare, out, 1.0)
@@ -188,13 +183,9 @@ def latest(p: Pool, a: int, b: int, out: int, spare: int) -> None:
         return
     low = max(p.off[a], p.off[b])
     high = max(low, p.off[a] + (p.n[a] - 1) * p.step[a], p.off[b] + (p.n[b] - 1) * p.step[b])
-    step = math.inf
-    if p.step[a] > 0:
-        step = p.step[a]
-    if p.step[b] > 0:
-        step = min(step, p.step[b])
-    _span(p, out, low, high, high - low if step == math.inf else step)
-    _span(p, spare, low, high, high - low if step == math.inf else step)
+    step = _finer(p, a, b, high - low)
+    _span(p, out, low, high, step)
+    _span(p, spare, low, high, step)
     _deposit(p, a, 1.0, out)
     _deposit(p, b, 1.0, spare)
     below_a = below_b = before = 0.0
@@ -204,6 +195,16 @@ def latest(p: Pool, a: int, b: int, out: int, spare: int) -> None:
         p.w[out, i] = below_a * below_b - before
         before = below_a * below_b
     trim(p, out)
+
+
+@outlined
+def _finer(p: Pool, a: int, b: int, width: float) -> float:
+    """The finer of two steps; `width` where both are single times and have none."""
+    if p.step[a] > 0 and p.step[b] > 0:
+        return min(p.step[a], p.step[b])
+    if p.step[a] > 0 or p.step[b] > 0:
+        return max(p.step[a], p.step[b])
+    return width
 
 
 @outlined

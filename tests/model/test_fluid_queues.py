@@ -117,13 +117,19 @@ def test_defects_lose_writes_and_the_oldest_has_a_row() -> None:
     assert lost_s.min() < 0.5
 
 
-def test_rows_that_are_followed_stand_for_few_writes_and_none_is_after_its_store_died() -> None:
+def followed(rate_per_s: float, services_s: tuple[float, float], cells: int) -> FluidPlane:
+    """A service before a store in which each request writes a row, all of which are followed."""
     calls = (Call(CLIENT, 0), Call(0, 1, writes=True))
-    functions = (Function("f", ((0.0, 500.0),), Node(0, (Node(1),))),)
-    made = Network((station(0.005), station(0.002)), calls, functions, 1.0, 30, EDGES_S)
-    plane = FluidPlane(made, 1, rows_followed=True)
+    functions = (Function("f", ((0.0, rate_per_s),), Node(0, (Node(1),))),)
+    stations = tuple(station(service_s) for service_s in services_s)
+    plane = FluidPlane(Network(stations, calls, functions, 1.0, cells, EDGES_S), 1, rows_followed=True)
     for service in range(2):
         plane.set_ready(service, 0, [0])
+    return plane
+
+
+def test_rows_that_are_followed_stand_for_few_writes_and_none_is_after_its_store_died() -> None:
+    plane = followed(500.0, (0.005, 0.002), 30)
     plane.run(10.4)
     asked = sum(int(counts.sum()) for _, counts in plane.writes_after(0))
     plane.kill(1, 0, 0)
@@ -138,12 +144,7 @@ def test_rows_that_are_followed_stand_for_few_writes_and_none_is_after_its_store
 
 
 def test_followed_writes_are_spread_evenly_over_their_cell() -> None:
-    calls = (Call(CLIENT, 0), Call(0, 1, writes=True))
-    functions = (Function("f", ((0.0, 96.0),), Node(0, (Node(1),))),)
-    made = Network((station(0.001), station(0.001)), calls, functions, 1.0, 60, EDGES_S)
-    plane = FluidPlane(made, 1, rows_followed=True)
-    for service in range(2):
-        plane.set_ready(service, 0, [0])
+    plane = followed(96.0, (0.001, 0.001), 60)
     plane.run(50.0)
     recording = plane.recording()
     assert recording.write_counts is not None

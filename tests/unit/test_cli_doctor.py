@@ -11,6 +11,7 @@ import pytest
 
 from chaos.contract.oasdiff import OASDIFF
 from chaos.staging.flagd_build import FLAGD
+from chaos.staging.go_program import GoProgram
 from windtunnel.cli.exits import ExitCode
 from windtunnel.doctor import binaries, examine, machine, packages
 from windtunnel.doctor.finding import Finding, Status
@@ -31,32 +32,34 @@ def test_toxiproxy_neither_found_nor_built(monkeypatch: pytest.MonkeyPatch, tmp_
     assert "chaos.staging.toxiproxy_build" in finding.remedy
 
 
-def test_flagd_is_worth_a_note_and_no_more(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "look", "program", "remedy", "says", "told"),
+    [
+        ("flagd", binaries.flagd, FLAGD, "make flagd", "picture", "runs"),
+        ("oasdiff", binaries.oasdiff, OASDIFF, "chaos.contract.oasdiff", "oasdiff version 1", "oasdiff version 1"),
+    ],
+)
+def test_what_is_built_when_it_is_wanted_is_worth_a_note_until_then(
+    name: str,
+    look: Callable[[], Finding],
+    program: GoProgram,
+    remedy: str,
+    says: str,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    finding = binaries.flagd()
+    finding = look()
     assert finding.status is Status.NOTE
-    assert "make flagd" in finding.remedy
-    FLAGD.cached.parent.mkdir(parents=True)
-    FLAGD.cached.write_text("#!/bin/sh\necho picture\n")
-    FLAGD.cached.chmod(0o755)
-    assert binaries.flagd() == Finding("flagd", Status.OK, f"runs ({FLAGD.cached})")
-    FLAGD.cached.write_text("#!/bin/sh\nexit 3\n")
-    assert binaries.flagd().status is Status.MISSING
-
-
-def test_oasdiff_is_worth_a_note_until_it_is_built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PATH", "/usr/bin:/bin")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    finding = binaries.oasdiff()
-    assert finding.status is Status.NOTE
-    assert "chaos.contract.oasdiff" in finding.remedy
-    OASDIFF.cached.parent.mkdir(parents=True)
-    OASDIFF.cached.write_text("#!/bin/sh\necho oasdiff version 1\n")
-    OASDIFF.cached.chmod(0o755)
-    assert binaries.oasdiff() == Finding("oasdiff", Status.OK, f"oasdiff version 1 ({OASDIFF.cached})")
-    OASDIFF.cached.write_text("#!/bin/sh\nexit 3\n")
-    assert binaries.oasdiff().status is Status.MISSING
+    assert remedy in finding.remedy
+    program.cached.parent.mkdir(parents=True)
+    program.cached.write_text(f"#!/bin/sh\necho {says}\n")
+    program.cached.chmod(0o755)
+    assert look() == Finding(name, Status.OK, f"{told} ({program.cached})")
+    program.cached.write_text("#!/bin/sh\nexit 3\n")
+    assert look().status is Status.MISSING
 
 
 def test_parts_that_some_do_without_are_worth_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
