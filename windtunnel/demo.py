@@ -10,7 +10,7 @@ from evidence.beside import Beside, predicted_beside_measured
 from evidence.report.content import gather
 from scenarios.loading import load
 from windtunnel.choices import chosen_defects
-from windtunnel.drilling import DrillOutcome, drill
+from windtunnel.drilling import DrillOutcome, drill, require_free, state_folder
 from windtunnel.reporting import Format
 from windtunnel.reporting import report as report_of
 from windtunnel.simulating import ComparisonOutcome, SimulationOutcome, compare, simulate
@@ -42,9 +42,10 @@ def demo(
 ) -> DemoOutcome:
     """Play the shop's release in both worlds. The drill has the scenario's first defect, and so has its prediction.
 
-    Raises ChaosError and EvidenceError.
+    Raises UsageError, ChaosError and EvidenceError.
     """
     scenario, source = load(SCENARIO)
+    require_free(scenario, seed, state_folder(state_dir, None))
     defects = chosen_defects(scenario, None)
     say(f"1/3 simulating {scenario.name} by every strategy, {replications} times each")
     compared = compare(

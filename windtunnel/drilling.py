@@ -50,6 +50,7 @@ __all__ = [
     "drill",
     "drill_plan",
     "opened",
+    "require_free",
     "require_playable",
     "staging_for",
     "staging_text",
@@ -235,14 +236,8 @@ def staging_for(
     ended = end_orphan(folder)
     if ended is not None:
         say(str(ended))
-    running = _attached(folder)
+    running = _fitting(folder, config)
     if running is not None:
-        # The seed only chooses among equal service times; another one is no other staging.
-        if replace(running.config, seed=config.seed) != config:
-            raise UsageError(
-                f"the staging in {folder} was brought up with other numbers than the scenario's: "
-                "take it down first (windtunnel staging down)"
-            )
         yield running, None
         return
     make_private(folder)
@@ -255,6 +250,32 @@ def staging_for(
             say("taking the staging down")
             with abort_on_signals(Abort()):  # a second Ctrl-C must not leave half of it to nobody
                 staging.down()
+
+
+def require_free(scenario: Scenario, seed: int, folder: Path) -> None:
+    """Raise what `drill` would of the embedded staging in `folder`, for who has work to do before it.
+
+    Raises LeverOn, and UsageError when a staging of another scenario runs there.
+    """
+    require_lever_off()
+    _fitting(folder, staging_config(scenario, seed))
+
+
+def _fitting(folder: Path, config: StagingConfig) -> Staging | None:
+    """The staging that runs in `folder`, if any does; UsageError when it is another scenario's."""
+    running = _attached(folder)
+    # The seed only chooses among equal service times; another one is no other staging.
+    if running is not None and replace(running.config, seed=config.seed) != config:
+        raise UsageError(
+            f"the staging in {folder} was brought up with other numbers than the scenario's: "
+            f"take it down first ({_taking_down(folder)})"
+        )
+    return running
+
+
+def _taking_down(folder: Path) -> str:
+    elsewhere = "" if folder == state_dir_default().absolute() else f" --state {folder}"
+    return f"windtunnel staging down{elsewhere}"
 
 
 def _attached(folder: Path) -> Staging | None:

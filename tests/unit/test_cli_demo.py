@@ -1,20 +1,24 @@
-"""``windtunnel demo`` where the machine is too busy for it: the drill's own reason is told, and its exit code."""
+"""``windtunnel demo`` where its drill cannot be played: the drill's own reason is told, and its exit code."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from chaos.realise import staging_config
+from chaos.staging.embedded import Staging
 from evidence.assess import assess
 from evidence.beside import predicted_beside_measured
 from evidence.errors import JudgeError
 from evidence.events import Event
 from evidence.header import World
 from evidence.report.content import gather
+from scenarios.loading import load
 from tests.unit.test_evidence_judging import written
 from windtunnel import demo
 from windtunnel.cli.exits import ExitCode
@@ -38,7 +42,7 @@ def test_a_drill_that_was_stopped_is_told_and_put_beside_nothing(
     comparison = "STRATEGIES COMPARED"
     monkeypatch.setattr(demo, "compare", lambda *_, **__: SimpleNamespace(comparison=comparison))
     monkeypatch.setattr("evidence.report.text.comparison_text", str)
-    result = windtunnel("demo", "--out", str(tmp_path))
+    result = windtunnel("demo", "--out", str(tmp_path), "--state", str(tmp_path / "state"))
     assert result.code == ExitCode.ERROR
     assert comparison in result.out
     assert "stop at 9.00 s: not well" in result.out
@@ -46,3 +50,15 @@ def test_a_drill_that_was_stopped_is_told_and_put_beside_nothing(
     assert "the drill was stopped early: not well" in result.err
     assert "not well" in (drill.folder / "report.html").read_text()
     assert gather(drill.folder).verdict.exit_code == ExitCode.ERROR
+
+
+def test_a_staging_of_another_scenario_is_told_before_anything_is_simulated(
+    windtunnel: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scenario, _ = load(demo.SCENARIO)
+    other = replace(staging_config(scenario, 1), flag_poll_s=7.0)
+    monkeypatch.setattr(Staging, "attach", lambda _: SimpleNamespace(config=other))
+    monkeypatch.setattr(demo, "compare", lambda *_, **__: pytest.fail("simulated first"))
+    result = windtunnel("demo", "--out", str(tmp_path), "--state", str(tmp_path))
+    assert result.code == ExitCode.USAGE
+    assert f"take it down first (windtunnel staging down --state {tmp_path})" in result.err
