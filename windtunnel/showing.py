@@ -13,7 +13,7 @@ from evidence.errors import JudgeError
 from evidence.measure_plan import MeasurePlan
 from evidence.measures import FunctionMeasure
 from evidence.record import RunRecord
-from evidence.report.content import comparison_table
+from evidence.report.comparison_tables import comparison_table
 from evidence.report.table import Table
 from evidence.tables import ClientCells
 from windtunnel.simulating import ComparisonOutcome

@@ -20,26 +20,19 @@ from evidence.measure_plan import MeasurePlan
 from evidence.measures import FunctionMeasure
 from evidence.report.attainable import attainable_tables, attainable_tiles
 from evidence.report.attainable_figure import attainable_figure
-from evidence.report.comparing import statement_lines
-from evidence.report.content import (
-    RunContent,
-    beside_table,
-    checks_table,
-    comparison_of,
-    comparison_table,
-    comparison_tables,
-    events_table,
-    facts_table,
-    published_table,
-    reach_text,
-)
+from evidence.report.beside_tables import beside_table, published_table
+from evidence.report.comparison_tables import comparison_table, comparison_tables
+from evidence.report.content import RunContent, comparison_of
 from evidence.report.diagnosis import diagnosis_table, example_text
 from evidence.report.drawing import svg_text
 from evidence.report.graph_figure import graph_figure
 from evidence.report.judges import judges_table
 from evidence.report.pareto_figure import pareto_figure
 from evidence.report.process import process_table
+from evidence.report.reach import reach_text
 from evidence.report.rto_figure import rto_figure
+from evidence.report.run_tables import checks_table, events_table, facts_table
+from evidence.report.statements import statement_lines
 from evidence.report.summary import Tile, comparison_tiles, run_tiles, side_by_side_tiles
 from evidence.report.table import Table
 from evidence.report.timeline_figure import timeline_figure

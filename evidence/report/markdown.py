@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from evidence.beside import Beside
 from evidence.comparison import Comparison
-from evidence.report.comparing import statement_lines
-from evidence.report.content import (
-    RunContent,
-    beside_table,
-    checks_table,
-    comparison_table,
-    comparison_tables,
-    events_table,
-    facts_table,
-    published_table,
-    reach_text,
-)
+from evidence.report.beside_tables import beside_table, published_table
+from evidence.report.comparison_tables import comparison_table, comparison_tables
+from evidence.report.content import RunContent
 from evidence.report.judges import judges_table
 from evidence.report.process import process_table
+from evidence.report.reach import reach_text
+from evidence.report.run_tables import checks_table, events_table, facts_table
+from evidence.report.statements import statement_lines
 
 __all__ = ["comparison_markdown", "run_markdown", "side_by_side_markdown"]
 

@@ -6,20 +6,15 @@ from collections.abc import Sequence
 
 from evidence.beside import Beside
 from evidence.comparison import Comparison
-from evidence.report.comparing import statement_lines
-from evidence.report.content import (
-    NOTHING_EXPECTED,
-    RunContent,
-    beside_table,
-    checks_table,
-    comparison_table,
-    comparison_tables,
-    published_table,
-    reach_text,
-)
+from evidence.report.beside_tables import beside_table, published_table
+from evidence.report.comparison_tables import comparison_table, comparison_tables
+from evidence.report.content import RunContent
 from evidence.report.diagnosis import diagnosis_table, example_text
 from evidence.report.judges import judges_table
 from evidence.report.process import process_table
+from evidence.report.reach import reach_text
+from evidence.report.run_tables import NOTHING_EXPECTED, checks_table
+from evidence.report.statements import statement_lines
 
 __all__ = ["beside_text", "comparison_text", "run_text"]
 

@@ -9,8 +9,8 @@ import pytest
 
 from evidence.comparison import compare
 from evidence.pairs import CANNOT_TELL, pairs_of
-from evidence.report.comparing import pareto_table, statement_lines
-from evidence.report.content import comparison_table
+from evidence.report.comparison_tables import comparison_table, pareto_table
+from evidence.report.statements import statement_lines
 from evidence.report.summary import best_tiles
 from tests.unit import evidence_made as made
 

@@ -101,7 +101,7 @@ def _emit_text(scenario: Scenario, found: list[Dependency], played: list[Outage]
         emit_text(f"cascade: when {one.callee} hangs, {one.caller} needs {held}, and has {one.workers}")
     if not cascades:
         emit_text("cascade: none; every caller has workers enough to wait for a callee that hangs")
-    from evidence.report.content import reach_text
+    from evidence.report.reach import reach_text
 
     emit_text(reach_text(scenario))
 

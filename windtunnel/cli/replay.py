@@ -43,7 +43,7 @@ def replay(
 
 
 def _text(found: list[Replay]) -> str:
-    from evidence.report.content import replays_table
+    from evidence.report.beside_tables import replays_table
 
     lines = [replays_table([(each.scenario, row) for each in found for row in each.rows]).text()]
     rows = [(each.scenario, row) for each in found for row in each.rows]

@@ -16,7 +16,7 @@ __all__ = ["emit_judged", "precision_text", "verdict_text"]
 
 def verdict_text(verdict: Verdict) -> str:
     """One line a check, the verdict last."""
-    from evidence.report.content import NOTHING_EXPECTED
+    from evidence.report.run_tables import NOTHING_EXPECTED
 
     lines = [f"{c.status.value:<12} {c.subject}: {c.name}: {c.reason}" for c in verdict.checks]
     why = "" if lines else f": {NOTHING_EXPECTED}"

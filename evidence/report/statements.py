@@ -1,4 +1,4 @@
-"""What a comparison says beside its table: statements in words, and risk against time and capacity."""
+"""What a comparison allows to say, in words."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 from evidence.comparison import Comparison
 from evidence.pairs import Difference
-from evidence.report.table import Table, money, percent, seconds
 from evidence.statements import Statement
 
-__all__ = ["difference_text", "pareto_table", "statement_lines"]
+__all__ = ["statement_lines"]
 
-NAMES = {
+_NAMES = {
     "rto_attainment": "RTO met",
     "rpo_attainment": "RPO met",
     "rto_s": "mean RTO",
@@ -50,7 +49,7 @@ def statement_lines(comparison: Comparison) -> list[str]:
 def _sentence(statement: Statement, currency: str | None) -> str:
     best = _listed([statement.best, *statement.alike])
     verb = "are alike, and better" if statement.alike else "is better"
-    worse = _listed([f"{name} (by {difference_text(by, currency)})" for name, by in statement.worse])
+    worse = _listed([f"{name} (by {_difference_text(by, currency)})" for name, by in statement.worse])
     line = f"{_of(statement)}: {best} {verb} than {worse}"
     if statement.unclear:
         line += f"; the data cannot tell {statement.best} from {_listed(statement.unclear)}"
@@ -58,7 +57,7 @@ def _sentence(statement: Statement, currency: str | None) -> str:
 
 
 def _of(statement: Statement) -> str:
-    return f"{statement.function or 'release'}, {NAMES[statement.measure]}"
+    return f"{statement.function or 'release'}, {_NAMES[statement.measure]}"
 
 
 def _listed(names: Sequence[str], separator: str = ", ") -> str:
@@ -68,7 +67,7 @@ def _listed(names: Sequence[str], separator: str = ", ") -> str:
     return f"{separator.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
 
 
-def difference_text(difference: Difference, currency: str | None) -> str:
+def _difference_text(difference: Difference, currency: str | None) -> str:
     """How much, without its direction: `12.5 points [4.1, 20.9]`."""
     estimate = difference.estimate
     sign = -1.0 if estimate.value < 0 else 1.0
@@ -86,28 +85,3 @@ def difference_text(difference: Difference, currency: str | None) -> str:
 def _upright(sign: float, value: float, low: float, high: float) -> tuple[float, float, float]:
     """The same turned so that the value is not negative."""
     return (value, low, high) if sign > 0 else (-value, -high, -low)
-
-
-def pareto_table(comparison: Comparison) -> Table:
-    """Risk against time and capacity, a row a run."""
-    currency = next((row.currency for row in comparison.rows if row.currency is not None), None)
-    return Table(
-        title="Risk against time and capacity",
-        headers=("strategy", "RTO missed", "failed", "revenue lost", "promoted takes", "capacity", "dominated by"),
-        rows=tuple(
-            (
-                row.name,
-                percent(row.values["rto_missed"]),
-                percent(row.values["failed_share"]),
-                money(row.values.get("revenue_lost"), currency),
-                "never" if row.values["promoted_s"] == float("inf") else seconds(row.values["promoted_s"]),
-                f"{row.values['extra_replica_s']:,.0f}",
-                ", ".join(row.dominated_by) or "none",
-            )
-            for row in comparison.pareto
-        ),
-        align="lrrrrrl",
-        marks=tuple("" if row.dominated_by else "best" for row in comparison.pareto),
-        note="Dominated by: at least as good in all five, and better beyond doubt in one. Capacity: replica-seconds "
-        "above the usual number. RTO missed: by any function.",
-    )
