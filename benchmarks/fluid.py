@@ -4,9 +4,10 @@ Run: python -m benchmarks.fluid [--replications 80] [--cap 2000] [--scenario NAM
 [--bad] [--out FILE]
 
 Each scenario of the library is played at both fidelities over the same replications, which share people, tools, defects
-and faults. Agreement in RTO and failed share is judged as benchmarks/agreement.py tells, which also names the floor of
-each; then those with an unresolved row play twice as many replications, up to `--cap`. Measures that are 0 at both
-fidelities are left out. What flows do not model is listed with its reason. Where few releases have a defect nearly all
+and faults. Agreement in RTO and failed share, lost writes and reconciled rows is judged as benchmarks/agreement.py
+tells, which also names the floor of each; then those with an unresolved row play twice as many replications, up to
+`--cap`. Measures that are 0 at both fidelities are left out; of a release that hurts nobody it is compared how long it
+lasts. What flows do not model is listed with its reason. Where few releases have a defect nearly all
 replications have nothing to compare: `--bad` plays those alone that have one. `--out` has all that is known after each
 scenario, for runs that are cut short.
 Times are of whole replications (control plane, measures) and, under load, of the data plane alone too; as processor
@@ -16,6 +17,7 @@ replications, some with a defect and some without. `--table` prints the rows for
 
 import argparse
 import json
+import math
 import os
 import platform
 import sys
@@ -30,10 +32,13 @@ from benchmarks.agreement import (
     CELL,
     POINTS,
     REFUTED,
+    ROW,
+    ROWS,
     SHARE,
     UNRESOLVED,
     WITHIN,
     Agreement,
+    Floor,
     cell_of,
     judge,
     looks,
@@ -50,7 +55,10 @@ from simulator.replication import Player
 from simulator.strategies import strategy_named
 from simulator.streams import defects_drawn
 
-MEASURES = ("rto_s", "failed_share")
+LASTS = "release_duration_s"
+OF_FUNCTIONS = {"rto_s": "RTO", "failed_share": "failed share", "lost_writes": "lost writes"}
+OF_RELEASES = {"reconciled_rows": "reconciled", LASTS: "lasts"}
+NAMES = OF_FUNCTIONS | OF_RELEASES
 HEAVY = "heavy-release"
 
 
@@ -110,15 +118,23 @@ class Pair:
 
 
 def judged(scenario: Scenario, requests: Series, fluid: Series, looks_n: int) -> dict[str, Agreement]:
-    """Each function's measures, but those that are 0 at both fidelities."""
-    found = {}
-    for place, function in enumerate(scenario.functions):
-        for measure in MEASURES:
-            pairs = requests.of(place, measure), fluid.of(place, measure)
-            if any(map(any, pairs)):
-                floor = cell_of(scenario.measure.resolution_s) if measure == "rto_s" else SHARE
-                found[f"{function} {measure}"] = judge(*pairs, floor, looks_n)
+    """Measures of each function and of the release, but those that are 0 at both fidelities."""
+    found: dict[str, Agreement] = {}
+    places = [(place, name, measure) for place, name in enumerate(scenario.functions) for measure in OF_FUNCTIONS]
+    for place, name, measure in [*places, *((0, "release", measure) for measure in OF_RELEASES)]:
+        pairs = requests.of(place, measure), fluid.of(place, measure)
+        if any(map(any, pairs)) and not (found and measure == LASTS):
+            found[f"{name} {measure}"] = judge(*pairs, *bounds(scenario, measure), looks_n)
     return found
+
+
+def bounds(scenario: Scenario, measure: str) -> tuple[Floor, float]:
+    """The floor of a measure, and the most that it can be in one replication."""
+    if measure == "failed_share":
+        return SHARE, 1.0
+    if measure.endswith("_s"):
+        return cell_of(scenario.measure.resolution_s), scenario.duration_s
+    return ROW, math.inf
 
 
 def _rounded(row: dict[str, Any]) -> dict[str, Any]:
@@ -149,10 +165,8 @@ def under_load(hours: float, replications: int) -> dict[str, Any]:
 
 def table(library: dict[str, Any]) -> str:
     """The rows as Markdown."""
-    lines = [
-        "| scenario | function | measure | requests | flows | ratio | its 99 % interval | replications | agrees |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
+    heads = "scenario, function, measure, requests, flows, ratio, its 99 % interval, bound, releases, hit, agrees"
+    lines = ["| " + heads.replace(", ", " | ") + " |", "|---" * len(heads.split(", ")) + "|"]
     for name, found in library.items():
         for place, row in found["rows"].items():
             function, measure = place.split()
@@ -161,12 +175,19 @@ def table(library: dict[str, Any]) -> str:
 
 
 def _cells(measure: str, row: dict[str, Any]) -> str:
-    of_time = measure == "rto_s"
-    means = [f"{row[key]:.4g} s" if of_time else f"{100 * row[key]:.3g} %" for key in ("requests", "fluid")]
+    means = [_told(measure, row[key]) for key in ("requests", "fluid")]
     ratio = "-" if row["ratio"] is None else f"{row['ratio']:.3g}"
     interval = "-" if row["low"] is None else f"{row['low']:.3g} to {row['high']:.3g}"
-    name = "RTO" if of_time else "failed share"
-    return " | ".join((name, *means, ratio, interval, f"{row['replications']:,}", row["verdict"]))
+    if row["low"] is None and row["apart_max"] is not None:
+        interval = f"at most {_told(measure, row['apart_max'])} apart"
+    counts = [f"{row[key]:,}" for key in ("replications", "counted")]
+    return " | ".join((NAMES[measure], *means, ratio, interval, row["bound"], *counts, row["verdict"]))
+
+
+def _told(measure: str, value: float) -> str:
+    if measure == "failed_share":
+        return f"{100 * value:.3g} %"
+    return f"{value:.4g} s" if measure.endswith("_s") else f"{value:.3g}"
 
 
 def main() -> None:
@@ -221,7 +242,7 @@ def document(
         "load_average": os.getloadavg()[0],
         "replications": [options.replications, max(options.replications, options.cap)],
         "releases": "with a defect" if options.bad else "all",
-        "rows": {verdict: verdicts[verdict] for verdict in (WITHIN, CELL, POINTS, REFUTED, UNRESOLVED)},
+        "rows": {verdict: verdicts[verdict] for verdict in (WITHIN, CELL, POINTS, ROWS, REFUTED, UNRESOLVED)},
         "under load": heavy,
         "library": library,
         "refused": refused,
