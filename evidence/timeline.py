@@ -242,8 +242,10 @@ class Timeline:
         return tuple(str(name) for name in names)
 
     def held_s(self) -> float | None:
-        """For how long the calendar held the release back; None when it did not, or for good."""
-        return self._first_detail(EventKind.CALENDAR_CLOSED, "held_s")
+        """For how long the calendar held the release back, in all; None when it did not, or for good."""
+        held = [event.detail.get("held_s") for event in self.all(EventKind.CALENDAR_CLOSED)]
+        known = [float(each) for each in held if each is not None]
+        return sum(known) if known else None
 
     def approval_s(self) -> float | None:
         """From each request for a sign-off to the sign-off, in all; None when none was given."""
@@ -298,11 +300,6 @@ class Timeline:
 
     def _reconciles(self, phase: str) -> list[Event]:
         return [event for event in self.all(EventKind.RECONCILE) if event.detail.get("phase") == phase]
-
-    def _first_detail(self, kind: EventKind, key: str) -> float | None:
-        events = self.all(kind)
-        value = events[0].detail.get(key) if events else None
-        return None if value is None else float(value)
 
 
 def _acted(ends_s: Iterable[float], begun_s: float, episode: Episode) -> tuple[float | None, float | None]:

@@ -66,7 +66,7 @@ class Controller:
         if self._scenario.release.repair is not None:
             env.process(repair(self._play, self._scenario.release.repair, lambda: self._rolling_back))
         for fault in self._scenario.faults:
-            env.process(play_fault(self._world, fault))
+            env.process(play_fault(self._play, fault))
 
     def abort(self, cause: str) -> None:
         """Take the release back now; nothing happens when it is being taken back already."""

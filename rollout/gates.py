@@ -12,12 +12,13 @@ from typing import Any
 import simpy
 
 from rollout.analysis import analyse
+from rollout.calendar import hold
 from rollout.people import draw_s
 from rollout.play import Play
 from rollout.steps import Bake, Step, Work
 from scenarios.models import Analysis, Change, Distribution, Gates
 
-__all__ = ["Analyse", "Approve", "Pause", "gate"]
+__all__ = ["Admit", "Analyse", "Approve", "Pause", "gate"]
 
 
 def gate(step: Gates) -> Step:
@@ -61,6 +62,19 @@ class Approve:
     def perform(self, play: Play, change: Change) -> simpy.Event:  # noqa: ARG002 - who signs, signs the release
         """Ask for it."""
         return Work(play.world.env, play.people.approve(self.name))
+
+
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """Wait until the calendar is open."""
+
+    def __str__(self) -> str:
+        return "calendar"
+
+    def perform(self, play: Play, change: Change) -> simpy.Event:
+        """Ask it; what has begun is not skipped."""
+        never = play.world.env.event()  # a release that is taken back interrupts the work
+        return Work(play.world.env, hold(play.world, play.scenario, change.service, (), never, begun=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ def planned(scenario: Scenario, strategy: Strategy, change: Change, replicas: in
     """As `plan`, with the cohorts and zones that the scenario has."""
     by_cohort = strategy.canary is not None or strategy.waves is not None
     cohorts = cohort_shares(scenario, change.service) if by_cohort else {}
-    return plan(strategy, change, replicas, cohorts, scenario.system.zones)
+    return plan(strategy, change, replicas, cohorts, scenario.system.zones, calendar=scenario.calendar.closes)
 
 
 def plan(
@@ -33,10 +33,13 @@ def plan(
     replicas: int,
     cohorts: Mapping[str, float] | None = None,
     zones: Sequence[str] = (),
+    *,
+    calendar: bool = False,
 ) -> tuple[Step, ...]:
     """The steps that take `replicas` replicas of a service from the old version to the new one.
 
     `cohorts` are the shares that they have of the service's requests, `zones` those over which its replicas are spread.
+    `calendar`: whether there is one to ask before each further wave.
     """
     if strategy.rolling is not None:
         return tuple(rolling_steps(strategy.rolling, change, replicas))
@@ -47,7 +50,7 @@ def plan(
     if strategy.toggle is not None:
         return tuple(toggle_steps(strategy.toggle, change, replicas))
     if strategy.waves is not None:
-        return tuple(wave_steps(strategy.waves, change, replicas, cohorts or {}, zones))
+        return tuple(wave_steps(strategy.waves, change, replicas, cohorts or {}, zones, calendar))
     return Deploy(change.old, 0), Deploy(change.new, replicas), Route(1.0)
 
 

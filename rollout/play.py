@@ -22,7 +22,7 @@ class Play:
     `rng` draws what people do. `begun` are the changes whose steps have started, in the order in which they did: those
     are what a rollback takes back. `ordered` holds the replicas that a step asked for last, by service and version;
     `risks` are those that this run's rollback has, `mirrored` and `flagged` the services whose requests have been
-    copied, and whose flag has been turned on.
+    copied, and whose flag has been turned on; `out_of_reach` those with an outage in force.
     """
 
     world: World
@@ -34,6 +34,7 @@ class Play:
     risks: Sequence[RollbackRisk] = ()
     mirrored: set[str] = field(default_factory=set)
     flagged: set[str] = field(default_factory=set)
+    out_of_reach: set[str] = field(default_factory=set)
     people: People = field(init=False)
 
     def __post_init__(self) -> None:

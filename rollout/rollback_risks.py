@@ -76,7 +76,9 @@ def _wait_for(play: Play, name: str, needed: str) -> Generator[simpy.Event, Any,
     around_s = math.inf
     if repair is not None:
         around_s = world.env.now + _repair_s(play, repair, name)
-    while not (yield from _healthy(play, needed, unasked=False)):
+    # What only was out of reach has not failed: it is as well again as it was.
+    failed = needed not in play.out_of_reach
+    while not (yield from _healthy(play, needed, unasked=not failed)):
         if world.env.now >= around_s:
             world.record("repair", name, person="drawn from the scenario")
             return
@@ -93,7 +95,10 @@ def _healthy(play: Play, name: str, *, unasked: bool = True) -> Generator[simpy.
     Nothing was asked of it lately when those who ask have given it up, behind an open breaker for one: then its last
     answers count, however old. Healthy before the first answer, since nobody knows better; but what was unhealthy is
     not well again because nobody asked. Not being able to look is not healthy.
+    What is out of reach gives no answers at all, so it is known by its outage.
     """
+    if name in play.out_of_reach:
+        return False
     cells_s = _WINDOW_CELLS * play.scenario.measure.resolution_s
     window_s = max(_WINDOW_S, cells_s)
     try:

@@ -39,7 +39,8 @@ class Desk:
         self._told = False
 
     def work(self) -> Generator[simpy.Event, Any, None]:
-        """Take tickets to the end of the run."""
+        """Take tickets about what fails from now on, to the end of the run."""
+        self._failed = self._world.failed(self._function)
         while True:
             yield self._world.env.timeout(_EVERY_S)
             failed = self._world.failed(self._function)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from rollout.canary import replicas_for
-from rollout.gates import Analyse, Approve
+from rollout.gates import Admit, Analyse, Approve
 from rollout.steps import Bake, Deploy, Route, Step
 from scenarios.models import Change, Waves
 
@@ -13,13 +13,20 @@ __all__ = ["wave_steps"]
 
 
 def wave_steps(
-    waves: Waves, change: Change, replicas: int, cohorts: Mapping[str, float], zones: Sequence[str]
+    waves: Waves,
+    change: Change,
+    replicas: int,
+    cohorts: Mapping[str, float],
+    zones: Sequence[str],
+    calendar: bool,
 ) -> Iterator[Step]:
     """Every wave with the gates after it; the last one leaves nothing to the old version."""
     done: list[str] = []
     for place, wave in enumerate(waves.waves):
         if place and waves.approve is not None:
             yield Approve(waves.approve)
+        if place and calendar:
+            yield Admit()
         before = list(done)
         done += wave
         last = place == len(waves.waves) - 1

@@ -57,6 +57,11 @@ class Calendar(Part):
     freezes: list[Freeze] = []
     when_closed: Literal["wait", "skip", "postpone"] = Field("wait", description="what becomes of the release")
 
+    @property
+    def closes(self) -> bool:
+        """Whether there is any time at which it does not let a release start."""
+        return bool(self.windows or self.blackouts or self.freezes)
+
     def closed_by(self, moment: datetime) -> str | None:
         """Why no release may start at a moment; None when it may."""
         for freeze in self.freezes:

@@ -139,6 +139,31 @@ def test_a_later_change_waits_and_is_not_skipped() -> None:
     assert world.detail("calendar-closed")[0]["held_s"] == 112.0
 
 
+def test_a_later_wave_waits_for_the_calendar_and_all_waits_are_counted() -> None:
+    plain = data(strategy={"waves": {"by": "zones", "waves": [["a"], ["b"]], "bake": "60s"}})
+    plain["system"]["zones"] = ["a", "b"]
+    windows = [{"from": "16:00", "to": "16:01"}, {"from": "16:02", "to": "17:00"}]
+    world = TinyWorld()
+    play(world, scenario_of({**plain, "start": "2026-11-27 15:59", "calendar": {"windows": windows}}))
+    # Held from 10 s to 60 s. The first wave takes 5 s and bakes to 125 s, when the first window is over.
+    steps = [(time_s, subject) for time_s, kind, subject, _ in world.events if kind == "step-start"]
+    assert steps[4:6] == [(125.0, "calendar"), (180.0, "deploy v2 x4 in a, b")]
+    assert timeline(world).held_s() == 50.0 + 55.0
+
+
+def test_a_wave_that_is_held_is_taken_back_at_once() -> None:
+    plain = data(at="0s", strategy={"waves": {"by": "zones", "waves": [["a"], ["b"]], "bake": "60s"}})
+    plain["system"]["zones"] = ["a", "b"]
+    world = TinyWorld()
+    calendar = {"blackouts": [{"from": "16:00", "to": "17:00"}]}
+    play(world, scenario_of({**plain, "start": "2026-11-27 15:59", "calendar": calendar}), abort_at_s=70.0)
+    assert [entry for entry in world.kinds() if entry[1] in ("calendar-closed", "rollback-start")] == [
+        (65.0, "calendar-closed"),
+        (70.0, "rollback-start"),
+    ]
+    assert timeline(world).outcome() == "rolled-back"
+
+
 @pytest.mark.parametrize(
     ("calendar", "rule"),
     [
@@ -281,6 +306,10 @@ def test_tickets_come_after_failures_and_page_when_they_are_many() -> None:
     ]
     assert world.detail("guardrail-trip") == [{"value": 6, "above": 3, "action": "page"}]
     assert timeline(world).tickets("buy") == sum(count for _, count in counts)
+
+
+def test_what_failed_before_the_release_is_no_ticket_about_it() -> None:
+    assert timeline(desk(lambda _now: 500, share="100%", page={"above": 3})).tickets("buy") == 0
 
 
 def test_a_share_of_failures_becomes_tickets() -> None:

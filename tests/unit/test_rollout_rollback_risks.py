@@ -142,6 +142,19 @@ def test_what_nobody_asks_any_more_is_as_it_was_last_seen() -> None:
     assert back(world)[0] == (62, "deploy v1 4")
 
 
+def test_what_is_out_of_reach_is_waited_for_though_its_last_answers_were_good() -> None:
+    """Requests do not reach it, so an outage leaves no answers to look at."""
+    world = TinyWorld()
+    world.sees = lambda now: observation(0) if 18 <= now < 45 else observation(10)
+    plain = data(rollback_risks=[risk(depends_on="bank")])
+    plain["faults"] = [{"at": "18s", "for": "27s", "outage": {"of": "bank"}}]
+    taken_back(scenario_of(plain), world)
+    assert steps(world)[:2] == [(20, "redeploy", "start"), (20, "redeploy", "waits")]
+    # Healed at 45.5 s, which the look once a second sees at 46 s.
+    assert (48, "deploy v1 4") in back(world)
+    assert outcome(world) == "rolled-back"
+
+
 def test_a_look_holds_a_whole_cell_at_a_coarse_resolution() -> None:
     plain = data(rollback_risks=[risk(depends_on="bank")])
     plain["measure"] = {"resolution": "20s", "window": "20s"}
