@@ -334,7 +334,7 @@ class MemorySurface:
 
     def running(self, service: str) -> Mapping[str, Sequence[ProcessId]]:
         return {
-            version: [ProcessId(pid, 0.0) for pid in self._pids(service, version)] for version in self.ready(service)
+            version: [ProcessId(pid, "") for pid in self._pids(service, version)] for version in self.ready(service)
         }
 
     def state(self, process: ProcessId) -> Literal["running", "paused", "gone"]:

@@ -11,7 +11,7 @@ from chaos.staging.paths import cache_dir, write_atomically
 from chaos.staging.processes import ProcessId
 
 FILE = "cluster.json"
-SCHEMA = "windtunnel-cluster/v1"
+SCHEMA = "windtunnel-cluster/v2"
 
 __all__ = ["State", "folder_default", "read", "remove", "write"]
 

@@ -51,7 +51,7 @@ class CrashLoopFault:
             "victims": victims,
             "every_s": effect.every_s,
             "lifetime_s": fault.for_s + _AFTERWARDS_S,
-            "before": [[each.pid, each.started_s] for version in victims for each in running[version]],
+            "before": [[each.pid, each.started] for version in victims for each in running[version]],
         }
         return new_entry(surface.token(), context.drill_id, self.kind, effect.of, undo)
 
@@ -65,7 +65,7 @@ class CrashLoopFault:
         count = sum(entry.undo["victims"].values())
         deadline_s = time.monotonic() + _CONFIRM_TIMEOUT_S
         while True:
-            before = [ProcessId(pid, started_s) for pid, started_s in entry.undo["before"]]
+            before = [ProcessId(pid, started) for pid, started in entry.undo["before"]]
             dead = sum(surface.state(process) == "gone" for process in before)
             if not surface.agents(entry.id):
                 raise FaultNotConfirmed(f"crash loop of {entry.target}: its agent does not run, must")

@@ -53,7 +53,7 @@ class LimitFault(ABC):
                 raise FaultRefused(
                     f"{self.kind} of {service}: {wanted} must be below the limit of process {process.pid}, {before}"
                 )
-            limits.append([process.pid, process.started_s, before, wanted])
+            limits.append([process.pid, process.started, before, wanted])
         if not limits:
             raise FaultRefused(f"{self.kind} of {service}: must have replicas that run")
         undo = {"service": service, "limits": limits}
@@ -93,5 +93,5 @@ class LimitFault(ABC):
 
 
 def _limits(entry: JournalEntry) -> Iterator[tuple[ProcessId, int | None, int]]:
-    for pid, started_s, before, wanted in entry.undo["limits"]:
-        yield ProcessId(pid, started_s), before, wanted
+    for pid, started, before, wanted in entry.undo["limits"]:
+        yield ProcessId(pid, started), before, wanted

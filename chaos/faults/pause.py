@@ -47,7 +47,7 @@ class PauseFault:
                 f"pause of {effect.of}: replicas(={effect.replicas}) must be at most {len(chosen)}, "
                 "those that do not stand still already"
             )
-        undo = {"service": effect.of, "victims": [[process.pid, process.started_s] for process in chosen]}
+        undo = {"service": effect.of, "victims": [[process.pid, process.started] for process in chosen]}
         return new_entry(surface.token(), context.drill_id, self.kind, effect.of, undo)
 
     def apply(self, surface: Surface, entry: JournalEntry) -> None:
@@ -69,7 +69,7 @@ class PauseFault:
 
 
 def _victims(entry: JournalEntry) -> Iterator[ProcessId]:
-    return (ProcessId(pid, started_s) for pid, started_s in entry.undo["victims"])
+    return (ProcessId(pid, started) for pid, started in entry.undo["victims"])
 
 
 def _continue(surface: Surface, entry: JournalEntry) -> None:

@@ -48,8 +48,8 @@ class SlowStartFault(ConditionFault):
         return f"no replica of {service} started while it was in force: nothing is proven by it"
 
 
-def _processes(surface: Surface, service: str) -> list[list[float]]:
-    return [[each.pid, each.started_s] for version in surface.running(service).values() for each in version]
+def _processes(surface: Surface, service: str) -> list[list[int | str]]:
+    return [[each.pid, each.started] for version in surface.running(service).values() for each in version]
 
 
 SLOW_START = SlowStartFault()

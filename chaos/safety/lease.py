@@ -18,14 +18,13 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import psutil
-
 from chaos.safety.errors import WatchdogError
-from chaos.staging.processes import ProcessId
+from chaos.staging.processes import identify, own
 
 _BEATS_PER_LEASE = 6
 _START_TIMEOUT_S = 60.0  # of a machine that is busy
@@ -69,14 +68,14 @@ class Lease:
     def _start(
         self, state_dir: Path, drill_id: str, lease_s: float, deadline_s: float, theirs: socket.socket
     ) -> subprocess.Popen[bytes]:
-        own = _identify(os.getpid())
+        harness = own()
         arguments = {
             "--state-dir": str(state_dir),
             "--drill": drill_id,
             "--lease-s": repr(lease_s),
             "--deadline-s": repr(deadline_s),
-            "--harness-pid": str(own.pid),
-            "--harness-started-s": repr(own.started_s),
+            "--harness-pid": str(harness.pid),
+            "--harness-started": harness.started,
         }
         command = [sys.executable, "-m", "chaos.safety.watchdog"]
         command += [text for pair in arguments.items() for text in pair]
@@ -100,10 +99,10 @@ class Lease:
         Raises WatchdogError when it does not confirm.
         """
         try:
-            child = _identify(pid)
-        except psutil.NoSuchProcess as error:
+            child = identify(pid)
+        except ProcessLookupError as error:
             raise WatchdogError(f"watchdog: child {pid} to guard does not run") from error
-        self._ask({"guard": {"pid": child.pid, "started_s": child.started_s}}, "guarding")
+        self._ask({"guard": asdict(child)}, "guarding")
 
     @contextmanager
     def holding(self, locks: Sequence[int]) -> Iterator[None]:
@@ -211,7 +210,3 @@ class Lease:
             self.process.kill()
             self.process.wait(_ANSWER_TIMEOUT_S)
         self._socket.close()
-
-
-def _identify(pid: int) -> ProcessId:
-    return ProcessId(pid, psutil.Process(pid).create_time())

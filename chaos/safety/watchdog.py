@@ -152,14 +152,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--lease-s", type=float, required=True)
     parser.add_argument("--deadline-s", type=float, required=True)
     parser.add_argument("--harness-pid", type=int, required=True)
-    parser.add_argument("--harness-started-s", type=float, required=True)
+    parser.add_argument("--harness-started", required=True)
     given = parser.parse_args(argv)
     watch = Watch(
         given.state_dir,
         given.drill,
         given.lease_s,
         time.monotonic() + given.deadline_s,
-        ProcessId(given.harness_pid, given.harness_started_s),
+        ProcessId(given.harness_pid, given.harness_started),
     )
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)

@@ -1,8 +1,10 @@
-"""Processes that outlive the command which started them, known by pid and start time.
+"""Processes that outlive the command which started them, known by pid and start.
 
 A pid alone is not an identity: after a reboot, or after enough forks, it names something else. So each process is
-recorded with its start time, and nothing is signalled unless both agree. Every process also carries the staging's
-token in its environment: one that was started but never recorded (the starter was killed in between) is found by it.
+recorded with its start, and nothing is signalled unless both agree. The start is told in the kernel's own ticks, not
+by the time of day: that of a process changes whenever the clock is set, and a watchdog would take the harness that it
+must kill for another process. Every process also carries the staging's token in its environment: one that was started
+but never recorded (the starter was killed in between) is found by it.
 """
 
 from __future__ import annotations
@@ -20,10 +22,12 @@ import psutil
 from chaos.errors import ComponentFailed
 
 TOKEN_VARIABLE = "WINDTUNNEL_STAGING_TOKEN"  # noqa: S105 -- a name, not a secret
-START_TIME_TOLERANCE_S = 1.0
 POLL_S = 0.02
 LOG_TAIL_LINES = 15
 REAP_TIMEOUT_S = 5.0
+PROC = Path("/proc")
+# Of /proc/PID/stat, counted from behind the name, which may hold anything: see proc_pid_stat(5).
+_START_FIELD = 19
 
 # Children of this very process must be reaped, or they stay as zombies: by pid.
 _children: dict[int, subprocess.Popen[bytes]] = {}
@@ -31,10 +35,10 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 
 @dataclass(frozen=True)
 class ProcessId:
-    """A process by pid and start time (seconds since the epoch)."""
+    """A process by pid and start: the clock ticks from the machine's start to its own, and which start that was."""
 
     pid: int
-    started_s: float
+    started: str
 
 
 def spawn(
@@ -67,14 +71,24 @@ def spawn(
             raise ComponentFailed(f"{argv[0]} could not be started: {error}") from error
     _children[child.pid] = child
     try:
-        return ProcessId(child.pid, psutil.Process(child.pid).create_time())
-    except psutil.NoSuchProcess as error:
+        return identify(child.pid)
+    except ProcessLookupError as error:
         raise ComponentFailed(f"{argv[0]} ended at once:\n{log_tail(log)}") from error
+
+
+def identify(pid: int) -> ProcessId:
+    """The process that has this pid now. Raises ProcessLookupError."""
+    try:
+        stat = (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError) as error:  # the second when it ends while it is read
+        raise ProcessLookupError(f"process {pid} does not run") from error
+    boot = (PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return ProcessId(pid, f"{stat.rpartition(')')[2].split()[_START_FIELD]} of {boot}")
 
 
 def own() -> ProcessId:
     """The calling process."""
-    return ProcessId(os.getpid(), psutil.Process().create_time())
+    return identify(os.getpid())
 
 
 def primary_group(user: str | None) -> int | None:
@@ -144,8 +158,8 @@ def with_token(token: str) -> list[ProcessId]:
     for process in psutil.process_iter():
         try:
             if process.pid != os.getpid() and process.environ().get(TOKEN_VARIABLE) == token:
-                found.append(ProcessId(process.pid, process.create_time()))
-        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+                found.append(identify(process.pid))
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess, ProcessLookupError):
             continue
     return found
 
@@ -184,11 +198,9 @@ def _status(process: psutil.Process) -> str:
 
 def _find(process: ProcessId) -> psutil.Process | None:
     try:
-        found = psutil.Process(process.pid)
-        same = abs(found.create_time() - process.started_s) <= START_TIME_TOLERANCE_S
-    except psutil.NoSuchProcess:
+        return psutil.Process(process.pid) if identify(process.pid) == process else None
+    except (psutil.NoSuchProcess, ProcessLookupError):
         return None
-    return found if same else None
 
 
 def _wait_gone(processes: Sequence[ProcessId], wait_s: float) -> list[ProcessId]:

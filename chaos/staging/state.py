@@ -20,7 +20,7 @@ from chaos.staging.ports import LOOPBACK
 from chaos.staging.processes import ProcessId
 
 FILE = "state.json"
-SCHEMA = "windtunnel-staging/v1"
+SCHEMA = "windtunnel-staging/v2"
 # The port on which flagd streams the flags.
 FLAGD_SYNC = "flagd"
 

@@ -336,7 +336,7 @@ def test_what_a_killed_starter_left_is_cleared(state_dir: Path, moment: str) -> 
 
 def test_a_staging_lives_no_longer_than_the_drill_that_it_is_for(state_dir: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as drill:
-        owner = processes.ProcessId(drill.pid, psutil.Process(drill.pid).create_time())
+        owner = processes.identify(drill.pid)
         staging = EmbeddedStaging.up(StagingConfig(), state_dir, owner=owner)
         token = staging.token()
         assert end_orphan(state_dir) is None

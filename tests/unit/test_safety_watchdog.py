@@ -21,6 +21,7 @@ from chaos.safety.locks import HEAL_LOCK, hold
 from chaos.safety.target_lock import hold_target
 from chaos.safety.targets import Target
 from chaos.safety.watchdog import LOG_NAME
+from chaos.staging.processes import identify
 from tests.e2e.drills import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -162,20 +163,20 @@ def test_a_dead_watchdog_is_noticed_and_nothing_may_be_injected(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("said", "reason"),
     [
-        ('{"guard": {"pid": %d, "started_s": %r}}\n', "the harness closed the socket"),
+        ('{"guard": {"pid": %d, "started": "%s"}}\n', "the harness closed the socket"),
         ("nonsense\n", "the watchdog cannot listen: JSONDecodeError"),
     ],
 )
 def test_a_harness_that_dies_while_it_talks_is_still_healed_for(tmp_path: Path, said: str, reason: str) -> None:
     with subprocess.Popen(SLEEPER, stdin=subprocess.PIPE) as harness:
-        started_s = psutil.Process(harness.pid).create_time()
+        started = identify(harness.pid).started
         arguments = {
             "--state-dir": tmp_path,
             "--drill": "drill-1",
             "--lease-s": 30,
             "--deadline-s": 60,
             "--harness-pid": harness.pid,
-            "--harness-started-s": started_s,
+            "--harness-started": started,
         }
         ours, theirs = socket.socketpair()
         with theirs:
@@ -185,7 +186,7 @@ def test_a_harness_that_dies_while_it_talks_is_still_healed_for(tmp_path: Path, 
         with watchdog:
             with ours, ours.makefile("r") as answers:
                 assert answers.readline() == "ready\n"
-                ours.sendall((said % (harness.pid, started_s) if "%" in said else said).encode())
+                ours.sendall((said % (harness.pid, started) if "%" in said else said).encode())
                 # nobody hears the answer
             assert watchdog.wait(15) == 0
         assert harness.wait(5) == -signal.SIGKILL

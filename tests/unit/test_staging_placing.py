@@ -23,7 +23,7 @@ ORDERS = st.lists(st.tuples(st.integers(0, 6), st.sets(st.sampled_from(range(3))
 
 
 def replica(place: int, index: int = 0) -> Replica:
-    return Replica("checkout", "2.3", index, 1, ProcessId(1, 1.0), place=place)
+    return Replica("checkout", "2.3", index, 1, ProcessId(1, ""), place=place)
 
 
 def state(placed: list[str], out: tuple[str, ...] = ()) -> State:

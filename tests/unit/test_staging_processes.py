@@ -1,16 +1,19 @@
-"""Processes are known by pid and start time, ended by it, and found by their token."""
+"""Processes are known by pid and start, ended by it, and found by their token."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from chaos.errors import ComponentFailed, StagingError, StagingNotUp
@@ -72,12 +75,40 @@ def test_one_that_ignores_the_signal_is_killed(tmp_path: Path) -> None:
 
 def test_a_pid_that_now_is_another_process_is_left_alone(tmp_path: Path) -> None:
     started = start(tmp_path, SLEEPER)
-    stale = replace(started, started_s=started.started_s - 3600)
+    ticks, boot = started.started.split(" of ")
     try:
-        assert not processes._find(stale)
+        assert not processes._find(replace(started, started=f"{int(ticks) - 1} of {boot}"))
+        assert not processes._find(replace(started, started=f"{ticks} of another-boot"))
         assert processes._find(started)
     finally:
         processes.stop([started])
+    with pytest.raises(ProcessLookupError, match=f"process {started.pid} does not run"):
+        processes.identify(started.pid)
+
+
+def test_a_process_is_the_same_after_the_clock_was_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = start(tmp_path, SLEEPER)
+    before_s = psutil.Process(started.pid).create_time()
+    booted_s = psutil.boot_time()
+    monkeypatch.setattr(psutil._psplatform, "boot_time", lambda: booted_s - 3600.0)
+    try:
+        assert psutil.Process(started.pid).create_time() < before_s - 3599.0  # what others go by
+        assert processes.alive(started)
+    finally:
+        assert processes.stop([started]) == []
+
+
+def test_a_process_whose_name_looks_like_fields_is_told_apart(tmp_path: Path) -> None:
+    """The kernel puts the name in brackets, as it is."""
+    program = tmp_path / "a) S 1 (b"
+    program.symlink_to(shutil.which("sleep") or "")
+    with subprocess.Popen([program, "60"]) as child:
+        try:
+            until(lambda: "a) S 1" in Path(f"/proc/{child.pid}/stat").read_text())
+            ticks = int(processes.identify(child.pid).started.split()[0])
+            assert 0.0 <= time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK") < 60.0
+        finally:
+            child.kill()
 
 
 def test_processes_are_found_by_their_token(tmp_path: Path) -> None:
@@ -155,9 +186,9 @@ def test_the_state_is_the_same_after_a_trip_to_disk(tmp_path: Path) -> None:
     file = StateFile(tmp_path)
     with pytest.raises(StagingNotUp, match="staging up"):
         file.read()
-    replica = Replica("edge", "1.0", 3, 2001, ProcessId(7, 1.5))
+    replica = Replica("edge", "1.0", 3, 2001, ProcessId(7, "15 of b"))
     state = State(
-        "token", "secret", StagingConfig(), {"admin": 1}, components={"envoy": ProcessId(5, 2.5)},
+        "token", "secret", StagingConfig(), {"admin": 1}, components={"envoy": ProcessId(5, "25 of b")},
         replicas=(replica,), ordered={"edge": {"1.0": 1}},
     )  # fmt: skip
     file.write(state)

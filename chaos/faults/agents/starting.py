@@ -46,8 +46,8 @@ def found(entry_id: str) -> list[ProcessId]:
     for process in psutil.process_iter():
         try:
             if process.environ().get(ENTRY_VARIABLE) == entry_id and process.status() != psutil.STATUS_ZOMBIE:
-                ours.append(ProcessId(process.pid, process.create_time()))
-        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+                ours.append(processes.identify(process.pid))
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess, ProcessLookupError):
             continue
     return [process for process in ours if processes.alive(process)]
 

@@ -19,12 +19,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import psutil
-
 from chaos.errors import StagingUnclean
 from chaos.staging.commands.errors import CommandFailed
 from chaos.staging.paths import write_atomically
-from chaos.staging.processes import ProcessId, alive
+from chaos.staging.processes import ProcessId, alive, identify
 
 __all__ = ["Ended", "end_left_over", "end_under_way", "run"]
 
@@ -129,11 +127,11 @@ def _note(state_dir: Path, verb: str, child: subprocess.Popen[bytes]) -> Path | 
     """Write the process down; None when it is gone already, having found no gate to open."""
     folder = state_dir / RUNNING_FOLDER
     try:
-        process = ProcessId(child.pid, psutil.Process(child.pid).create_time())
+        process = identify(child.pid)
         folder.mkdir(exist_ok=True, mode=0o700)
         path = folder / f"{child.pid}.json"
         write_atomically(path, json.dumps({"verb": verb, "process": asdict(process)}))
-    except psutil.NoSuchProcess:
+    except ProcessLookupError:
         return None
     except BaseException:
         child.kill()
