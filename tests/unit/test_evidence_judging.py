@@ -40,19 +40,15 @@ def reasons(verdict: Verdict) -> dict[tuple[str, str], tuple[str, str]]:
 
 
 def test_the_overall_verdict_is_the_worst() -> None:
-    def of(*statuses: Status) -> Status:
-        return Verdict("run", tuple(Check("c", "s", status, "") for status in statuses)).status
+    def of(*statuses: Status) -> tuple[Status, int]:
+        verdict = Verdict("run", tuple(Check("c", "s", status, "") for status in statuses))
+        return verdict.status, verdict.exit_code
 
-    assert of(Status.PASS, Status.INCONCLUSIVE) is Status.INCONCLUSIVE
-    assert of(Status.INCONCLUSIVE, Status.ERROR, Status.PASS) is Status.ERROR
-    assert of(Status.FAIL, Status.ERROR) is Status.FAIL
-    assert of() is Status.INCONCLUSIVE
-    assert [status.exit_code for status in (Status.PASS, Status.FAIL, Status.INCONCLUSIVE, Status.ERROR)] == [
-        0,
-        1,
-        3,
-        4,
-    ]
+    assert of(Status.PASS, Status.PASS) == (Status.PASS, 0)
+    assert of(Status.PASS, Status.INCONCLUSIVE) == (Status.INCONCLUSIVE, 3)
+    assert of(Status.INCONCLUSIVE, Status.ERROR, Status.PASS) == (Status.ERROR, 4)
+    assert of(Status.FAIL, Status.ERROR) == (Status.FAIL, 1)
+    assert of() == (Status.INCONCLUSIVE, 3)
 
 
 def test_a_check_that_crashes_is_an_error_with_its_text() -> None:
