@@ -7,7 +7,22 @@ from pathlib import Path
 from numba import config, float64, int64, njit, typeof
 
 from simulator import draws
-from simulator.fluid import budget, calls, counts, flows, lattice, layout, queueing, sample, solve, writes
+from simulator.fluid import (
+    again,
+    attempts,
+    budget,
+    calls,
+    counts,
+    flows,
+    lattice,
+    layout,
+    queueing,
+    sample,
+    solve,
+    tell,
+    work,
+    writes,
+)
 from simulator.fluid.budget import spend, spends
 from simulator.fluid.layout import State
 from simulator.fluid.queueing import go_on, moves
@@ -87,10 +102,16 @@ def _flush(s: State) -> None:
     log_writes(s, begins_s, max(begins_s, s.clock[0]["now"]))
 
 
+_SOURCES = (
+    again, attempts, budget, calls, counts, draws, flows, lattice, layout, queueing, sample, solve, tell, work, writes,
+)  # fmt: skip
+"""Modules with compiled parts."""
+
+
 def _source_number() -> int:
     """A number that changes with any source that goes into the compiled code."""
     digest = hashlib.sha256()
-    for module in (budget, calls, counts, draws, flows, lattice, layout, queueing, sample, solve, writes):
+    for module in _SOURCES:
         digest.update(Path(str(module.__file__)).read_bytes())
     return int.from_bytes(digest.digest()[:7], "big")
 

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from simulator.kernel.inline import outlined
 
 POINTS = 128
+RARE = 1e-7
+NEVER = 1e-9
+"""Shares below these are left out of lattices: they would only make them coarser."""
 _TAIL = 1e-9
 _WAIT_POINTS = 64
 
