@@ -36,7 +36,7 @@ from chaos.safety.guard import Guard, guarded
 from chaos.safety.lease import Lease
 from chaos.safety.lever import require_lever_off
 from chaos.safety.recheck import Recheck
-from chaos.safety.stop import Abort, abort_on_signals
+from chaos.safety.stop import ABORT_FILE, Abort, abort_asked, abort_on_signals
 from chaos.safety.target_lock import hold_target
 from chaos.safety.targets import preflight
 from chaos.safety.undo import UNDOABLE, EntryResult
@@ -124,7 +124,7 @@ class Drill:
         """Play, undo, check, record. Raises SafetyError when the gate refuses: nothing was touched then."""
         staging = self._staging
         require_lever_off()
-        target = preflight(staging.target_url(), staging.token(), staging.allow)
+        preflight(staging.target_url(), staging.token(), staging.allow)
         surface = staging.surface
         released = [change.service for change in self._scenario.release.changes]
         proof = Proof(staging, self._record.folder, released)
@@ -134,7 +134,7 @@ class Drill:
         abort = Abort()
         with (
             abort_on_signals(abort),
-            hold_target(target) as locks,
+            hold_target(staging.token()) as lock,
             guarded(
                 surface,
                 staging.state_dir,
@@ -142,7 +142,7 @@ class Drill:
                 deadline_s,
                 lease=self._lease,
                 faults=staging.faults,
-                locks=locks,
+                locks=[lock],
             ) as guard,
         ):
             if self._own:
@@ -174,9 +174,10 @@ class Drill:
             finally:
                 # Whatever could not be undone or checked: what was measured is kept.
                 self._write(load, raw, observer, ledger)
-        if self._stopped is None and abort.reason is not None:
+        asked = abort.reason or abort_asked(staging.state_dir / ABORT_FILE)
+        if self._stopped is None and asked is not None:
             # Too late to stop anything; whoever asked is told all the same.
-            self._stopped = f"stop asked for: {abort.reason}, when the load was over"
+            self._stopped = f"stop asked for: {asked}, when the load was over"
         return DrillReport(healed, self._stopped)
 
     def _back_up(self) -> None:

@@ -107,11 +107,11 @@ class PeakDrill:
         """Play all blocks and bring the staging back; raises DrillStopped, with all undone, when it is stopped."""
         staging = self._staging
         require_lever_off()
-        target = preflight(staging.target_url(), staging.token(), staging.allow)
+        preflight(staging.target_url(), staging.token(), staging.allow)
         drill_id, abort = uuid.uuid4().hex, Abort()
         with (
             abort_on_signals(abort),
-            hold_target(target) as locks,
+            hold_target(staging.token()) as lock,
             guarded(
                 staging.surface,
                 staging.state_dir,
@@ -119,7 +119,7 @@ class PeakDrill:
                 plan.deadline_s,
                 lease=self._lease,
                 faults=staging.faults,
-                locks=locks,
+                locks=[lock],
             ) as guard,
         ):
             if self._lease is not None:

@@ -85,11 +85,11 @@ def check_contract(
     """
     staging, change = adapter.staging, scenario.release.change
     service, old, new = change.service, change.old, change.new
-    target = preflight(adapter.target_url(), adapter.token(), adapter.allow)
+    preflight(adapter.target_url(), adapter.token(), adapter.allow)
     drill_id = f"contract-{uuid.uuid4().hex}"
     with (
-        hold_target(target) as locks,
-        guarded(adapter.surface, adapter.state_dir, drill_id, _DEADLINE_S, lease=lease, locks=locks) as guard,
+        hold_target(adapter.token()) as lock,
+        guarded(adapter.surface, adapter.state_dir, drill_id, _DEADLINE_S, lease=lease, locks=[lock]) as guard,
     ):
         entry = guard.protect_release(service)
         staging.set_defects(service, new, defects)

@@ -110,12 +110,11 @@ def watched(state_dir: Path, drill_id: str, deadline_s: float, lease_s: float = 
     After the deadline the watchdog ends the drill by force, so give it room for an orderly end.
     Raises StagingBusy, WatchdogError.
     """
-    with (
-        hold(state_dir, DRILL_LOCK, _DRILL_LOCK_TIMEOUT_S),
-        Lease(state_dir, drill_id, lease_s, deadline_s) as lease,
-    ):
-        (state_dir / ABORT_FILE).unlink(missing_ok=True)  # meant for an earlier drill
-        yield lease
+    with hold(state_dir, DRILL_LOCK, _DRILL_LOCK_TIMEOUT_S):
+        # Meant for an earlier drill. Later it would be for this one, which is seen from its lock on.
+        (state_dir / ABORT_FILE).unlink(missing_ok=True)
+        with Lease(state_dir, drill_id, lease_s, deadline_s) as lease:
+            yield lease
 
 
 @contextmanager

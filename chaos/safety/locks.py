@@ -23,31 +23,24 @@ DRILL_LOCK = "drill.lock"
 HEAL_LOCK = "heal.lock"
 _POLL_S = 0.02
 
-__all__ = ["DRILL_LOCK", "HEAL_LOCK", "held", "hold"]
+__all__ = ["DRILL_LOCK", "HEAL_LOCK", "held", "hold", "holder"]
 
 
 @contextmanager
-def hold(state_dir: Path, name: str, timeout_s: float = 0.0, *, keep: bool = True) -> Iterator[int]:
-    """Hold the lock `name` of the staging; wait for it at most `timeout_s`. Its file is deleted after, unless `keep`.
+def hold(state_dir: Path, name: str, timeout_s: float = 0.0) -> Iterator[None]:
+    """Hold the lock `name` of the staging; wait for it at most `timeout_s`.
 
-    Yields the lock's descriptor: another process that is given it holds the lock as well, for as long as it lives.
     Raises StagingBusy, naming the holder's pid, when it stays taken.
     """
-    path, deadline_s = state_dir / name, time.monotonic() + timeout_s
-    fd = _locked(path, deadline_s)
-    while not _names(path, fd):  # whoever held it before has just deleted it
-        os.close(fd)
-        fd = _locked(path, deadline_s)
+    fd = _locked(state_dir / name, time.monotonic() + timeout_s)
     try:
         with contextlib.suppress(
             OSError
         ):  # only for the message of StagingBusy: a full disk must not keep from healing
             os.ftruncate(fd, 0)
             os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
-        yield fd
+        yield
     finally:
-        if not keep:
-            path.unlink(missing_ok=True)
         os.close(fd)
 
 
@@ -70,14 +63,6 @@ def _locked(path: Path, deadline_s: float) -> int:
     return fd
 
 
-def _names(path: Path, fd: int) -> bool:
-    """Whether the path leads to this open file, still."""
-    try:
-        return os.path.samestat(path.stat(), os.fstat(fd))
-    except FileNotFoundError:
-        return False
-
-
 def held(state_dir: Path, name: str) -> bool:
     """Whether somebody holds the lock `name` of the staging now."""
     try:
@@ -91,11 +76,14 @@ def held(state_dir: Path, name: str) -> bool:
 
 
 def _holder(fd: int) -> str:
-    """Who wrote its pid there; when that is dead, whoever it gave the lock to."""
+    """Who wrote its pid there."""
     pid = os.pread(fd, 32, 0).decode("ascii", "replace").strip()
-    if not pid.isdecimal():
-        return "pid unknown"
-    if psutil.pid_exists(int(pid)):
+    return holder(int(pid)) if pid.isdecimal() else "pid unknown"
+
+
+def holder(pid: int) -> str:
+    """Who took a lock; when that is dead, whoever it gave the lock to."""
+    if psutil.pid_exists(pid):
         return f"pid {pid}"
     return f"the watchdog of pid {pid}, which is dead, until what that did is undone"
 

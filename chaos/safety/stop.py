@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from chaos.safety.errors import DrillStopped, NoDrill
+from chaos.safety.errors import DrillStopped, NoDrill, SafetyError
 from chaos.safety.locks import DRILL_LOCK, held
 from chaos.staging.paths import write_atomically
 
@@ -47,18 +47,27 @@ class Abort:
 
 
 def ask_to_abort(state_dir: Path, reason: str) -> None:
-    """Have the drill on the staging in `state_dir` end in order. Raises NoDrill when none runs there."""
-    if not held(state_dir, DRILL_LOCK):
-        raise NoDrill(f"staging {state_dir}: no drill runs here that could be aborted")
-    write_atomically(state_dir / ABORT_FILE, f"{reason}\n")
+    """Have the drill on the staging in `state_dir` end in order.
+
+    Raises NoDrill when none runs there, SafetyError when it is not ours to end.
+    """
+    try:
+        if not held(state_dir, DRILL_LOCK):
+            raise NoDrill(f"staging {state_dir}: no drill runs here that could be aborted")
+        # Readable by the drill's user, who may be another than whoever ends it.
+        write_atomically(state_dir / ABORT_FILE, f"{reason}\n", mode=0o644)
+    except OSError as error:
+        raise SafetyError(f"staging {state_dir}: its drill cannot be aborted: {error.strerror}") from error
 
 
 def abort_asked(abort_file: Path) -> str | None:
-    """The reason in an abort file, None without one."""
+    """The reason in an abort file, None without one. One that cannot be read asks as well."""
     try:
         return abort_file.read_text(encoding="utf-8", errors="replace").strip() or "no reason was given"
     except FileNotFoundError:
         return None
+    except OSError as error:
+        return f"the reason cannot be read: {error.strerror}"
 
 
 @contextmanager

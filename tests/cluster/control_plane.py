@@ -12,7 +12,8 @@ from chaos.kubernetes.api import Api
 from chaos.kubernetes.gate import MARKER
 from tests.e2e.drills import PATIENCE_S, wait_for
 
-TOKEN = "staging-of-these-tests"
+# Of this run: no two drills may share a target, and another run may be on this machine.
+TOKEN = f"staging-{secrets.token_hex(8)}"
 
 
 @pytest.fixture(scope="session")

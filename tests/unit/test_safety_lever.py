@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
+import subprocess
+import sys
 import threading
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,10 +19,20 @@ from chaos.safety.errors import DrillStopped, LeverOn, MarkerMismatch, MarkerUnr
 from chaos.safety.lever import VARIABLE, lever_path, lever_reason, require_lever_off, turn_off, turn_on
 from chaos.safety.recheck import Recheck
 from chaos.safety.target_lock import hold_target
-from chaos.safety.targets import Target
 from windtunnel.cli.exits import ExitCode
 
 Run = Callable[..., Any]
+
+ROOT = Path(__file__).resolve().parents[2]
+# The modules are read before it is somebody else, who may not read them.
+HOLDER = """
+import os, pwd, sys
+from chaos.safety.target_lock import hold_target
+os.setuid(pwd.getpwnam("nobody").pw_uid)
+with hold_target(sys.argv[1]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -59,16 +74,34 @@ def test_no_drill_starts_while_the_lever_is_on(windtunnel: Run, windtunnel_state
     assert windtunnel("abort").code == ExitCode.USAGE  # no drill to stop
 
 
-def test_two_names_of_one_target_are_one() -> None:
+def test_two_drills_never_share_a_target_whoever_they_are() -> None:
+    token, other = uuid.uuid4().hex, uuid.uuid4().hex
+    user = pwd.getpwuid(os.getuid()).pw_name
     with (
-        hold_target(Target("http://localhost:8080", ("::1", "127.0.0.1"))),
-        hold_target(Target("http://localhost:8081", ("::1", "127.0.0.1"))),
-        pytest.raises(TargetBusy, match="another drill is at it"),
-        hold_target(Target("http://127.0.0.1:8080", ("127.0.0.1",))),
+        hold_target(token),
+        hold_target(other),
+        pytest.raises(TargetBusy, match=rf"another drill is at the target: pid {os.getpid()} \(user {user}\)"),
+        hold_target(token),
     ):
         pass
-    with hold_target(Target("http://127.0.0.1:8080", ("127.0.0.1",))):
+    with hold_target(token):
         pass  # free again
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
+def test_the_drill_of_another_user_is_seen() -> None:
+    token = uuid.uuid4().hex
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, token], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as drill:
+        assert drill.stdout is not None
+        assert drill.stdout.readline() == "held\n"
+        with pytest.raises(TargetBusy, match=rf"pid {drill.pid} \(user nobody\)"), hold_target(token):
+            pass
+        drill.kill()
+        drill.wait(10)
+    with hold_target(token):
+        pass
 
 
 @pytest.mark.parametrize(

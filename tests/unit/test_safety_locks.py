@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -60,24 +59,3 @@ def test_a_lock_is_free_again_after_an_error(tmp_path: Path) -> None:
         raise ValueError("inside")
     with hold(tmp_path, HEAL_LOCK):
         pass
-
-
-def test_a_lock_whose_file_goes_with_it_has_one_holder_all_the_same(tmp_path: Path) -> None:
-    """Whoever waited for it waited at the file that is gone."""
-    taken, done = threading.Event(), threading.Event()
-
-    def wait() -> None:
-        with hold(tmp_path, "passing.lock", 10.0, keep=False):
-            taken.set()
-            done.wait(10.0)
-
-    waiter = threading.Thread(target=wait)
-    with hold(tmp_path, "passing.lock", keep=False):
-        waiter.start()
-        assert not taken.wait(0.1)
-    assert taken.wait(10.0)
-    with pytest.raises(StagingBusy), hold(tmp_path, "passing.lock", keep=False):
-        pass
-    done.set()
-    waiter.join(10.0)
-    assert list(tmp_path.iterdir()) == []

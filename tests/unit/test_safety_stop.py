@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from chaos.safety import guard
 from chaos.safety.baseline import require_healthy
-from chaos.safety.errors import BaselineUnhealthy, DrillStopped, NoDrill
+from chaos.safety.errors import BaselineUnhealthy, DrillStopped, NoDrill, SafetyError
 from chaos.safety.locks import DRILL_LOCK, hold
-from chaos.safety.stop import ABORT_FILE, Abort, StopConditions, abort_on_signals, ask_to_abort
+from chaos.safety.stop import ABORT_FILE, Abort, StopConditions, abort_asked, abort_on_signals, ask_to_abort
 
 
 def conditions(tmp_path: Path, lost: str | None = None, abort: Abort | None = None) -> StopConditions:
@@ -67,6 +69,33 @@ def test_an_abort_needs_a_drill_and_carries_its_reason(tmp_path: Path) -> None:
         ask_to_abort(tmp_path, "customers call")
     with pytest.raises(DrillStopped, match="stop asked for: customers call"):
         conditions(tmp_path).check(1.0, {}, {})
+
+
+def test_an_abort_that_cannot_be_read_or_given_is_told(tmp_path: Path) -> None:
+    """As one of another user, whose drill or word it is."""
+    (tmp_path / ABORT_FILE).mkdir()
+    with pytest.raises(DrillStopped, match="stop asked for: the reason cannot be read: Is a directory"):
+        conditions(tmp_path).check(1.0, {}, {})
+    with hold(tmp_path, DRILL_LOCK), pytest.raises(SafetyError, match="its drill cannot be aborted: Is a directory"):
+        ask_to_abort(tmp_path, "customers call")
+    (tmp_path / ABORT_FILE).rmdir()
+    with hold(tmp_path, DRILL_LOCK):
+        ask_to_abort(tmp_path, "customers call")
+    assert (tmp_path / ABORT_FILE).stat().st_mode & 0o444 == 0o444
+
+
+def test_whoever_aborts_while_the_watchdog_starts_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ABORT_FILE).write_text("meant for the last drill")
+
+    class StartingLease(nullcontext[None]):
+        def __init__(self, state_dir: Path, *_: object) -> None:
+            super().__init__()
+            assert abort_asked(state_dir / ABORT_FILE) is None
+            ask_to_abort(state_dir, "at once")
+
+    monkeypatch.setattr(guard, "Lease", StartingLease)
+    with guard.watched(tmp_path, "drill-1", 60.0):
+        assert abort_asked(tmp_path / ABORT_FILE) == "at once"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

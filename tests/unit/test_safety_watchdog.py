@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,7 +20,6 @@ from chaos.safety.errors import TargetBusy, WatchdogError
 from chaos.safety.lease import Lease
 from chaos.safety.locks import HEAL_LOCK, hold
 from chaos.safety.target_lock import hold_target
-from chaos.safety.targets import Target
 from chaos.safety.watchdog import LOG_NAME
 from chaos.staging.processes import identify
 from tests.e2e.drills import until
@@ -200,12 +200,11 @@ import sys, time
 from pathlib import Path
 from chaos.safety.guard import guarded, watched
 from chaos.safety.target_lock import hold_target
-from chaos.safety.targets import Target
 from tests.faults_memory_surface import MemorySurface
-state_dir, target = Path(sys.argv[1]), Target("http://127.0.0.1:8080", ("127.0.0.1",))
+state_dir, token = Path(sys.argv[1]), sys.argv[3]
 surface = MemorySurface()
 def play(lease):
-    with hold_target(target) as locks, guarded(surface, state_dir, "d", 60.0, lease=lease, locks=locks) as guard:
+    with hold_target(token) as lock, guarded(surface, state_dir, "d", 60.0, lease=lease, locks=[lock]) as guard:
         print(guard.lease.process.pid, flush=True)
         time.sleep(60)
 if sys.argv[2] == "own staging":
@@ -216,15 +215,12 @@ play(None)
 
 
 @pytest.mark.parametrize("on", ["own staging", "running staging"])
-def test_a_target_stays_taken_until_the_watchdog_of_a_dead_harness_has_healed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on: str
-) -> None:
+def test_a_target_stays_taken_until_the_watchdog_of_a_dead_harness_has_healed(tmp_path: Path, on: str) -> None:
     """Whoever holds the heal lock keeps the watchdog from healing."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "user"))
-    state_dir, target = tmp_path / "state", Target("http://127.0.0.1:8080", ("127.0.0.1",))
+    state_dir, token = tmp_path / "state", uuid.uuid4().hex
     state_dir.mkdir()
     with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(state_dir), on],
+        [sys.executable, "-c", HOLDER, str(state_dir), on, token],
         stdout=subprocess.PIPE,
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -235,28 +231,27 @@ def test_a_target_stays_taken_until_the_watchdog_of_a_dead_harness_has_healed(
             harness.kill()
             harness.wait(5)
             until(lambda: [row["event"] for row in events(state_dir)] == ["acting", "killed"])
-            why = f"another drill is at it: .* the watchdog of pid {harness.pid}, which is dead, until what that did is"
-            with pytest.raises(TargetBusy, match=why), hold_target(target):
+            why = f"another drill is at the target: the watchdog of pid {harness.pid}, which is dead, until"
+            with pytest.raises(TargetBusy, match=why), hold_target(token):
                 pass
         until(lambda: gone(watchdog))
     assert events(state_dir)[-1]["event"] == "clean"
-    with hold_target(target):
+    with hold_target(token):
         pass
 
 
 def test_locks_are_let_go_with_the_part_of_the_drill_that_has_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     """As a check of the contract before the drill has: the same target, under one watchdog."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "user"))
-    target = Target("http://127.0.0.1:8080", ("127.0.0.1", "::1"))
+    token = uuid.uuid4().hex
     with Lease(tmp_path, "drill-1", lease_s=30.0, deadline_s=60.0) as lease:
         for _ in range(2):
-            with hold_target(target) as locks, lease.holding(locks):
-                assert len(locks) == 2
-        with hold_target(target) as locks, lease.holding(locks):
+            with hold_target(token) as lock, lease.holding([lock]):
+                pass
+        with hold_target(token) as lock, lease.holding([lock]):
             lease.process.kill()  # what is dead holds nothing, and has nothing to let go
-        with hold_target(target):
+        with hold_target(token):
             pass
 
 
