@@ -31,7 +31,12 @@ from chaos.safety.errors import (
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 MARKER_PATH = "/.well-known/windtunnel-staging"
-_PRODUCTION = re.compile(r"(?:^|[^a-z])(?:prod|prd|production|live)(?:[^a-z]|$)", re.IGNORECASE)
+# Words of their own, and `prod` and `prd` also at either end of one, as in `dbprod01` and `prodweb`: but not in
+# `product`, `produce` and `prodigy`, nor where they are denied, as in `nonprod` and `preprod`.
+_PRODUCTION = re.compile(
+    r"(?<![a-z])(?:prod(?!uc|ig)|prd|(?:production|live)(?![a-z]))|(?<!non)(?<!pre)(?:prod|prd)(?![a-z])",
+    re.IGNORECASE,
+)
 _MARKER_BYTES_MAX = 4096
 _TIMEOUT_S = 3.0
 
@@ -61,7 +66,7 @@ class Target:
 
 
 def looks_like_production(name: str) -> bool:
-    """Whether a name has prod, prd, production or live as a word of its own."""
+    """Whether a name has prod, prd, production or live as a word, or a word that begins or ends in prod or prd."""
     return _PRODUCTION.search(name) is not None
 
 

@@ -58,14 +58,33 @@ def test_a_listed_loopback_staging_with_its_marker_passes() -> None:
         assert preflight(url, TOKEN).addresses == ("127.0.0.1",)
 
 
-@pytest.mark.parametrize("host", ["prod.example.com", "shop-production-1.internal", "live.shop", "eu.prd2.x"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "prod.example.com", "shop-production-1.internal", "live.shop", "eu.prd2.x", "shop.PROD", "eu_prod_1",
+        "dbprod01.x", "shopprd", "prodweb-3", "prdapi.x", "live2", "non-prod.x", "pre-prod.x",
+    ],
+)  # fmt: skip
 def test_a_name_that_looks_like_production_is_refused_even_when_listed(host: str) -> None:
     allow = AllowList(frozenset({host}), LOOPBACK.networks)
     with pytest.raises(ProductionLikeTarget, match="looks like production"):
         preflight(f"http://{host}:80", TOKEN, allow)
 
 
-@pytest.mark.parametrize("host", ["product.test", "delivery.test", "liver.test"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "product.test",
+        "delivery.test",
+        "liver.test",
+        "nonprod",
+        "preprod2.x",
+        "alive-1",
+        "livestock",
+        "reproduce",
+        "prodigy",
+    ],
+)
 def test_names_that_only_contain_such_letters_do_not(host: str) -> None:
     with pytest.raises(TargetNotListed):
         preflight(f"http://{host}:80", TOKEN)

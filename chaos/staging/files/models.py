@@ -48,7 +48,9 @@ _PRIVATE_MOST = {4: 2**24, 6: 2**120}
 
 def _no_production(name: str) -> str:
     if looks_like_production(name):
-        raise ValueError("must not look like production, by prod, prd, production or live as a word")
+        raise ValueError(
+            "must not look like production, by prod, prd, production or live as a word, or prod or prd at an end of one"
+        )
     return name
 
 
