@@ -125,17 +125,18 @@ class Player:
         world.record("load-start", "load")
         risks = risks_drawn(scenario.release.rollback_risks, self._seed, replication)
         Controller(world, scenario, self._strategy, names, people(self._seed, replication), risks).start()
-        if watch is not None:
-            watch(world.clock)
-        world.play(scenario.duration_s)
-        for station, near_s in plane.near_capacity_s().items():
-            world.record("near-capacity", self._compiled.name_of(station), for_s=near_s)
-        world.record("load-end", "load")
-        world.drain()
-        recording = plane.recording()
-        traffic = Traffic(self._compiled, recording, world.found(recording.writes))
-        plane.close()
-        return world.events, traffic
+        try:
+            if watch is not None:
+                watch(world.clock)
+            world.play(scenario.duration_s)
+            for station, near_s in plane.near_capacity_s().items():
+                world.record("near-capacity", self._compiled.name_of(station), for_s=near_s)
+            world.record("load-end", "load")
+            world.drain()
+            recording = plane.recording()
+            return world.events, Traffic(self._compiled, recording, world.found(recording.writes))
+        finally:
+            plane.close()
 
 
 def named_defects(scenario: Scenario, names: Sequence[str]) -> list[Defect]:

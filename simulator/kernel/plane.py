@@ -11,6 +11,7 @@ from simulator import draws, layout
 from simulator.errors import NetworkError
 from simulator.kernel import arrivals, build, loop, mechanics
 from simulator.kernel.loop import ExitReason
+from simulator.kernel.watch import Looks
 from simulator.network import Network
 
 NEVER = 2**62
@@ -69,6 +70,7 @@ class DataPlane:
         self._state = build.build(network, seed, replication, slots, log_rows)
         self._use_kernel(full=mechanics.used(self._state))
         self._writes: list[NDArray[np.void]] = []
+        self._looks: Looks | None = None
 
     @property
     def state(self) -> layout.State:
@@ -91,12 +93,16 @@ class DataPlane:
     def run(self, until_s: float, event_budget: int = NEVER) -> ExitReason:
         """Advance to just before the events of `until_s`, or by `event_budget` events.
 
-        Returns UNTIL or BUDGET. Raises NetworkError when `until_s` lies in the past or beyond the horizon.
+        Returns UNTIL or BUDGET. Raises NetworkError when `until_s` lies in the past or beyond the horizon, and Reached
+        where it is watched and comes to have the jobs at which that ends.
         """
         if not self.now_s <= until_s <= self.network.horizon_s * (1 + 1e-12):
             raise NetworkError(f"until_s(={until_s}) must be between now ({self.now_s}) and {self.network.horizon_s}.")
         while True:
-            reason, event_budget = self._run(self._state, until_s, event_budget)
+            if self._looks is None:
+                reason, event_budget = self._run(self._state, until_s, event_budget)
+            else:
+                reason = self._looks.run(self._state, until_s, full=self._full)
             if reason in (ExitReason.UNTIL, ExitReason.BUDGET):
                 return ExitReason(reason)
             self._make_room(ExitReason(reason))
@@ -309,6 +315,10 @@ class DataPlane:
         if not 0 <= version < record["versions"]:
             raise NetworkError(f"version(={version}) must be below {record['versions']}.")
         return int(record["first_version"]) + version
+
+    def watch(self, looks: Looks) -> None:
+        """Look at the jobs from now on; nothing that happens depends on it. There is no event budget then."""
+        self._looks = looks
 
     def rekey(self, keys: NDArray[np.uint64]) -> None:
         """Draw everything that has not been drawn yet from other streams (`draws.stream_keys`), shape (streams,).

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from simulator.draws import Stream
 
-__all__ = ["Outcome", "Path", "Split", "branch_keys"]
+__all__ = ["Outcome", "Path", "Split", "branch_keys", "records_of"]
 
 _SPLIT_KEY = 3000
 """Far above the streams of `simulator.draws` and `simulator.streams`, which have the same seed."""
@@ -61,5 +61,13 @@ class Outcome:
 def branch_keys(seed: int, path: Path, splits: int) -> NDArray[np.uint64]:
     """The data plane's stream keys after the first `splits` (at least 1) splits of a path, shape (streams,)."""
     taken = [number for split in path.splits[:splits] for number in (split.tick, split.level, split.branch)]
-    sequences = [np.random.SeedSequence(seed, spawn_key=(_SPLIT_KEY, stream, path.root, *taken)) for stream in Stream]
-    return np.array([each.generate_state(1, np.uint64)[0] for each in sequences], dtype=np.uint64)
+    sequence = np.random.SeedSequence(seed, spawn_key=(_SPLIT_KEY, path.root, *taken))
+    return sequence.generate_state(len(Stream), np.uint64).astype(np.uint64, copy=False)
+
+
+def records_of(path: Path, importance: NDArray[np.int64]) -> tuple[tuple[int, float], ...]:
+    """The records of an outcome, from the importance at each tick from 0 on, shape (ticks,)."""
+    begun = path.splits[-1].tick if path.splits else 0
+    since = importance[begun:]
+    greater = np.flatnonzero(np.diff(np.maximum.accumulate(since), prepend=-1))
+    return tuple((begun + int(place), float(since[place])) for place in greater)

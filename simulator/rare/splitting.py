@@ -23,10 +23,12 @@ from scipy import special
 from evidence.statistics import CONFIDENCE, Estimate
 from simulator.rare.paths import Outcome, Path, Split
 
-__all__ = ["Play", "Run", "branches", "estimate", "split_run"]
+__all__ = ["Play", "PlayTo", "Run", "branches", "estimate", "split_run"]
 
 Play = Callable[[Sequence[Path]], list[Outcome]]
 """Plays paths, in order."""
+PlayTo = Callable[[Sequence[Path], float], list[Outcome]]
+"""Plays paths, in order, each as far as it must be played: once it has that importance, the rest tells nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +53,14 @@ def branches(
     return split, len(reached)
 
 
-def split_run(levels: Sequence[float], paths: Sequence[Path], play: Play) -> Run:
+def split_run(levels: Sequence[float], paths: Sequence[Path], play: PlayTo) -> Run:
     """One run from these roots; runs with roots of their own are independent of each other."""
     effort = len(paths)
     probability, reach, trajectories, hits = 0.0, 1.0, 0, 0
     for place in range(len(levels) + 1):
-        outcomes = play(paths)
-        trajectories += effort
         following = levels[place] if place < len(levels) else math.inf
+        outcomes = play(paths, following)
+        trajectories += effort
         # One that goes on to the next level is counted there, by its branches.
         ended = sum(outcome.hit and outcome.peak < following for outcome in outcomes)
         hits += ended

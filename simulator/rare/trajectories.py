@@ -8,6 +8,7 @@ precision where they decide, and never correctness.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,8 @@ import simpy
 
 from evidence.measures import FunctionMeasure
 from simulator.environment import SimulationEnvironment
-from simulator.rare.paths import Outcome, Path, branch_keys
+from simulator.kernel.watch import Looks, Reached
+from simulator.rare.paths import Outcome, Path, branch_keys, records_of
 from simulator.rare.splitting import Run, split_run
 from simulator.work import Work
 
@@ -32,33 +34,27 @@ class Trajectories:
         self._player = work.player()
         self._seed = work.seed
         self._resolution_s = work.scenario.measure.resolution_s
+        self._looks = math.ceil(work.scenario.duration_s / self._resolution_s - 1e-9)
         self._event = event
 
-    def play(self, path: Path) -> Outcome:
-        """From the start to the end, by the draws of the path."""
-        records: list[tuple[int, float]] = []
+    def play(self, path: Path, enough: float = math.inf) -> Outcome:
+        """From the start to the end by the draws of the path, or until it has that importance: then it is no hit."""
+        looks = Looks(self._resolution_s, self._looks, enough)
 
         def watch(clock: SimulationEnvironment) -> None:
-            clock.process(self._look(clock, path, records))
+            clock.plane.watch(looks)
+            clock.process(self._branch(clock, path))
 
-        measures = self._player.measures(path.root, watch)
-        return Outcome(tuple(records), self._event(measures))
+        try:
+            hit = self._event(self._player.measures(path.root, watch))
+        except Reached:
+            hit = False
+        return Outcome(records_of(path, looks.jobs), hit)
 
-    def _look(
-        self, clock: SimulationEnvironment, path: Path, records: list[tuple[int, float]]
-    ) -> Generator[simpy.Event, Any, None]:
-        begun = path.splits[-1].tick if path.splits else 0
-        tick, greatest = 0, -1.0
-        while True:
-            for number, split in enumerate(path.splits, 1):
-                if split.tick == tick:
-                    clock.plane.rekey(branch_keys(self._seed, path, number))
-            jobs = float(clock.plane.jobs_n)
-            if tick >= begun and jobs > greatest:
-                greatest = jobs
-                records.append((tick, jobs))
-            tick += 1
-            yield clock.timeout(max(0.0, tick * self._resolution_s - clock.now))
+    def _branch(self, clock: SimulationEnvironment, path: Path) -> Generator[simpy.Event, Any, None]:
+        for number, split in enumerate(path.splits, 1):
+            yield clock.timeout(max(0.0, split.tick * self._resolution_s - clock.now))
+            clock.plane.rekey(branch_keys(self._seed, path, number))
 
 
 class _Runs:
@@ -69,7 +65,10 @@ class _Runs:
     def measures(self, number: int) -> Run:
         first = self._task.first_root + number * self._task.effort
         paths = [Path(root) for root in range(first, first + self._task.effort)]
-        return split_run(self._task.levels, paths, lambda each: [self._trajectories.play(path) for path in each])
+        return split_run(self._task.levels, paths, self._play)
+
+    def _play(self, paths: Sequence[Path], enough: float) -> list[Outcome]:
+        return [self._trajectories.play(path, enough) for path in paths]
 
 
 class _Paths:

@@ -14,10 +14,11 @@ import numpy as np
 from scipy.linalg import expm
 
 from evidence.statistics import Estimate
+from simulator.kernel.watch import Looks, Reached
 from simulator.layout import REFUSED
 from simulator.network import Distribution, Kind
 from simulator.rare.levels import pilot_levels
-from simulator.rare.paths import Outcome, Path, branch_keys
+from simulator.rare.paths import Outcome, Path, branch_keys, records_of
 from simulator.rare.splitting import Run, estimate, split_run
 from simulator.verification.agreement import STANDARD_ERRORS, Agreement
 from simulator.verification.playing import one_station, ready
@@ -43,25 +44,24 @@ def overflow_probability() -> float:
     return float(expm(generator * HORIZON_S)[0, -1])
 
 
-def _play(seed: int, path: Path) -> Outcome:
-    plane = ready(_NETWORK, seed, path.root)
-    begun = path.splits[-1].tick if path.splits else 0
-    records: list[tuple[int, float]] = []
-    for tick, time_s in enumerate(np.linspace(0.0, HORIZON_S, TICKS + 1)):
-        plane.run(float(time_s))
+def _play(seed: int, path: Path, enough: float = math.inf) -> Outcome:
+    plane, looks = ready(_NETWORK, seed, path.root), Looks(HORIZON_S / TICKS, TICKS + 1, enough)
+    plane.watch(looks)
+    try:
         for number, split in enumerate(path.splits, 1):
-            if split.tick == tick:
-                plane.rekey(branch_keys(seed, path, number))
-        if tick >= begun and (not records or plane.jobs_n > records[-1][1]):
-            records.append((tick, float(plane.jobs_n)))
-    return Outcome(tuple(records), bool(plane.recording().client[..., REFUSED].any()))
+            plane.run(split.tick * HORIZON_S / TICKS)
+            plane.rekey(branch_keys(seed, path, number))
+        plane.run(HORIZON_S)
+    except Reached:
+        return Outcome(records_of(path, looks.jobs), hit=False)
+    return Outcome(records_of(path, looks.jobs), bool(plane.recording().client[..., REFUSED].any()))
 
 
 def split_overflow(seed: int) -> tuple[Estimate, list[Run]]:
     """The probability with its interval, and what each run found."""
 
-    def play(paths: Sequence[Path]) -> list[Outcome]:
-        return [_play(seed, path) for path in paths]
+    def play(paths: Sequence[Path], enough: float = math.inf) -> list[Outcome]:
+        return [_play(seed, path, enough) for path in paths]
 
     levels = pilot_levels([Path(root) for root in range(2 * EFFORT)], play)
     roots = [[Path((2 + run) * EFFORT + number) for number in range(EFFORT)] for run in range(RUNS)]

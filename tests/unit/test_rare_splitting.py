@@ -1,6 +1,7 @@
 """Splitting: a random walk whose probability is known, levels, paths, and what it says when nothing is found."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -8,10 +9,13 @@ import pytest
 from evidence.statistics import share_with_interval
 from scenarios.loading import load
 from simulator.draws import Stream, stream_keys
-from simulator.rare.collapse import collapse_probability
+from simulator.rare.collapse import collapse_probability, collapsed
 from simulator.rare.levels import pilot_levels
 from simulator.rare.paths import Outcome, Path, Split, branch_keys
 from simulator.rare.splitting import Run, branches, estimate, split_run
+from simulator.rare.trajectories import Trajectories
+from simulator.strategies import strategy_named
+from simulator.work import Work
 
 UP, GOAL, STEPS = 0.3, 12, 60
 
@@ -35,7 +39,7 @@ def walk(path: Path, goal: int = GOAL) -> Outcome:
     return Outcome(tuple(records), height == goal)
 
 
-def play(paths: list[Path]) -> list[Outcome]:
+def play(paths: Sequence[Path], enough: float = math.inf) -> list[Outcome]:
     return [walk(path) for path in paths]
 
 
@@ -65,7 +69,7 @@ def test_it_finds_the_probability_of_a_rare_event_in_a_fraction_of_the_trajector
 
 
 def test_an_event_before_the_last_level_counts_by_the_levels_that_it_crossed() -> None:
-    def jumpy(paths: list[Path]) -> list[Outcome]:
+    def jumpy(paths: Sequence[Path], enough: float) -> list[Outcome]:
         # One root in four crosses level 1; one that does not hits the event all the same.
         return [Outcome(((0, 0.0), (1, 5.0)) if path.root % 4 == 0 else ((0, 0.0),), path.root == 3) for path in paths]
 
@@ -104,10 +108,23 @@ def test_without_a_hit_the_interval_is_what_plain_replications_would_tell() -> N
 def test_an_event_that_does_not_come_nearer_has_no_levels_or_those_up_to_there(
     hits: int, levels: tuple[float, ...]
 ) -> None:
-    def flat(paths: list[Path]) -> list[Outcome]:
+    def flat(paths: Sequence[Path]) -> list[Outcome]:
         return [Outcome(((0, 1.0),), hit=path.root < hits) for path in paths]
 
     assert pilot_levels([Path(root) for root in range(20)], flat) == levels
+
+
+def test_a_trajectory_is_played_until_it_has_enough_jobs_and_the_rest_of_it_changes_nothing() -> None:
+    scenario, _ = load("metastable")
+    scenario = scenario.model_copy(update={"duration_s": 35.0})
+    trajectories = Trajectories(Work(scenario, strategy_named(scenario, None), 1, None), collapsed)
+    root = trajectories.play(Path(0))
+    place = len(root.records) // 2
+    tick, jobs = root.records[place]
+    assert trajectories.play(Path(0), jobs) == Outcome(root.records[: place + 1], hit=False)
+    branch = trajectories.play(Path(0, (Split(tick, 0, 0),)))
+    assert branch.records[0] == (tick, jobs)  # as the root up to there, and another from there on
+    assert branch.records != root.records[place:]
 
 
 def test_a_collapse_that_is_not_rare_needs_no_levels_and_any_number_of_processes_agrees() -> None:
