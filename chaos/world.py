@@ -236,10 +236,13 @@ class StagingWorld:
         yield self.env.timeout(after_s)
         if id(fault) not in self._entries:
             return
+        self.record("replace", str(fault.target), phase="start")
         try:
             yield self._clock.in_thread(surface.replace_lost)
         except ChaosError as error:
             self.record("error", str(fault.target), during="replacing what was lost", message=str(error))
+            return
+        self.record("replace", str(fault.target), phase="end")
 
     def _queued_heal(self, fault: Fault) -> simpy.Process:
         return self._queued(("fault", fault.kind, fault.target), self._heal, fault)

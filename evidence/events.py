@@ -48,6 +48,7 @@ class EventKind(StrEnum):
     NOTICE = "notice"  # subject: who is told; detail: on (kind of event), after_s
     TICKETS = "tickets"  # subject: the function; detail: count
     REPLICA = "replica"  # subject: service and version; detail: what became of one replica, and its number
+    REPLACE = "replace"  # subject: a zone that is out; its replicas start elsewhere (phase start), and serve (end)
     SCALE = "scale"  # subject: service; detail: replicas that autoscaling wants
     STORE_FAILURE = "store-failure"  # detail: cause, lost (its data is gone until it is brought back)
     FAIL_OVER = "fail-over"  # detail: failed_s, kept_until_s (seconds): rows acknowledged in between are gone

@@ -59,18 +59,25 @@ def measure(
     ]
 
 
-def function_health(plan: MeasurePlan, place: int, cells: ClientCells, end_s: float) -> NDArray[np.bool_]:
-    """Good or not for every whole cell before end_s, of the function at `place`; good during the warm-up."""
+def function_health(
+    plan: MeasurePlan, place: int, cells: ClientCells, end_s: float, first: int = 0
+) -> NDArray[np.bool_]:
+    """Good or not, of the function at `place`, for every whole cell from `first` to before end_s.
+
+    Good during the warm-up. Whoever asks again as cells come need not look at those before `first` anew.
+    """
     skipped = plan.warmup_cells
     count = max(0, cells_until(end_s, plan.resolution_s) - skipped)
+    begin = skipped + min(max(0, first - skipped - plan.window_cells + 1), count)  # the window that ends with `first`
     good = good_windows(
         plan.functions[place].criteria,
         plan.window_cells,
-        fit(np.einsum("tc->t", cells.requests[skipped:, place]), count),
-        fit(np.einsum("tck->t", cells.failed[skipped:, place]), count),
-        fit(cells.latency[skipped:, place], count),
+        fit(np.einsum("tc->t", cells.requests[begin:, place]), skipped + count - begin),
+        fit(np.einsum("tck->t", cells.failed[begin:, place]), skipped + count - begin),
+        fit(cells.latency[begin:, place], skipped + count - begin),
     )
-    return good if not skipped else np.concatenate([np.ones(skipped, dtype=np.bool_), good])
+    warm = np.ones(max(0, skipped - first), dtype=np.bool_)
+    return np.concatenate([warm, good[max(0, first - begin) :]])
 
 
 def _measure_function(

@@ -237,14 +237,19 @@ class ClientCells:
         requests = np.zeros(shape, dtype=np.int64)
         failed = np.zeros((*shape, len(FAILED_KINDS)), dtype=np.int64)
         latency = np.zeros((*shape, bins), dtype=np.int64)
-        place = (cell, function, cohort)
-        np.add.at(requests, place, rows.requests)
-        np.add.at(failed, place, np.stack([getattr(rows, f"failed_{k}") for k in FAILED_KINDS], -1))
+        cells = cls(tuple(functions), cohorts, requests, failed, latency)
+        cells.count(rows, (cell, function, cohort))
+        return cells
+
+    def count(self, rows: Samples, place: tuple[Any, Any, Any]) -> None:
+        """Add client rows to the cells, functions and cohorts that `place` has for each of them."""
+        np.add.at(self.requests, place, rows.requests)
+        np.add.at(self.failed, place, np.stack([getattr(rows, f"failed_{kind}") for kind in FAILED_KINDS], -1))
         if len(rows):
+            bins = self.latency.shape[-1]
             if rows.latency.shape[1] != bins:
                 raise TableError(f"histograms have {rows.latency.shape[1]} bins, must have {bins}")
-            np.add.at(latency, place, rows.latency)
-        return cls(tuple(functions), cohorts, requests, failed, latency)
+            np.add.at(self.latency, place, rows.latency)
 
     def samples(self, resolution_s: float, *, replication: int = 0) -> Samples:
         """Rows for the record, those without requests left out."""

@@ -103,6 +103,11 @@ class Timeline:
         good_s = [event.time_s for event in back if event.detail.get("phase") != "failed"]
         return any(not any(time_s >= failure.time_s for time_s in good_s) for failure in lost)
 
+    def unsettled(self) -> tuple[int, int] | None:
+        """Payments without an order, and those of them that were acknowledged, at the last look; None without any."""
+        counts = [each.detail for each in self.all(EventKind.VERIFY) if "paid_without_order" in each.detail]
+        return (counts[-1]["paid_without_order"], counts[-1]["paid_and_lost"]) if counts else None
+
     def failures_s(self, store: str) -> list[tuple[float, float]]:
         """Of each failure that took writes of a store: the moment that it came back to, and when it failed."""
         events = [event for event in self.all(EventKind.FAIL_OVER, EventKind.RESTORE) if event.subject == store]

@@ -236,7 +236,7 @@ class EmbeddedSurface:
         """The server that serves, past its proxy."""
         if name != STORE:
             raise StagingError(f"store(={name}) must be {STORE}")
-        return PostgresFaults(self._staging.orders_dsn())
+        return PostgresFaults(self._staging.orders_dsn(), self._staging.clients_dsn())
 
     def start_agent(self, entry_id: str, agent: str, arguments: Mapping[str, Any], lifetime_s: float) -> None:
         """With the staging's token."""

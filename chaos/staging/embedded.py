@@ -120,6 +120,11 @@ class Staging:
         name = self.servers.other() if standby else state.store_at
         return postgres.dsn(state.ports[name], state.password)
 
+    def clients_dsn(self) -> str:
+        """The same, as the shop's replicas connect."""
+        state = self.state()
+        return postgres.dsn(state.ports[state.store_at], state.password, user=postgres.CLIENTS)
+
     def token(self) -> str:
         """The token that the marker must show."""
         return self.state().token

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+from psycopg import sql
 
 from chaos.errors import ComponentFailed, StagingUnclean
 from chaos.staging import processes, shared_memory
@@ -28,6 +29,7 @@ from chaos.staging.processes import ProcessId
 
 DATABASE = "orders"
 SUPERUSER = "windtunnel"
+CLIENTS = "shop"  # no superuser: what the server reserves for those is left to the harness, whoever has all the rest
 UNPRIVILEGED = "nobody"
 SHARED_TEMPORARY = Path("/var/tmp")  # noqa: S108 -- only directories that we made ourselves are used in it
 COMMAND_TIMEOUT_S = 60.0
@@ -39,6 +41,7 @@ SETTINGS = {
     "listen_addresses": f"'{LOOPBACK}'",
     "unix_socket_directories": "''",
     "max_connections": "400",
+    "superuser_reserved_connections": "10",
     "shared_buffers": "32MB",
     "wal_level": "replica",
     "max_wal_senders": "5",
@@ -125,12 +128,9 @@ def found(base: Path) -> PostgresFiles:
     return PostgresFiles(binaries, base, UNPRIVILEGED)
 
 
-def dsn(port: int, password: str, timeout_s: int = 5) -> str:
+def dsn(port: int, password: str, timeout_s: int = 5, user: str = SUPERUSER) -> str:
     """Connection string; through whatever listens on `port`."""
-    return (
-        f"host={LOOPBACK} port={port} dbname={DATABASE} user={SUPERUSER} password={password} "
-        f"connect_timeout={timeout_s}"
-    )
+    return f"host={LOOPBACK} port={port} dbname={DATABASE} user={user} password={password} connect_timeout={timeout_s}"
 
 
 def start_primary(
@@ -164,6 +164,9 @@ def start_primary(
         connection.execute(f"CREATE DATABASE {DATABASE} STRATEGY file_copy")
     with psycopg.connect(dsn(port, password), autocommit=True) as connection:
         connection.execute(SCHEMA)
+        role = {"name": sql.Identifier(CLIENTS), "password": sql.Literal(password)}
+        connection.execute(sql.SQL("CREATE ROLE {name} LOGIN PASSWORD {password}").format(**role))
+        connection.execute(sql.SQL("GRANT pg_read_all_data, pg_write_all_data TO {name}").format(**role))
         connection.execute("INSERT INTO windtunnel_staging VALUES (%s)", (token,))
         connection.execute(OLD_ROWS, {"rows": store.rows})
     return process

@@ -102,7 +102,7 @@ class Replicas:
             "token": state.token,
             "config": state.config.to_json(),
             "upstreams": upstreams,
-            "orders_dsn": postgres.dsn(orders_port, state.password),
+            "orders_dsn": postgres.dsn(orders_port, state.password, user=postgres.CLIENTS),
             "spans": str(self._file.folder / SPANS_FOLDER),
             "flagd": state.ports.get(FLAGD_SYNC),
             "flags": {service: str(FlagFile(self._file.folder, service).path) for service in SERVICES},

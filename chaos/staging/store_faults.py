@@ -24,6 +24,7 @@ _POLL_S = 0.05
 _SETTING = "default_transaction_read_only"
 _FREE = """
     SELECT current_setting('max_connections')::int
+        - current_setting('superuser_reserved_connections')::int
         - count(*) FILTER (WHERE pid <> pg_backend_pid())
     FROM pg_stat_activity WHERE backend_type = 'client backend'
 """
@@ -35,29 +36,32 @@ _LOCKS = """
     WHERE x.database = current_database() AND l.mode = 'AccessExclusiveLock' AND c.relkind = 'r'
 """
 _COLUMNS = "SELECT column_name FROM information_schema.columns WHERE table_schema = 'public' AND table_name = %s"
-# libpq tells why it could not connect in words alone.
-_TOO_MANY = "too many clients already"
-
-
-class _Full(StagingError):
-    """The server takes no connection more."""
+# libpq tells why it could not connect in words alone: no slot is left, or none but those reserved.
+_FULL = ("too many clients already", "remaining connection slots are reserved")
 
 
 class PostgresFaults:
-    """Fulfils StoreSurface. Opens a connection for each call."""
+    """Fulfils StoreSurface. Opens a connection for each call; `dsn` is a superuser's, `clients` that of the replicas.
 
-    def __init__(self, dsn: str) -> None:
+    A superuser's finds a slot also when clients have taken all of theirs.
+    """
+
+    def __init__(self, dsn: str, clients: str) -> None:
         self._dsn = dsn
+        self._clients = clients
 
     def free_connections(self) -> int:
         """0 when not even one more is taken."""
         try:
-            with self._connection() as connection:
-                row = connection.execute(_FREE).fetchone()
-                assert row is not None
-                return int(row[0])
-        except _Full:
-            return 0
+            psycopg.connect(self._clients).close()
+        except psycopg.Error as error:
+            if any(words in str(error) for words in _FULL):
+                return 0
+            raise StagingError(f"database: {str(error).strip()}") from error
+        with self._connection() as connection:
+            row = connection.execute(_FREE).fetchone()
+            assert row is not None
+            return max(0, int(row[0]))
 
     def refuses_writes(self) -> bool:
         """Tried on the staging's own table."""
@@ -136,6 +140,4 @@ class PostgresFaults:
             with psycopg.connect(self._dsn, autocommit=autocommit, options=options) as connection:
                 yield connection
         except psycopg.Error as error:
-            if _TOO_MANY in str(error):
-                raise _Full(str(error).strip()) from error
             raise StagingError(f"database: {str(error).strip()}") from error

@@ -27,6 +27,7 @@ from evidence.report.release_tables import cohorts_table, release_table
 from evidence.report.table import Table
 from evidence.strata import Chances, chances_of
 from evidence.tables import CLIENT
+from evidence.timeline import Timeline
 from evidence.verdicts import Verdict
 from scenarios.models import Scenario
 
@@ -98,10 +99,14 @@ class RunContent:
         found = diagnose(spans, silent=self.scenario.system.stores)
         return found if found.failed else None
 
+    def unsettled(self) -> tuple[int, int] | None:
+        """Of a drill: payments without an order, and those of them that were acknowledged; None: not counted."""
+        return Timeline.of(self.events).unsettled()
+
     def result_table(self) -> Table:
         """The measures: of a drill one by one, of a simulation over its replications."""
         if self.header.world is World.STAGING:
-            return drill_table(self.measures, self.header.resolution_s)
+            return drill_table(self.measures, self.header.resolution_s, self.unsettled())
         return comparison_table(self.comparison())
 
 

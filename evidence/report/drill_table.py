@@ -10,8 +10,10 @@ from evidence.report.table import Table, money, percent, seconds
 __all__ = ["drill_table"]
 
 
-def drill_table(measures: Sequence[FunctionMeasure], resolution_s: float) -> Table:
-    """A row a function."""
+def drill_table(
+    measures: Sequence[FunctionMeasure], resolution_s: float, unsettled: tuple[int, int] | None = None
+) -> Table:
+    """A row a function. `unsettled` are payments without an order, and those of them that were acknowledged."""
     return Table(
         title="Measured",
         headers=(
@@ -45,7 +47,7 @@ def drill_table(measures: Sequence[FunctionMeasure], resolution_s: float) -> Tab
         align="lrrrrrrrrrlr",
         marks=tuple("pass" if row.met_rto and row.met_rpo is not False else "fail" for row in measures),
         note=f"RTO is resolved to {resolution_s:g} s. Parts: of the longest episode; - without their event."
-        f"{_reconciled(measures)}",
+        f"{_reconciled(measures)}{_paid(unsettled)}",
     )
 
 
@@ -54,6 +56,14 @@ def _reconciled(measures: Sequence[FunctionMeasure]) -> str:
     if not measures or measures[0].reconciled_rows is None:
         return ""
     return f" {measures[0].reconciled_rows:,} rows were reconciled, in {seconds(measures[0].reconcile_s)}."
+
+
+def _paid(unsettled: tuple[int, int] | None) -> str:
+    """Customers to be refunded: no objective judges them, so whoever reads must be told."""
+    if unsettled is None or not unsettled[0]:
+        return ""
+    count, promised = unsettled
+    return f" {count:,} payments have no order: so many customers paid for nothing ({promised:,} were promised one)."
 
 
 def _rpo(row: FunctionMeasure) -> str:

@@ -32,6 +32,9 @@ def run_json(run: RunContent) -> dict[str, Any]:
     }
     if header.world is World.STAGING:
         found["measures"] = [finite(asdict(row)) for row in run.measures]
+        unsettled = run.unsettled()
+        if unsettled is not None:
+            found["paid_without_order"], found["paid_and_lost"] = unsettled
         diagnosis = run.diagnosis()
         found["diagnosis"] = None if diagnosis is None else diagnosis.to_json()
     elif run.measures:

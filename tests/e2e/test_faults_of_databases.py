@@ -71,17 +71,20 @@ def refused(dsn: str) -> bool:
     try:
         psycopg.connect(dsn).close()
     except errors.OperationalError as error:
-        return "too many clients" in str(error)
+        return "remaining connection slots are reserved" in str(error)
     return False
 
 
 def test_a_database_with_no_connections_left_takes_none_until_they_are_given_back(
     guard: Guard, staging_session: Staging
 ) -> None:
-    dsn = staging_session.orders_dsn()
+    dsn, facts = staging_session.clients_dsn(), staging_session.data.facts()
     entry = guard.inject(fault(exhaustion={"of": "orders"}), CONTEXT)
     # what others give back is taken within moments
     wait_for(lambda: refused(dsn), PATIENCE_S, "a connection is refused")
+    # others' faults are still put in force, confirmed and undone meanwhile, and facts are read
+    assert guard.heal(guard.inject(fault(read_only={"of": "orders"}), CONTEXT)).rung == "reset setting"
+    assert staging_session.data.facts() == facts
     assert guard.heal(entry).rung == "give back"
     psycopg.connect(dsn).close()
     assert order(staging_session) == 201

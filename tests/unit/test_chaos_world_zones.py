@@ -78,9 +78,13 @@ def played(*, early: bool = False, fails: bool = False) -> tuple[Surface, list[E
 def test_lost_replicas_are_replaced_once_unless_the_zone_is_back(early: bool) -> None:
     surface, events = played(early=early)
     assert surface.replaced == (not early)
-    assert [str(event.kind) for event in events] == ["undo"]
+    told = [] if early else [("replace", "b", "start"), ("replace", "b", "end")]
+    found = [(str(event.kind), event.subject, event.detail.get("phase")) for event in events]
+    assert sorted(found) == sorted([*told, ("undo", "b", None)], key=str)
 
 
 def test_a_replacement_that_fails_is_an_error_of_the_drill() -> None:
-    (error,) = (event for event in played(fails=True)[1] if event.kind == "error")
+    events = played(fails=True)[1]
+    (error,) = (event for event in events if event.kind == "error")
+    assert [event.detail["phase"] for event in events if event.kind == "replace"] == ["start"]
     assert (error.subject, error.detail["message"]) == ("b", "nothing starts")

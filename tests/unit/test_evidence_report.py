@@ -173,6 +173,19 @@ def test_an_unfinished_run_has_a_page_too(tmp_path: Path) -> None:
     json.dumps(run_json(run), allow_nan=False)
 
 
+def test_customers_who_paid_for_nothing_are_told_though_no_objective_judges_them(
+    runs: tuple[RunContent, RunContent],
+) -> None:
+    _, drill = runs
+    for paid, promised, says in ((118, 3, "118 payments have no order"), (0, 0, "")):
+        look = Event(20.0, "verify", "orders against payments", {"paid_without_order": paid, "paid_and_lost": promised})
+        told = replace(drill, events=[*drill.events, look])
+        assert ("payments have no order" in text.run_text(told)) == (says in html.run_html(told) and bool(says))
+        found = run_json(told)
+        assert (found["paid_without_order"], found["paid_and_lost"]) == (paid, promised)
+    assert "paid_without_order" not in run_json(drill)
+
+
 def test_text_says_what_was_measured(runs: tuple[RunContent, RunContent]) -> None:
     simulation, drill = runs
     lines = text.run_text(drill).splitlines()
