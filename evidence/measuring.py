@@ -7,7 +7,7 @@ measuring one of thousands of replications is a handful of numpy calls a functio
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,12 +51,27 @@ def measure(
     """
     if cells.functions != plan.function_names:
         raise JudgeError(f"functions are {cells.functions}, must be {plan.function_names}")
-    timeline = Timeline.of(events)
     unhealthy = None if services is None else unhealthy_services(plan, services)
-    return [
-        _measure_function(plan, place, timeline, cells, writes, strategy, replication, unhealthy)
-        for place in range(len(plan.functions))
-    ]
+    played = _Played(plan, Timeline.of(events), cells, writes, strategy, replication, unhealthy)
+    return [_measure_function(played, place) for place in range(len(plan.functions))]
+
+
+@dataclass(frozen=True, slots=True)
+class _Played:
+    """All that one replication recorded; of the functions, those of the plan, by their place in it."""
+
+    plan: MeasurePlan
+    timeline: Timeline
+    cells: ClientCells
+    writes: Writes
+    strategy: str
+    replication: int
+    unhealthy: tuple[str, ...] | None
+
+    @property
+    def end_s(self) -> float:
+        """When the load ended."""
+        return self.timeline.load_end_s(self.plan.duration_s)
 
 
 def function_health(
@@ -80,41 +95,23 @@ def function_health(
     return np.concatenate([warm, good[max(0, first - begin) :]])
 
 
-def _measure_function(
-    plan: MeasurePlan,
-    place: int,
-    timeline: Timeline,
-    cells: ClientCells,
-    writes: Writes,
-    strategy: str,
-    replication: int,
-    unhealthy: tuple[str, ...] | None,
-) -> FunctionMeasure:
+def _measure_function(played: _Played, place: int) -> FunctionMeasure:
+    plan, timeline, end_s = played.plan, played.timeline, played.end_s
     one = plan.functions[place]
     function = one.function
-    end_s = timeline.load_end_s(plan.duration_s)
-    good = function_health(plan, place, cells, end_s)
+    good = function_health(plan, place, played.cells, end_s)
     episodes = find_episodes(good, plan.window_cells, plan.consecutive, plan.resolution_s)
     worst = longest(episodes)
     cause = None if worst is None else timeline.cause(worst, plan.resolution_s)
     parts = Parts() if worst is None else timeline.parts(worst, plan.window_cells * plan.resolution_s)
     rto_s = 0.0 if worst is None else worst.length_s
     censored = any(episode.censored for episode in episodes)
-    sent_cells, failed_cells = cells.requests[plan.warmup_cells :, place], cells.failed[plan.warmup_cells :, place]
-    requests = int(sent_cells.sum())
-    by_kind = [int(count) for count in np.einsum("tck->k", failed_cells)]
-    failed = sum(by_kind)
-    met, met_failed = (0, 0) if worst is None else _within(worst, plan, place, cells)
-    # In the scenario's order: tables of the simulator and of a record have orders of their own.
-    cohorts = [cohort for cohort in function.cohort_shares if cohort in cells.cohorts]
-    order = [cells.cohorts.index(cohort) for cohort in cohorts]
-    cohort_requests = sent_cells.sum(axis=0)[order]
-    cohort_failed = np.einsum("tck->c", failed_cells)[order]
-    sent = cohort_requests > 0
-    loss = _loss(plan, place, timeline, writes, end_s)
+    sent = _Sent.of(played, place, worst)
+    asked = sent.cohort_requests > 0
+    loss = _loss(played, place)
     return FunctionMeasure(
-        replication=replication,
-        strategy=strategy,
+        replication=played.replication,
+        strategy=played.strategy,
         function=one.name,
         tier=function.tier,
         impact_start_s=None if worst is None else worst.start_s,
@@ -128,20 +125,22 @@ def _measure_function(
         stabilise_s=parts.stabilise_s,
         episodes=len(episodes),
         downtime_s=sum(episode.length_s for episode in episodes),
-        requests=requests,
-        failed=failed,
-        failed_error=by_kind[0],
-        failed_timeout=by_kind[1],
-        failed_refused=by_kind[2],
-        failed_unfinished=by_kind[3],
-        failed_share=failed / requests if requests else None,
-        impact_failed_share=met_failed / met if met else None,
-        cohorts_hit=names_where(cohort_failed > 0, cohorts),
-        services_unhealthy=None if unhealthy is None else tuple(name for name in unhealthy if name in one.services),
-        revenue_lost=None if function.revenue is None else failed * function.revenue.amount,
+        requests=sent.requests,
+        failed=sent.failed,
+        failed_error=sent.by_kind[0],
+        failed_timeout=sent.by_kind[1],
+        failed_refused=sent.by_kind[2],
+        failed_unfinished=sent.by_kind[3],
+        failed_share=sent.failed / sent.requests if sent.requests else None,
+        impact_failed_share=sent.impact_failed_share,
+        cohorts_hit=names_where(sent.cohort_failed > 0, sent.cohorts),
+        services_unhealthy=None
+        if played.unhealthy is None
+        else tuple(name for name in played.unhealthy if name in one.services),
+        revenue_lost=None if function.revenue is None else sent.failed * function.revenue.amount,
         currency=None if function.revenue is None else function.revenue.currency,
         rto_objective_s=function.rto_s,
-        met_rto=None if requests == 0 else _met_rto(rto_s, censored, function.rto_s),
+        met_rto=None if sent.requests == 0 else _met_rto(rto_s, censored, function.rto_s),
         rpo_s=None if loss is None else loss.rpo_s,
         rpo_high_s=None if loss is None else loss.rpo_high_s,
         rpo_objective_s=function.rpo_s,
@@ -165,9 +164,9 @@ def _measure_function(
         suppressed_s=timeline.suppressed_s(end_s),
         notified_s=None if worst is None else timeline.notified_s(worst.start_s),
         tickets=timeline.tickets(one.name),
-        cohorts=names_where(sent, cohorts),
-        cohort_requests=tuple(int(count) for count in cohort_requests[sent]),
-        cohort_failed=tuple(int(count) for count in cohort_failed[sent]),
+        cohorts=names_where(asked, sent.cohorts),
+        cohort_requests=tuple(int(count) for count in sent.cohort_requests[asked]),
+        cohort_failed=tuple(int(count) for count in sent.cohort_failed[asked]),
         collapsed=collapsed(episodes, timeline, plan.surge_end_s, end_s, plan.seen_s),
         extra_replica_s=extra_replica_s(timeline, plan.usual, end_s),
         reconcile_s=timeline.reconcile_s(),
@@ -177,21 +176,60 @@ def _measure_function(
     )
 
 
-def _loss(plan: MeasurePlan, place: int, timeline: Timeline, writes: Writes, end_s: float) -> Loss | None:
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """Requests of a function: how many were meant to be sent, and how many of them failed, by kind and cohort.
+
+    by_kind is in the order of the cells' kinds; cohort_requests and cohort_failed are [cohorts].
+    """
+
+    requests: int
+    by_kind: tuple[int, ...]
+    cohorts: tuple[str, ...]
+    cohort_requests: NDArray[np.int64]
+    cohort_failed: NDArray[np.int64]
+    impact_failed_share: float | None
+
+    @property
+    def failed(self) -> int:
+        """Failures of any kind."""
+        return sum(self.by_kind)
+
+    @classmethod
+    def of(cls, played: _Played, place: int, worst: Episode | None) -> _Sent:
+        """Of the function at `place`, from the end of the warm-up on."""
+        plan, cells = played.plan, played.cells
+        requests, failed = cells.requests[plan.warmup_cells :, place], cells.failed[plan.warmup_cells :, place]
+        # In the scenario's order: tables of the simulator and of a record have orders of their own.
+        cohorts = tuple(name for name in plan.functions[place].function.cohort_shares if name in cells.cohorts)
+        order = [cells.cohorts.index(cohort) for cohort in cohorts]
+        return cls(
+            requests=int(requests.sum()),
+            by_kind=tuple(int(count) for count in np.einsum("tck->k", failed)),
+            cohorts=cohorts,
+            cohort_requests=requests.sum(axis=0)[order],
+            cohort_failed=np.einsum("tck->c", failed)[order],
+            impact_failed_share=None if worst is None else _failed_share(worst, plan, place, cells),
+        )
+
+
+def _failed_share(episode: Episode, plan: MeasurePlan, place: int, cells: ClientCells) -> float | None:
+    """Of the requests that were meant to be sent between impact and recovery; None when there were none."""
+    during = slice(*(cells_until(time_s, plan.resolution_s) for time_s in (episode.start_s, episode.end_s)))
+    requests = int(cells.requests[during, place].sum())
+    return int(cells.failed[during, place].sum()) / requests if requests else None
+
+
+def _loss(played: _Played, place: int) -> Loss | None:
     """What the function lost over all of its stores; None when it writes to none."""
+    plan, timeline, writes = played.plan, played.timeline, played.writes
     one, mine, losses = plan.functions[place], writes.function == place, []
     patience_s = _PATIENCE_S if one.function.timeout_s is None else one.function.timeout_s
     for store in one.stores:
         name, rows = plan.stores[store], mine & (writes.store == store)
-        loss = loss_of(writes, rows, timeline.exposure_ends_s(), end_s, timeline.failures_s(name), patience_s)
+        loss = loss_of(writes, rows, timeline.exposure_ends_s(), played.end_s, timeline.failures_s(name), patience_s)
         losses.append(replace(loss, gone=timeline.gone(name)))
     return worst_loss(losses)
-
-
-def _within(episode: Episode, plan: MeasurePlan, place: int, cells: ClientCells) -> tuple[int, int]:
-    """Requests, and failed requests, that were meant to be sent between impact and recovery."""
-    during = slice(*(cells_until(time_s, plan.resolution_s) for time_s in (episode.start_s, episode.end_s)))
-    return int(cells.requests[during, place].sum()), int(cells.failed[during, place].sum())
 
 
 def _met_rto(rto_s: float, censored: bool, objective_s: float) -> bool:
