@@ -4,32 +4,37 @@ import json
 import os
 import pty
 import re
+import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from textwrap import dedent
 from typing import Any
 
 import pytest
+from typer.main import get_command
 
 from windtunnel import __version__
 from windtunnel.cli.exits import ExitCode
+from windtunnel.cli.main import app
 
 Run = Callable[..., Any]
-COMMANDS = [
-    "demo",
-    "report",
-    "scenario",
-    "schema",
-    "simulate",
-    "compare",
-    "staging",
-    "drill",
-    "undo",
-    "assess",
-    "check",
-    "verify",
-    "doctor",
+
+
+def commands(group: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Every command and group by its full name; the root's is empty."""
+    yield name, group
+    for each, command in getattr(group, "commands", {}).items():
+        yield from commands(command, f"{name} {each}".strip())
+
+
+COMMANDS = dict(commands(get_command(app)))
+GROUPS = [name for name, command in COMMANDS.items() if hasattr(command, "commands")]
+EXAMPLES = [
+    line.strip()
+    for command in COMMANDS.values()
+    for line in (command.epilog or "").splitlines()
+    if line.startswith("  windtunnel ")
 ]
 
 
@@ -38,11 +43,34 @@ def test_version(windtunnel: Run) -> None:
     assert (result.code, result.out) == (0, f"windtunnel {__version__}\n")
 
 
-def test_help_names_every_command(windtunnel: Run) -> None:
-    result = windtunnel("--help")
-    assert result.code == 0
-    missing = [each for each in COMMANDS if not re.search(rf"(?m)^  {each}\b", result.out)]
-    assert missing == []
+@pytest.mark.parametrize("group", GROUPS)
+def test_help_names_every_command_with_a_whole_sentence(group: str, windtunnel: Run) -> None:
+    result = windtunnel(*group.split(), "--help")
+    listed = dict(re.findall(r"(?m)^  ([\w-]+)  +(.+)$", result.out.partition("Commands:")[2]))
+    assert (result.code, set(listed)) == (0, set(COMMANDS[group].commands))
+    assert [name for name, said in listed.items() if not said.endswith(".") or said.endswith("...")] == []
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_examples_of_the_help_are_commands_with_options_that_there_are(example: str) -> None:
+    group, arguments = COMMANDS[""], shlex.split(example.partition(" > ")[0])[1:]
+    while hasattr(group, "commands"):
+        name, command, arguments = group.resolve_command(group.make_context("windtunnel", ["--"]), arguments)
+        group = command
+    assert group.make_context(name, list(arguments)).params
+
+
+def test_a_shell_completes_commands_options_and_scenarios_of_the_library() -> None:
+    def completed(words: str) -> list[str]:
+        typed = {"COMP_WORDS": words, "COMP_CWORD": str(words.count(" ")), "_WINDTUNNEL_COMPLETE": "complete_bash"}
+        command = [sys.executable, "-c", "from windtunnel.cli.main import run; run()"]
+        return subprocess.run(
+            command, env={**os.environ, **typed}, capture_output=True, text=True, timeout=60, check=True
+        ).stdout.split()
+
+    assert completed("windtunnel sens") == ["sensitivity"]
+    assert completed("windtunnel drill --st") == ["--strategy", "--staging", "--state"]
+    assert completed("windtunnel drill shop-re") == ["shop-release", "shop-restore"]
 
 
 @pytest.mark.parametrize("arguments", [["no-such-command"], ["scenario", "validate"], ["--no-such"]])

@@ -7,23 +7,32 @@ from typing import Annotated
 
 import typer
 
+from windtunnel.cli.examples import examples
 from windtunnel.cli.options import JsonOption, RunArgument
 from windtunnel.cli.output import emit_text, write_page
 from windtunnel.cli.verdict import emit_judged
 
 __all__ = ["add_to"]
 
+_EXAMPLES = examples(
+    "report runs/20261130T030000Z-shop-release-canary-staging",
+    "report SIMULATION DRILL --output beside.html",
+    "report RUN --format junit --output junit.xml",
+)
 _FORMATS = "html, text, markdown, junit or json"
 
 
 def add_to(app: typer.Typer) -> None:
     """Add this group's commands to the root."""
     app.command("assess")(assess)
-    app.command("report")(report)
+    app.command("report", epilog=_EXAMPLES)(report)
 
 
 def assess(run: RunArgument, as_json: JsonOption = False) -> None:
-    """Judge a stored run from its record and nothing else; its verdict is written anew."""
+    """Judge a stored run again, from its record alone.
+
+    Its verdict is written anew, and is the exit code.
+    """
     from evidence.assess import assess as judge_again
     from evidence.record import RunRecord
 
@@ -37,10 +46,10 @@ def report(
         list[Path],
         typer.Argument(metavar="RUN...", help="One run; a simulation and a drill side by side; simulations compared."),
     ],
-    form: Annotated[str, typer.Option("--format", help=f"{_FORMATS}.")] = "html",
+    form: Annotated[str, typer.Option("--format", metavar="FORMAT", help=f"{_FORMATS}.")] = "html",
     output: Annotated[
         Path | None,
-        typer.Option("--output", help="File; else RUN/report.html for HTML, stdout for others."),
+        typer.Option("--output", metavar="FILE", help="Else RUN/report.html for HTML, stdout for others."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -7,11 +7,14 @@ from typing import Annotated
 
 import typer
 
+from windtunnel.cli.examples import examples
 from windtunnel.cli.options import (
-    FewestOption,
+    ExecutorOption,
+    FidelityOption,
     JsonOption,
     MostOption,
     OutOption,
+    ProcessesOption,
     ScenarioArgument,
     SeedOption,
     StrategiesOption,
@@ -27,27 +30,44 @@ __all__ = ["add_to"]
 _REPLICATIONS = 400
 """At 99 % no fewer than 368 have an upper end."""
 
+_FewestOption = Annotated[
+    int | None,
+    typer.Option(
+        "--replications",
+        "-n",
+        metavar="N",
+        min=1,
+        help=f"How often the release is played ({_REPLICATIONS}); with --until the fewest.",
+    ),
+]
+
+_EXAMPLES = examples("attainable shop-release", "attainable shop-release --report attainable.html")
+
 
 def add_to(app: typer.Typer) -> None:
     """Add this group's commands to the root."""
-    app.command("attainable")(attainable)
+    app.command("attainable", epilog=_EXAMPLES)(attainable)
 
 
 def attainable(
     scenario: ScenarioArgument,
     strategies: StrategiesOption = None,
     vary: VaryOption = None,
-    replications: FewestOption = None,
+    replications: _FewestOption = None,
     until: UntilOption = None,
     max_replications: MostOption = None,
     seed: SeedOption = 1,
-    processes: Annotated[int | None, typer.Option("--processes", min=1, help="Else as many as pay.")] = None,
-    executor: Annotated[str, typer.Option("--executor", help="local, or dask=ADDRESS.")] = "local",
+    processes: ProcessesOption = None,
+    executor: ExecutorOption = "local",
+    fidelity: FidelityOption = None,
     out: OutOption = Path("runs"),
     report: Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write a page with figures.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Find the RTO and RPO that hold at 95 % and 99 % of the releases, by tier and strategy (400 replications)."""
+    """Find the RTO and RPO that hold at 95 % and 99 %.
+
+    By tier and strategy, over all releases, with what they cost in time and capacity.
+    """
     from evidence.attainable import attainable as found_in
     from evidence.report.attainable import attainable_tables
     from scenarios.loading import load
@@ -69,6 +89,7 @@ def attainable(
             seed=seed,
             processes=processes,
             executor=executor,
+            fidelity=fidelity,
             out=out,
             progress=lambda _, done, total: progress(done, total),
         )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from windtunnel.cli.options import JsonOption, OutOption, ReplicationsOption, SeedOption
+from windtunnel.cli.examples import examples
+from windtunnel.cli.options import JsonOption, OutOption, ReplicationsOption, ScenariosArgument, SeedOption
 from windtunnel.cli.output import emit_json, emit_text, say
 from windtunnel.cli.verdict import verdict_text
 
@@ -16,17 +16,20 @@ __all__ = ["add_to"]
 
 def add_to(app: typer.Typer) -> None:
     """Add this group's commands to the root."""
-    app.command("check")(check)
+    app.command("check", epilog=examples("check shop-release slow-leak", "check releases/*.yaml"))(check)
 
 
 def check(
-    scenarios: Annotated[list[str], typer.Argument(help="Files, or names in the library.")],
+    scenarios: ScenariosArgument,
     replications: ReplicationsOption = 200,
     seed: SeedOption = 1,
     out: OutOption = Path("runs"),
     as_json: JsonOption = False,
 ) -> None:
-    """Simulate each scenario and judge its expectations; the exit code is that of the worst verdict."""
+    """Judge scenarios as regression tests, by simulation.
+
+    The exit code is that of the worst verdict.
+    """
     from windtunnel.checking import check as check_all
 
     outcomes = check_all(scenarios, replications=replications, seed=seed, out=out, say=say)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from windtunnel.cli.examples import examples
 from windtunnel.cli.exits import ExitCode
 from windtunnel.cli.options import (
     DefectOption,
@@ -24,15 +25,17 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to"]
 
+_EXAMPLES = examples("contract shop-contract", "contract --documents old.yaml new.yaml")
+
 
 def add_to(app: typer.Typer) -> None:
     """Add this group's commands to the root."""
-    app.command("contract")(contract)
+    app.command("contract", epilog=_EXAMPLES)(contract)
 
 
 def contract(
     scenario: Annotated[
-        str | None, typer.Argument(metavar="SCENARIO", help="A scenario file, or a name in the library.")
+        str | None, typer.Argument(metavar="[SCENARIO]", help="A scenario file, or a name in the library.")
     ] = None,
     documents: Annotated[
         tuple[Path, Path] | None,
@@ -44,9 +47,10 @@ def contract(
     state: StateOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare both versions' OpenAPI documents, and replay their consumers' calls. Exit code 1 if any breaks.
+    """Find what the new version breaks for those who call it.
 
-    Of two files, only the documents are compared.
+    Both versions' OpenAPI documents are compared, and their consumers' calls replayed against both; of two files, only
+    the documents are compared. Exit code 1 if anything breaks.
     """
     if documents is not None:
         if scenario is not None or defect or good or state is not None:

@@ -30,7 +30,7 @@ def demo(
     out: OutOption = Path("runs"),
     as_json: JsonOption = False,
 ) -> None:
-    """Compare four strategies in the simulator, drill one for real, show both side by side."""
+    """Compare four strategies, drill one for real, show both."""
     from evidence.report.content import gather
     from evidence.report.text import beside_text, comparison_text, run_text
     from windtunnel.demo import demo as run_demo

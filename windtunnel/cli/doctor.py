@@ -17,7 +17,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 def doctor(as_json: JsonOption = False) -> None:
-    """Try everything that Windtunnel needs; say how to get what is missing (then exit code 4)."""
+    """Try everything that Windtunnel needs.
+
+    Says how to get what is missing; exit code 4 then.
+    """
     from windtunnel.doctor.examine import complete, examine
 
     findings = examine()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from windtunnel.cli.examples import examples
 from windtunnel.cli.exits import ExitCode
 from windtunnel.cli.options import (
     DefectOption,
@@ -24,6 +25,7 @@ from windtunnel.cli.options import (
     SeedOption,
     StagingOption,
     StateOption,
+    StrategyOption,
     defects_to_switch_on,
 )
 from windtunnel.cli.output import emit_json, emit_text, say
@@ -35,18 +37,22 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to"]
 
+_EXAMPLES = examples(
+    "drill shop-release",
+    "drill shop-release --good --seed 7",
+    "drill my-release.yaml --staging staging.yaml --dry-run",
+)
+
 
 def add_to(app: typer.Typer) -> None:
     """Add this group's commands to the root."""
-    app.command("drill")(drill)
+    app.command("drill", epilog=_EXAMPLES)(drill)
     app.command("undo")(undo)
 
 
 def drill(
     scenario: ScenarioArgument,
-    strategy: Annotated[
-        str | None, typer.Option("--strategy", help="One of the scenario's; else its main one.")
-    ] = None,
+    strategy: StrategyOption = None,
     defect: DefectOption = None,
     good: GoodOption = False,
     contract: Annotated[
@@ -64,7 +70,10 @@ def drill(
     out: OutOption = Path("runs"),
     as_json: JsonOption = False,
 ) -> None:
-    """Play the release on a staging, for real, and judge what happened."""
+    """Play a release on a staging, for real, and judge it.
+
+    Whatever happens, everything is undone and read back. Exit code 5 if anything stays.
+    """
     from chaos.load.workers import Address, Workers
     from scenarios.loading import load
     from windtunnel import drilling, stagings

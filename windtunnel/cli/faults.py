@@ -18,7 +18,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 def faults(as_json: JsonOption = False) -> None:
-    """List the kinds of faults: what each is on and does, how a drill confirms it, whether it is simulated."""
+    """List the kinds of faults.
+
+    What each is on and does, how a drill confirms it, and whether it is simulated.
+    """
     from windtunnel.fault_kinds import kinds_of_faults
 
     kinds = kinds_of_faults()

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from windtunnel.cli.examples import examples
 from windtunnel.cli.output import say
 
 __all__ = ["add_to"]
@@ -25,7 +26,7 @@ def _group() -> None:
     """Have several machines send a drill's load."""
 
 
-@_load.command("worker")
+@_load.command("worker", epilog=examples("load worker --master drill.internal:5557 --allow 10.0.0.0/8"))
 def worker(
     master: Annotated[
         str, typer.Option("--master", metavar="HOST:PORT", help="What the drill's --load-master says, seen from here.")
@@ -35,7 +36,10 @@ def worker(
         typer.Option("--allow", metavar="NETWORK", help="Load goes only there (repeatable); else loopback only."),
     ] = None,
 ) -> None:
-    """Wait for a drill to begin, send a share of its load, and end with it. Exit code 0 when all of it was sent."""
+    """Send a share of a drill's load, and end with it.
+
+    Waits for the drill to begin. Exit code 0 when all of it was sent.
+    """
     from chaos.load.run import child_environment
     from chaos.load.target import LOOPBACK, require_network
     from chaos.load.workers import Address

@@ -11,7 +11,9 @@ from scenarios.fidelity import Fidelity
 
 __all__ = [
     "DefectOption",
+    "DrawnDefectOption",
     "DryRunOption",
+    "ExecutorOption",
     "FewestOption",
     "FidelityOption",
     "GoodOption",
@@ -19,24 +21,48 @@ __all__ = [
     "LoadWorkersOption",
     "MostOption",
     "OutOption",
+    "ProcessesOption",
     "ReplicationsOption",
     "RunArgument",
     "ScenarioArgument",
+    "ScenariosArgument",
     "SeedOption",
     "StagingOption",
     "StateOption",
     "StrategiesOption",
+    "StrategyOption",
     "UntilOption",
     "VaryOption",
     "defects_to_switch_on",
     "kinds_named",
 ]
 
-ScenarioArgument = Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario file, or a name in the library.")]
+
+def _library_names(incomplete: str) -> list[str]:
+    """What a shell may complete a scenario to, besides files."""
+    from scenarios.catalogue import library_names
+
+    return [name for name in library_names() if name.startswith(incomplete)]
+
+
+ScenarioArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="SCENARIO", help="A scenario file, or a name in the library.", autocompletion=_library_names
+    ),
+]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run record: the folder that a run wrote.")]
 DefectOption = Annotated[
     list[str] | None,
-    typer.Option("--defect", help="Wrong with the new version (repeatable); else the first."),
+    typer.Option("--defect", metavar="NAME", help="Wrong with the new version (repeatable); else the first."),
+]
+DrawnDefectOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--defect",
+        metavar="NAME",
+        help="Wrong with the new version in every replication (repeatable); else drawn by its probability.",
+    ),
 ]
 GoodOption = Annotated[bool, typer.Option("--good", help="Nothing is wrong with the new version.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and touch nothing.")]
@@ -44,14 +70,25 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on s
 LoadWorkersOption = Annotated[
     int, typer.Option("--load-workers", metavar="N", help="Processes that send the load, each its share.")
 ]
+ScenariosArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SCENARIO...", help="Scenario files, or names in the library.", autocompletion=_library_names
+    ),
+]
 ReplicationsOption = Annotated[
-    int, typer.Option("--replications", "-n", min=1, help="How often the release is played.")
+    int, typer.Option("--replications", "-n", metavar="N", min=1, help="How often the release is played.")
+]
+StrategyOption = Annotated[
+    str | None,
+    typer.Option("--strategy", metavar="KIND", help="A kind, such as canary; else the scenario's main strategy."),
 ]
 StrategiesOption = Annotated[
     str | None,
     typer.Option(
         "--strategies",
-        help="Kinds, with commas between; else the scenario's; beside a single one, defaults.",
+        metavar="KIND,KIND",
+        help="Else those of the scenario; beside a single one, defaults.",
     ),
 ]
 VaryOption = Annotated[
@@ -65,32 +102,58 @@ VaryOption = Annotated[
 ]
 FewestOption = Annotated[
     int | None,
-    typer.Option("--replications", "-n", min=1, help="How often the release is played (200); with --until the fewest."),
+    typer.Option(
+        "--replications",
+        "-n",
+        metavar="N",
+        min=1,
+        help="How often the release is played (200); with --until the fewest.",
+    ),
 ]
 UntilOption = Annotated[
     list[str] | None,
     typer.Option(
         "--until",
+        metavar="PRECISION",
         help="Play until so precise: 'rto_attainment +-1%', half the width of the 95 % interval (repeatable: all).",
     ),
 ]
 MostOption = Annotated[
     int | None,
-    typer.Option("--max-replications", min=1, help="With --until the most (10,000)."),
+    typer.Option("--max-replications", metavar="N", min=1, help="With --until the most (10,000)."),
 ]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random stream.")]
+ProcessesOption = Annotated[
+    int | None,
+    typer.Option("--processes", metavar="N", min=1, help="Else as many as pay; the answer is the same."),
+]
+ExecutorOption = Annotated[
+    str,
+    typer.Option(
+        "--executor",
+        metavar="local|dask=ADDRESS",
+        help="This machine, or the scheduler of a Dask cluster; the answer is the same.",
+    ),
+]
+SeedOption = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of every random stream.")]
 FidelityOption = Annotated[
     Fidelity | None,
     typer.Option("--fidelity", help="Data plane: requests, or fluid for long and heavy loads; else the scenario's."),
 ]
-OutOption = Annotated[Path, typer.Option("--out", help="Folder under which the run record is written.")]
+OutOption = Annotated[
+    Path, typer.Option("--out", metavar="FOLDER", help="Folder under which the run record is written.")
+]
 StagingOption = Annotated[
     str, typer.Option("--staging", metavar="local|FILE", help="The embedded staging, or one that a file describes.")
 ]
 StateOption = Annotated[
     Path | None,
     # absolute, because the staging's processes run in that folder themselves
-    typer.Option("--state", resolve_path=True, help="The staging's state folder (WINDTUNNEL_STATE; else the user's)."),
+    typer.Option(
+        "--state",
+        metavar="FOLDER",
+        resolve_path=True,
+        help="The staging's state folder (WINDTUNNEL_STATE; else the user's).",
+    ),
 ]
 
 

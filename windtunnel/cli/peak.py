@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from windtunnel.cli.examples import examples
 from windtunnel.cli.options import (
     DefectOption,
     DryRunOption,
@@ -28,20 +29,35 @@ __all__ = ["add_to"]
 
 def add_to(app: typer.Typer) -> None:
     """Add this group's commands to the root."""
-    app.command("peak")(peak)
+    app.command("peak", epilog=examples("peak shop-release", "peak shop-release --good --pairs 10"))(peak)
 
 
 def peak(
     scenario: ScenarioArgument,
     defect: DefectOption = None,
     good: GoodOption = False,
-    pairs: Annotated[int, typer.Option("--pairs", help="Pairs of blocks: one of the old version, one of the new.")] = 6,
+    pairs: Annotated[
+        int, typer.Option("--pairs", metavar="N", help="Pairs of blocks: one of the old version, one of the new.")
+    ] = 6,
     block: Annotated[
-        str, typer.Option("--block", help="How long a block is counted: that part of the scenario with most load.")
+        str,
+        typer.Option(
+            "--block",
+            metavar="TIME",
+            help="How long a block is counted: that part of the scenario with most load.",
+        ),
     ] = "5s",
-    slower: Annotated[str, typer.Option("--slower", help="What the new version's p95 may be above the old's.")] = "10%",
+    slower: Annotated[
+        str,
+        typer.Option("--slower", metavar="SHARE", help="How far the new version's p95 may be above the old's."),
+    ] = "10%",
     failures: Annotated[
-        str, typer.Option("--failures", help="What the new version's failed share may be above the old's.")
+        str,
+        typer.Option(
+            "--failures",
+            metavar="SHARE",
+            help="How far the new version's failed share may be above the old's.",
+        ),
     ] = "0.5%",
     load_workers: LoadWorkersOption = 1,
     dry_run: DryRunOption = False,
@@ -51,7 +67,10 @@ def peak(
     out: OutOption = Path("runs"),
     as_json: JsonOption = False,
 ) -> None:
-    """Load both versions in turn with the scenario's peak, and tell regression from noise. Exit code as of a drill."""
+    """Load old and new with the peak: regression or noise.
+
+    Both versions in turn, in pairs of blocks. Exit code as of a drill.
+    """
     from chaos.load.workers import Workers
     from chaos.peak import PeakPlan
     from evidence.regression import Tolerance

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from windtunnel.cli.options import JsonOption, ScenarioArgument, SeedOption
+from windtunnel.cli.examples import examples
+from windtunnel.cli.options import (
+    DrawnDefectOption,
+    JsonOption,
+    ProcessesOption,
+    ScenarioArgument,
+    SeedOption,
+    StrategyOption,
+)
 from windtunnel.cli.output import emit_json, emit_text
 from windtunnel.cli.progress import counted
 
@@ -18,23 +26,24 @@ __all__ = ["add_to"]
 
 def add_to(app: typer.Typer) -> None:
     """Add this group's commands to the root."""
-    app.command("rare")(rare)
+    app.command("rare", epilog=examples("rare metastable"))(rare)
 
 
 def rare(
     scenario: ScenarioArgument,
-    strategy: Annotated[str | None, typer.Option("--strategy", help="A kind; else the scenario's main one.")] = None,
-    defect: Annotated[
-        list[str] | None, typer.Option("--defect", help="In every trajectory (repeatable); else drawn.")
-    ] = None,
+    strategy: StrategyOption = None,
+    defect: DrawnDefectOption = None,
     effort: Annotated[
-        int, typer.Option("--effort", min=20, help="Trajectories for each level, in each of 16 runs.")
+        int, typer.Option("--effort", metavar="N", min=20, help="Trajectories for each level, in each of 16 runs.")
     ] = 100,
     seed: SeedOption = 1,
-    processes: Annotated[int | None, typer.Option("--processes", min=1, help="Else one a core.")] = None,
+    processes: ProcessesOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Estimate how likely a run ends in a collapse, a load that never comes back, by splitting."""
+    """Estimate how likely a rare collapse is, by splitting.
+
+    A collapse is a load that never comes back, though what began it is over.
+    """
     from scenarios.loading import load
     from simulator.rare.collapse import collapse_probability
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from windtunnel.cli.examples import examples
 from windtunnel.cli.options import JsonOption, ScenarioArgument, SeedOption
 from windtunnel.cli.output import emit_json, emit_table, emit_text
 from windtunnel.cli.progress import counted
@@ -21,7 +22,7 @@ __all__ = ["add_to"]
 
 def add_to(app: typer.Typer) -> None:
     """Add this group's commands to the root."""
-    app.command("reach")(reach)
+    app.command("reach", epilog=examples("reach shop-release", "reach shop-release --no-simulate"))(reach)
 
 
 def reach(
@@ -29,11 +30,11 @@ def reach(
     simulated: Annotated[
         bool, typer.Option("--simulate/--no-simulate", help="Play an outage of each service and store as well.")
     ] = True,
-    replications: Annotated[int, typer.Option("--replications", "-n", min=1, help="Of each outage.")] = 5,
+    replications: Annotated[int, typer.Option("--replications", "-n", metavar="N", min=1, help="Of each outage.")] = 5,
     seed: SeedOption = 1,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell which services and stores are single points of failure, and whom an outage of each reaches."""
+    """Find single points of failure, and whom an outage reaches."""
     from evidence.dependence import dependencies
     from scenarios.loading import load
     from simulator.outages import outages

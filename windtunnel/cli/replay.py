@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from windtunnel.cli.examples import examples
 from windtunnel.cli.options import JsonOption, SeedOption
 from windtunnel.cli.output import emit_json, emit_text
 from windtunnel.cli.progress import counted
@@ -18,19 +19,21 @@ __all__ = ["add_to"]
 
 def add_to(app: typer.Typer) -> None:
     """Add this group's commands to the root."""
-    app.command("replay")(replay)
+    app.command("replay", epilog=examples("replay", "replay gitlab-2017-01-31"))(replay)
 
 
 def replay(
     scenarios: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[SCENARIO]...", help="Files or names of the library with `published`; else all of it."),
+        typer.Argument(metavar="[SCENARIO...]", help="Files or names of the library with `published`; else all of it."),
     ] = None,
-    replications: Annotated[int, typer.Option("--replications", "-n", min=1, help="Of each incident.")] = 100,
+    replications: Annotated[
+        int, typer.Option("--replications", "-n", metavar="N", min=1, help="Of each incident.")
+    ] = 100,
     seed: SeedOption = 1,
     as_json: JsonOption = False,
 ) -> None:
-    """Play published incidents again, and compare what is predicted with what happened."""
+    """Play published incidents again, beside what happened."""
     from windtunnel import replaying
 
     with counted("incidents") as progress:

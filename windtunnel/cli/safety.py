@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from windtunnel.cli.examples import examples
 from windtunnel.cli.options import JsonOption, StateOption
 from windtunnel.cli.output import emit_json, emit_text
 
@@ -16,16 +17,19 @@ _lever = typer.Typer(help="Block every new drill, and end those that run.", no_a
 
 def add_to(app: typer.Typer) -> None:
     """Add this group's commands to the root."""
-    app.command("abort")(abort)
+    app.command("abort", epilog=examples("abort 'customers complain'"))(abort)
     app.add_typer(_lever, name="lever")
 
 
 def abort(
-    reason: Annotated[str, typer.Argument(help="For the record.")] = "windtunnel abort",
+    reason: Annotated[str, typer.Argument(metavar="[REASON]", help="For the record.")] = "windtunnel abort",
     state: StateOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """End the drill that runs on a staging in order: its faults and its release are undone. Exit code 2 without one."""
+    """End the drill that runs on a staging, in order.
+
+    Its faults and its release are undone. Exit code 2 when none runs.
+    """
     from chaos.safety.stop import ask_to_abort
     from chaos.staging.paths import state_dir_default
 
@@ -37,9 +41,10 @@ def abort(
         emit_text(f"The drill in {folder} is told to stop and undo.")
 
 
-@_lever.command("on")
+@_lever.command("on", epilog=examples("lever on 'sale until Monday'"))
 def on(
-    reason: Annotated[str, typer.Argument(help="Told to everybody whom it stops.")], as_json: JsonOption = False
+    reason: Annotated[str, typer.Argument(metavar="REASON", help="Told to everybody whom it stops.")],
+    as_json: JsonOption = False,
 ) -> None:
     """Block every new drill with this reason, and end those that run."""
     from chaos.safety.lever import turn_on

@@ -8,27 +8,31 @@ from typing import Annotated, Any
 
 import typer
 
+from windtunnel.cli.examples import examples
 from windtunnel.cli.exits import ExitCode
-from windtunnel.cli.options import JsonOption, ScenarioArgument
+from windtunnel.cli.options import JsonOption, ScenarioArgument, ScenariosArgument, StrategyOption
 from windtunnel.cli.output import emit_json, emit_table, emit_text, say
 
 __all__ = ["add_to"]
 
-_group = typer.Typer(help="Check, show and list scenarios.", no_args_is_help=True)
+_group = typer.Typer(help="Check, show, list and export scenarios.", no_args_is_help=True)
 
 
 def add_to(app: typer.Typer) -> None:
     """Add this group's commands to the root."""
     app.add_typer(_group, name="scenario")
-    app.command("schema")(schema)
+    app.command("schema", epilog=examples("schema > windtunnel.schema.json"))(schema)
 
 
-@_group.command()
+@_group.command(epilog=examples("scenario validate my-release.yaml"))
 def validate(
-    scenarios: Annotated[list[str], typer.Argument(help="Files, or names in the library.")],
+    scenarios: ScenariosArgument,
     as_json: JsonOption = False,
 ) -> None:
-    """Check scenarios; each problem is told with file, line, path, value and rule (exit code 2)."""
+    """Check scenarios, and tell every problem.
+
+    Each with file, line, path, value and rule; exit code 2 then.
+    """
     from scenarios.errors import InvalidScenario, ScenarioError
     from scenarios.loading import load
 
@@ -56,7 +60,10 @@ def validate(
 
 @_group.command()
 def show(reference: ScenarioArgument, as_json: JsonOption = False) -> None:
-    """Print a scenario's text, after checking it; with --json the values as they are understood."""
+    """Print a scenario's text, after checking it.
+
+    With --json the values as they are understood.
+    """
     from scenarios.loading import load
 
     scenario, source = load(reference)
@@ -66,12 +73,12 @@ def show(reference: ScenarioArgument, as_json: JsonOption = False) -> None:
         emit_text(source.text)
 
 
-@_group.command()
+@_group.command(epilog=examples("scenario export shop-release --to chaostoolkit --out experiment.json"))
 def export(
     reference: ScenarioArgument,
-    to: Annotated[str, typer.Option("--to", help="chaostoolkit: an experiment whose method is the drill.")],
-    out: Annotated[Path | None, typer.Option("--out", help="File to write; else it is printed.")] = None,
-    strategy: Annotated[str | None, typer.Option("--strategy", help="A kind; else the scenario's main one.")] = None,
+    to: Annotated[str, typer.Option("--to", metavar="chaostoolkit", help="An experiment whose method is the drill.")],
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Else it is printed.")] = None,
+    strategy: StrategyOption = None,
 ) -> None:
     """Write a scenario in the form of another tool."""
     from chaos.experiments.exporting import exported
@@ -111,7 +118,7 @@ def list_library(as_json: JsonOption = False) -> None:
 def schema(
     staging: Annotated[bool, typer.Option("--staging", help="Of staging files, not of scenarios.")] = False,
 ) -> None:
-    """Print the JSON Schema of the scenario language, or of staging files, for editors."""
+    """Print the JSON Schema of scenarios, or of staging files."""
     if staging:
         from chaos.staging.files.loading import staging_schema
 

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from windtunnel.cli.options import JsonOption, OutOption, ScenarioArgument, SeedOption
+from windtunnel.cli.examples import examples
+from windtunnel.cli.options import (
+    DrawnDefectOption,
+    JsonOption,
+    OutOption,
+    ScenarioArgument,
+    SeedOption,
+    StrategyOption,
+)
 from windtunnel.cli.output import emit_json, emit_table, emit_text
 from windtunnel.cli.progress import counted
 
@@ -17,10 +25,12 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to"]
 
+_EXAMPLES = examples("sensitivity uncertain-inputs", "sensitivity shop-release --spread 20% --by rto_s")
+
 
 def add_to(app: typer.Typer) -> None:
     """Add this group's commands to the root."""
-    app.command("sensitivity")(sensitivity)
+    app.command("sensitivity", epilog=_EXAMPLES)(sensitivity)
 
 
 def sensitivity(
@@ -29,27 +39,31 @@ def sensitivity(
         list[str] | None,
         typer.Option(
             "--by",
-            help="rto_s, rto_missed, rpo_s, failed_share or revenue_lost (repeatable); else the first and fourth.",
+            metavar="MEASURE",
+            help="rto_s, rto_missed, rpo_s, failed_share or revenue_lost (repeatable); else rto_s and failed_share.",
         ),
     ] = None,
     spread: Annotated[
         str | None,
         typer.Option(
-            "--spread", help="Draw every quantity of the world within so much of itself, such as 20%; else the ranges."
+            "--spread",
+            metavar="SHARE",
+            help="Draw every quantity of the world within so much of itself, such as 20%; else the scenario's ranges.",
         ),
     ] = None,
-    defect: Annotated[
-        list[str] | None, typer.Option("--defect", help="In every replication (repeatable); else drawn.")
-    ] = None,
-    strategy: Annotated[str | None, typer.Option("--strategy", help="A kind; else the scenario's main one.")] = None,
+    defect: DrawnDefectOption = None,
+    strategy: StrategyOption = None,
     replications: Annotated[
-        int, typer.Option("--replications", "-n", min=60, help="How often the release is played.")
+        int, typer.Option("--replications", "-n", metavar="N", min=60, help="How often the release is played.")
     ] = 1000,
     seed: SeedOption = 1,
     out: OutOption = Path("runs"),
     as_json: JsonOption = False,
 ) -> None:
-    """Rank the scenario's uncertain inputs by how much of the outcome's variation comes with each."""
+    """Rank a scenario's uncertain inputs by their influence.
+
+    By how much of the outcome's variation comes with each.
+    """
     from scenarios.loading import load
     from windtunnel import sensitivity as asking
 

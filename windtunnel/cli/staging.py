@@ -55,7 +55,10 @@ def up(
 
 @_group.command()
 def down(state: StateOption = None, as_json: JsonOption = False) -> None:
-    """Stop the staging, whatever is left of it; a second time does nothing. Exit code 5 if any stays."""
+    """Stop the staging, whatever is left of it.
+
+    A second time does nothing. Exit code 5 if any stays.
+    """
     from chaos.staging.embedded import EmbeddedStaging
 
     stopped = EmbeddedStaging.down(state)
@@ -74,7 +77,10 @@ def status(
     state: StateOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show every component, or what a file's staging says; exit code 2 when none is up, 4 when one is dead."""
+    """Show every component, or what a file's staging says.
+
+    Exit code 2 when none is up, 4 when one is dead.
+    """
     from windtunnel.stagings import LOCAL
 
     if staging != LOCAL:

@@ -65,7 +65,10 @@ def route(
     ] = "{}",
     state: StateOption = None,
 ) -> None:
-    """Send each version its share of a service's requests, and of cohorts' that have shares of their own."""
+    """Send each version its share of a service's requests.
+
+    And of the requests of cohorts that have shares of their own.
+    """
     from chaos.staging.embedded import Staging
     from windtunnel.errors import UsageError
 
@@ -87,7 +90,10 @@ def mirror(
     share: Annotated[float, typer.Argument(metavar="SHARE", min=0.0, max=1.0)],
     state: StateOption = None,
 ) -> None:
-    """Copy a share of a service's requests to a version; what the copies write is rolled back. 0: none."""
+    """Copy a share of a service's requests to a version.
+
+    What the copies write is rolled back. 0: no copies.
+    """
     from chaos.staging.embedded import Staging
 
     Staging.attach(state).mirror(service, version, share)
@@ -116,7 +122,10 @@ def defects(
 
 
 def backup(state: StateOption = None) -> None:
-    """Take a backup of the database in place of an earlier one; print as of when, and its size, as JSON."""
+    """Take a backup of the database in place of an earlier one.
+
+    Prints as of when it is, and its size, as JSON.
+    """
     from chaos.staging.embedded import Staging
 
     taken = Staging.attach(state).data.back_up()
@@ -127,7 +136,10 @@ def restore(
     until: Annotated[str, typer.Argument(metavar="MOMENT", help="Such as 2026-11-30T03:00:00+00:00.")],
     state: StateOption = None,
 ) -> None:
-    """Have a fresh database serve, from the backup and the archived log up to a moment; print what it has, as JSON."""
+    """Restore the database to a moment, and have it serve.
+
+    A fresh one, from the backup and the archived log. Prints what it has, as JSON.
+    """
     from chaos.staging.embedded import Staging
     from windtunnel.errors import UsageError
 
@@ -142,7 +154,10 @@ def restore(
 
 
 def fail_over(state: StateOption = None) -> None:
-    """Have the standby take over; print when the last write was made that it has, as JSON (null: it has all)."""
+    """Have the standby take over.
+
+    Prints when the last write was made that it has, as JSON (null: it has all).
+    """
     from chaos.staging.embedded import Staging
 
     kept = Staging.attach(state).data.fail_over()
@@ -150,7 +165,10 @@ def fail_over(state: StateOption = None) -> None:
 
 
 def reset(state: StateOption = None) -> None:
-    """Put the database's servers and schema back as they were brought up, with the rows of now."""
+    """Put the database's servers and schema back.
+
+    As they were brought up, with the rows of now.
+    """
     from chaos.staging.embedded import Staging
 
     Staging.attach(state).data.reset()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from windtunnel.cli.examples import examples
 from windtunnel.cli.exits import ExitCode
 from windtunnel.cli.options import JsonOption, SeedOption
 from windtunnel.cli.output import emit_json, emit_table, emit_text
@@ -20,21 +21,30 @@ __all__ = ["add_to"]
 
 def add_to(app: typer.Typer) -> None:
     """Add this group's commands to the root."""
-    app.command("verify")(verify)
+    app.command("verify", epilog=examples("verify", "verify --only little"))(verify)
 
 
 def verify(
-    only: Annotated[list[str] | None, typer.Option("--only", help="A check's name (repeatable); else all.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="CHECK", help="A check's name (repeatable); else all.")
+    ] = None,
     seed: SeedOption = 1,
     repetitions: Annotated[
         int,
         typer.Option(
-            "--repetitions", "-n", min=20, help="Of the intervals' coverage; random kills: ten times as many."
+            "--repetitions",
+            "-n",
+            metavar="N",
+            min=20,
+            help="Of the intervals' coverage; of random kills ten times as many.",
         ),
     ] = 1000,
     as_json: JsonOption = False,
 ) -> None:
-    """Check the simulator against theory; exit code 1 when a line leaves its bounds."""
+    """Check the simulator against theory.
+
+    Exit code 1 when a line leaves its bounds.
+    """
     from simulator.verification.run import verify as verify_all
     from simulator.verification.settings import Settings
 
