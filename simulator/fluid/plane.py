@@ -10,6 +10,7 @@ from simulator.errors import NetworkError, RequestError
 from simulator.fluid import advance
 from simulator.fluid.build import Links, build
 from simulator.fluid.layout import State
+from simulator.fluid.under_way import UnderWay
 from simulator.kernel.build import service_rows
 from simulator.kernel.loop import ExitReason
 from simulator.kernel.plane import NEVER, Defect, Recording
@@ -47,6 +48,7 @@ class FluidPlane:
         chosen = range(len(network.stations)) if detailed is None else detailed
         self._state = build(network, seed, replication, chosen, _PARTS if rows_followed else 1, apart)
         self._apart = frozenset(apart)
+        self._under_way = UnderWay(self._state)
         self._now_s = 0.0  # the clock's, which takes longer to read
         self._worked: dict[
             tuple[int, int, int], tuple[float, float, float]
@@ -68,8 +70,10 @@ class FluidPlane:
         """Advance to `until_s`. Raises NetworkError when that lies in the past or beyond the horizon."""
         if not self._now_s <= until_s <= self.network.horizon_s * (1 + 1e-12):
             raise NetworkError(f"until_s(={until_s}) must be between now ({self._now_s}) and {self.network.horizon_s}.")
+        seen = self._under_way.look() if self._state.clock[0]["stale"] and until_s > self._now_s else []
         while advance.advance(self._state, until_s) == advance.LOG_FULL:
             self._drain()
+        self._under_way.take_back(seen)
         self._now_s = float(until_s)
         return ExitReason.UNTIL
 
@@ -269,5 +273,5 @@ class FluidPlane:
         Processes left over at the end of a replication refer to one another in a circle, and somewhere to the plane:
         until a garbage collection comes by, memory would grow from replication to replication.
         """
-        del self._state
+        del self._state, self._under_way
         self._writes, self._counts = [], []

@@ -1,0 +1,132 @@
+"""Requests that are being tried again when things get better: flows have counted them as failed already.
+
+Flows know what becomes of a request that comes now if nothing changes until its last attempt. When a fault ends, a
+store is back or a route is changed, some of those counted as failed have an attempt left, and it meets what is in force
+by then. How long an attempt is still to come is known on the mean, by the backoffs and by how long attempts last that
+fail; it varies as the time does after which requests fail. Clients get answers instead of failures then. Service rows
+and the write log are left as they are: what a guardrail sees fail it sees for as much longer.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.fluid.layout import State
+from simulator.layout import ERROR, FIRST_BIN, REFUSED
+
+_LEAST = 0.01
+"""Share of failures below which nothing is looked at."""
+_KEY = 1 << 20
+"""Keeps its draws apart from those of replicas' rooms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What had failed of a function's requests of one cohort at a moment, and when the last attempts begin."""
+
+    root: int
+    cohort: int
+    row: int  # of the clients' table
+    now_s: float
+    fails: float  # share
+    last_s: NDArray[np.float64]  # from a request's arrival until its last attempt begins: values that it may have
+    weights: NDArray[np.float64]  # and their shares
+    first: int  # the first cell in which a request may be under way
+    failed: NDArray[np.int32]  # [cells, 3] from there to the moment, by kind
+
+
+class UnderWay:
+    """Looks at what fails before a change, and turns into answers what the change lets succeed."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._retries = bool(state.calls["retries"].any())
+        self._children: list[list[int]] = [[] for _ in state.nodes]
+        for place, parent in enumerate(state.nodes["parent"]):
+            if parent >= 0:
+                self._children[parent].append(place)
+
+    def look(self) -> list[Seen]:
+        """What fails now, while the flows are those of before a change."""
+        state = self._state
+        roots = [int(root) for root in state.functions["root"]]
+        if not self._retries or state.replies["fail"][roots].max() <= _LEAST:
+            return []
+        found = [
+            self._seen(function, root, cohort)
+            for function, root in enumerate(roots)
+            for cohort in range(state.shares.shape[1])
+            if state.shares[function, cohort] > 0.0 and self._fails(root, cohort) > _LEAST
+        ]
+        return [each for each in found if each is not None]
+
+    def take_back(self, seen: list[Seen]) -> None:
+        """Turn failures into answers, as far as the flows of now let the attempts succeed that were to come."""
+        for each in seen:
+            better = 1.0 - self._fails(each.root, each.cohort) / each.fails
+            if better > 0.0:
+                self._turn(each, better)
+
+    def _fails(self, node: int, cohort: int) -> float:
+        state = self._state
+        return float(state.replies[node, state.alike[node, cohort]]["fail"])
+
+    def _left_s(self, node: int, cohort: int) -> float:
+        """Of a call that fails: how long, on the mean, until the last attempt begins of all below it."""
+        state = self._state
+        call = state.calls[state.nodes[node]["call"]]
+        attempts = int(call["retries"]) + 1
+        waits_s = (2.0 ** (attempts - 1) - 1.0) * float(call["backoff_s"]) * (0.5 if call["jitter"] else 1.0)
+        seconds, weights = self._failures(node, cohort)
+        lasts_s = float(seconds @ weights)
+        left_s = lasts_s - max(0.0, lasts_s - waits_s) / attempts
+        below = max(self._children[node], key=lambda child: self._fails(child, cohort), default=-1)
+        if below >= 0 and call["cut"] == 0 and self._fails(below, cohort) > _LEAST:
+            left_s += self._worked_on(node, cohort) * self._left_s(below, cohort)
+        return min(left_s, lasts_s)
+
+    def _worked_on(self, node: int, cohort: int) -> float:
+        """The share of a node's attempts that fail that was not refused at once."""
+        state = self._state
+        station = state.stations[state.nodes[node]["station"]]
+        first, versions = int(station["first_version"]), int(station["versions"])
+        weights = state.weights[first : first + versions, cohort]
+        failed = weights @ state.answers[node, state.alike[node, cohort], :versions, ERROR:FIRST_BIN]
+        return 1.0 - float(failed[REFUSED - ERROR] / failed.sum()) if failed.sum() > 0.0 else 0.0
+
+    def _failures(self, node: int, cohort: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """How long a call lasts that fails: seconds, and their shares."""
+        state, pool = self._state, self._state.pool
+        cohorts = state.shares.shape[1]
+        # As calls.reply_of, which only compiled code can call.
+        at = len(state.versions) * (cohorts + 1) + 2 * (node * cohorts + state.alike[node, cohort]) + 1
+        weights = pool.w[at, : pool.n[at]]
+        return pool.off[at] + pool.step[at] * np.arange(len(weights)), weights / max(1e-12, weights.sum())
+
+    def _seen(self, function: int, root: int, cohort: int) -> Seen | None:
+        state = self._state
+        now_s, resolution_s = float(state.clock[0]["now"]), float(state.clock[0]["resolution"])
+        seconds, weights = self._failures(root, cohort)
+        mean_s, left_s = float(seconds @ weights), self._left_s(root, cohort)
+        if left_s <= 0.0:
+            return None
+        last_s = seconds * (left_s / mean_s)
+        row = function * state.shares.shape[1] + cohort
+        first = max(0, int((now_s - float(last_s.max())) / resolution_s))
+        failed = state.client[first : math.ceil(now_s / resolution_s - 1e-9), row, ERROR:FIRST_BIN].copy()
+        return Seen(root, cohort, row, now_s, self._fails(root, cohort), last_s, weights, first, failed)
+
+    def _turn(self, seen: Seen, better: float) -> None:
+        state = self._state
+        cells = seen.first + np.arange(len(seen.failed) + 1)
+        ages_s = np.maximum(0.0, seen.now_s - cells * float(state.clock[0]["resolution"]))
+        still_s = np.minimum(ages_s[:, None], seen.last_s) @ seen.weights
+        share = better * (still_s[:-1] - still_s[1:]) / (ages_s[:-1] - ages_s[1:])
+        key = (_KEY, seen.row, round(seen.now_s * 1e6))
+        generator = np.random.default_rng(np.random.SeedSequence(int(state.keys[0]), spawn_key=key))
+        turned = generator.binomial(seen.failed, np.clip(share, 0.0, 1.0)[:, None])
+        bins = FIRST_BIN + np.searchsorted(state.edges, 0.5 * (ages_s[:-1] + ages_s[1:]), side="right")
+        state.client[cells[:-1], seen.row, ERROR:FIRST_BIN] -= turned
+        state.client[cells[:-1], seen.row, bins] += turned.sum(axis=1)
