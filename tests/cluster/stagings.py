@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from ruamel.yaml import YAML
 
 from chaos.kubernetes.api import Api
@@ -33,6 +34,8 @@ from tests.e2e.drills import PATIENCE_S, only_record
 ROOT = Path(__file__).resolve().parents[2]
 RELEASE = ROOT / "examples" / "kubernetes-staging" / "release.yaml"
 TIMEOUT_S = 300.0
+# Of drills that are judged: whatever else runs, one at a time, as two would send each other's load too late.
+judged = pytest.mark.xdist_group("judged drills")
 
 __all__ = [
     "RELEASE",
@@ -43,6 +46,7 @@ __all__ = [
     "drilled",
     "drilling",
     "is_at_rest",
+    "judged",
     "release_file",
     "rollout_service",
     "staging_file",

@@ -26,6 +26,11 @@ def blue_green(api: Api, **more: Any) -> BlueGreen:
     return BlueGreen(api, "checkout", ServiceTarget.model_validate({"rollout": rollout}))
 
 
+def ends_old_replicas_at_once(api: Api) -> None:
+    """From the next switch on."""
+    api.patch(ROLLOUT, "checkout", {"spec": {"strategy": {"blueGreen": {"scaleDownDelaySeconds": 1}}}})
+
+
 def is_at(checkout: BlueGreen, version: str) -> None:
     assert (checkout.ordered(), checkout.ready(), checkout.routes()) == ({version: 3}, {version: 3}, {version: 1.0})
     assert checkout.left() == ()
@@ -48,7 +53,7 @@ def test_new_version_waits_for_its_promotion_and_is_dropped(api: Api) -> None:
 
 
 def test_promotion_moves_the_requests_and_argo_ends_the_old_replicas_after_its_delay(api: Api) -> None:
-    checkout = blue_green(api, scaleDownDelaySeconds=12)
+    checkout = blue_green(api, scaleDownDelaySeconds=9)
     checkout.deploy(CANARY, 3, TIMEOUT_S)
     checkout.route({CANARY: 1.0}, TIMEOUT_S)
     switched_s = time.monotonic()
@@ -56,6 +61,7 @@ def test_promotion_moves_the_requests_and_argo_ends_the_old_replicas_after_its_d
     checkout.deploy(STABLE, 0, 6.0)  # the delay is Argo's, and counts apart
     assert time.monotonic() - switched_s > 6.0
     is_at(checkout, CANARY)
+    ends_old_replicas_at_once(api)
     # the undo of a release that was complete: the old version starts anew
     checkout.deploy(STABLE, 3, TIMEOUT_S)
     assert checkout.routes() == {CANARY: 1.0}
@@ -70,6 +76,7 @@ def test_way_back_within_the_delay_starts_no_pod(api: Api) -> None:
     checkout.deploy(CANARY, 3, TIMEOUT_S)
     checkout.route({CANARY: 1.0}, TIMEOUT_S)
     pods = {pod["metadata"]["uid"] for pod in checkout.pods(STABLE)}
+    ends_old_replicas_at_once(api)
     checkout.route({STABLE: 1.0}, TIMEOUT_S)  # without a deploy: its replicas are still there
     assert checkout.routes() == {STABLE: 1.0}
     assert {pod["metadata"]["uid"] for pod in checkout.pods(STABLE)} == pods

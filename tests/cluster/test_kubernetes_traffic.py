@@ -18,6 +18,7 @@ from tests.cluster.stagings import (
     deployments_service,
     drilled,
     is_at_rest,
+    judged,
     release_file,
     rollout_service,
     staging_file,
@@ -25,7 +26,7 @@ from tests.cluster.stagings import (
 from tests.e2e.drills import PATIENCE_S, wait_for
 from tests.prometheus_server import needs_prometheus, prometheus_over
 
-pytestmark = [pytest.mark.cluster, needs_prometheus]
+pytestmark = [pytest.mark.cluster, needs_prometheus, judged]
 
 GUARDRAIL = {"metric": "error-ratio", "of": "checkout", "version": "new", "above": "5%", "window": "3s", "minimum": 10}
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from evidence.loss import Loss, loss_of, worst_loss
-from evidence.tables import OK_WRITE, Writes
+from evidence.tables import INDETERMINATE_WRITE, OK_WRITE, Writes
 
 END_S = 100.0
 
@@ -85,6 +85,14 @@ def test_a_straggler_of_an_end_of_exposure_does_not_reach_to_the_next(newest_s: 
 )
 def test_of_a_failure_and_an_end_of_exposure_the_worse_counts(lost_s: tuple[float, ...], expected_s: float) -> None:
     assert rpo_s(acknowledged(*lost_s), (70.0,), ((10.0, 40.0),), patience_s=2.0) == expected_s
+
+
+def test_the_interval_takes_in_what_nobody_knows() -> None:
+    # lost, not looked up, and not known to be stored; exposure ends after each of them
+    writes = replace(acknowledged(10.0, 30.0, 50.5), found=np.array([0, -1, 0]), outcome=np.array([OK_WRITE] * 3))
+    writes.outcome[2], writes.acknowledged_s[2] = INDETERMINATE_WRITE, np.nan
+    loss = loss_of(writes, np.ones(3, dtype=np.bool_), (20.0, 40.0, 60.0), END_S)
+    assert (loss.rpo_s, loss.rpo_unchecked_s, loss.rpo_high_s) == (10.0, 30.0, 50.0)
 
 
 def test_rows_that_stand_for_several_writes_count_as_many() -> None:
