@@ -97,6 +97,16 @@ def test_a_mean_is_not_judged_by_a_handful_of_bad_releases(replications: int, ba
     assert reasons(verdict)[("failed_share", "buy")][0] == status
 
 
+def test_a_mean_is_of_the_replications_that_have_a_share() -> None:
+    rows = made.measures(replications=200)
+    half = [replace(row, failed_share=None) if row.replication % 2 else row for row in rows]
+    found = reasons(judge(made.scenario(), recorded(World.SIMULATION), [], half))
+    assert "(n = 100)" in found[("failed_share", "buy")][1]
+    none = [replace(row, failed_share=None) for row in rows]
+    found = reasons(judge(made.scenario(), recorded(World.SIMULATION), [], none))
+    assert found[("failed_share", "buy")] == ("inconclusive", "failed_share: no data (0 replications)")
+
+
 def test_no_replication_in_the_denominator_is_inconclusive() -> None:
     verdict = judge(made.scenario(), recorded(World.SIMULATION), [], made.measures(bad_every=1))
     assert reasons(verdict)[("false_alarms", "release")] == ("inconclusive", "false_alarms: no data (0 replications)")
@@ -125,6 +135,7 @@ def test_a_drill_is_judged_by_its_objectives() -> None:
     ("changes", "key", "expected"),
     [
         ({"rto_s": 6.0}, "rto", ("fail", "rto 6 s > 5 s")),
+        ({"rto_s": 5.0}, "rto", ("pass", "rto 5 s <= 5 s")),
         (
             {"rto_s": 2.0, "rto_censored": True},
             "rto",
@@ -140,7 +151,7 @@ def test_a_drill_is_judged_by_its_objectives() -> None:
         ({"failed_share": 0.3}, "failed_share", ("fail", "failed_share 0.3 > 0.2")),
     ],
 )
-def test_drills_that_do_not_pass(changes: dict[str, object], key: str, expected: tuple[str, str]) -> None:
+def test_a_drill_is_held_to_each_objective(changes: dict[str, object], key: str, expected: tuple[str, str]) -> None:
     verdict = judge(made.scenario(), recorded(World.STAGING), made.rolled_back(), drill(**changes))
     assert reasons(verdict)[(key, "buy")] == expected
 
@@ -153,6 +164,42 @@ def test_writes_that_nobody_looked_up_leave_a_drill_inconclusive() -> None:
 def test_a_drill_that_did_not_catch_its_defect_fails() -> None:
     verdict = judge(made.scenario(), recorded(World.STAGING), made.rolled_back(), drill(outcome="promoted"))
     assert reasons(verdict)[("caught", "release")] == ("fail", "release promoted, defects: crash")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "alarm", "completed"), [("promoted", "pass", "pass"), ("rolled-back", "fail", "fail")]
+)
+def test_a_drill_of_a_good_release_may_not_take_it_back(outcome: str, alarm: str, completed: str) -> None:
+    rows = drill(outcome=outcome, defects=())
+    of_release = {
+        check.name: (check.status.value, check.reason)
+        for check in judge(made.scenario(), recorded(World.STAGING), made.rolled_back(), rows).checks
+        if check.subject == "release"
+    }
+    reason = f"release {outcome}, defects: none"
+    assert of_release == {"false_alarms": (alarm, reason), "completed": (completed, reason)}
+
+
+@pytest.mark.parametrize("defects", [("crash",), ()])
+def test_of_a_release_only_what_is_expected_is_judged(defects: tuple[str, ...]) -> None:
+    scenario = made.scenario()
+    nothing = scenario.expect.release.model_copy(update={"caught": None, "false_alarms": None, "completed": None})
+    scenario = scenario.model_copy(update={"expect": scenario.expect.model_copy(update={"release": nothing})})
+    for world, rows in ((World.STAGING, drill(defects=defects)), (World.SIMULATION, made.measures(replications=20))):
+        verdict = judge(scenario, recorded(world), made.rolled_back(), rows)
+        assert [check for check in verdict.checks if check.subject == "release"] == []
+
+
+@pytest.mark.parametrize("kept", ["rto_attainment", "rpo_attainment", "failed_share"])
+def test_of_a_function_only_what_is_expected_is_judged(kept: str) -> None:
+    scenario = made.scenario()
+    expected = scenario.expect.functions["buy"]
+    one = expected.model_copy(update={name: None for name in type(expected).model_fields if name != kept})
+    expect = scenario.expect.model_copy(update={"functions": {"buy": one}})
+    verdict = judge(
+        scenario.model_copy(update={"expect": expect}), recorded(World.SIMULATION), [], made.measures(replications=20)
+    )
+    assert [check.name for check in verdict.checks if check.subject in scenario.functions] == [kept]
 
 
 def test_a_system_that_was_not_restored_fails() -> None:
@@ -245,6 +292,8 @@ def test_what_is_not_as_it_was_is_told_beside_an_error() -> None:
     assert {check.status for check in verdict.checks} == {Status.ERROR}
     assert [check.name for check in verdict.checks] == ["error", "restored"]
     assert "index orders_pkey: not there" in verdict.checks[-1].reason
+    simulated = judge(made.scenario(), recorded(World.SIMULATION), events, [])
+    assert [check.name for check in simulated.checks] == ["error"]  # a simulated look finds what the scenario says
 
 
 def written(tmp_path: Path, world: World, events: Sequence[Event] | None = None) -> RunRecord:

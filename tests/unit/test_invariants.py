@@ -39,6 +39,13 @@ def test_an_empty_amount_and_doubles_are_broken() -> None:
     assert "1 orders paid more than once, such as a" in broken
 
 
+def test_less_than_half_a_cent_is_no_difference_and_some_examples_are_named() -> None:
+    off = {"a": 0.0, "b": 0.004, "c": -0.004, "d": 0.006, "e": -0.006, "f": 1.0, "g": 2.0}
+    orders = [StoredOrder(name, 55.0 + by, NOW) for name, by in off.items()]
+    settled = settle(orders, [Payment(name, 55.0) for name in off], ())
+    assert settled.broken == ("4 orders whose amount is not the payment's, such as d, e, f",)
+
+
 def test_a_payment_is_taken_once_for_each_order(tmp_path: Path) -> None:
     (tmp_path / LEDGER_FOLDER).mkdir()
     replicas = [PaymentsLedger(tmp_path / LEDGER_FOLDER / LEDGER_FILE) for _ in range(2)]

@@ -18,6 +18,16 @@ def test_most_answers_must_be_as_fast_as_the_slowest_may_be() -> None:
     }
 
 
+def test_the_limit_itself_and_a_half_that_is_slower_are_well() -> None:
+    scenario, _ = load("shop-release")
+    browse = row(0.0, 0.1, function="browse")
+    at_limit = [row(0.0, 0.6, function="checkout") for _ in range(10)]
+    assert unsteady(scenario, raw(browse, *at_limit)) == {}
+    slower = [row(0.0, 0.7, function="checkout") for _ in range(10)]
+    assert unsteady(scenario, raw(browse, *at_limit, *slower)) == {}
+    assert list(unsteady(scenario, raw(browse, *at_limit, *slower, slower[0]))) == ["checkout"]
+
+
 def test_failures_and_silence_are_told() -> None:
     scenario, _ = load("shop-release")
     failed = [row(0.01 * n, 0.01 * n + 0.1, "error" if n < 2 else "ok", function="checkout") for n in range(100)]
