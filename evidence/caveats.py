@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from evidence.events import Outcome
 from evidence.idle import idle
 from evidence.measures import FunctionMeasure
 from evidence.offered import calls_per_s_at_most
 from evidence.precision import DEFECT_MET
-from scenarios.models import Scenario, guardrail_labels
+from scenarios.models import Guardrail, Scenario, guardrail_labels
 
 __all__ = ["Simulated", "caveats", "caveats_compared"]
 
@@ -34,7 +34,7 @@ def caveats(
     """
     seldom = _seldom_met(scenario, measures) if defects is None else []
     return [
-        *_sparse(scenario), *_blind(scenario), *_left_behind(scenario), *_old_schema(scenario),
+        *_sparse(scenario), *_blind(scenario), *_young(scenario), *_left_behind(scenario), *_old_schema(scenario),
         *idle(scenario, defects), *_hurt_before(scenario, measures), *_unended(scenario, measures),
         *_near_capacity(scenario, measures), *seldom
     ]  # fmt: skip
@@ -72,12 +72,8 @@ def _sparse(scenario: Scenario) -> list[str]:
 
 def _blind(scenario: Scenario) -> list[str]:
     """A guardrail whose windows never hold its minimum, even with all traffic on what it watches, sees nothing."""
-    guardrails, found = scenario.release.guardrails, []
-    for place, (guardrail, name) in enumerate(zip(guardrails, guardrail_labels(guardrails), strict=True)):
-        burn = guardrail.burn_rate
-        windows_s = [guardrail.window_s] if guardrail.above is not None else [] if burn is None else burn.windows_s
-        if not windows_s:
-            continue  # it counts from the start of the release
+    found = []
+    for place, guardrail, name, windows_s in _windowed(scenario):
         window_s = min(windows_s)
         most = window_s * calls_per_s_at_most(scenario, guardrail.of)
         if most + _DEVIATIONS * math.sqrt(most) < guardrail.minimum:
@@ -86,6 +82,31 @@ def _blind(scenario: Scenario) -> list[str]:
                 f"requests come to {guardrail.of}, and its minimum is {guardrail.minimum:,}"
             )
     return found
+
+
+def _young(scenario: Scenario) -> list[str]:
+    """A real service has served for longer than its guardrails look back; one that the load has just begun for has not.
+
+    The new version has nothing to look back on in either.
+    """
+    before_s, found = scenario.release.at_s, []
+    for place, guardrail, name, windows_s in _windowed(scenario):
+        if guardrail.metric == "error-ratio" and guardrail.version != "new" and max(windows_s) > before_s:
+            found.append(
+                f"release.guardrails[{place}]: {name} looks back {max(windows_s):g} s, and the release begins "
+                f"{before_s:g} s after the load: with so little quiet in its window it trips sooner than it would for "
+                f"real: give release.at at least {max(windows_s):g} s"
+            )
+    return found
+
+
+def _windowed(scenario: Scenario) -> Iterator[tuple[int, Guardrail, str, Sequence[float]]]:
+    """Guardrails that look back, with place, name and windows; the other judges count from the release on."""
+    guardrails = scenario.release.guardrails
+    for place, (guardrail, name) in enumerate(zip(guardrails, guardrail_labels(guardrails), strict=True)):
+        burn = guardrail.burn_rate
+        if burn is not None or guardrail.above is not None:
+            yield place, guardrail, name, [guardrail.window_s] if burn is None else burn.windows_s
 
 
 def _left_behind(scenario: Scenario) -> list[str]:

@@ -1,7 +1,7 @@
 """What a simulated release meant as a whole, over its replications: change failure, MTTR, collapse, blast radius, cost.
 
 Change failure and time to restore are those of DORA (dora.dev, "software delivery performance metrics"): a change has
-failed when it had to be taken back, or when its defect hurt a business function and nobody took it back.
+failed when it had to be taken back, or when its defect hurt a business function, or its data, and nobody took it back.
 """
 
 from __future__ import annotations
@@ -123,11 +123,15 @@ def by_replication(measures: Sequence[FunctionMeasure]) -> list[list[FunctionMea
 
 
 def change_failed(rows: Sequence[FunctionMeasure]) -> bool:
-    """Whether the change of one replication failed: taken back, rightly or not, or bad and hurting."""
+    """Whether the change of one replication failed: taken back, rightly or not, or bad and hurting.
+
+    Acknowledged writes that are lost hurt as much as an impact.
+    """
     first = rows[0]
     if first.outcome in NOT_STARTED:
         return False
-    return first.outcome in _TAKEN_BACK or (bool(first.defects) and any(row.episodes for row in rows))
+    hurt = any(row.episodes or row.lost_writes for row in rows)
+    return first.outcome in _TAKEN_BACK or (bool(first.defects) and hurt)
 
 
 def time_to_restore_s(rows: Sequence[FunctionMeasure]) -> tuple[float, bool] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from evidence.comparison import Comparison
@@ -73,13 +74,21 @@ def _difference_text(difference: Difference, currency: str | None) -> str:
     sign = -1.0 if estimate.value < 0 else 1.0
     value, low, high = _upright(sign, estimate.value, estimate.low, estimate.high)
     if difference.measure in _SHARES:
-        digits = 2 if abs(value) < 0.01 else 1
-        return f"{value * 100:.{digits}f} points [{low * 100:.{digits}f}, {high * 100:.{digits}f}]"
-    if difference.measure == "revenue_lost":
-        return f"{value:,.0f} {currency or ''}".rstrip() + f" [{low:,.0f}, {high:,.0f}]"
-    if difference.measure == "extra_replica_s":
-        return f"{value:,.0f} replica-seconds [{low:,.0f}, {high:,.0f}]"
-    return f"{value:.2f} s [{low:.2f}, {high:.2f}]"
+        value, low, high = value * 100, low * 100, high * 100
+        unit, decimals = "points", 2 if value < 1.0 else 1
+    elif difference.measure == "revenue_lost":
+        unit, decimals = currency or "", 0
+    elif difference.measure == "extra_replica_s":
+        unit, decimals = "replica-seconds", 0
+    else:
+        unit, decimals = "s", 2
+    decimals = _decimals(value, decimals)
+    return f"{value:,.{decimals}f} {unit}".rstrip() + f" [{low:,.{decimals}f}, {high:,.{decimals}f}]"
+
+
+def _decimals(value: float, fewest: int) -> int:
+    """So many that a difference which is told apart from none does not read as none."""
+    return fewest if value == 0.0 else max(fewest, -math.floor(math.log10(value)))
 
 
 def _upright(sign: float, value: float, low: float, high: float) -> tuple[float, float, float]:

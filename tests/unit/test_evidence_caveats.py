@@ -157,6 +157,23 @@ def test_a_guardrail_that_never_sees_enough() -> None:
     assert told("5s", 79, retries=1) == []  # each request may come twice
 
 
+def test_a_guardrail_that_looks_back_further_than_the_load() -> None:
+    def told(judge: str, at: str = "10s") -> list[str]:
+        old = "above: 5%, window: 5s, minimum: 10}"
+        assert old in VALID
+        text = VALID.replace(old, f"{judge}, minimum: 10}}").replace("  at: 10s", f"  at: {at}")
+        return [line for line in caveats(load_text(text, "tiny.yaml")) if "looks back" in line]
+
+    burn = "burn_rate: {objective: 99%, above: 5, windows: [20s, 5s]}"
+    assert told(f"version: any, {burn}", "20s") == []
+    (line,) = told(f"version: any, {burn}")
+    assert line.startswith("release.guardrails[0]: error-ratio of web (any), burn-rate looks back 20 s, and the ")
+    assert line.endswith("give release.at at least 20 s")
+    assert told(f"version: new, {burn}") == []  # it has no past outside of a simulation, either
+    assert len(told("version: old, above: 10%, window: 11s")) == 1
+    assert told("version: old, above: 10%, window: 10s") == []
+
+
 def test_flows_that_were_near_a_capacity_for_longer_than_a_window() -> None:
     scenario = load_text(TEXT, "tiny.yaml")
     row = next(each for each in made.measures() if each.function == "browse")

@@ -124,6 +124,14 @@ def test_a_bad_release_that_nobody_took_back_is_a_failed_change_too() -> None:
     assert (found.change_failed.value, found.mttr_s) == (0.0, None)
 
 
+def test_a_bad_release_that_loses_writes_is_a_failed_change_though_every_answer_was_good() -> None:
+    rows = [replace(row, outcome="promoted", episodes=0) for row in made.measures(replications=10)]
+    losing = [replace(row, lost_writes=3) if row.function == "buy" else row for row in rows]
+    found = summarise(losing)
+    # Two of ten have the defect; what the others lose is not the release's.
+    assert (found.change_failed.value, found.mttr_s) == (0.2, None)
+
+
 def test_tables_say_what_is_a_lower_bound() -> None:
     rows = [replace(row, rto_censored=row.episodes > 0) for row in made.measures(replications=10)]
     found = summarise(rows)

@@ -79,6 +79,14 @@ def test_dominated_is_what_another_is_at_least_as_good_as_and_surely_better_some
     assert statement_lines(found)[-1] == "Not dominated in risk, time and capacity: canary and risky."
 
 
+def test_a_small_difference_does_not_read_as_none() -> None:
+    canary = made.measures(replications=60)
+    more = [replace(row, extra_replica_s=row.extra_replica_s + 0.25, rto_s=row.rto_s + 0.004) for row in canary]
+    lines = statement_lines(compare("tiny", {"canary": canary, "rolling": more}))
+    assert "release, capacity: canary is better than rolling (by 0.2 replica-seconds [0.2, 0.2])." in lines
+    assert "buy, mean RTO: canary is better than rolling (by 0.004 s [0.004, 0.004])." in lines
+
+
 def test_one_run_has_nothing_to_be_compared_with() -> None:
     found = compare("tiny", {"canary": made.measures(replications=10)})
     assert (found.pairs, found.statements, statement_lines(found)) == ((), (), [])
