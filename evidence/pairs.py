@@ -29,6 +29,7 @@ __all__ = [
     "Difference",
     "Measured",
     "Pair",
+    "differences_of",
     "pairs_of",
     "turned",
 ]
@@ -169,6 +170,25 @@ def values_of(
     for function in dict.fromkeys(row.function for row in rows):
         found = _values(measured, [[row] for row in rows if row.function == function])
         yield function, found[~np.isnan(found)]
+
+
+def differences_of(
+    measured: Measured, ours: Sequence[FunctionMeasure], theirs: Sequence[FunctionMeasure], *, by_function: bool
+) -> Iterator[tuple[str, Values]]:
+    """Ours - theirs over the replications of which both have a value, by function as `values_of`."""
+    if not by_function:
+        yield "", _between(measured, by_replication(ours), by_replication(theirs))
+        return
+    for function in dict.fromkeys(row.function for row in ours):
+        mine, yours = ([[row] for row in rows if row.function == function] for rows in (ours, theirs))
+        yield function, _between(measured, mine, yours)
+
+
+def _between(
+    measured: Measured, ours: Sequence[Sequence[FunctionMeasure]], theirs: Sequence[Sequence[FunctionMeasure]]
+) -> Values:
+    found = _values(measured, ours) - _values(measured, theirs)
+    return found[~np.isnan(found)]
 
 
 def _pairs(

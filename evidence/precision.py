@@ -8,26 +8,37 @@ asymptotic theory of fixed-width sequential confidence intervals for the mean", 
 proportion", The American Statistician 64, 2010, how much it is for shares). Three things hold it here, and
 tests/model/test_precision_coverage.py shows that they do: no look before 200 replications; Clopper and Pearson's
 interval for shares, which is never of no width; and no mean before every defect that is drawn has been met ten times
-(without the rare bad release its variance is deceptively small), nor before n is 50 times the squared skewness of its
-values (Cochran, Sampling Techniques, 2.15, asks for 25 where n is fixed): tried on the zero-inflated lognormal means
-that failures make, coverage falls to 82 % without, and stays above 92 % with it, where a fixed n has 93 %.
+and releases that have any of them forty times. Their variance is deceptively small before, and the less of the harm
+they happened to show, the sooner one would stop. Tried on releases of which 2 to 10 % lose a lognormal amount (400
+repetitions, standard error 1.1 points): after ten bad ones intervals cover in 89 to 96 %, after twenty in 91 to 97 %,
+after forty in 94 to 97 %, where a fixed n has 95 to 98 %. Which of them look even must not decide it: one that waits
+until their skewness is small stops where the worst was not met, and covers in 90 %. Where kinds of releases are not
+known, and of those without a defect, the skewness is all that tells that a few values make the mean; n must be 50 times
+the square of what it is for single values (Cochran, Sampling Techniques, 2.15, asks for 25 where n is fixed).
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evidence.errors import JudgeError
 from evidence.measures import FunctionMeasure
-from evidence.pairs import FUNCTION_MEASURES, RELEASE_MEASURES, Measured, values_of
-from evidence.statistics import Estimate, mean_with_interval, quantile_with_interval, share_with_interval
-from evidence.strata import Chances, strata_of
+from evidence.pairs import FUNCTION_MEASURES, RELEASE_MEASURES, Measured, differences_of, values_of
+from evidence.statistics import (
+    Estimate,
+    mean_with_interval,
+    quantile_with_interval,
+    share_with_interval,
+    skewness_of_mean,
+)
+from evidence.strata import Chances, Strata, strata_of
 
 __all__ = ["DEFECT_MET", "FEWEST", "Precision", "looks", "precision_of"]
 
@@ -36,6 +47,8 @@ FEWEST = 200
 GROWTH = 1.2
 DEFECT_MET = 10
 """Replications with a defect that is drawn, below which no mean is trusted."""
+BAD_MET = 40
+"""The same of those with any of them."""
 SKEWNESS_WEIGHT = 50
 
 _PATTERN = re.compile(
@@ -68,10 +81,11 @@ class Precision:
     ) -> bool:
         """Whether every run (of a difference: every pair) is so precise; `chances` are those of what it draws."""
         known = chances or {}
-        if self.measured.kind == "mean" and not all(
-            _met(rows, known.get(name, {})) and self._even(rows) for name, rows in runs.items()
-        ):
-            return False
+        if self.measured.kind == "mean":
+            if not all(_met(rows, known.get(name, {})) for name, rows in runs.items()):
+                return False
+            if not all(SKEWNESS_WEIGHT * skewness_of_mean(*each) ** 2 <= 1.0 for each in self._means(runs, known)):
+                return False
         widths = list(self.half_widths(runs, known))
         return bool(widths) and max(widths) <= self.half_width + 1e-12
 
@@ -94,12 +108,27 @@ class Precision:
                 if self._concerns(function):
                     yield _half(estimate)
 
-    def _even(self, rows: Sequence[FunctionMeasure]) -> bool:
-        """Whether the values of each function are so many that their skewness does no harm to a t interval."""
-        found = values_of(self.measured, rows, by_function=self.of_function)
-        return all(
-            len(values) >= SKEWNESS_WEIGHT * _skewness(values) ** 2 for name, values in found if self._concerns(name)
-        )
+    def _means(
+        self, runs: Mapping[str, Sequence[FunctionMeasure]], chances: Mapping[str, Chances]
+    ) -> Iterator[tuple[NDArray[np.float64], Strata | None]]:
+        """The values whose means are told, and their kinds: of every run or pair, and function."""
+        if self.difference:
+            for ours, theirs in combinations(runs, 2):
+                known = chances.get(ours, {}) if chances.get(ours) == chances.get(theirs) else {}
+                found = differences_of(self.measured, runs[ours], runs[theirs], by_function=self.of_function)
+                yield from self._with_kinds(found, runs[ours], known)
+            return
+        for name, rows in runs.items():
+            found = values_of(self.measured, rows, by_function=self.of_function)
+            yield from self._with_kinds(found, rows, chances.get(name, {}))
+
+    def _with_kinds(
+        self, found: Iterator[tuple[str, NDArray[np.float64]]], rows: Sequence[FunctionMeasure], chances: Chances
+    ) -> Iterator[tuple[NDArray[np.float64], Strata | None]]:
+        drawn = _drawn(rows)
+        for function, values in found:
+            if len(values) and self._concerns(function):
+                yield values, strata_of(drawn, chances) if len(values) == len(drawn) else None
 
     def _concerns(self, function: str) -> bool:
         if not self.of_function:
@@ -107,7 +136,7 @@ class Precision:
         return bool(function) if self.function is None else function == self.function
 
     def _estimates(self, rows: Sequence[FunctionMeasure], chances: Chances) -> Iterator[tuple[str, Estimate]]:
-        drawn = list({row.replication: row.defects for row in rows}.values())
+        drawn = _drawn(rows)
         for function, values in values_of(self.measured, rows, by_function=self.of_function):
             if not len(values):
                 continue
@@ -128,16 +157,15 @@ def _half(estimate: Estimate) -> float:
     return (estimate.high - estimate.low) / 2.0
 
 
-def _skewness(values: NDArray[np.float64]) -> float:
-    from_mean = values - values.mean() if len(values) else values
-    spread = float((from_mean**2).mean()) if len(values) else 0.0
-    return float((from_mean**3).mean()) / spread**1.5 if spread > 0.0 else 0.0
+def _drawn(rows: Sequence[FunctionMeasure]) -> list[tuple[str, ...]]:
+    """The defects of each replication."""
+    return list({row.replication: row.defects for row in rows}.values())
 
 
-def _met(rows: Sequence[FunctionMeasure], defects: Iterable[str]) -> bool:
-    first = rows[0].function
-    mine = [row.defects for row in rows if row.function == first]
-    return all(sum(defect in each for each in mine) >= DEFECT_MET for defect in defects)
+def _met(rows: Sequence[FunctionMeasure], defects: Collection[str]) -> bool:
+    drawn = _drawn(rows)
+    often = all(sum(defect in each for each in drawn) >= DEFECT_MET for defect in defects)
+    return often and (not defects or sum(any(name in defects for name in each) for each in drawn) >= BAD_MET)
 
 
 def looks(fewest: int, most: int) -> Iterator[int]:

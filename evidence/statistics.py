@@ -24,6 +24,7 @@ __all__ = [
     "paired_share_difference",
     "quantile_with_interval",
     "share_with_interval",
+    "skewness_of_mean",
     "wilson_interval",
 ]
 
@@ -113,16 +114,28 @@ def mean_with_interval(values: ArrayLike, confidence: float = CONFIDENCE, strata
     mean = sum(share * float(each.mean()) for share, each in kinds)
     if any(len(each) == 1 for _, each in kinds):
         return Estimate(mean, -math.inf, math.inf, len(data))
-    variances = [share**2 * float(each.var(ddof=1)) / len(each) for share, each in kinds]
+    variances = _variances(kinds)
     variance = sum(variances)
     if variance <= 0.0:
         return Estimate(mean, mean, mean, len(data))
     known = sum(part**2 / _freedom(each) for part, (_, each) in zip(variances, kinds, strict=True))
     reach = float(special.stdtrit(variance**2 / known, 0.5 + confidence / 2.0))
-    skewness = sum(share**3 * _third_moment(each) for share, each in kinds) / variance**1.5
+    skewness = _skewness(kinds, variance)
     low, high = max(reach, _arm(reach, skewness)), max(reach, _arm(reach, -skewness))
     error = math.sqrt(variance)
     return Estimate(mean, mean - low * error, mean + high * error, len(data))
+
+
+def skewness_of_mean(values: ArrayLike, strata: Strata | None = None) -> float:
+    """Of the mean that `mean_with_interval` tells, not of its values; infinite with fewer than two values of a kind.
+
+    With `strata` as far as their first kind, the releases without a defect, makes it.
+    """
+    kinds = _kinds(np.asarray(values, dtype=np.float64), strata)
+    if any(len(each) < 2 for _, each in kinds):
+        return math.inf
+    variance = sum(_variances(kinds))
+    return _skewness(kinds[:1], variance) if variance > 0.0 else 0.0
 
 
 def paired_mean_difference(
@@ -142,6 +155,16 @@ def _kinds(data: NDArray[np.float64], strata: Strata | None) -> list[tuple[float
     if len(strata.of) != len(data):
         raise JudgeError(f"strata must be of {len(data)} replications, as there are values (got {len(strata.of)})")
     return [(share, data[strata.of == kind]) for kind, share in enumerate(strata.shares)]
+
+
+def _variances(kinds: Sequence[tuple[float, NDArray[np.float64]]]) -> list[float]:
+    """What each kind adds to the variance of the mean."""
+    return [share**2 * float(each.var(ddof=1)) / len(each) for share, each in kinds]
+
+
+def _skewness(kinds: Sequence[tuple[float, NDArray[np.float64]]], variance: float) -> float:
+    third = sum(share**3 * _third_moment(each) for share, each in kinds)
+    return float(third / variance**1.5)
 
 
 def _freedom(values: NDArray[np.float64]) -> float:

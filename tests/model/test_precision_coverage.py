@@ -50,33 +50,56 @@ def test_a_share_is_covered_and_as_precise_as_asked_for(share: float, width: str
     assert np.mean(found) >= LOWEST
 
 
-def failing(rng: np.random.Generator, spread: float) -> NDArray[np.float64]:
-    """Failed shares: three releases in ten are bad, and lose 2 % on average."""
-    return (rng.random(MOST) < 0.3) * rng.lognormal(math.log(0.02) - spread**2 / 2, spread, MOST)
+def failing(rng: np.random.Generator, bad: float, spread: float) -> NDArray[np.float64]:
+    """Failed shares: so many releases are bad, and lose 2 % on average."""
+    return (rng.random(MOST) < bad) * rng.lognormal(math.log(0.02) - spread**2 / 2, spread, MOST)
 
 
-def test_a_mean_that_few_bad_releases_make_is_covered() -> None:
+@pytest.mark.parametrize(("bad", "width"), [(0.3, "0.08%"), (0.1, "0.05%")])
+def test_a_mean_that_few_bad_releases_make_is_covered(bad: float, width: str) -> None:
     rng = np.random.default_rng(12)
-    precision = precision_of("failed_share of buy +-0.08%", ("buy",))
+    precision = precision_of(f"failed_share of buy +-{width}", ("buy",))
     found = []
     for _ in range(100):
-        values = failing(rng, 0.5)
-        rows = [replace(MET, failed_share=value, defects=("crash",) if value else ()) for value in values.tolist()]
-        n = stopped(precision, rows, {"crash": 0.3})
-        strata = strata_of([row.defects for row in rows[:n]], {"crash": 0.3})
-        found.append(covers(mean_with_interval(values[:n], strata=strata), 0.3 * 0.02))
+        values = failing(rng, bad, 0.5)
+        rows = [
+            replace(MET, replication=k, failed_share=value, defects=("crash",) if value else ())
+            for k, value in enumerate(values.tolist())
+        ]
+        n = stopped(precision, rows, {"crash": bad})
+        assert n < MOST / 2
+        strata = strata_of([row.defects for row in rows[:n]], {"crash": bad})
+        found.append(covers(mean_with_interval(values[:n], strata=strata), bad * 0.02))
     assert np.mean(found) >= 0.95 - 2.9 * math.sqrt(0.95 * 0.05 / 100)
 
 
-def test_a_mean_waits_for_the_rare_bad_release_and_for_its_skewness() -> None:
+def test_a_mean_waits_for_the_rare_bad_release_and_for_values_that_stand_alone() -> None:
     precision = precision_of("failed_share of buy +-1%", ("buy",))
-    rows = [replace(MET, failed_share=0.0) for _ in range(400)]
+    rows = [replace(MET, replication=k, failed_share=0.0) for k in range(400)]
     assert precision.reached({"run": rows})
     assert not precision.reached({"run": rows}, {"run": {"crash": 0.1}})
-    one = replace(MET, failed_share=0.9, defects=("crash",))
+    one = replace(MET, replication=400, failed_share=0.9, defects=("crash",))
     assert not precision.reached({"run": [one, *rows]})  # one value in 400 makes the mean
-    often = [replace(MET, failed_share=0.01 * (k % 2), defects=("crash",) if k % 2 else ()) for k in range(400)]
-    assert precision.reached({"run": often}, {"run": {"crash": 0.5}})
+
+
+@pytest.mark.parametrize(("bad", "enough"), [(39, False), (40, True)])
+def test_a_mean_needs_forty_bad_releases_and_no_more_however_skewed_all_values_are(bad: int, enough: bool) -> None:
+    precision = precision_of("failed_share of buy +-1%", ("buy",))
+    rows = [
+        replace(MET, replication=k, failed_share=0.01 * (k < bad), defects=("crash",) if k < bad else ())
+        for k in range(800)
+    ]
+    assert precision.reached({"run": rows}, {"run": {"crash": 0.05}}) is enough
+    assert not precision.reached({"run": rows})  # where kinds are not known: 800 < 50 times the squared skewness of 4
+
+
+def test_a_difference_waits_for_values_of_its_own_that_stand_alone() -> None:
+    precision = precision_of("difference failed_share of buy +-1%", ("buy",))
+    rows = [replace(MET, replication=k, failed_share=0.1 * (k == 7)) for k in range(400)]
+    assert precision.reached({"canary": rows, "recreate": rows})  # the same in both: no difference at all
+    even = [replace(MET, replication=k, failed_share=0.01 * (k % 2)) for k in range(400)]
+    assert precision.reached({"canary": even, "recreate": [replace(each, failed_share=0.0) for each in even]})
+    assert not precision.reached({"canary": rows, "recreate": [replace(each, failed_share=0.0) for each in rows]})
 
 
 def test_looks_grow_by_a_fifth_and_end() -> None:
