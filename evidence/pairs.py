@@ -76,6 +76,10 @@ def _total(name: str) -> Callable[[Sequence[FunctionMeasure]], float | None]:
     return total
 
 
+def _lost_writes(rows: Sequence[FunctionMeasure]) -> float | None:
+    return sum(row.lost_writes for row in rows) if any(row.acknowledged_writes for row in rows) else None
+
+
 FUNCTION_MEASURES = (
     Measured("rto_attainment", lambda rows: rows[0].met_rto is True, "share", higher_is_better=True),
     Measured(
@@ -89,6 +93,7 @@ FUNCTION_MEASURES = (
     Measured("rto_p95_s", _restricted_rto_s, "quantile", quantile=0.95),
     Measured("failed_share", _one("failed_share")),
     Measured("revenue_lost", _one("revenue_lost")),
+    Measured("lost_writes", _lost_writes),
 )
 """Of one function: a replication is its row."""
 
@@ -99,6 +104,7 @@ RELEASE_MEASURES = (
     Measured("collapse", lambda rows: any(row.collapsed for row in rows), "share"),
     Measured("failed_share", lambda rows: sum(r.failed for r in rows) / max(1, sum(r.requests for r in rows))),
     Measured("revenue_lost", _total("revenue_lost")),
+    Measured("lost_writes", _lost_writes),
     Measured("release_duration_s", _one("release_duration_s"), higher_is_better=None),
     Measured("promoted_s", lambda rows: rows[0].release_duration_s if rows[0].outcome == Outcome.PROMOTED else None),
     Measured("extra_replica_s", _one("extra_replica_s")),

@@ -13,8 +13,8 @@ from evidence.release_summary import ReleaseSummary
 
 __all__ = ["OBJECTIVES", "ParetoRow", "pareto"]
 
-OBJECTIVES = ("rto_missed", "failed_share", "revenue_lost", "promoted_s", "extra_replica_s")
-"""Less of each is better: three of risk, then time and capacity."""
+OBJECTIVES = ("rto_missed", "failed_share", "revenue_lost", "lost_writes", "promoted_s", "extra_replica_s")
+"""Less of each is better: four of risk, then time and capacity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +55,18 @@ def pareto(summaries: Mapping[str, ReleaseSummary], pairs: Sequence[Pair]) -> tu
 
 def _values(summary: ReleaseSummary) -> dict[str, float]:
     revenue = {} if summary.revenue_lost is None else {"revenue_lost": summary.revenue_lost.value}
+    writes = {} if summary.lost_writes is None else {"lost_writes": summary.lost_writes.value}
     return {
         "rto_missed": summary.rto_missed.value,
         "failed_share": summary.failed_share.value,
         **revenue,
+        **writes,
         "promoted_s": math.inf if summary.promoted_s is None else summary.promoted_s.value,
         "extra_replica_s": summary.extra_replica_s.value,
     }
 
 
 def _dominates(ours: Mapping[str, float], theirs: Mapping[str, float], differences: Sequence[Difference]) -> bool:
-    if any(ours[name] > theirs[name] for name in ours):
+    if any(ours[name] > theirs[name] for name in ours if name in theirs):
         return False
     return any(each.statement == "better" for each in differences if each.measure in ours)

@@ -205,6 +205,8 @@ def _width(text: str, measured: Measured, number: float, unit: str | None) -> fl
         wanted, width = "a percentage, such as 1%", number / 100.0 if unit == "%" else None
     elif measured.name == "revenue_lost":
         wanted, width = "an amount of money, such as 100 EUR", number if unit and unit.isupper() else None
+    elif measured.name == "lost_writes":
+        wanted, width = "a number of writes, such as 5", number if unit is None else None
     elif measured.name == "extra_replica_s":
         wanted, width = "replica-seconds, such as 10s", number * _SECONDS[unit] if unit in _SECONDS else None
     else:

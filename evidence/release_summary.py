@@ -44,7 +44,8 @@ class ReleaseSummary:
     `mttr_s` is over failed changes that hurt a function, a mean of the longest impact of any function; `unrestored` of
     them had not recovered by the end, and are counted with what they had lasted. Durations are over releases that had
     ended, those of `promoted_s` over the ones that reached all traffic; `running` had not ended. Revenue is that of all
-    functions; `rto_missed` counts replications in which any function missed its RTO, `failed_share` all requests.
+    functions, and so are the acknowledged writes that were lost; None where none was acknowledged. `rto_missed` counts
+    replications in which any function missed its RTO, `failed_share` all requests.
     """
 
     replications: int
@@ -59,6 +60,7 @@ class ReleaseSummary:
     failed_share: Estimate
     revenue_lost: Estimate | None
     currency: str | None
+    lost_writes: Estimate | None
     duration_s: Estimate | None
     duration_p95_s: Estimate | None
     promoted_s: Estimate | None
@@ -89,6 +91,8 @@ def summarise(measures: Sequence[FunctionMeasure], chances: Chances | None = Non
     lost = [
         sum(values) for rows in replications if (values := [r.revenue_lost for r in rows if r.revenue_lost is not None])
     ]
+    writing = [rows for rows in replications if any(row.acknowledged_writes for row in rows)]
+    lost_writes = [sum(row.lost_writes for row in rows) for rows in writing]
     return ReleaseSummary(
         replications=n,
         change_failed=share_with_interval(sum(change_failed(rows) for rows in replications), n),
@@ -105,6 +109,7 @@ def summarise(measures: Sequence[FunctionMeasure], chances: Chances | None = Non
         ),
         revenue_lost=mean_with_interval(lost, strata=strata if len(lost) == n else None) if lost else None,
         currency=next((row.currency for row in measures if row.currency is not None), None),
+        lost_writes=mean_with_interval(lost_writes, strata=strata if len(writing) == n else None) if writing else None,
         duration_s=mean_with_interval(ended, strata=strata if len(ended) == n else None) if ended else None,
         duration_p95_s=quantile_with_interval(ended, 0.95) if ended else None,
         promoted_s=mean_with_interval([each for each in promoted if each is not None]) if promoted else None,

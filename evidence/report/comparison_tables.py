@@ -90,6 +90,7 @@ _SHOWN: dict[str, Callable[[float, str | None], str]] = {
     "rto_s": lambda value, _: f"RTO {value:+.2f} s",
     "failed_share": lambda value, _: f"failed {value * 100:+.2f} points",
     "revenue_lost": lambda value, currency: f"revenue lost {value:+,.0f} {currency or ''}".rstrip(),
+    "lost_writes": lambda value, _: f"writes lost {value:+,.1f}",
 }
 """What a table's cell has room for; the statements and the JSON document have all of them."""
 
@@ -99,21 +100,31 @@ def pareto_table(comparison: Comparison) -> Table:
     currency = next((row.currency for row in comparison.rows if row.currency is not None), None)
     return Table(
         title="Risk against time and capacity",
-        headers=("strategy", "RTO missed", "failed", "revenue lost", "promoted takes", "capacity", "dominated by"),
+        headers=(
+            "strategy",
+            "RTO missed",
+            "failed",
+            "revenue lost",
+            "writes lost",
+            "promoted takes",
+            "capacity",
+            "dominated by",
+        ),
         rows=tuple(
             (
                 row.name,
                 percent(row.values["rto_missed"]),
                 percent(row.values["failed_share"]),
                 money(row.values.get("revenue_lost"), currency),
+                f"{row.values['lost_writes']:,.1f}" if "lost_writes" in row.values else "-",
                 "never" if row.values["promoted_s"] == float("inf") else seconds(row.values["promoted_s"]),
                 f"{row.values['extra_replica_s']:,.0f}",
                 ", ".join(row.dominated_by) or "none",
             )
             for row in comparison.pareto
         ),
-        align="lrrrrrl",
+        align="lrrrrrrl",
         marks=tuple("" if row.dominated_by else "best" for row in comparison.pareto),
-        note="Dominated by: at least as good in all five, and better beyond doubt in one. Capacity: replica-seconds "
-        "above the usual number. RTO missed: by any function.",
+        note="Dominated by: at least as good in all of them, and better beyond doubt in one. Capacity: replica-seconds "
+        "above the usual number. RTO missed: by any function. Writes lost: acknowledged ones, a mean.",
     )

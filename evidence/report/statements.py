@@ -20,6 +20,7 @@ _NAMES = {
     "rto_missed": "RTO missed",
     "failed_share": "failed share",
     "revenue_lost": "revenue lost",
+    "lost_writes": "writes lost",
     "change_failed": "change failed",
     "rolled_back": "rolled back",
     "collapse": "collapse",
@@ -78,6 +79,8 @@ def _difference_text(difference: Difference, currency: str | None) -> str:
         unit, decimals = "points", 2 if value < 1.0 else 1
     elif difference.measure == "revenue_lost":
         unit, decimals = currency or "", 0
+    elif difference.measure == "lost_writes":
+        unit, decimals = "writes", 0
     elif difference.measure == "extra_replica_s":
         unit, decimals = "replica-seconds", 0
     else:

@@ -71,6 +71,7 @@ def test_a_verdict_on_nothing_says_why(windtunnel: Run, tmp_path: Path) -> None:
         ["simulate", "shop-release", "--until", "rto_attainment +-1s"],
         ["simulate", "shop-release", "--until", "rto_attainment of nobody +-1%"],
         ["simulate", "shop-release", "--until", "revenue_lost +-1 XYZ"],
+        ["simulate", "shop-release", "--until", "lost_writes +-1%"],
         ["simulate", "shop-release", "--until", "difference failed_share +-1%"],
         ["compare", "shop-release", "--vary", "system.services.nobody.replicas=1,2"],
         ["compare", "shop-release", "--vary", "release.at"],

@@ -79,6 +79,21 @@ def test_dominated_is_what_another_is_at_least_as_good_as_and_surely_better_some
     assert statement_lines(found)[-1] == "Not dominated in risk, time and capacity: canary and risky."
 
 
+def test_whoever_loses_more_writes_dominates_nobody() -> None:
+    canary = [replace(row, lost_writes=0) for row in made.measures(replications=60)]
+    faster = [replace(row, release_duration_s=1.0) for row in canary]
+    assert compare("tiny", {"canary": canary, "fast": faster}).pareto[0].dominated_by == ("fast",)
+    losing = with_changes(faster, lost_writes=2)
+    found = compare("tiny", {"canary": canary, "fast": losing})
+    assert [row.dominated_by for row in found.pareto] == [(), ()]
+    lines = statement_lines(found)
+    assert "buy, writes lost: canary is better than fast (by 2 writes [2, 2])." in lines
+    assert "release, writes lost: canary is better than fast (by 2 writes [2, 2])." in lines
+    assert not any("browse, writes lost" in line for line in lines)  # it writes nothing
+    silent = [replace(row, acknowledged_writes=0) for row in canary]
+    assert not any("writes lost" in line for line in statement_lines(compare("tiny", {"a": silent, "b": faster})))
+
+
 def test_a_small_difference_does_not_read_as_none() -> None:
     canary = made.measures(replications=60)
     more = [replace(row, extra_replica_s=row.extra_replica_s + 0.25, rto_s=row.rto_s + 0.004) for row in canary]
