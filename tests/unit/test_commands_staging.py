@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +20,7 @@ from chaos.safety.guard import guarded
 from chaos.safety.undo import heal
 from chaos.staging.adapter import StagingAdapter
 from chaos.staging.adapters import attach, open_staging
+from chaos.staging.commands import running
 from chaos.staging.commands.errors import AnswerNotUnderstood, CommandFailed, VerbMissing
 from rollout.wallclock import WallClockEnvironment
 from scenarios.models import Fault
@@ -56,6 +61,31 @@ def test_a_fault_is_confirmed_and_healed_by_the_commands(staging: StagingAdapter
         (tmp_path / "shop" / "broken").touch()
         with pytest.raises(FaultNotConfirmed, match="its confirm command says that it is not in force"):
             guard.inject(LATENCY, CONTEXT)
+
+
+def test_a_full_disk_keeps_nothing_from_being_undone(
+    staging: StagingAdapter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither in the state folder nor in the record can anything be written once fault and release are in force."""
+    record = tmp_path / "record"
+    told: list[tuple[str, Mapping[str, Any]]] = []
+    staging.record_to(record, lambda verb, detail: told.append((verb, detail)))
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with guarded(staging.surface, staging.state_dir, "drill-1", deadline_s=60.0, faults=staging.faults) as guard:
+        guard.protect_release("checkout")
+        guard.inject(LATENCY, CONTEXT)
+        staging.route("checkout", {"1": 0.5, "2": 0.5})
+        shutil.rmtree(record / "commands")
+        monkeypatch.setattr(running, "write_atomically", full)
+        monkeypatch.setattr(os, "fsync", full)
+        assert [each.rung for each in guard.heal_all().results] == ["heal command", "restore baseline"]
+        monkeypatch.undo()
+    assert not (tmp_path / "shop" / "faults" / "latency").exists()
+    assert dict(staging.surface.routes("checkout")) == {"1": 1.0}
+    assert told[-1][1]["out"] == "not kept: No such file or directory", told[-1]
 
 
 def test_sigkill_of_the_harness_in_a_deploy_is_healed_from_disk(staging: StagingAdapter, tmp_path: Path) -> None:

@@ -131,9 +131,16 @@ class Caller:
         if self._record is not None:
             for end, text in (("out", ended.out), ("err", ended.err)):
                 if text:
-                    (self._record / f"{name}.{end}").write_text(self.redact(text), encoding="utf-8")
-                    detail[end] = f"{self._record.name}/{name}.{end}"
+                    detail[end] = self._kept(self._record / f"{name}.{end}", text)
         self._hear(verb, detail)
+
+    def _kept(self, path: Path, text: str) -> str:
+        """Where the text is in the record, or why it is not: a full disk must not keep a verb from its work."""
+        try:
+            path.write_text(self.redact(text), encoding="utf-8")
+        except OSError as error:
+            return f"not kept: {error.strerror}"
+        return f"{path.parent.name}/{path.name}"
 
 
 _WORD_MAX = 4096

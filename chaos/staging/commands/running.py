@@ -3,7 +3,8 @@
 A command runs in a process group of its own. It is on disk in the state directory before it does anything: it is
 started behind a gate, a line on its standard input, that opens only once it is written down. So whoever undoes after a
 harness that was killed finds every command that may still be at work, and ends it first (`end_left_over`). So does
-whoever does not want a verb any more (`end_under_way`).
+whoever does not want a verb any more (`end_under_way`). Where nothing can be written (a full disk) it does its work all
+the same: an undo that has no commands undoes nothing.
 """
 
 from __future__ import annotations
@@ -124,14 +125,14 @@ def _await_end(process: ProcessId, within_s: float = _KILL_S) -> None:
 
 
 def _note(state_dir: Path, verb: str, child: subprocess.Popen[bytes]) -> Path | None:
-    """Write the process down; None when it is gone already, having found no gate to open."""
+    """Write the process down; None when that cannot be, or when it is gone already, having found no gate to open."""
     folder = state_dir / RUNNING_FOLDER
     try:
         process = identify(child.pid)
         folder.mkdir(exist_ok=True, mode=0o700)
         path = folder / f"{child.pid}.json"
         write_atomically(path, json.dumps({"verb": verb, "process": asdict(process)}))
-    except ProcessLookupError:
+    except OSError:  # gone (ProcessLookupError), or a full disk
         return None
     except BaseException:
         child.kill()
