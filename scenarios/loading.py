@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path as FilePath
 from typing import Any
@@ -58,7 +59,10 @@ def _file(reference: str) -> FilePath:
         return in_library
     if path.exists():
         return path
-    raise ScenarioNotFound(f"{reference}: is no file, and not in the library: {', '.join(library_names())}")
+    names = library_names()
+    alike = [name for name in names if reference and reference in name] or get_close_matches(reference, names)
+    hint = f"there are {', '.join(alike)}" if alike else "`windtunnel scenario list` shows what is"
+    raise ScenarioNotFound(f"{reference}: is no file, and not in the library: {hint}")
 
 
 def load(reference: str) -> tuple[Scenario, ScenarioText]:

@@ -145,5 +145,5 @@ def named_defects(scenario: Scenario, names: Sequence[str]) -> list[Defect]:
     for name in names:
         if name not in known:
             listed = ", ".join(known) or "(there is none)"
-            raise RequestError(f"defect {name!r} must be one of the scenario's: {listed}")
+            raise RequestError(f"defect(={name}) must be one of the scenario's: {listed}")
     return [known[name] for name in dict.fromkeys(names)]

@@ -41,14 +41,14 @@ def strategy_named(scenario: Scenario, kind: str | None) -> Strategy:
     if kind is None:
         return scenario.release.strategy
     if kind not in KINDS:
-        raise RequestError(f"strategy {kind!r} must be one of {', '.join(KINDS)}")
+        raise RequestError(f"strategy(={kind}) must be one of {', '.join(KINDS)}")
     own = scenario.release.strategy_of(kind)
     if own is not None:
         return own
     if kind not in _DEFAULTS:
         what = "waves" if kind == "waves" else "steps"
         raise RequestError(
-            f"strategy {kind!r}: scenario {scenario.name} must describe its {what}, in release.strategy or "
+            f"strategy(={kind}): scenario {scenario.name} must describe its {what}, in release.strategy or "
             "release.alternatives"
         )
     return _DEFAULTS[kind]

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from chaos.contract.check import check_contract
 from chaos.drill import Drill, DrillReport, deadline_of
@@ -174,7 +173,15 @@ def drill(
         if contract:
             assert isinstance(staging, EmbeddedAdapter), "of others it was refused"
             check_contract(scenario, defects_of(scenario, names, chosen), staging, lease, say).require_kept()
-        header = _header(scenario, source, chosen, names, seed)
+        header = header_for(
+            scenario,
+            source.text,
+            world=World.STAGING,
+            strategy=chosen.kind,
+            seed=seed,
+            source=source.source,
+            defects=names,
+        )
         record = RunRecord.create_in(out, header)
         report = Drill(scenario, chosen, names, seed, staging, record, say, lease, watcher, workers).run()
     verdict = assess(record.folder)
@@ -283,18 +290,6 @@ def _attached(folder: Path) -> Staging | None:
         return Staging.attach(folder)
     except StagingNotUp:
         return None
-
-
-def _header(scenario: Scenario, source: ScenarioText, strategy: Strategy, defects: Sequence[str], seed: int) -> Any:
-    return header_for(
-        scenario,
-        source.text,
-        world=World.STAGING,
-        strategy=strategy.kind,
-        seed=seed,
-        source=source.source,
-        defects=defects,
-    )
 
 
 def _steps(scenario: Scenario, strategy: Strategy, replicas: int) -> list[Step]:

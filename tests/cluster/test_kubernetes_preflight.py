@@ -26,7 +26,7 @@ from tests.cluster.stagings import RELEASE, canary, deployments_service, rollout
 pytestmark = pytest.mark.cluster
 
 GATEWAY = "http://127.0.0.1:9"  # nobody asks it before the cluster was looked at
-CORE, APPS, ARGO, ROUTES = "", "apps", "argoproj.io", "gateway.networking.k8s.io"
+CORE, APPS, ROUTES = "", "apps", "gateway.networking.k8s.io"
 READING = [
     (CORE, ["namespaces"], ["get"]),
     (CORE, ["pods"], ["list"]),

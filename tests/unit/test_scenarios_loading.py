@@ -126,9 +126,17 @@ def test_references_to_nothing(reference: str) -> None:
         load(reference)
 
 
-def test_what_is_in_the_library_is_said() -> None:
-    with pytest.raises(ScenarioNotFound, match=r"^shop: is no file, and not in the library: .*shop-release"):
-        load("shop")
+@pytest.mark.parametrize(
+    ("reference", "said"),
+    [
+        ("shop", r"there are shop-bad-data, .*shop-release, .*shop-zones$"),
+        ("shop-releaze", r"there are shop-release, "),
+        ("tax-return", r"`windtunnel scenario list` shows what is$"),
+    ],
+)
+def test_what_is_in_the_library_is_said(reference: str, said: str) -> None:
+    with pytest.raises(ScenarioNotFound, match=rf"^{reference}: is no file, and not in the library: {said}"):
+        load(reference)
 
 
 def test_a_folder_is_no_scenario_and_hides_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

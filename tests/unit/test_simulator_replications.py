@@ -153,9 +153,9 @@ def test_a_simulation_that_goes_on_plays_what_one_would_have_played_at_once(scen
 
 def test_what_the_scenario_does_not_have_is_refused(scenario: Scenario) -> None:
     for wrong, rule in (
-        ({"defects": ["brokn"]}, "defect 'brokn' must be one of the scenario's: broken, forgets"),
-        ({"strategy": "canary"}, "strategy 'canary': scenario short must describe its steps"),
-        ({"strategy": "magic"}, "strategy 'magic' must be one of recreate, rolling, blue-green, canary"),
+        ({"defects": ["brokn"]}, r"defect\(=brokn\) must be one of the scenario's: broken, forgets"),
+        ({"strategy": "canary"}, r"strategy\(=canary\): scenario short must describe its steps"),
+        ({"strategy": "magic"}, r"strategy\(=magic\) must be one of recreate, rolling, blue-green, canary"),
         ({"replications": 0}, r"replications\(=0\) must be at least 1"),
         ({"seed": -1}, r"seed\(=-1\) must be at least 0"),
         ({"processes": 0}, r"processes\(=0\) must be at least 1"),

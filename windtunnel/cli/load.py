@@ -26,7 +26,7 @@ def _group() -> None:
     """Have several machines send a drill's load."""
 
 
-@_load.command("worker", epilog=examples("load worker --master drill.internal:5557 --allow 10.0.0.0/8"))
+@_load.command("worker", epilog=examples("load worker --master 10.0.0.5:5557 --allow 10.0.0.0/24"))
 def worker(
     master: Annotated[
         str, typer.Option("--master", metavar="HOST:PORT", help="What the drill's --load-master says, seen from here.")

@@ -35,6 +35,7 @@ __all__ = [
     "VaryOption",
     "defects_to_switch_on",
     "kinds_named",
+    "ratio_of",
 ]
 
 
@@ -169,3 +170,14 @@ def defects_to_switch_on(defect: list[str] | None, *, good: bool) -> list[str] |
     if good and defect:
         raise UsageError(f"--good and --defect(={','.join(defect)}) must not both be given")
     return [] if good else (defect or None)
+
+
+def ratio_of(option: str, text: str) -> float:
+    """The value of an option such as 20%. Raises UsageError, which names the option."""
+    from scenarios.quantities import parse_ratio
+    from windtunnel.errors import UsageError
+
+    try:
+        return parse_ratio(text)
+    except ValueError as error:
+        raise UsageError(f"{option}(={text}) {error}") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,8 +21,13 @@ from windtunnel.cli.options import (
     StagingOption,
     StateOption,
     defects_to_switch_on,
+    ratio_of,
 )
 from windtunnel.cli.output import emit_json, emit_text, say
+
+if TYPE_CHECKING:
+    from scenarios.models import Scenario
+    from scenarios.peak_window import PeakWindow
 
 __all__ = ["add_to"]
 
@@ -75,19 +80,13 @@ def peak(
     from chaos.peak import PeakPlan
     from evidence.regression import Tolerance
     from scenarios.loading import load
-    from scenarios.peak_window import peak_window
-    from scenarios.quantities import parse_positive_duration_s, parse_ratio
     from windtunnel import peaking, stagings
     from windtunnel.cli.verdict import verdict_text
-    from windtunnel.errors import UsageError
 
     defects = defects_to_switch_on(defect, good=good)
     loaded, _ = load(scenario)
-    try:
-        plan = PeakPlan(pairs, peak_window(loaded, parse_positive_duration_s(block)))
-        tolerance = Tolerance(parse_ratio(slower), parse_ratio(failures))
-    except ValueError as error:
-        raise UsageError(f"--block(={block}), --slower(={slower}) or --failures(={failures}): {error}") from error
+    plan = PeakPlan(pairs, _window(loaded, block))
+    tolerance = Tolerance(ratio_of("--slower", slower), ratio_of("--failures", failures))
     on, workers = stagings.named(staging), Workers(load_workers)
     if dry_run:
         planned = peaking.outline(loaded, defects=defects, plan=plan, tolerance=tolerance, state_dir=state, on=on)
@@ -107,3 +106,14 @@ def peak(
         emit_text(verdict_text(outcome.verdict))
         emit_text(f"blocks: {outcome.folder}")
     raise typer.Exit(code)
+
+
+def _window(scenario: Scenario, block: str) -> PeakWindow:
+    from scenarios.peak_window import peak_window
+    from scenarios.quantities import parse_positive_duration_s
+    from windtunnel.errors import UsageError
+
+    try:
+        return peak_window(scenario, parse_positive_duration_s(block))
+    except ValueError as error:
+        raise UsageError(f"--block(={block}) {error}") from error

@@ -15,6 +15,7 @@ from windtunnel.cli.options import (
     ScenarioArgument,
     SeedOption,
     StrategyOption,
+    ratio_of,
 )
 from windtunnel.cli.output import emit_json, emit_table, emit_text
 from windtunnel.cli.progress import counted
@@ -71,7 +72,7 @@ def sensitivity(
     with counted("replications") as progress:
         found = asking.sensitivity(
             source,
-            spread=_ratio(spread),
+            spread=None if spread is None else ratio_of("--spread", spread),
             measures=by or ("rto_s", "failed_share"),
             strategy=strategy,
             defects=defect,
@@ -84,18 +85,6 @@ def sensitivity(
         emit_json(_document(found, seed))
     else:
         _emit_text(found)
-
-
-def _ratio(text: str | None) -> float | None:
-    if text is None:
-        return None
-    from scenarios.quantities import parse_ratio
-    from windtunnel.errors import UsageError
-
-    try:
-        return parse_ratio(text)
-    except ValueError as error:
-        raise UsageError(f"spread(={text}) {error}") from error
 
 
 def _document(found: SensitivityOutcome, seed: int) -> dict[str, Any]:
