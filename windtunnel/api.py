@@ -4,7 +4,7 @@ from windtunnel import api
 scenario, source = api.load("shop-release")
 outcome = api.simulate(scenario, source, replications=1000)
 
-notebooks/which-strategy.ipynb shows it at work.
+notebooks/ show it at work.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from evidence.record import RunRecord
 from scenarios.loading import load
 from windtunnel.drilling import drill, drill_plan
 from windtunnel.reporting import Format, report
-from windtunnel.showing import rto_distribution, strategies_table, timeline
+from windtunnel.showing import beside_table, rto_distribution, strategies_table, timeline
 from windtunnel.simulating import compare, simulate
 from windtunnel.varying import vary
 
@@ -23,6 +23,7 @@ __all__ = [
     "Format",
     "RunRecord",
     "assess",
+    "beside_table",
     "compare",
     "drill",
     "drill_plan",

@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from evidence.assess import scenario_of
+from evidence.beside import predicted_beside_measured
 from evidence.errors import JudgeError
 from evidence.measure_plan import MeasurePlan
 from evidence.measures import FunctionMeasure
 from evidence.record import RunRecord
+from evidence.report import beside_tables as tables
 from evidence.report.comparison_tables import comparison_table
 from evidence.report.table import Table
 from evidence.tables import ClientCells
@@ -21,7 +23,7 @@ from windtunnel.simulating import ComparisonOutcome
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["ShownFigure", "ShownTable", "rto_distribution", "strategies_table", "timeline"]
+__all__ = ["ShownFigure", "ShownTable", "beside_table", "rto_distribution", "strategies_table", "timeline"]
 
 _WIDTH_PX = 880
 
@@ -58,6 +60,11 @@ class ShownFigure:
 def strategies_table(compared: ComparisonOutcome) -> ShownTable:
     """Strategies side by side, with intervals, each against the best of its function."""
     return ShownTable(replace(comparison_table(compared.comparison), title=""))
+
+
+def beside_table(simulation: RunRecord, drill: RunRecord) -> ShownTable:
+    """Predicted beside measured. Raises JudgeError as evidence.beside.predicted_beside_measured."""
+    return ShownTable(replace(tables.beside_table(predicted_beside_measured(simulation, drill)), title=""))
 
 
 def rto_distribution(compared: ComparisonOutcome, function: str) -> ShownFigure:
