@@ -16,6 +16,7 @@ from chaos.safety.errors import (
     AddressNotAllowed,
     MarkerMismatch,
     MarkerMissing,
+    MarkerUnreachable,
     ProductionLikeTarget,
     TargetNotListed,
     TargetRefused,
@@ -130,10 +131,29 @@ def test_a_name_that_does_not_resolve_is_refused(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize(
     ("status", "body"),
-    [(404, b""), (500, marker(TOKEN)), (200, b"hello"), (200, b"{}"), (200, b"[]")],
+    [
+        (404, b""),
+        (499, marker(TOKEN)),
+        (200, b"hello"),
+        (200, b"{}"),
+        (200, b"[]"),
+        (200, marker(TOKEN).ljust(4097)),
+    ],
 )
 def test_a_target_without_a_marker_is_refused(status: int, body: bytes) -> None:
-    with server(status, body) as url, pytest.raises(MarkerMissing, match="marker"):
+    with server(status, body) as url, pytest.raises(MarkerMissing, match="marker") as refused:
+        preflight(url, TOKEN)
+    assert refused.type is MarkerMissing
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_of_a_target_that_fails_nothing_is_known(status: int) -> None:
+    with server(status, marker(TOKEN)) as url, pytest.raises(MarkerUnreachable, match=f"answered {status}"):
+        preflight(url, TOKEN)
+
+
+def test_a_marker_may_have_some_room() -> None:
+    with server(200, marker(TOKEN).ljust(4096)) as url:
         preflight(url, TOKEN)
 
 
@@ -159,7 +179,7 @@ def test_a_proxy_of_the_environment_cannot_answer_for_the_target(
 def test_nothing_listening_is_refused() -> None:
     with server(200, b"") as url:
         pass
-    with pytest.raises(MarkerMissing, match="no staging marker"):
+    with pytest.raises(MarkerUnreachable, match="no staging marker"):
         preflight(url, TOKEN)
 
 
@@ -174,11 +194,14 @@ def test_the_marker_of_another_staging_is_refused() -> None:
         "",
         "127.0.0.1:80",
         "https://127.0.0.1",
+        "ftp://127.0.0.1",
+        "http://",
         "http://u:p@127.0.0.1",
+        "http://u@127.0.0.1",
         "http://127.0.0.1:99999",
         "http://[x",
     ],
 )
 def test_what_is_not_a_plain_http_url_is_refused(url: str) -> None:
-    with pytest.raises(TargetRefused):
+    with pytest.raises(TargetRefused, match=r"must be http://host:port, without user or password|is not a URL"):
         preflight(url, TOKEN)
