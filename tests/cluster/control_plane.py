@@ -11,6 +11,7 @@ from chaos.cluster import builds, commands, control_plane, setting_up
 from chaos.kubernetes.api import Api
 from chaos.kubernetes.gate import MARKER
 from tests.e2e.drills import PATIENCE_S, wait_for
+from tests.outliving import ended_with_us
 
 # Of this run: no two drills may share a target, and another run may be on this machine.
 TOKEN = f"staging-{secrets.token_hex(8)}"
@@ -23,10 +24,8 @@ def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     if absent:
         pytest.skip(f"not built: {absent} (make cluster builds it)")
     folder = tmp_path_factory.mktemp("cluster")
-    try:
+    with ended_with_us(control_plane.stop, folder):
         yield control_plane.start(folder)
-    finally:
-        control_plane.stop(folder)
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 from ruamel.yaml import YAML
 
 from chaos.kubernetes.api import Api
@@ -34,8 +33,6 @@ from tests.e2e.drills import PATIENCE_S, only_record
 ROOT = Path(__file__).resolve().parents[2]
 RELEASE = ROOT / "examples" / "kubernetes-staging" / "release.yaml"
 TIMEOUT_S = 300.0
-# Of drills that are judged: whatever else runs, one at a time, as two would send each other's load too late.
-judged = pytest.mark.xdist_group("judged drills")
 
 __all__ = [
     "RELEASE",
@@ -46,7 +43,6 @@ __all__ = [
     "drilled",
     "drilling",
     "is_at_rest",
-    "judged",
     "release_file",
     "rollout_service",
     "staging_file",

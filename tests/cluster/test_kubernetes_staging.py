@@ -27,8 +27,8 @@ from chaos.staging.files.loading import load_staging
 from tests.cluster.control_plane import TOKEN
 from tests.cluster.hung import PROCESS, is_still, serving_process
 from tests.cluster.shop_objects import CANARY, STABLE, STEPS
-from tests.cluster.stagings import RELEASE, ROOT, drilled, judged, rollout_service, staging_file
-from tests.e2e.drills import PATIENCE_S, wait_for
+from tests.cluster.stagings import RELEASE, ROOT, drilled, rollout_service, staging_file
+from tests.e2e.drills import PATIENCE_S, judged, wait_for
 
 pytestmark = pytest.mark.cluster
 

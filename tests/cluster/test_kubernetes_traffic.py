@@ -18,12 +18,11 @@ from tests.cluster.stagings import (
     deployments_service,
     drilled,
     is_at_rest,
-    judged,
     release_file,
     rollout_service,
     staging_file,
 )
-from tests.e2e.drills import PATIENCE_S, wait_for
+from tests.e2e.drills import PATIENCE_S, judged, wait_for
 from tests.prometheus_server import needs_prometheus, prometheus_over
 
 pytestmark = [pytest.mark.cluster, needs_prometheus, judged]

@@ -15,9 +15,19 @@ from benchmarks.remains import remains
 from chaos.staging.config import CALLS, SERVICES, StagingConfig, StoreConfig, Symptom, proxy_name
 from chaos.staging.embedded import EmbeddedStaging, Staging
 from chaos.staging.shared_memory import segments
+from tests.outliving import ended_with_us
 
 LATENCY_EDGES_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 COHORTS = ("coupon", "default")
+HERE = Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file's tests stay together, as they share fixtures; judged drills are a group over all files."""
+    for item in items:
+        if item.path.parent == HERE and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="session")
@@ -27,12 +37,10 @@ def staging_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stagin
     store = StoreConfig(symptom=Symptom(after_s=0.3, errors_ratio=1.0, cohort="coupon"))
     config = StagingConfig(latency_edges_s=LATENCY_EDGES_S, cohorts=COHORTS, flag_poll_s=0.2, store=store)
     memory = segments()
-    up = EmbeddedStaging.up(config.with_service("checkout", zones=("a", "b")), folder)
-    token = up.token()
-    try:
+    with ended_with_us(EmbeddedStaging.down, folder):
+        up = EmbeddedStaging.up(config.with_service("checkout", zones=("a", "b")), folder)
+        token = up.token()
         yield up
-    finally:
-        EmbeddedStaging.down(folder)
     assert remains(folder, folder, {token}, memory) == []
 
 

@@ -25,9 +25,10 @@ from chaos.staging.data_verbs import NothingLeft
 from chaos.staging.embedded import EmbeddedStaging, Staging
 from chaos.staging.files.loading import load_staging
 from chaos.staging.shared_memory import segments
-from tests.e2e.drills import DRILL_TIMEOUT_S, PATIENCE_S, only_record, processes_naming, wait_for, windtunnel
+from tests.e2e.drills import DRILL_TIMEOUT_S, PATIENCE_S, judged, only_record, processes_naming, wait_for, windtunnel
+from tests.outliving import ended_with_us
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, judged]
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "commands-staging"
@@ -119,13 +120,11 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Example]:
         "SHOP_STATE": str(state),
     }
     command = ["./up.sh", "up.yaml"]
-    try:
+    with ended_with_us(EmbeddedStaging.down, state):
         up = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
         assert up.returncode == 0, up.stderr
         told = (word.partition("=") for word in shlex.split(up.stdout) if "=" in word)
         yield Example(folder, state, environment | {name: value for name, _, value in told})
-    finally:
-        EmbeddedStaging.down(state)
     assert not processes_naming(base)
 
 

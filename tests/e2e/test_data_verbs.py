@@ -17,6 +17,7 @@ from chaos.staging.embedded import EmbeddedStaging, Staging
 from chaos.staging.embedded_adapter import EmbeddedAdapter
 from tests.e2e.drills import PATIENCE_S, wait_for
 from tests.e2e.test_data_failover import order, there
+from tests.outliving import ended_with_us
 
 pytestmark = pytest.mark.e2e
 
@@ -25,8 +26,8 @@ pytestmark = pytest.mark.e2e
 def archived(tmp_path: Path) -> Iterator[Staging]:
     """A staging whose log is archived every second, with old rows."""
     config = StagingConfig(store=StoreConfig(archive_every_s=1.0, rows=500))
-    yield EmbeddedStaging.up(config, tmp_path / "state")
-    EmbeddedStaging.down(tmp_path / "state")
+    with ended_with_us(EmbeddedStaging.down, tmp_path / "state"):
+        yield EmbeddedStaging.up(config, tmp_path / "state")
 
 
 def found(staging: Staging, *names: str) -> set[str]:

@@ -23,7 +23,9 @@ from simulator.replications import simulate
 from tests.e2e.drills import (
     DRILL_TIMEOUT_S,
     PATIENCE_S,
+    QUIET,
     await_event,
+    judged,
     only_record,
     processes_naming,
     short_shop,
@@ -52,6 +54,7 @@ def drilled(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, RunRecord, P
     return code, record, scenario, state
 
 
+@judged
 def test_a_bad_canary_is_rolled_back_for_real(drilled: tuple[int, RunRecord, Path, Path]) -> None:
     code, record, _, state = drilled
     events = record.events()
@@ -77,6 +80,7 @@ def test_a_bad_canary_is_rolled_back_for_real(drilled: tuple[int, RunRecord, Pat
     assert not processes_naming(state, record.folder)
 
 
+@judged
 def test_the_new_version_answered_and_was_left(drilled: tuple[int, RunRecord, Path, Path]) -> None:
     """Traffic really moved: rows of the new version between the route and the rollback, none after it."""
     _, record, _, _ = drilled
@@ -89,6 +93,7 @@ def test_the_new_version_answered_and_was_left(drilled: tuple[int, RunRecord, Pa
     assert new.window_start_s.max() <= back_s
 
 
+@judged
 def test_the_first_to_fail_is_told_from_spans(drilled: tuple[int, RunRecord, Path, Path]) -> None:
     """Every request that failed for a client failed first in the new version; its example shows the whole way there."""
     _, record, _, _ = drilled
@@ -104,12 +109,14 @@ def test_the_first_to_fail_is_told_from_spans(drilled: tuple[int, RunRecord, Pat
     assert starts == sorted(starts)
 
 
+@judged
 def test_judging_again_gives_the_same_verdict(drilled: tuple[int, RunRecord, Path, Path]) -> None:
     _, record, _, _ = drilled
     before = record.verdict()
     assert assess(record.folder).to_json() == before
 
 
+@judged
 def test_both_worlds_write_one_schema(drilled: tuple[int, RunRecord, Path, Path], tmp_path: Path) -> None:
     _, staged, scenario, _ = drilled
     loaded, source = load(str(scenario))
@@ -127,6 +134,7 @@ def test_both_worlds_write_one_schema(drilled: tuple[int, RunRecord, Path, Path]
     assert both[0] == both[1]
 
 
+@judged
 def test_a_planted_lost_write_is_found(tmp_path: Path) -> None:
     scenario = short_shop(
         tmp_path,
@@ -148,7 +156,7 @@ def test_a_planted_lost_write_is_found(tmp_path: Path) -> None:
 
 def test_sigkill_of_the_harness_leaves_nothing_behind(tmp_path: Path) -> None:
     """In the middle of a fault and a release; the staging was the drill's own, so it goes as well."""
-    scenario = short_shop(tmp_path)
+    scenario = short_shop(tmp_path, **QUIET)
     state, runs = tmp_path / "state", tmp_path / "runs"
     drill = start_drill(scenario, state, runs)
     try:
@@ -171,7 +179,7 @@ def test_sigkill_of_the_harness_leaves_nothing_behind(tmp_path: Path) -> None:
 def test_an_aborted_drill_ends_in_order(tmp_path: Path, by: str, code: int) -> None:
     """In the middle of a fault and a release: undone, recorded, judged, and told in one document."""
     state, runs = tmp_path / "state", tmp_path / "runs"
-    drill = start_drill(short_shop(tmp_path), state, runs)
+    drill = start_drill(short_shop(tmp_path, **QUIET), state, runs)
     try:
         await_event(drill, runs, "fault-start")
         if by == "a signal":
@@ -198,7 +206,7 @@ def test_an_aborted_drill_ends_in_order(tmp_path: Path, by: str, code: int) -> N
 
 def test_sigkill_while_its_own_staging_starts_leaves_nothing_behind(tmp_path: Path) -> None:
     state, runs = tmp_path / "state", tmp_path / "runs"
-    drill = start_drill(short_shop(tmp_path), state, runs)
+    drill = start_drill(short_shop(tmp_path, **QUIET), state, runs)
     try:
         wait_for(lambda: (state / "state.json").exists(), DRILL_TIMEOUT_S, "a staging that starts")
         os.killpg(drill.pid, signal.SIGKILL)
@@ -215,6 +223,7 @@ def test_a_staging_left_unclean_has_its_own_exit_code(tmp_path: Path) -> None:
     """An Envoy that died with an error fault in force cannot be read back; the drill says so and keeps its record."""
     scenario = short_shop(
         tmp_path,
+        **QUIET,
         **{"latency: {on: checkout -> payments, add: 100ms, jitter: 20ms}": "error: {on: catalogue, share: 20%}"},
     )
     state, runs = tmp_path / "state", tmp_path / "runs"

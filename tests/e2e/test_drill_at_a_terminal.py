@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from chaos.staging.embedded import EmbeddedStaging
-from tests.e2e.drills import DRILL_TIMEOUT_S, only_record, processes_naming, short_shop, windtunnel
+from tests.e2e.drills import DRILL_TIMEOUT_S, QUIET, only_record, processes_naming, short_shop, windtunnel
 
 pytestmark = pytest.mark.e2e
 
@@ -37,7 +37,7 @@ def read_until(master: int, screen: bytearray, wanted: bytes | None, timeout_s: 
 
 def test_the_view_shows_health_and_its_key_aborts(tmp_path: Path) -> None:
     state, runs = tmp_path / "state", tmp_path / "runs"
-    scenario = short_shop(tmp_path)
+    scenario = short_shop(tmp_path, **QUIET)
     master, slave = pty.openpty()
     before = termios.tcgetattr(slave)
     command = windtunnel("drill", str(scenario), "--state", str(state), "--out", str(runs))

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from scenarios.loading import read
-from tests.e2e.drills import DRILL_TIMEOUT_S, only_record, processes_naming, start_drill
+from tests.e2e.drills import DRILL_TIMEOUT_S, judged, only_record, processes_naming, start_drill
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, judged]
 
 _SHORT = {
     "duration: 40s": "duration: 13s",

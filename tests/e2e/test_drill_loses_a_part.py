@@ -13,6 +13,7 @@ import pytest
 from chaos.staging.embedded import EmbeddedStaging, Staging
 from tests.e2e.drills import (
     DRILL_TIMEOUT_S,
+    QUIET,
     kinds_so_far,
     only_record,
     processes_naming,
@@ -42,7 +43,7 @@ def pid_of(part: str, folder: Path) -> int:
 
 def test_a_lost_part_ends_the_drill_in_order(tmp_path: Path) -> None:
     """All at once, each with a staging of its own, lost while its load runs; one loses its watchdog besides."""
-    scenario = short_shop(tmp_path, **{"rate: 50/s": "rate: 10/s", "rate: 40/s": "rate: 10/s"})
+    scenario = short_shop(tmp_path, **QUIET)
     drills: dict[str, subprocess.Popen[str]] = {}
     try:
         for part in PARTS:
