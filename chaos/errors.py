@@ -10,7 +10,7 @@
         +-- EnvoyError          Envoy's admin interface refused, or its state is not what was set
         +-- BuildFailed         a program could not be found or built
         +-- StagingUnclean      something that was to be stopped is still there
-    +-- FolderUnusable          a folder of the state is not there and cannot be made
+    +-- FolderUnusable          a folder of the state cannot be made or written to
 
 Other rooms of `chaos` hang their own classes under ChaosError.
 """
@@ -57,4 +57,4 @@ class StagingUnclean(StagingError):
 
 
 class FolderUnusable(ChaosError):
-    """A folder for what the harness keeps cannot be made."""
+    """A folder for what the harness keeps cannot be made or written to."""

@@ -1,7 +1,8 @@
 """The safety lever: one file that keeps every drill of this user from starting, and ends those that run.
 
 It is a plain file, so that anybody can pull the lever with an editor or a script while Windtunnel itself cannot run.
-That it exists is what counts; its text is the reason. A lever that cannot be read is on.
+That it exists is what counts; its text is the reason. A lever that cannot be read is on, also one on a shared disk
+that does not answer.
 """
 
 from __future__ import annotations
@@ -9,10 +10,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from chaos.safety.bounded import StepTimeout, run_bounded
 from chaos.safety.errors import LeverOn, SafetyError
 from chaos.staging.paths import make_private, user_state_dir, write_atomically
 
 VARIABLE = "WINDTUNNEL_LEVER"
+# Of a machine that is busy.
+_TIMEOUT_S = 10.0
 
 __all__ = ["VARIABLE", "lever_path", "lever_reason", "require_lever_off", "turn_off", "turn_on"]
 
@@ -27,11 +31,12 @@ def lever_reason() -> str | None:
     """Why no drill may run; None while the lever is off."""
     path = lever_path()
     try:
-        return path.read_text(encoding="utf-8", errors="replace").strip() or "no reason was given"
+        text = run_bounded(lambda: path.read_text(encoding="utf-8", errors="replace"), _TIMEOUT_S, f"reading {path}")
     except FileNotFoundError:
-        return None
-    except OSError as error:
+        return "a link to nothing" if path.is_symlink() else None
+    except (OSError, StepTimeout) as error:
         return f"the lever cannot be read: {error}"
+    return text.strip() or "no reason was given"
 
 
 def require_lever_off() -> None:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from chaos.errors import StagingError
+from chaos.errors import FolderUnusable, StagingError
 from chaos.staging.adapter import StagingAdapter
 from chaos.staging.commands.adapter import CommandsAdapter
 from chaos.staging.embedded_adapter import EmbeddedAdapter
@@ -28,13 +28,16 @@ def state_dir_of(loaded: Loaded) -> Path:
 def open_staging(loaded: Loaded, state_dir: Path) -> StagingAdapter:
     """The staging of a file, which is kept in the state directory so that an undo can do without the file.
 
-    Raises StagingError when the folder is that of another staging.
+    Raises StagingError when the folder is that of another staging, FolderUnusable when it cannot be written to.
     """
     if (state_dir / EMBEDDED_STATE).exists():
         raise StagingError(f"{state_dir} is the folder of an embedded staging: {loaded.path} must have another one")
     make_private(state_dir)
     kept = {"path": str(loaded.path.absolute()), "data": loaded.data}
-    write_atomically(state_dir / _KEPT, json.dumps(kept, indent=1))
+    try:
+        write_atomically(state_dir / _KEPT, json.dumps(kept, indent=1))
+    except OSError as error:
+        raise FolderUnusable(f"folder {state_dir}: cannot be written to: {error.strerror}") from error
     return _adapter(loaded, state_dir)
 
 

@@ -29,11 +29,13 @@ def cache_dir() -> Path:
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder that only its user can read, unless it is there. Raises FolderUnusable."""
+    """Make a folder that only its user can read, unless it is there. Raises FolderUnusable, for a read-only one too."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise FolderUnusable(f"folder {folder}: cannot be made: {error.strerror}") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise FolderUnusable(f"folder {folder}: cannot be written to")
 
 
 def write_atomically(path: Path, text: str, mode: int = 0o600) -> None:

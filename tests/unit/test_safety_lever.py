@@ -15,10 +15,12 @@ from typing import Any
 
 import pytest
 
+from chaos.safety import lever
 from chaos.safety.errors import DrillStopped, LeverOn, MarkerMismatch, MarkerUnreachable, TargetBusy
 from chaos.safety.lever import VARIABLE, lever_path, lever_reason, require_lever_off, turn_off, turn_on
 from chaos.safety.recheck import Recheck
 from chaos.safety.target_lock import hold_target
+from chaos.staging import paths
 from windtunnel.cli.exits import ExitCode
 
 Run = Callable[..., Any]
@@ -58,6 +60,13 @@ def test_any_file_in_its_place_is_a_lever_that_is_on(tmp_path: Path, monkeypatch
     lever_path().unlink()
     lever_path().mkdir()
     assert "cannot be read" in str(lever_reason())
+    lever_path().rmdir()
+    lever_path().symlink_to(tmp_path / "nowhere")
+    assert lever_reason() == "a link to nothing"
+    lever_path().unlink()
+    os.mkfifo(lever_path())  # never answers, as a shared disk that is lost
+    monkeypatch.setattr(lever, "_TIMEOUT_S", 0.1)
+    assert "cannot be read: reading" in str(lever_reason())
 
 
 @pytest.mark.usefixtures("windtunnel_state")
@@ -134,6 +143,16 @@ def test_a_state_folder_that_cannot_be_made_is_told(command: list[str], tmp_path
     result = windtunnel(*command, "--state", str(tmp_path / "file" / "state"))
     assert result.code == ExitCode.USAGE
     assert f"folder {tmp_path}/file/state: cannot be made: Not a directory" in result.err
+
+
+@pytest.mark.parametrize("command", [["drill", "shop-release"], ["staging", "up"]])
+def test_a_state_folder_that_cannot_be_written_to_is_told(
+    command: list[str], tmp_path: Path, windtunnel: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paths.os, "access", lambda _, mode: not mode & os.W_OK)  # root may write where it likes
+    result = windtunnel(*command, "--state", str(tmp_path))
+    assert result.code == ExitCode.USAGE
+    assert f"folder {tmp_path}: cannot be written to" in result.err
 
 
 def test_a_lever_that_cannot_be_turned_is_told(
