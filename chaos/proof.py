@@ -73,14 +73,15 @@ class Proof:
         declared = self.staging.declared()
         drift = differences({name: value for name, value in before.items() if name not in self._own}, declared)
         if declared and drift:
-            raise BaselineDrifted(f"the staging is not as declared: {'; '.join(drift)}")
+            raise BaselineDrifted(f"the staging is not as declared: {self.staging.redact('; '.join(drift))}")
 
     def compare(self, moment: str, without: Collection[str] = ()) -> list[str]:
         """What differs now from before; facts whose name begins with one of `without` are not looked at."""
         prefixes = tuple(without)
         before = {name: value for name, value in self._taken["before"].items() if not name.startswith(prefixes)}
         now = {name: value for name, value in self._take(moment).items() if not name.startswith(prefixes)}
-        return differences(now, before)
+        # Compared as they are: what was one secret and is another one now has changed.
+        return [self.staging.redact(line) for line in differences(now, before)]
 
     def _take(self, moment: str) -> Facts:
         told = self.staging.facts()
@@ -92,5 +93,8 @@ class Proof:
         facts = {**own, **told}
         self._own = set(own) - set(told)
         self._taken[moment] = facts
-        (self.folder / FACTS_FILE).write_text(json.dumps(self._taken, indent=1), encoding="utf-8")
+        kept = {
+            at: {name: self.staging.redact(fact) for name, fact in taken.items()} for at, taken in self._taken.items()
+        }
+        (self.folder / FACTS_FILE).write_text(json.dumps(kept, indent=1), encoding="utf-8")
         return facts

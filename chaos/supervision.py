@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,9 @@ from rollout.wallclock import WallClockEnvironment
 from scenarios.models import Scenario
 
 CHECK_EVERY_S = 0.5
+# Of a service that so many requests went through within that time, something must have been counted.
+_BLIND_S = 15.0
+_BLIND_ANSWERS = 30
 
 __all__ = ["CHECK_EVERY_S", "Supervision", "stop_conditions"]
 
@@ -72,6 +76,8 @@ class Supervision:
             for place, each in enumerate(self.load.plan.functions)
         }
         self.health = LiveHealth(self.scenario, self.edges_s, due_s)
+        # Requests of each function that went well, at each look within the last _BLIND_S, and at the one before.
+        self._well: deque[tuple[float, dict[str, int]]] = deque()
 
     def run(self, env: WallClockEnvironment) -> Generator[simpy.Event, Any, None]:
         """Process of the drill. Raises BaselineUnhealthy before the release, DrillStopped at any time."""
@@ -84,6 +90,7 @@ class Supervision:
             windows = self.health.windows(env.wall_s())
             self.conditions.check(env.wall_s(), self.health.down_for_s(windows), self.health.failed())
             self._require_all_there(env.wall_s())
+            self._require_seen(env.wall_s())
             self.watcher.look(self._snapshot(env.wall_s(), windows))
             if not gated and env.now >= gate_s:
                 gated = True
@@ -131,6 +138,25 @@ class Supervision:
         if not self.load.running and now_s < self.scenario.duration_s - CHECK_EVERY_S:
             why = self.load.ended_because or "it left no word"
             raise DrillStopped("load-lost", f"the load generator ended at {now_s:.1f} s: {why}")
+
+    def _require_seen(self, now_s: float) -> None:
+        """Counters that vanish, or stand still, raise nothing: a guardrail would take it for a service without load."""
+        ended, failed = self.health.ended(), self.health.failed()
+        self._well.append((now_s, {name: ended[name] - failed[name] for name in ended}))
+        while len(self._well) > 1 and self._well[1][0] <= now_s - _BLIND_S:
+            self._well.popleft()
+        since_s, before = self._well[0]
+        if now_s - since_s < _BLIND_S:
+            return
+        well = {name: count - before[name] for name, count in self._well[-1][1].items()}
+        for service in dict.fromkeys(guardrail.of for guardrail in self.scenario.release.guardrails):
+            through = sum(well[name] for name, each in self.scenario.functions.items() if service in each.path)
+            if through >= _BLIND_ANSWERS and not self.observer.observe(service, None, _BLIND_S).requests:
+                raise DrillStopped(
+                    "observer-lost",
+                    f"nothing was counted of {service} within {_BLIND_S:g} s, in which {through} requests went through "
+                    "it well: its guardrails watch nothing",
+                )
 
     def _require_baseline(self, windows: dict[str, NDArray[np.bool_]]) -> None:
         """As many good windows as recovery takes, or as fit in before the release."""

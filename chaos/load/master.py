@@ -26,6 +26,7 @@ from typing import Any
 
 import gevent
 from locust.env import Environment
+from locust.exception import RPCError
 from locust.runners import STATE_MISSING, MasterRunner
 
 from chaos.load.errors import LoadFailed
@@ -33,6 +34,7 @@ from chaos.load.harness_pipe import await_end, read_plan, read_start, say_ready
 from chaos.load.messages import CLOCK, ENDED, GO, HELLO, PLAN, PLANNED, REFUSED, ROWS, STOP, home
 from chaos.load.plan import LoadPlan
 from chaos.load.raw_file import RawFile
+from chaos.load.schedule import draw
 from chaos.load.workers import Address
 
 __all__ = ["main"]
@@ -86,6 +88,7 @@ class Master:
     stopping: str = ""
 
     def __post_init__(self) -> None:
+        self._schedule = draw(self.plan)
         hear: dict[str, Callable[[str, Any], None]] = {
             CLOCK: lambda node, data: self._say(CLOCK, {"n": data["n"], "at_s": time.monotonic()}, node),
             HELLO: self._hello,
@@ -103,17 +106,19 @@ class Master:
 
     def gather(self, harness_gone: gevent.Greenlet) -> None:
         """Wait until all workers have the plan. Raises LoadFailed when one refuses it or is lost before."""
-        while sum(member.planned for member in self.members.values()) < self.count:
+        while True:
             if harness_gone.ready():
                 raise LoadFailed("harness gone")
             for member in self.members.values():
                 if member.refusal:
-                    raise LoadFailed(f"{self._called(member)} refuses: {member.refusal}")
+                    raise LoadFailed(f"{self._called(member)} {member.refusal}")
                 if self._gone(member):
                     raise LoadFailed(f"{self._called(member)} was lost before the load began")
             for process in self.processes.values():
                 if process.poll() is not None:
                     raise LoadFailed(f"load worker {process.pid} ended with {process.returncode} before the load began")
+            if sum(member.planned for member in self.members.values()) == self.count:
+                return
             gevent.sleep(LOOK_EVERY_S)
 
     def play(self, start_at_s: float) -> dict[str, Any]:
@@ -171,11 +176,14 @@ class Master:
         self._say(PLAN, told, node_id)
 
     def _planned(self, node_id: str, data: dict[str, Any]) -> None:
+        """It draws the schedule by itself: other versions of us, or of NumPy, may draw another one."""
         member = self.members[node_id]
         member.planned, member.clock_error_s = True, float(data["clock_error_s"])
+        if data.get("schedule") != self._schedule.share(member.share, self.count).digest():
+            member.refusal = "draws another schedule: it needs the same versions of Windtunnel and NumPy as here"
 
     def _refused(self, node_id: str, data: dict[str, Any]) -> None:
-        self.members[node_id].refusal = str(data["why"])
+        self.members[node_id].refusal = f"refuses: {data['why']}"
 
     def _rows(self, node_id: str, data: dict[str, Any]) -> None:
         self.members[node_id].rows += int(data["count"])
@@ -241,7 +249,12 @@ def main(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     join_at = None if given.join_at is None else Address.parse(given.join_at, "join-at")
     plan = read_plan()
-    runner = Environment().create_master_runner(*((LOOPBACK, 0) if join_at is None else (join_at.host, join_at.port)))
+    try:
+        where = (LOOPBACK, 0) if join_at is None else (join_at.host, join_at.port)
+        runner = Environment().create_master_runner(*where)
+    except RPCError as error:
+        sys.stderr.write(f"--load-master(={join_at}) must be an address of this machine, and free: {error}\n")
+        return 1
     processes: dict[int, subprocess.Popen[bytes]] = {}
     try:
         if join_at is None:

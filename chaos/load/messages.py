@@ -5,7 +5,7 @@
                                   <-         CLOCK {n, at_s}
     HELLO {name, pid}             ->                  I am here
                                   <-         PLAN {plan, share, of, home}
-    PLANNED, or REFUSED {why}     ->
+    PLANNED {clock_error_s, schedule}, or REFUSED {why} ->
                                   <-         GO {start_at_s}, or REFUSED {why}
     ROWS {lines}                  ->                  every 50 ms
                                   <-         STOP {reason, abort}

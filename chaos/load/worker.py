@@ -83,7 +83,7 @@ class Worker:
             raise
         self._environment.user_classes = [dispatching(load)]
         freeze()
-        self._runner.send_message(PLANNED, {"clock_error_s": clock.error_s})
+        self._runner.send_message(PLANNED, {"clock_error_s": clock.error_s, "schedule": load.schedule.digest()})
         load.start_at_s = self._told[GO].get()["start_at_s"] - clock.ahead_s
         flusher = gevent.spawn(rows.flush_for_ever)
         summary = play(load, lambda: self._runner.start_worker({"Dispatching": 1}))

@@ -145,6 +145,10 @@ class StagingAdapter(Protocol):
         """The operator's own rollback, for the rollback step of this name."""
         ...
 
+    def redact(self, text: str) -> str:
+        """The text as it may be shown and kept: without what the staging calls secret."""
+        ...
+
     def standing(self, service: str) -> Mapping[str, Mapping[str, int]]:
         """How many replicas of each version stand in each zone, as far as it has any."""
         ...

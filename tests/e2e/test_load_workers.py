@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +83,32 @@ def test_a_worker_goes_only_where_it_may_itself(server: Server, tmp_path: Path) 
     assert worker.returncode == 4
     assert "load goes to 192.0.2.0/24 only" in err
     assert not server.seen
+
+
+def test_a_worker_that_would_send_something_else_takes_no_part(server: Server, tmp_path: Path) -> None:
+    """One of another version, whose requests would be taken for those of the plan; and at an address of its own."""
+    draws = "import numpy.random as r; drawn = r.default_rng; r.default_rng = lambda _: drawn(7)"
+    (tmp_path / "sitecustomize.py").write_text(draws)
+    address = Address("127.0.0.2", free_ports(1)[0])
+    command = [sys.executable, "-m", "chaos.load.worker", str(address)]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    worker = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=environment)
+    try:
+        with pytest.raises(LoadFailed, match=r"load worker 1 of 1 \(.*\) draws another schedule: it needs the same"):
+            LoadRun.start(
+                replace(plan(server.port, load("/ok")), arrivals="poisson"), tmp_path, workers=Workers(1, address)
+            )
+        worker.communicate(timeout=20)
+    finally:
+        worker.kill()
+        worker.communicate()
+    assert not server.seen
+
+
+def test_a_taken_address_to_join_at_is_told(server: Server, tmp_path: Path) -> None:
+    taken = Address("127.0.0.1", server.port)
+    with pytest.raises(LoadFailed, match=rf"--load-master\(={taken}\) must be an address of this machine, and free"):
+        LoadRun.start(plan(server.port, load("/ok")), tmp_path, workers=Workers(1, taken))
 
 
 def test_a_killed_worker_ends_the_load_and_is_named(server: Server, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -135,6 +136,28 @@ def test_secrets_are_in_no_record_and_no_message(tmp_path: Path, monkeypatch: py
     assert [(verb, detail["exit_code"], detail["out"]) for verb, detail in heard] == [
         ("status", 3, "record/0001-status.out")
     ]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        'printf %s "$OWN"',
+        'printf %s "$OWN" | base64',
+        """python3 -c 'import json, os; print(json.dumps({"password": os.environ["OWN"]}))'""",
+        """python3 -c 'import os, urllib.parse; print(urllib.parse.quote(os.environ["OWN"], safe=""))'""",
+        """printf 'data:\n'; printf '%s\n' "$OWN" | sed 's/^/    /'""",
+    ],
+    ids=["plain", "base64", "json", "address", "indented"],
+)
+def test_a_secret_of_one_command_is_hidden_however_it_is_written(tmp_path: Path, script: str) -> None:
+    secret = 'pa"ss/wörd\nsecond+line'
+    shown = command("/bin/sh", "-c", script, env={"OWN": secret})
+    calls = caller(tmp_path, status=shown.model_dump(by_alias=True), secrets={"env": ["OWN"]})
+    calls.record_to(tmp_path / "record", lambda _verb, _detail: None)
+    calls.call("status", shown, {"service": "checkout"})
+    (kept,) = (path.read_text() for path in (tmp_path / "record").iterdir())
+    assert "***" in kept
+    assert not any(part in kept for part in ("ss/w", "ss%2F", "line", base64.b64encode(secret.encode()).decode()[:8]))
 
 
 def test_a_timeout_says_so(tmp_path: Path) -> None:

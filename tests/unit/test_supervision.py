@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +47,7 @@ class MadeUp:
     dead: list[str] = field(default_factory=list)
     running: bool = True
     ended_because: str = ""
+    counted_until_s: float = math.inf
     plan = SimpleNamespace(functions=[SimpleNamespace(name=name) for name in NAMES])
     schedule = SimpleNamespace(
         intended_s=np.repeat(np.arange(36 * PER_S) / PER_S, len(NAMES)),
@@ -69,8 +71,11 @@ class MadeUp:
         if self.refusal is not None:
             raise DrillStopped("target-refused", f"the target no longer passes the gate: {self.refusal}")
 
-    def observe(self, *_: object) -> Observation:
-        return Observation(0, 0, np.zeros(1, dtype=np.int64))
+    def observe(self, service: str, _version: str | None, window_s: float) -> Observation:
+        """All that was sent within the window, until the counters stand still."""
+        until_s = min(self.env.now, self.counted_until_s)
+        seen = max(0.0, until_s - max(0.0, self.env.now - window_s)) if service in ("checkout", "catalogue") else 0.0
+        return Observation(round(seen * PER_S), 0, np.zeros(1, dtype=np.int64))
 
 
 def supervised(folder: Path, **changes: Any) -> tuple[VirtualTime, MadeUp]:
@@ -126,6 +131,24 @@ def test_what_is_lost_ends_the_drill_within_a_look(
     with pytest.raises(DrillStopped, match=says) as stopped:
         env.run(until=BREAKS_S + 2 * CHECK_EVERY_S)
     assert stopped.value.condition == condition
+
+
+def test_counters_that_stand_still_while_requests_go_through_end_the_drill(tmp_path: Path) -> None:
+    env, made_up = supervised(tmp_path)
+    made_up.counted_until_s = BREAKS_S
+    with pytest.raises(
+        DrillStopped, match=r"nothing was counted of checkout within 15 s, in which 1[45]\d requests"
+    ) as stopped:
+        env.run(until=35.0)
+    assert stopped.value.condition == "observer-lost"
+    assert BREAKS_S + 15.0 <= env.now <= BREAKS_S + 15.0 + 2 * CHECK_EVERY_S
+
+
+def test_a_service_without_requests_is_not_missed(tmp_path: Path) -> None:
+    env, _ = supervised(tmp_path, counted_until_s=BREAKS_S, bad=lambda name, at_s: name == "checkout" and at_s >= 13.0)
+    with pytest.raises(DrillStopped) as stopped:
+        env.run(until=35.0)
+    assert stopped.value.condition == "down-too-long"
 
 
 def test_a_load_that_ends_in_time_is_not_lost(tmp_path: Path) -> None:

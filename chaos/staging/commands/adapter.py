@@ -95,6 +95,10 @@ class CommandsAdapter(Described):
         """By the rollback command."""
         self._surface.procedure(service, old, new)
 
+    def redact(self, text: str) -> str:
+        """By the file's `secrets`."""
+        return self._caller.redact(text)
+
     def standing(self, service: str) -> Mapping[str, Mapping[str, int]]:
         """Nobody tells."""
         del service
@@ -142,7 +146,8 @@ class CommandsAdapter(Described):
         """What the verify command prints."""
         if self._commands.verify is None:
             return []
-        return [line for line in self._caller.call("verify", self._commands.verify, {}).splitlines() if line.strip()]
+        printed = self._caller.redact(self._caller.call("verify", self._commands.verify, {}))
+        return [line for line in printed.splitlines() if line.strip()]
 
     def facts(self) -> Mapping[str, str]:
         """What the facts command prints, and what the verify command does."""

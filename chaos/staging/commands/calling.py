@@ -36,7 +36,8 @@ class Caller:
         self._commands = commands
         self._folder = folder
         self._state_dir = state_dir
-        self.redact = Redactor(commands.secrets, {**os.environ, **commands.env})
+        own = (command.env for command in commands.every())
+        self.redact = Redactor(commands.secrets, os.environ, commands.env, *own)
         self._mutex = threading.Lock()
         self._numbers = 0
         self._at_work: Counter[str] = Counter()

@@ -76,7 +76,7 @@ class CommandsSurface:
         status = self.status(service)
         cohorts = (f"cohort {cohort} routes {_some(shares)}" for cohort, shares in status.cohorts.items())
         mirrors = (f"{share:g} of the requests are copied to {v}" for v, share in _some(status.mirrors).items())
-        return (*cohorts, *mirrors, *status.steering)
+        return (*cohorts, *mirrors, *(self._caller.redact(line) for line in status.steering))
 
     def defects(self, service: str) -> tuple[str, ...]:
         """By the status command."""

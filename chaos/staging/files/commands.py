@@ -159,6 +159,10 @@ class Commands(Part):
             raise ValueError("; ".join(problems))
         return self
 
+    def every(self) -> list[Command]:
+        """Those of all verbs."""
+        return [command for _, command in self._all()]
+
     def _all(self) -> list[tuple[str, Command]]:
         given: list[tuple[str, Any]] = [(verb, getattr(self, verb, None)) for verb in PLACEHOLDERS]
         given += [] if self.data is None else self.data.by_verb().items()
