@@ -38,7 +38,7 @@ def caveats(
     return [
         *_sparse(scenario), *_blind(scenario), *_young(scenario), *_left_behind(scenario), *_old_schema(scenario),
         *idle(scenario, defects), *_hurt_before(scenario, measures), *_unended(scenario, measures),
-        *_near_capacity(scenario, measures), *seldom
+        *_near_capacity(scenario, measures), *_still_losing(scenario, measures), *seldom
     ]  # fmt: skip
 
 
@@ -183,6 +183,26 @@ def _near_capacity(scenario: Scenario, measures: Sequence[FunctionMeasure]) -> l
                     f"{len(runs):,} replications: there chance decides what waits and fails, and flows do not know it: "
                     "play it with fidelity requests"
                 )
+    return found
+
+
+def _still_losing(scenario: Scenario, measures: Sequence[FunctionMeasure]) -> list[str]:
+    """A loss that nobody stops is dated by the end of the load, for want of anything better."""
+    found, replications = [], len({row.replication for row in measures})
+    for defect in scenario.release.defects:
+        if defect.lost_writes == 0.0 and defect.bad_data is None:
+            continue
+        losing = {
+            row.replication
+            for row in measures
+            if defect.name in row.defects and row.lost_writes and row.outcome in (Outcome.PROMOTED, Outcome.RUNNING)
+        }
+        if losing:
+            found.append(
+                f"release.defects.{defect.name}: nobody takes it back in {len(losing):,} of {replications:,} "
+                "replications, and it loses writes to the end of the load: the RPO of these is a lower bound, and "
+                "grows with `duration`"
+            )
     return found
 
 

@@ -176,6 +176,19 @@ def test_a_guardrail_that_looks_back_further_than_the_load() -> None:
     assert told("version: old, above: 10%, window: 10s") == []
 
 
+def test_a_loss_that_nobody_stops_is_dated_by_the_end_of_the_load() -> None:
+    scenario = load_text(TEXT.replace("errors: 50%}", "errors: 50%, lost_writes: 10%}"), "tiny.yaml")
+    rows = made.measures(replications=4, bad_every=2)
+    taken_back = [replace(row, lost_writes=3) if row.defects else row for row in rows]
+    assert caveats(scenario, taken_back, ["crash"]) == []
+    promoted = [replace(row, outcome="promoted") for row in taken_back]
+    (line,) = caveats(scenario, promoted, ["crash"])
+    assert line.startswith("release.defects.crash: nobody takes it back in 2 of 4 replications, and it loses writes to")
+    assert caveats(scenario, [replace(row, lost_writes=0) for row in promoted], ["crash"]) == []
+    harmless = load_text(TEXT, "tiny.yaml")  # what is lost there is not the defect's
+    assert caveats(harmless, promoted, ["crash"]) == []
+
+
 def test_flows_that_were_near_a_capacity_for_longer_than_a_window() -> None:
     scenario = load_text(TEXT, "tiny.yaml")
     row = next(each for each in made.measures() if each.function == "browse")
