@@ -232,3 +232,21 @@ def test_secrets_are_in_nothing_that_is_told(tmp_path: Path, monkeypatch: pytest
     assert told.succeeded
     assert "token ***" in told.output
     assert "very-secret" not in str(told)
+
+
+def test_a_control_of_a_team_s_own_may_refuse_an_action(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = tmp_path / "broken"
+    (tmp_path / "own_control.py").write_text(
+        "from chaoslib.exceptions import InterruptExecution\n"
+        "def before_activity_control(context, **_):\n"
+        "    if context['type'] == 'action':\n"
+        "        raise InterruptExecution('not during the sale')\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    control = {"name": "the sale", "provider": {"type": "python", "module": "own_control"}}
+    document = experiment(broken, controls=[control])
+    assert play(document, "hypothesis", 30)[0].well
+    with pytest.raises(ExperimentFailed, match="not during the sale"):
+        play(document, "method", 30)
+    assert not broken.exists()
