@@ -117,7 +117,7 @@ def _emit_text(found: SensitivityOutcome) -> None:
             )
         rest = len(rows) - len(told)
         if rest:
-            emit_text(f"{rest} of {len(rows)} inputs: the data cannot tell from one without influence\n")
+            emit_text(f"{rest} of {len(rows)} inputs: the data cannot tell whether they have any influence\n")
     for function, measure in found.constant:
         emit_text(f"{measure} of {function}: the same in every replication")
     for function, measure in found.unknown:
