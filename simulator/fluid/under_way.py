@@ -4,7 +4,8 @@ Flows know what becomes of a request that comes now if nothing changes until its
 store is back or a route is changed, some of those counted as failed have an attempt left, and it meets what is in force
 by then. How long an attempt is still to come is known on the mean, by the backoffs and by how long attempts last that
 fail; it varies as the time does after which requests fail. Clients get answers instead of failures then. Service rows
-and the write log are left as they are: what a guardrail sees fail it sees for as much longer.
+and the write log are left as they are: what a guardrail sees fail it sees for as much longer. So are calls that time
+out: what they wait behind has to be worked off first.
 """
 
 import math
@@ -18,6 +19,8 @@ from simulator.layout import ERROR, FIRST_BIN, REFUSED
 
 _LEAST = 0.01
 """Share of failures below which nothing is looked at."""
+_SPENT = 1.0 + 1e-6
+"""Balance of a retry budget that pays next to nothing."""
 _KEY = 1 << 20
 """Keeps its draws apart from those of replicas' rooms."""
 
@@ -31,6 +34,7 @@ class Seen:
     row: int  # of the clients' table
     now_s: float
     fails: float  # share
+    at_once: float  # of those, whose attempts are refused or fail, and do not time out, where they fail first
     last_s: NDArray[np.float64]  # from a request's arrival until its last attempt begins: values that it may have
     weights: NDArray[np.float64]  # and their shares
     first: int  # the first cell in which a request may be under way
@@ -65,7 +69,7 @@ class UnderWay:
     def take_back(self, seen: list[Seen]) -> None:
         """Turn failures into answers, as far as the flows of now let the attempts succeed that were to come."""
         for each in seen:
-            better = 1.0 - self._fails(each.root, each.cohort) / each.fails
+            better = each.at_once * (1.0 - self._fails(each.root, each.cohort) / each.fails)
             if better > 0.0:
                 self._turn(each, better)
 
@@ -76,25 +80,51 @@ class UnderWay:
     def _left_s(self, node: int, cohort: int) -> float:
         """Of a call that fails: how long, on the mean, until the last attempt begins of all below it."""
         state = self._state
-        call = state.calls[state.nodes[node]["call"]]
-        attempts = int(call["retries"]) + 1
-        waits_s = (2.0 ** (attempts - 1) - 1.0) * float(call["backoff_s"]) * (0.5 if call["jitter"] else 1.0)
+        call, reply = state.calls[state.nodes[node]["call"]], state.replies[node, state.alike[node, cohort]]
         seconds, weights = self._failures(node, cohort)
         lasts_s = float(seconds @ weights)
-        left_s = lasts_s - max(0.0, lasts_s - waits_s) / attempts
-        below = max(self._children[node], key=lambda child: self._fails(child, cohort), default=-1)
-        if below >= 0 and call["cut"] == 0 and self._fails(below, cohort) > _LEAST:
-            left_s += self._worked_on(node, cohort) * self._left_s(below, cohort)
+        spent = call["budget"] != 0 and call["tokens"] <= _SPENT
+        tries = 1.0 if spent else max(1.0, float(reply["tries"]))
+        waits_s = (2.0 ** (tries - 1.0) - 1.0) * float(call["backoff_s"]) * (0.5 if call["jitter"] else 1.0)
+        left_s = lasts_s - max(0.0, lasts_s - waits_s) / tries
+        below = self._below(node, cohort)
+        if below >= 0:
+            left_s += (1.0 - self._refused(node, cohort)) * self._left_s(below, cohort)
         return min(left_s, lasts_s)
 
-    def _worked_on(self, node: int, cohort: int) -> float:
-        """The share of a node's attempts that fail that was not refused at once."""
+    def _below(self, node: int, cohort: int) -> int:
+        """The call that fails most of those that a node makes, -1 when none does."""
+        if self._state.calls[self._state.nodes[node]["call"]]["cut"] != 0:
+            return -1
+        below = max(self._children[node], key=lambda child: self._fails(child, cohort), default=-1)
+        return below if below >= 0 and self._fails(below, cohort) > _LEAST else -1
+
+    def _at_once(self, node: int, cohort: int) -> float:
+        """Of a call that fails: the share of its attempts, where they fail first, that an answer tells of failing."""
+        call, below = self._state.calls[self._state.nodes[node]["call"]], self._below(node, cohort)
+        if below >= 0:
+            return self._at_once(below, cohort)
+        if call["cut"] != 0:
+            return 1.0
+        failed = self._failed(node, cohort)
+        attempt_fails = self._fails(node, cohort) ** (1.0 / (int(call["retries"]) + 1))  # late on the way, too
+        return min(1.0, float(failed[0] + failed[REFUSED - ERROR]) / attempt_fails)
+
+    def _refused(self, node: int, cohort: int) -> float:
+        """The share of a node's failed attempts that is refused."""
+        failed = self._failed(node, cohort)
+        return float(failed[REFUSED - ERROR] / failed.sum()) if failed.sum() > 0.0 else 0.0
+
+    def _failed(self, node: int, cohort: int) -> NDArray[np.float64]:
+        """Shares of a node's attempts that fail, by kind from ERROR on."""
         state = self._state
         station = state.stations[state.nodes[node]["station"]]
         first, versions = int(station["first_version"]), int(station["versions"])
         weights = state.weights[first : first + versions, cohort]
-        failed = weights @ state.answers[node, state.alike[node, cohort], :versions, ERROR:FIRST_BIN]
-        return 1.0 - float(failed[REFUSED - ERROR] / failed.sum()) if failed.sum() > 0.0 else 0.0
+        found: NDArray[np.float64] = (
+            weights @ state.answers[node, state.alike[node, cohort], :versions, ERROR:FIRST_BIN]
+        )
+        return found
 
     def _failures(self, node: int, cohort: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """How long a call lasts that fails: seconds, and their shares."""
@@ -116,7 +146,8 @@ class UnderWay:
         row = function * state.shares.shape[1] + cohort
         first = max(0, int((now_s - float(last_s.max())) / resolution_s))
         failed = state.client[first : math.ceil(now_s / resolution_s - 1e-9), row, ERROR:FIRST_BIN].copy()
-        return Seen(root, cohort, row, now_s, self._fails(root, cohort), last_s, weights, first, failed)
+        fails, at_once = self._fails(root, cohort), self._at_once(root, cohort)
+        return Seen(root, cohort, row, now_s, fails, at_once, last_s, weights, first, failed)
 
     def _turn(self, seen: Seen, better: float) -> None:
         state = self._state
