@@ -10,22 +10,30 @@ from simulator import draws
 from simulator.fluid import (
     again,
     attempts,
+    breaker,
     budget,
     calls,
     counts,
+    ejection,
     flows,
     lattice,
     layout,
     queueing,
+    quota,
     sample,
     solve,
+    steady,
     tell,
+    two,
     work,
     writes,
 )
+from simulator.fluid.breaker import listen_until, turn
 from simulator.fluid.budget import spend, spends
+from simulator.fluid.ejection import eject, eject_until
 from simulator.fluid.layout import State
 from simulator.fluid.queueing import go_on, moves
+from simulator.fluid.quota import runs_out, take_tokens
 from simulator.fluid.sample import draw_arrivals
 from simulator.fluid.sample import sample as draw
 from simulator.fluid.solve import solve as find
@@ -84,10 +92,13 @@ def _advance(s: State, until_s: float) -> int:
         step_s = min(_MOVING_STEP_S, resolution)
         if clock["stale"] != 0:
             find(s, min(step_s, target - now))
-        if target - now > step_s and (moves(s, target - now) or spends(s, target - now)):
+        if target - now > step_s and (moves(s, target - now) or spends(s, target - now) or runs_out(s, target - now)):
             target = now + step_s
+        target = eject_until(s, now, listen_until(s, now, target))
         draw(s, min(cell, len(s.client) - 1), now, target)
-        if spend(s, target - now) | go_on(s, target - now):
+        if spend(s, target - now) | go_on(s, target - now) | take_tokens(s, target - now, step_s):
+            clock["stale"] = max(1, clock["stale"])
+        if turn(s, target) | eject(s, target, target - now):
             clock["stale"] = max(1, clock["stale"])
         _tell_lost(s, target - now)
         clock["now"] = target
@@ -103,7 +114,8 @@ def _flush(s: State) -> None:
 
 
 _SOURCES = (
-    again, attempts, budget, calls, counts, draws, flows, lattice, layout, queueing, sample, solve, tell, work, writes,
+    again, attempts, breaker, budget, calls, counts, draws, ejection, flows, lattice, layout, queueing, quota, sample,
+    solve, steady, tell, two, work, writes,
 )  # fmt: skip
 """Modules with compiled parts."""
 

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from simulator.draws import stream_keys
 from simulator.fluid.lattice import pool
-from simulator.fluid.layout import RECORDS, SCRATCH, State
+from simulator.fluid.layout import RECORDS, RING, SCRATCH, SLOTS, State
 from simulator.kernel.build import cohort_shares, rate_segments, roots, service_rows
 from simulator.kernel.mechanics import BUDGET_MEMORY_S
-from simulator.layout import FIRST_BIN
+from simulator.layout import BUCKETS, FIRST_BIN
 from simulator.network import CLIENT, Balancing, Network, Node
 
 Links = Collection[tuple[int, int]]
@@ -46,6 +46,10 @@ def build(network: Network, seed: int, replication: int, detailed: Collection[in
         if call.budget is not None:
             row["budget"], row["budget_share"] = 1, call.budget.share
             row["budget_per_s"], row["tokens"] = call.budget.minimum_per_s, call.budget.minimum_per_s * BUDGET_MEMORY_S
+        if call.breaker is not None:
+            row["breaker"], row["trip_share"], row["trip_minimum"] = 1, call.breaker.errors, call.breaker.minimum
+            row["slot_s"], row["open_s"] = call.breaker.window_s / (BUCKETS * SLOTS), call.breaker.open_s
+            row["probes"] = call.breaker.probes
     edges = np.ascontiguousarray(network.edges_s, np.float64)
     return State(
         clock=clock,
@@ -84,6 +88,7 @@ def build(network: Network, seed: int, replication: int, detailed: Collection[in
         middles=np.concatenate(([0.5 * edges[0]], np.sqrt(edges[:-1] * edges[1:]), [1.1 * edges[-1]])),
         client=np.zeros((network.cells, len(functions) * cohorts, width), np.int32),
         service=np.zeros((network.cells, len(service_rows(network).station), width), np.int32),
+        outcomes=np.zeros((len(calls), RING, 2), np.int64),
         log=np.zeros(log_rows, RECORDS["log"]),
         log_count=np.zeros(log_rows, np.int64),
     )
@@ -99,7 +104,14 @@ def _stations(network: Network) -> tuple[NDArray[np.void], NDArray[np.void]]:
         row["workers"], row["queue"] = station.workers, station.queue
         row["kind"], row["p0"], row["p1"] = station.service.kind, station.service.p0, station.service.p1
         row["shed_s"] = station.shed_s
+        if station.quota is not None:
+            row["quota_per_s"], row["quota_burst"] = station.quota.rate_per_s, station.quota.burst
+            row["tokens"] = station.quota.burst
         row["pooled"] = station.balancing is Balancing.LEAST_REQUEST
+        row["of_two"] = station.balancing is Balancing.RANDOM_OF_TWO
+        if station.ejection is not None:
+            row["eject_after"], row["eject_s"] = station.ejection.consecutive, station.ejection.for_s
+            row["eject_most"] = station.ejection.most
         row["holds_worker"], row["versions"], row["first_version"] = (
             station.holds_worker, len(station.replicas), first,
         )  # fmt: skip

@@ -23,6 +23,9 @@ def find_flows(s: State) -> float:
                 s.writers[node, cohort, version] = 0.0
     for call in range(len(s.calls)):
         s.calls[call]["firsts"] = s.calls[call]["retried"] = 0.0
+        s.calls[call]["asked"] = s.calls[call]["asked_ok"] = s.calls[call]["asked_s"] = 0.0
+    for station in range(len(s.stations)):
+        s.stations[station]["asked"] = 0.0
     for node in range(len(s.nodes)):
         function = s.nodes[node]["function"]
         station = s.stations[s.nodes[node]["station"]]
@@ -68,6 +71,15 @@ def _tell_retries(s: State, node: int, cohort: int) -> None:
 
 
 @inlined
+def _ask(s: State, node: int, cohort: int, reach: float) -> None:
+    """Add so many calls per second to those that a breaker lets through or not."""
+    call, reply = s.calls[s.nodes[node]["call"]], s.replies[node, s.alike[node, cohort]]
+    call["asked"] += reach
+    call["asked_ok"] += reach * reply["once_ok"]
+    call["asked_s"] += reach * reply["once_s"]
+
+
+@inlined
 def _change(now: float, before: float) -> float:
     """Relative to the larger of the two."""
     return abs(now - before) / max(1e-9, max(now, before))
@@ -99,9 +111,11 @@ def _go_through(s: State, node: int, cohort: int, version: int, enter: float, co
     row = s.stations[s.nodes[node]["station"]]["first_version"] + version
     record = s.versions[s.versions[row]["home"]]
     flow, held = s.flows[node, cohort], s.held[node, s.alike[node, cohort], version]
-    record["offered"] += enter
-    record["hold_s"] += enter * held["mean_s"]
-    record["hold_var"] += enter * held["var"]
+    asked = enter * (1.0 - s.stations[s.nodes[node]["station"]]["over"])
+    s.stations[s.nodes[node]["station"]]["asked"] += enter if record["ready"] > 0 else 0.0
+    record["offered"] += asked
+    record["hold_s"] += asked * held["mean_s"]
+    record["hold_var"] += asked * held["var"]
     own_s = lattice.moments(s.pool, own_work(s, row, cohort))[0]
     begins_s = flow["begins_s"] + record["waits_s"] + own_s
     reach = enter * (1.0 - record["refused"]) * record["drive"] * (1.0 - s.effects[row, cohort]["error"])
@@ -110,6 +124,8 @@ def _go_through(s: State, node: int, cohort: int, version: int, enter: float, co
     while child >= 0:
         reply = s.replies[child, s.alike[child, cohort]]
         calls = reach * reply["attempts"]
+        if s.calls[s.nodes[child]["call"]]["breaker"] != 0:
+            _ask(s, child, cohort, reach)
         s.flows[child, cohort]["calls"] += calls
         s.flows[child, cohort]["stuck"] += reach * reply["stuck"]
         s.flows[child, cohort]["begins_s"] += calls * begins_s

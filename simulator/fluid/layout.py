@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from simulator.fluid.lattice import Pool
 from simulator.fluid.lattice import pool as empty_pool
-from simulator.layout import WRITE
+from simulator.layout import BUCKETS, WRITE
 
 
 def _record(**fields: str) -> np.dtype[np.void]:
@@ -27,6 +27,10 @@ CLOCK = _record(
 STATION = _record(
     workers="i8", queue="i8", kind="i8", p0="f8", p1="f8", holds_worker="i8", versions="i8", first_version="i8",
     pooled="i8",  # 1 when a request comes to the replica that has the fewest, as if all had one queue
+    of_two="i8",  # 1 when it comes to the better of two drawn at random
+    eject_after="i8",  # failures in a row after which a replica is ejected, 0: never
+    eject_s="f8",
+    eject_most="f8",  # share of the replicas that may be out at once
     shed_s="f8",  # a queue whose first has waited longer takes nobody
     detailed="i8",  # 1 when its service rows tell latencies by bin, and not in one bin a cell
     error_share="f8",
@@ -35,6 +39,12 @@ STATION = _record(
     mirror_share="f8",
     mirror_row="i8",  # the version that takes the copies
     entered="f8",  # requests accepted so far
+    quota_per_s="f8",  # 0: it has none
+    quota_burst="f8",
+    tokens="f8",  # of the quota
+    taken="f8",  # of them, by the step that is counted
+    over="f8",  # share of what comes that finds no token
+    asked="f8",  # per second, those included
 )  # fmt: skip
 VERSION = _record(
     station="i8",
@@ -56,10 +66,14 @@ VERSION = _record(
     drift="f8",  # the difference itself
     alike="f8",  # how much the queues of its replicas are full at the same time
     waits_s="f8",  # mean of the accepted
+    heard="f8",  # answers per second that count for or against its replicas
+    failing="f8",  # of them, failures
     drive="f8",  # requests started for each one accepted: below 1 while a backlog grows, above while it falls
 )
 REPLICA = _record(
-    ready="i8",  # 1 when it takes work; it works off what is inside in any case
+    listed="i8",  # 1 when it is ready and in rotation
+    out_until_s="f8",  # when it is back that is ejected; 0: it is not
+    ready="i8",  # 1 when it is listed and takes work; it works off what is inside in any case
     full="i8",  # 1 while its queue is
     inside="f8",  # requests in its workers and queue
     solved_inside="f8",  # when the flows were found
@@ -79,6 +93,21 @@ CALL = _record(
     allow="f8",  # share of the retries that are made: below 1 when the budget is spent
     firsts="f8",  # first attempts per second
     retried="f8",  # retries per second
+    breaker="i8",  # 1 when it has one
+    trip_share="f8",
+    trip_minimum="i8",
+    slot_s="f8",  # of its window
+    open_s="f8",
+    probes="i8",
+    mode="i8",  # CLOSED, OPEN or HALF_OPEN
+    until_s="f8",  # end of a mode that is not closed
+    reopens="i8",  # 1 when a probe of the half-open mode fails
+    held="f8",  # share of the calls that it holds back
+    first_slot="i8",  # the first that may have anything in it
+    noticed="i8",  # 1 when the window has failures, not few
+    asked="f8",  # calls per second, those held back included
+    asked_ok="f8",  # of them, those that the first attempt answers, were all let through
+    asked_s="f8",  # times how long that takes
 )  # fmt: skip
 NODE = _record(
     station="i8", call="i8", function="i8", child="i8", sibling="i8", parent="i8", row="i8", writes="i8",
@@ -99,6 +128,8 @@ REPLY = _record(  # what a caller gets, all attempts together
     attempt_burst="f8",  # of those
     together_s="f8",  # how long it and those that start with it last, where there are any
     tries="f8",  # attempts of a call that fails
+    once_ok="f8",  # share of the attempts that succeed
+    once_s="f8",  # how long one lasts
     saved="f8",  # share of the possible retries of a call that succeeds, that it takes
 )
 FLOW = _record(
@@ -157,6 +188,7 @@ class State(NamedTuple):
     middles: NDArray[np.float64]  # [bins] seconds that stand for a bin
     client: NDArray[np.int32]  # [cells, functions * cohorts, columns] as simulator.layout
     service: NDArray[np.int32]  # [cells, service rows, columns]
+    outcomes: NDArray[np.int64]  # [calls, RING, 2] answers and failures that a breaker hears, by slot
     log: NDArray[np.void]  # [capacity] WRITE
     log_count: NDArray[np.int64]  # [capacity] writes that the row stands for
 
@@ -166,6 +198,10 @@ RECORDS: dict[str, np.dtype[np.void]] = {
     "calls": CALL, "nodes": NODE, "functions": FUNCTION, "replies": REPLY, "flows": FLOW, "held": HELD, "log": WRITE,
 }  # fmt: skip
 
+SLOTS, RING = 10, 256
+"""Slots in a part of a circuit breaker's window (`simulator.layout.BUCKETS`), and all that there are."""
+AHEAD = RING - SLOTS * BUCKETS - 1
+"""Slots ahead of now that an answer on its way can be in."""
 SCRATCH = 18
 """Lattices beside those of waits, own work and replies."""
 
@@ -173,7 +209,7 @@ SCRATCH = 18
 def empty_state() -> State:
     """A state without anything in it, to tell the compiler the types."""
     axes = dict.fromkeys(("weights", "effects", "rate_until", "rate", "shares", "alike", "replies", "flows"), 2)
-    axes |= dict.fromkeys(("writers", "held", "seen", "seen_order", "client", "service"), 3)
+    axes |= dict.fromkeys(("writers", "held", "seen", "seen_order", "outcomes", "client", "service"), 3)
     axes["contracts"] = 2
     axes |= {"arrivals": 2, "answers": 4, "answers_order": 4, "written": 4}
     codes = {
@@ -182,7 +218,7 @@ def empty_state() -> State:
         "shares": "f8", "alike": "i8", "writers": "f8", "answers": "f8", "seen": "f8", "answers_order": "i2",
         "seen_order": "i2",
         "arrivals": "i8", "written": "i8", "edges": "f8", "middles": "f8", "client": "i4", "service": "i4",
-        "log_count": "i8",
+        "outcomes": "i8", "log_count": "i8",
     }  # fmt: skip
     kinds: dict[str, np.dtype[Any]] = {**RECORDS, **{name: np.dtype(code) for name, code in codes.items()}}
     arrays: dict[str, Any] = {name: np.zeros((0,) * axes.get(name, 1), kind) for name, kind in kinds.items()}

@@ -94,8 +94,8 @@ class FluidPlane:
         limit = self.network.stations[station].replicas[version]
         if chosen and not 0 <= chosen[0] <= chosen[-1] < limit:
             raise NetworkError(f"replicas(={chosen}) must be numbers below {limit}.")
-        self._replicas(row)["ready"] = np.isin(np.arange(limit), chosen)
-        self._state.versions[row]["ready"] = len(chosen)
+        self._replicas(row)["listed"] = np.isin(np.arange(limit), chosen)
+        self._let_in(row)
         self._stale(_FLOWS)
 
     def set_weights(self, station: int, weights: Sequence[float], cohort: int | None = None) -> None:
@@ -183,11 +183,19 @@ class FluidPlane:
             raise NetworkError(f"replica(={replica}) must be below {limit}.")
         record, killed = self._state.versions[row], self._replicas(row)[replica]
         self._write_down()
-        record["ready"] -= killed["ready"]
+        killed["listed"] = 0
+        self._let_in(row)
         # With nobody left all are refused in any case.
         record["lost"] = record["lost"] + killed["inside"] if record["ready"] else 0.0
-        killed["ready"], killed["inside"] = 0, 0.0
+        killed["inside"] = 0.0
         self._stale(_FLOWS)
+
+    def _let_in(self, row: int) -> None:
+        """Ready are those listed that are not ejected; all of them when all are."""
+        replicas = self._replicas(row)
+        stay = (replicas["listed"] != 0) & (replicas["out_until_s"] <= 0.0)
+        replicas["ready"] = stay if stay.any() else replicas["listed"]
+        self._state.versions[row]["ready"] = replicas["ready"].sum()
 
     def _write_down(self) -> None:
         """Put the running cell's writes into the log, where rows are followed: they were made before now."""

@@ -10,10 +10,10 @@ import math
 
 from simulator.fluid import lattice
 from simulator.fluid.layout import State
+from simulator.fluid.steady import burst_of, steady
+from simulator.fluid.two import of_two
 from simulator.kernel.inline import inlined, outlined
 
-BUSY_MAX = 0.98
-"""Utilisation up to which an unbounded queue counts as in its steady state; nearer to 1 it takes long to get there."""
 BACKLOG_MIN = 0.5
 """Requests; fewer than that are no backlog."""
 FULL = 0.995
@@ -26,56 +26,6 @@ _DRIFT_MIN = 1.0
 """Surplus times places over variability of a bounded queue; below, chance fills and empties it, not the surplus."""
 _DRIFT_STAYS = 3.0
 """The same of a queue that chance has filled before: its refusals' retries are part of the surplus."""
-
-
-@outlined
-def steady(workers: int, queue: int, load: float, hold_s: float, variability: float) -> tuple[float, float, float]:
-    """Of one replica with `load` in work on the mean: share refused, share of the rest that waits, their mean wait."""
-    busy = load / workers
-    blocked = 1.0  # Erlang B
-    for k in range(1, workers + 1):
-        blocked = load * blocked / (k + load * blocked)
-    if queue < 0:
-        busy = min(busy, BUSY_MAX)
-        waits = blocked / (1.0 - busy * (1.0 - blocked))
-        return 0.0, min(1.0, waits), variability * hold_s / (workers * (1.0 - busy))
-    # Less varying traffic overflows a queue as rarely as Poisson traffic a longer one (diffusion scaling).
-    if queue > 0:
-        queue = max(1, round(queue / variability))
-    term, total, waiting, waited = blocked, 1.0, blocked, 0.0
-    for j in range(1, queue + 1):
-        if j == queue:
-            waiting = total - 1.0 + blocked  # arrivals that find j = 0..queue-1 waiting wait themselves
-        term *= busy
-        total += term
-        waited += j * term
-    refused = term / total
-    if queue == 0 or waited <= 0.0 or load <= 0.0:
-        return refused, 0.0, 0.0
-    waits = waiting / total / (1.0 - refused)
-    accepted_per_s = load / hold_s * (1.0 - refused)
-    return refused, min(1.0, waits), variability * waited / total / accepted_per_s / max(waits, 1e-12)
-
-
-@outlined
-def burst_of(workers: int, queue: int, load: float, variability: float) -> float:
-    """By how much more than a Poisson count's the refusals of one replica vary, as a share of their mean.
-
-    A queue that is full refuses one after the other, so refusals come in bursts. Of a birth and death process that
-    refuses in its last state K the count over a long time has the variance 1 + 2 lambda D(K, K), where the deviation
-    matrix has D(K, K) = p(K) sum over j < K of F(j)^2 / (lambda p(j)); p are its probabilities, F their sums. Less
-    varying traffic makes a longer queue that moves as much more slowly, as in `steady`.
-    """
-    places = workers + (max(1, round(queue / variability)) if queue > 0 else 0)
-    last = 1.0  # relative to the probability of being empty, scaled down where it grows large
-    upto, moments = 1.0, 0.0
-    for k in range(1, places + 1):
-        moments += upto * upto / last
-        last *= load / min(k, workers)
-        upto += last
-        if upto > 1e100:
-            last, upto, moments = last * 1e-100, upto * 1e-100, moments * 1e-100
-    return 2.0 * variability * last * moments / (upto * upto)
 
 
 @outlined
@@ -98,6 +48,23 @@ def find_wait(s: State, row: int, spell_s: float, wait: int, spare: int, spare2:
     if version["lost"] > 0.0 and version["offered"] > 0.0:
         told = min(1.0, version["lost"] / (version["offered"] * spell_s))
         version["refused"] = 1.0 - (1.0 - version["refused"]) * (1.0 - told)
+    over = s.stations[version["station"]]["over"]
+    if over > 0.0:
+        _go_over(s, row, over)
+
+
+@inlined
+def _go_over(s: State, row: int, over: float) -> None:
+    """A quota refuses a share before the queue sees it; a bucket without tokens is a queue that is full."""
+    version = s.versions[row]
+    station = s.stations[version["station"]]
+    refused = over + (1.0 - over) * version["refused"]
+    version["burst"] *= (1.0 - over) * version["refused"] / refused
+    if over > (1.0 - over) * version["refused"]:
+        version["spread"], version["drift"] = station["asked"], station["asked"] - station["quota_per_s"]
+        falls = 2.0 * abs(version["drift"]) / max(version["spread"], 1e-9)
+        version["room"], version["alike"] = 1.0 / (1.0 / station["quota_burst"] + falls), 1.0
+    version["refused"] = refused
 
 
 @outlined
@@ -107,9 +74,13 @@ def _find_waits(s: State, row: int, wait: int, spare: int, spare2: int) -> None:
     workers, hold_s, ready = station["workers"], version["hold_s"], version["ready"]
     load = version["offered"] * hold_s / ready
     variation = version["hold_var"] / hold_s**2
-    pools, places = (ready, station["queue"] * ready) if station["pooled"] != 0 else (1, station["queue"])
+    two = station["of_two"] != 0 and ready > 1
+    pools, places = (ready, station["queue"] * ready) if station["pooled"] != 0 or two else (1, station["queue"])
     variability = 0.5 * (pools / ready + variation)
-    refused, waits, wait_s = steady(workers * pools, places, load * pools, hold_s, variability)
+    if two:
+        refused, waits, wait_s = of_two(workers, station["queue"], load, hold_s, variability, ready)
+    else:
+        refused, waits, wait_s = steady(workers * pools, places, load * pools, hold_s, variability)
     limit = math.inf
     if station["queue"] >= 0:
         # Above capacity a queue is full, but for what its steady state leaves free of it on the mean.
@@ -197,7 +168,7 @@ def _find_room(s: State, row: int, load: float, variability: float, variation: f
     version["room"] = 1.0 / (1.0 / places + falls)
     apart = 1.0 + places * falls if load < workers else 1.0
     version["alike"] = 1.0 / (1.0 + (version["ready"] - 1.0) * apart * variation / (1.0 + variation))
-    if station["pooled"] != 0:
+    if station["pooled"] + station["of_two"] != 0:
         version["alike"] = 1.0
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.draws import Stream, nth
+from simulator.fluid.breaker import hear
 from simulator.fluid.calls import erring, first_call, goes_on, next_call
 from simulator.fluid.counts import begin_draws, binomial, burst_at, draw_unit, failing, poisson
 from simulator.fluid.layout import State
@@ -223,7 +224,12 @@ def _sample_calls(s: State, index: int, cohort: int, cell: int, begins_s: float,
             break
         begun, doomed = s.begun[node], s.doomed[node]
         s.begun[node] = s.doomed[node] = 0
-        if begun == 0 or s.calls[record["call"]]["cut"] != 0:
+        if begun == 0:
+            continue
+        call = s.calls[record["call"]]
+        if call["cut"] != 0:
+            tried = begun * (1 + call["retries"])
+            hear(s, record["call"], tried, tried, begins_s)
             continue
         begin_draws(s.draw, s.keys, _ROUTE, node * cohorts + cohort, moment)
         sent_s = 0.5 * (begins_s + ends_s) + s.flows[node, cohort]["begins_s"]
@@ -259,6 +265,11 @@ def _sample_node(
     """What calls, of which some fail for good, lead to at the versions, attempt by attempt; `copy` 1: for copies."""
     alike = s.alike[node, cohort]
     station, call, reply = s.stations[s.nodes[node]["station"]], s.calls[s.nodes[node]["call"]], s.replies[node, alike]
+    if call["held"] > 0.0 and doomed > 0:
+        held = binomial(s.draw, doomed, min(1.0, call["held"] / reply["fail"]))
+        begun, doomed = begun - held, doomed - held
+    if begun == 0:
+        return
     ok, fails = begun - doomed, reply["attempt_fails"]
     saved = _fail(s, call["retries"] * ok, reply["saved"], reply["attempt_burst"], call["retries"] * ok)
     failed = doomed + saved
@@ -267,6 +278,8 @@ def _sample_node(
     if failed > 0 and (call["latency_s"] + call["latency_jitter_s"] > 0.0 or fails <= _TINY):
         # Answers that are late because of the way are none that the service failed.
         here = binomial(s.draw, failed, min(1.0, fails / max(_TINY, 1.0 - reply["ok"] / reply["attempts"])))
+        late = failed - here
+        hear(s, s.nodes[node]["call"], 0, late, sent_s + s.nodes[node]["timeout_s"])
         ok, failed = ok + failed - here, here
     works, attempts = 1.0 - fails, ok + failed
     for version in range(station["versions"]):
@@ -279,8 +292,22 @@ def _sample_node(
         failed, ok, fails, works = failed - lost, ok - working, fails - mass, works - (weight - mass)
         if lost + working > 0:
             _sample_row(s, node, cohort, version, working, lost, sent_s, moment, copy)
+            if call["breaker"] != 0:
+                _tell_breaker(s, node, version, working, sent_s)
     if station["mirror_share"] > 0.0 and copy == 0:
         s.copied[node] += binomial(s.draw, attempts, station["mirror_share"])
+
+
+@outlined
+def _tell_breaker(s: State, node: int, version: int, ok: int, sent_s: float) -> None:
+    """Let a breaker hear, in time, of the calls that a version has just answered; `s.failed` has those that failed."""
+    call, timeout_s = s.nodes[node]["call"], s.nodes[node]["timeout_s"]
+    home = s.versions[s.versions[s.stations[s.nodes[node]["station"]]["first_version"] + version]["home"]]
+    lasts_s = home["waits_s"] + home["hold_s"]
+    hear(s, call, ok, 0, sent_s + min(lasts_s, timeout_s))
+    for column in range(ERROR, REFUSED + 1):
+        after_s = _answered_after(s.middles, column, timeout_s, lasts_s)
+        hear(s, call, s.failed[column], s.failed[column], sent_s + after_s)
 
 
 @outlined
@@ -300,6 +327,8 @@ def _sample_row(
         sent_s, record["timeout_s"], home["waits_s"] + held["mean_s"], nth(nth(s.keys[_LATENCY], row), moment),
         station["detailed"],
     )  # fmt: skip
+    if station["quota_per_s"] > 0.0 and home["ready"] > 0:
+        _take(s, node, cohort, version, ok + failed)
     if record["writes"] != 0 and copy == 0:
         if failed > 0:
             note_writes(s, node, cohort, s.failed[ERROR] + s.failed[REFUSED], FAILED)
@@ -307,6 +336,18 @@ def _sample_row(
         note_writes(s, node, cohort, ok, STORED)
     if record["child"] >= 0:
         _call_on(s, node, cohort, version, ok, home["drive"])
+
+
+@outlined
+def _take(s: State, node: int, cohort: int, version: int, calls: int) -> None:
+    """Tokens of those that a quota has let through; `s.failed` has the failures by kind."""
+    station = s.stations[s.nodes[node]["station"]]
+    shares = s.answers[node, s.alike[node, cohort], version]
+    refused, erred = s.versions[s.versions[station["first_version"] + version]["home"]]["refused"], 0.0
+    if shares[ERROR] > _TINY:
+        erred = s.failed[ERROR] * min(1.0, erring(s, node, version) / shares[ERROR])
+    over = s.failed[REFUSED] * min(1.0, station["over"] / max(_TINY, refused))
+    station["taken"] += calls - erred - over
 
 
 @inlined

@@ -3,12 +3,15 @@
 from simulator.fluid import lattice
 from simulator.fluid.again import freed, meets_again, met_again_anywhere
 from simulator.fluid.attempts import repeat
+from simulator.fluid.breaker import hold_back
 from simulator.fluid.budget import afford
 from simulator.fluid.calls import erring, mirrored_to, reply_of
+from simulator.fluid.ejection import tell_failing
 from simulator.fluid.flows import find_flows
 from simulator.fluid.lattice import RARE
 from simulator.fluid.layout import SCRATCH, State
 from simulator.fluid.queueing import find_wait, tell_near
+from simulator.fluid.quota import find_over
 from simulator.fluid.tell import burst_below, order_bins, tell_attempts, tell_rows, tell_stuck
 from simulator.fluid.work import find_alike, find_work, wait_of, work_through
 from simulator.kernel.inline import outlined
@@ -77,18 +80,22 @@ def _find_reply(s: State, node: int, cohort: int, final: bool) -> None:
     if refused > RARE and failed > RARE:
         sticks = met_again / max(refused, failed)
     hopeless = max(0.0, 1.0 - (1.0 - sticks) * freed(s, node, cohort, refused)) if sticks > 0.0 else 0.0
-    attempts = repeat(s, node, cohort, good, bad, work, spare, spare2, spare3, hopeless)
+    (ok_s, _), (bad_s, _) = lattice.moments(p, good), lattice.moments(p, bad)
     reply = s.replies[node, cohort]
+    reply["once_ok"], reply["once_s"] = lattice.mass(p, good), ok_s + bad_s
+    attempts = repeat(s, node, cohort, good, bad, work, spare, spare2, spare3, hopeless)
     ok = reply_of(s, node, cohort)
-    (ok_s, ok_s2), (bad_s, bad_s2) = lattice.moments(p, ok), lattice.moments(p, ok + 1)
     reply["ok"], reply["fail"], reply["attempts"] = lattice.mass(p, ok), lattice.mass(p, ok + 1), attempts
     reply["stuck"] = sticks * (attempts - 1.0)
     # Of a burst only those are left that no retry has saved.
     reply["burst"] = burst * reply["fail"] / (failed + late) ** 2 if failed + late > RARE else 0.0
-    reply["lasts_s"] = ok_s + bad_s
-    reply["lasts_var"] = max(0.0, ok_s2 + bad_s2 - (ok_s + bad_s) ** 2)
     if final:
         tell_attempts(s, node, cohort)
+    if call["held"] > 0.0:
+        hold_back(s, node, cohort, spare, spare2)
+    (ok_s, ok_s2), (bad_s, bad_s2) = lattice.moments(p, ok), lattice.moments(p, ok + 1)
+    reply["lasts_s"] = ok_s + bad_s
+    reply["lasts_var"] = max(0.0, ok_s2 + bad_s2 - (ok_s + bad_s) ** 2)
 
 
 @outlined
@@ -100,6 +107,7 @@ def solve(s: State, spell_s: float) -> None:
     final = False
     scratch = len(s.pool.n) - SCRATCH
     for turn in range(_ROUNDS_MAX + 1):
+        find_over(s, spell_s)
         for row in range(len(s.versions)):
             find_wait(s, row, spell_s, wait_of(s, row), scratch, scratch + 1)
         for node in range(len(s.nodes) - 1, -1, -1):
@@ -112,5 +120,6 @@ def solve(s: State, spell_s: float) -> None:
         final = changed < _AGREED or turn == _ROUNDS_MAX - 1
     s.clock[0]["stale"] = 0
     tell_near(s)
+    tell_failing(s)
     for index in range(len(s.replicas)):
         s.replicas[index]["solved_inside"] = s.replicas[index]["inside"]

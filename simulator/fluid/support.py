@@ -23,11 +23,11 @@ _MODELLED = {
     "System": {"services", "stores", "calls", "zones"},
     "Service": {"replicas", "workers", "queue", "startup", "service_time", "external", "holds_worker",
                 "availability", "readiness", "liveness", "autoscaling", "balancing",
-                "shedding"},
+                "shedding", "quota", "ejection"},
     "Store": {"engine", "connections", "service_time", "size_bytes", "standbys", "replication", "lag", "failover",
               "backup", "archive_every_s"},
     "Call": {"caller", "callee", "timeout_s", "retries", "backoff", "writes", "parallel",
-             "retry_budget", "cancel"},
+             "retry_budget", "cancel", "breaker"},
     "Defect": {"name", "of", "probability", "errors", "latency", "lost_writes", "cohort", "after_s", "ramp_s",
                "above_rate_per_s", "crash", "crash_after_s", "flag", "contract", "bad_data", "incompatible_with"},
     "Fault": {"at_s", "for_s", "latency", "cut", "error", "kill", "zone", "outage", "primary", "standby", "lag"},
@@ -85,8 +85,8 @@ def _of_lists(scenario: Scenario) -> Iterator[str]:
     for place, fault in enumerate(scenario.faults):
         yield from _unmodelled(fault, f"faults[{place}]")
     for name, service in scenario.system.services.items():
-        if service.balancing == "random-of-two":
-            yield f"system.services.{name}.balancing: random-of-two"
+        if service.ejection is not None and service.balancing == "round-robin":
+            yield f"system.services.{name}.ejection (with round robin: whether a replica is stuck is its own luck)"
     callers = {call.caller for call in scenario.system.calls}
     for place, call in enumerate(scenario.system.calls):
         if call.cancel and call.callee in callers:

@@ -60,6 +60,6 @@ def test_numbers_that_make_no_estimate_are_refused() -> None:
     strategies = {"canary": strategy_named(scenario, "canary")}
     with pytest.raises(RequestError, match=r"paired\(=3\) must be 4 to the replications\(=10\)"):
         play_controlled(scenario, strategies, replications=10, paired=3, seed=1)
-    unmodelled, _ = load("slow-replicas")
+    unmodelled, _ = load("zone-outage")
     with pytest.raises(RequestError, match="does not model"):
         play_controlled(unmodelled, {"main": unmodelled.release.strategy}, replications=10, paired=4, seed=1)

@@ -49,6 +49,8 @@ def agree(requests: list[float], flows: list[float]) -> None:
         ("fan-out", None, 10),
         ("version-skew", "blue-green", 10),
         ("retry-storm", None, 10),
+        ("third-party-quota", None, 40),
+        ("slow-replicas", None, 15),
     ],
 )
 def test_rto_and_failed_share_agree(name: str, strategy: str | None, replications: int) -> None:
@@ -84,8 +86,11 @@ def test_a_record_tells_its_fidelity_and_is_judged_again(tmp_path: Path) -> None
 
 
 def test_what_flows_do_not_model_is_refused_by_its_key() -> None:
-    scenario, source = load("third-party-quota")
-    with pytest.raises(RequestError, match=r"system\.services\.payments\.quota"):
+    scenario, source = load("slow-replicas")
+    reports = scenario.system.services["reports"].model_copy(update={"balancing": "round-robin"})
+    services = {**scenario.system.services, "reports": reports}
+    scenario = scenario.model_copy(update={"system": scenario.system.model_copy(update={"services": services})})
+    with pytest.raises(RequestError, match=r"system\.services\.reports\.ejection \(with round robin"):
         simulate(scenario.at_fidelity("fluid"), source.text, replications=1)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from simulator.errors import NetworkError
 from simulator.fluid.plane import FluidPlane
-from simulator.fluid.queueing import steady
+from simulator.fluid.steady import steady
 from simulator.kernel.plane import DataPlane, Defect
 from simulator.network import CLIENT, Call, Distribution, Function, Kind, Network, Node, Station
 from simulator.verification.closed_forms import erlang_c_wait_s, mm1k_refused

@@ -1,0 +1,129 @@
+"""Quotas, circuit breakers, ejection and the better of two replicas as flows, beside requests."""
+
+import numpy as np
+import pytest
+
+from simulator.fluid.plane import FluidPlane
+from simulator.kernel.plane import DataPlane, Defect
+from simulator.layout import ARRIVED, ERROR, FIRST_BIN, REFUSED
+from simulator.network import (
+    CLIENT,
+    UNBOUNDED,
+    Balancing,
+    Breaker,
+    Call,
+    Distribution,
+    Ejection,
+    Function,
+    Kind,
+    Network,
+    Node,
+    Quota,
+    Station,
+)
+
+EDGES_S = np.geomspace(1e-3, 10.0, 33)
+BREAKER = Breaker(errors=0.5, window_s=10.0, minimum=20, open_s=5.0, probes=3)
+
+
+def network(
+    quota: Quota | None, breaker: Breaker | None, retries: int, rates: tuple[tuple[float, float], ...]
+) -> Network:
+    """A shop that calls a bank."""
+    stations = (
+        Station("shop", 256, Distribution(Kind.EXPONENTIAL, 0.01)),
+        Station("bank", 64, Distribution(Kind.EXPONENTIAL, 0.1), quota=quota),
+    )
+    calls = (Call(CLIENT, 0), Call(0, 1, timeout_s=0.8, retries=retries, backoff_s=0.1, breaker=breaker))
+    functions = (Function("buy", rates, Node(0, (Node(1),))),)
+    return Network(stations, calls, functions, 1.0, 130, EDGES_S)
+
+
+def played(
+    kind: type[DataPlane] | type[FluidPlane], made: Network, seeds: int, error: tuple[float, float, float] = (0, 0, 0)
+) -> np.ndarray:
+    """By seed: the clients' failed share, and the calls that reached the bank; `error`: from when until when, share."""
+    begins_s, ends_s, share = error
+    found = []
+    for seed in range(1, seeds + 1):
+        plane = kind(made, seed)
+        for index, station in enumerate(made.stations):
+            plane.set_ready(index, 0, range(station.replicas[0]))
+        if share > 0.0:
+            plane.run(begins_s)
+            plane.set_defects(1, 0, [Defect(error_ratio=share)])
+            plane.run(ends_s)
+            plane.set_defects(1, 0, [])
+        plane.run(130.0)
+        recording = plane.recording()
+        client = recording.client[:, 0, 0].sum(axis=0)
+        bank = recording.service[:, np.flatnonzero(recording.rows.station == 1)[0]].sum(axis=0)
+        found.append((client[ERROR : REFUSED + 1].sum() / client[ARRIVED], bank[ERROR:].sum(), bank[FIRST_BIN:].sum()))
+    return np.array(found, float)
+
+
+def agree(made: Network, seeds: int, error: tuple[float, float, float] = (0, 0, 0)) -> np.ndarray:
+    """Means by both planes, compared within 5 % or three standard errors; returns those of flows."""
+    requests, flows = (played(kind, made, seeds, error) for kind in (DataPlane, FluidPlane))
+    chance = 3.0 * np.sqrt((requests.var(axis=0, ddof=1) + flows.var(axis=0, ddof=1)) / seeds)
+    for one, other, margin in zip(requests.mean(axis=0), flows.mean(axis=0), chance, strict=True):
+        assert other == pytest.approx(one, rel=0.05, abs=margin)
+    return flows.mean(axis=0)
+
+
+PEAK = ((0.0, 40.0), (40.0, 60.0), (70.0, 40.0), (120.0, 0.0))
+
+
+@pytest.mark.parametrize("retries", [0, 2])
+@pytest.mark.parametrize("burst", [25.0, 250.0])
+def test_a_quota_refuses_what_its_burst_does_not_cover(burst: float, retries: int) -> None:
+    failed = agree(network(Quota(50.0, burst), None, retries, PEAK), 10)[0]
+    assert failed > 0.0005
+
+
+def test_the_bank_takes_no_more_than_its_quota() -> None:
+    (found,) = played(FluidPlane, network(Quota(50.0, 10.0), None, 0, ((0.0, 80.0), (120.0, 0.0))), 1)
+    assert found[2] == pytest.approx(50.0 * 120.0 + 10.0, abs=10.0)
+
+
+@pytest.mark.parametrize(("share", "retries"), [(0.9, 0), (0.6, 0), (0.7, 1)])
+def test_a_breaker_holds_back_while_the_bank_fails(share: float, retries: int) -> None:
+    calm = ((0.0, 40.0), (120.0, 0.0))
+    error = (30.0, 80.0, share)
+    guarded = agree(network(None, BREAKER, retries, calm), 10, error)
+    bare = played(FluidPlane, network(None, None, retries, calm), 1, error).mean(axis=0)
+    assert guarded[1] < 0.8 * bare[1]
+
+
+def balanced(
+    replicas: int, rate: float, cv: float, queue: int = UNBOUNDED, ejection: Ejection | None = None
+) -> Network:
+    """A shop that calls a bank of several replicas, of which the better of two drawn at random takes a call."""
+    sigma = float(np.sqrt(np.log1p(cv * cv)))
+    work = Distribution(Kind.LOGNORMAL, float(np.log(0.1)) - 0.5 * sigma * sigma, sigma)
+    bank = Station(
+        "bank", 4, work, queue=queue, replicas=(replicas,), balancing=Balancing.RANDOM_OF_TWO, ejection=ejection
+    )
+    stations = (Station("shop", 4096, Distribution(Kind.EXPONENTIAL, 0.001)), bank)
+    functions = (Function("buy", ((0.0, rate), (120.0, 0.0)), Node(0, (Node(1),))),)
+    return Network(stations, (Call(CLIENT, 0), Call(0, 1, timeout_s=0.5)), functions, 1.0, 130, EDGES_S)
+
+
+@pytest.mark.parametrize(
+    ("replicas", "rate", "cv"), [(6, 150.0, 3.0), (5, 160.0, 1.0), (3, 90.0, 1.0), (12, 420.0, 1.0)]
+)
+def test_the_better_of_two_keeps_waits_short(replicas: int, rate: float, cv: float) -> None:
+    agree(balanced(replicas, rate, cv), 10)
+
+
+@pytest.mark.parametrize(("replicas", "rate"), [(4, 150.0), (4, 170.0), (8, 330.0)])
+def test_short_queues_refuse_when_both_of_two_are_full(replicas: int, rate: float) -> None:
+    assert agree(balanced(replicas, rate, 1.0, queue=4), 10)[0] > 0.001
+
+
+@pytest.mark.parametrize("most", [0.5, 1.0])
+def test_ejected_replicas_leave_the_others_their_load(most: float) -> None:
+    made = balanced(4, 100.0, 0.5, queue=4, ejection=Ejection(5, 20.0, most))
+    ejecting = agree(made, 10, (30.0, 80.0, 0.6))
+    (staying,) = played(FluidPlane, balanced(4, 100.0, 0.5, queue=4), 1, (30.0, 80.0, 0.6))
+    assert (ejecting[0] > 1.02 * staying[0]) == (most < 1.0)
