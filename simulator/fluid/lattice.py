@@ -19,6 +19,8 @@ RARE = 1e-7
 NEVER = 1e-9
 """Shares below these are left out of lattices: they would only make them coarser."""
 _TAIL = 1e-9
+_COARSE = 0.01
+"""By how much the mean of points may be off before they are scaled."""
 _WAIT_POINTS = 64
 
 
@@ -302,9 +304,38 @@ def service(p: Pool, a: int, kind: int, p0: float, p1: float) -> None:
         p.w[a, i] = below - before
         before = below
     scale = mean / moments(p, a)[0]
+    if kind == 2 and abs(scale - 1.0) > _COARSE:
+        _heavy(p, a, p0, p1, low, high)
+        return
     p.off[a] *= scale
     p.step[a] *= scale
     trim(p, a)
+
+
+@outlined
+def _heavy(p: Pool, a: int, mu: float, sigma: float, low: float, high: float) -> None:
+    """A lognormal time that varies so much that its steps are coarse: points far from the mean stay where they are.
+
+    What lies between two points is shared by them so that its mean stays; beyond the last one, by that and the first.
+    """
+    step = (high - low) / (POINTS - 1)
+    p.n[a], p.off[a], p.step[a] = POINTS, low, step
+    p.w[a, :] = 0.0
+    mean = math.exp(mu + 0.5 * sigma * sigma)
+    below = _normal_below((math.log(low) - mu) / sigma)
+    mean_below = mean * _normal_below((math.log(low) - mu) / sigma - sigma)
+    p.w[a, 0] = below
+    for i in range(POINTS - 1):
+        x = low + i * step
+        z = (math.log(x + step) - mu) / sigma
+        mass_here, mean_here = _normal_below(z) - below, mean * _normal_below(z - sigma) - mean_below
+        below, mean_below = below + mass_here, mean_below + mean_here
+        further = (mean_here - x * mass_here) / step
+        p.w[a, i] += mass_here - further
+        p.w[a, i + 1] += further
+    further = (mean - mean_below - low * (1.0 - below)) / (high - low)
+    p.w[a, 0] += 1.0 - below - further
+    p.w[a, POINTS - 1] += further
 
 
 @outlined

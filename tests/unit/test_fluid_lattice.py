@@ -36,6 +36,17 @@ def test_service_times_have_their_mean_and_median(pool, kind, p0, p1, mean, medi
     assert quantile(pool, 0, 0.5) == pytest.approx(median, abs=1.5 * pool.step[0] + 1e-9)
 
 
+@pytest.mark.parametrize("cv", [0.5, 1.5, 2.0, 3.0])
+@pytest.mark.parametrize("limit", [5.0, 10.0, 20.0])
+def test_a_lognormal_time_has_its_mean_and_its_tail(pool, cv: float, limit: float) -> None:
+    sigma = math.sqrt(math.log1p(cv * cv))
+    lattice.service(pool, 0, int(Kind.LOGNORMAL), -0.5 * sigma * sigma, sigma)
+    assert lattice.mass(pool, 0) == pytest.approx(1.0, abs=1e-6)
+    assert lattice.moments(pool, 0)[0] == pytest.approx(1.0, rel=1e-4)
+    beyond = 0.5 * math.erfc((math.log(limit) + 0.5 * sigma * sigma) / sigma / math.sqrt(2.0))
+    assert lattice.cut_at(pool, 0, limit) == pytest.approx(beyond, rel=0.03, abs=1e-4)
+
+
 def test_a_sum_has_the_sum_of_means_and_variances(pool) -> None:
     lattice.service(pool, 0, int(Kind.LOGNORMAL), math.log(0.003), 0.8)
     lattice.service(pool, 1, int(Kind.EXPONENTIAL), 0.05, 0.0)
