@@ -110,7 +110,7 @@ def balanced(
 
 
 @pytest.mark.parametrize(
-    ("replicas", "rate", "cv"), [(6, 150.0, 3.0), (5, 160.0, 1.0), (3, 90.0, 1.0), (12, 420.0, 1.0)]
+    ("replicas", "rate", "cv"), [(6, 150.0, 3.0), (5, 160.0, 1.0), (3, 90.0, 1.0), (12, 400.0, 1.0)]
 )
 def test_the_better_of_two_keeps_waits_short(replicas: int, rate: float, cv: float) -> None:
     agree(balanced(replicas, rate, cv), 10)
@@ -126,4 +126,4 @@ def test_ejected_replicas_leave_the_others_their_load(most: float) -> None:
     made = balanced(4, 100.0, 0.5, queue=4, ejection=Ejection(5, 20.0, most))
     ejecting = agree(made, 10, (30.0, 80.0, 0.6))
     (staying,) = played(FluidPlane, balanced(4, 100.0, 0.5, queue=4), 1, (30.0, 80.0, 0.6))
-    assert (ejecting[0] > 1.02 * staying[0]) == (most < 1.0)
+    assert ejecting[0] > 1.02 * staying[0]
