@@ -46,6 +46,7 @@ from chaos.staging.flagd_build import FLAGD
 from chaos.staging.paths import write_atomically
 from chaos.staging.shared_memory import segments
 from evidence.events import EventKind
+from evidence.provenance import project_commit
 from scenarios.loading import load
 
 KILLS_MAX = 1000
@@ -306,6 +307,7 @@ def killed(kill: Kill, chance: random.Random, scenario: Path, folder: Path) -> d
 def document(found: list[dict[str, Any]]) -> dict[str, Any]:
     """The counts, and every kill."""
     return {
+        "commit": project_commit()[0],
         "kills": len(found),
         "left_out": impossible(),
         "clean_by_itself": sum(each["clean_by_itself_after_s"] is not None for each in found),
