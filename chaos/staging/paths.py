@@ -39,11 +39,15 @@ def make_private(folder: Path) -> None:
 
 
 def write_atomically(path: Path, text: str, mode: int = 0o600) -> None:
-    """Replace `path` by `text` so that a reader sees the old or the new, and a crash keeps one of them."""
+    """Replace `path` by `text` so that a reader sees the old or the new, and a crash keeps one of them.
+
+    It has `mode` whatever the umask is.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            os.fchmod(descriptor, mode)
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 import json
 import os
 import subprocess
@@ -165,3 +166,9 @@ def test_a_timeout_says_so(tmp_path: Path) -> None:
         CommandFailed, match=r"command of status \(sleep\): was killed: took longer than timeout\(=0.2 s\)"
     ):
         caller(tmp_path).call("status", command("sleep", "600", timeout="200ms"), {"service": "checkout"})
+
+
+def test_what_a_command_did_not_read_in_its_time_leaves_no_pipe_open(tmp_path: Path) -> None:
+    code, _ = ended(tmp_path, "sleep 600", timeout_s=0.3, stdin=bytes(1_000_000))  # more than a pipe holds
+    assert code is None
+    gc.collect()  # a pipe that nobody closed warns, which is an error

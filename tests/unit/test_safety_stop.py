@@ -79,8 +79,12 @@ def test_an_abort_that_cannot_be_read_or_given_is_told(tmp_path: Path) -> None:
     with hold(tmp_path, DRILL_LOCK), pytest.raises(SafetyError, match="its drill cannot be aborted: Is a directory"):
         ask_to_abort(tmp_path, "customers call")
     (tmp_path / ABORT_FILE).rmdir()
-    with hold(tmp_path, DRILL_LOCK):
-        ask_to_abort(tmp_path, "customers call")
+    before = os.umask(0o077)  # of somebody who lets nobody read what he writes
+    try:
+        with hold(tmp_path, DRILL_LOCK):
+            ask_to_abort(tmp_path, "customers call")
+    finally:
+        os.umask(before)
     assert (tmp_path / ABORT_FILE).stat().st_mode & 0o444 == 0o444
 
 

@@ -78,6 +78,8 @@ def run(
             code = _wait(child, stdin, started_s + timeout_s)
         finally:
             _end_group(child)
+            assert child.stdin is not None
+            child.stdin.close()  # still open where the time was over before the command had read all of it
             if note is not None:
                 note.unlink(missing_ok=True)
         duration_s = time.monotonic() - started_s
