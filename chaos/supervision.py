@@ -149,13 +149,17 @@ class Supervision:
         if now_s - since_s < _BLIND_S:
             return
         well = {name: count - before[name] for name, count in self._well[-1][1].items()}
-        for service in dict.fromkeys(guardrail.of for guardrail in self.scenario.release.guardrails):
+        for guardrail in self.scenario.release.guardrails:
+            service = guardrail.of
             through = sum(well[name] for name, each in self.scenario.functions.items() if service in each.path)
-            if through >= _BLIND_ANSWERS and not self.observer.observe(service, None, _BLIND_S).requests:
+            seen = self.observer.observe(service, None, _BLIND_S)
+            counted = seen.histogram.any() if guardrail.quantile is not None else seen.requests
+            if through >= _BLIND_ANSWERS and not counted:
+                what = "no time was measured" if seen.requests else "nothing was counted"
                 raise DrillStopped(
                     "observer-lost",
-                    f"nothing was counted of {service} within {_BLIND_S:g} s, in which {through} requests went through "
-                    "it well: its guardrails watch nothing",
+                    f"{what} of {service} within {_BLIND_S:g} s, in which {through} requests went through it well: its "
+                    f"guardrail on {guardrail.metric} watches nothing",
                 )
 
     def _require_baseline(self, windows: dict[str, NDArray[np.bool_]]) -> None:

@@ -61,6 +61,16 @@ def test_a_guardrail_needs_a_service_that_is_watched(parts: dict[str, Any], tmp_
         require_fitting(other, release.strategy, [], parsed(tmp_path, **parts))
 
 
+def test_a_guardrail_on_times_needs_a_query_for_them(tmp_path: Path) -> None:
+    scenario, _ = load("shop-release")
+    scenario = scenario.model_copy(update={"faults": []})
+    queries = {"url": "http://127.0.0.1:9", "requests": "r", "errors": "e"}
+    timed = parsed(tmp_path, prometheus={**queries, "latency": "b"})
+    require_fitting(scenario, scenario.release.strategy, [], timed)
+    with pytest.raises(NotRealisable, match=r"release.guardrails\[1\].metric: p95: the file has no prometheus.latency"):
+        require_fitting(scenario, scenario.release.strategy, [], parsed(tmp_path, prometheus=queries))
+
+
 def test_the_loads_answers_are_observed(tmp_path: Path) -> None:
     staging = open_staging(parsed(tmp_path / "shop", load=LOAD), tmp_path / "state")
     assert [each.service for each in staging.observe()] == ["checkout"], "seen before its first answer"

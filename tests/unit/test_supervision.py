@@ -48,6 +48,7 @@ class MadeUp:
     running: bool = True
     ended_because: str = ""
     counted_until_s: float = math.inf
+    timed: bool = True
     plan = SimpleNamespace(functions=[SimpleNamespace(name=name) for name in NAMES])
     schedule = SimpleNamespace(
         intended_s=np.repeat(np.arange(36 * PER_S) / PER_S, len(NAMES)),
@@ -75,7 +76,8 @@ class MadeUp:
         """All that was sent within the window, until the counters stand still."""
         until_s = min(self.env.now, self.counted_until_s)
         seen = max(0.0, until_s - max(0.0, self.env.now - window_s)) if service in ("checkout", "catalogue") else 0.0
-        return Observation(round(seen * PER_S), 0, np.zeros(1, dtype=np.int64))
+        count = round(seen * PER_S)
+        return Observation(count, 0, np.full(1, count if self.timed else 0, dtype=np.int64))
 
 
 def supervised(folder: Path, **changes: Any) -> tuple[VirtualTime, MadeUp]:
@@ -142,6 +144,12 @@ def test_counters_that_stand_still_while_requests_go_through_end_the_drill(tmp_p
         env.run(until=35.0)
     assert stopped.value.condition == "observer-lost"
     assert BREAKS_S + 15.0 <= env.now <= BREAKS_S + 15.0 + 2 * CHECK_EVERY_S
+
+
+def test_a_guardrail_on_times_that_nobody_measures_ends_the_drill(tmp_path: Path) -> None:
+    env, _ = supervised(tmp_path, timed=False)
+    with pytest.raises(DrillStopped, match=r"no time was measured of checkout within 15 s, .* on p95 watches"):
+        env.run(until=35.0)
 
 
 def test_a_service_without_requests_is_not_missed(tmp_path: Path) -> None:

@@ -133,6 +133,8 @@ def _watched(scenario: Scenario, file: StagingFile) -> Iterator[str]:
         if known is not None and guardrail.of not in known:
             listed = ", ".join(sorted(known))
             yield f"release.guardrails[{index}].of: {guardrail.of}: must be one that the file watches ({listed})"
+        if guardrail.quantile is not None and file.prometheus is not None and file.prometheus.latency is None:
+            yield f"release.guardrails[{index}].metric: {guardrail.metric}: the file has no prometheus.latency"
 
 
 def _procedure(scenario: Scenario, file: StagingFile) -> Iterator[str]:
