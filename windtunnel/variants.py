@@ -41,11 +41,13 @@ class Varied:
     path: str
     values: tuple[str, ...]
 
-    def concerns(self, kind: str | None) -> bool:
+    def concerns(self, kind: str) -> bool:
         """Whether it changes what is played by a strategy of that kind."""
         steps = self.path.split(".")
-        named = steps[2] if steps[:2] == ["release", "strategy"] and len(steps) > 2 else None
-        return named is None or kind is None or named not in KINDS or named == kind
+        # Of the alternatives, an entry is chosen by its place or by its kind.
+        within = {"strategy": steps[2:3], "alternatives": steps[2:4]}.get(steps[1] if len(steps) > 1 else "", [])
+        named = [step for step in within if step in KINDS] if steps[0] == "release" else []
+        return not named or named[0] == kind
 
 
 def varied_of(text: str) -> Varied:
@@ -92,13 +94,14 @@ def contenders(
             strategy_named(scenario, kind)
         if kind in kinds[:place]:
             raise UsageError(f"strategy {kind!r} must be named once")
+    played = [kind or scenario.release.strategy.kind for kind in kinds]
     for each in varied:
-        if not any(each.concerns(kind) for kind in kinds):
-            named = ", ".join(map(str, kinds))
+        if not any(each.concerns(kind) for kind in played):
+            named = ", ".join(played)
             raise UsageError(f"vary(={each.path}) must concern a strategy that is compared: {named}")
     found: list[Contender] = []
-    for kind in kinds:
-        mine = [each for each in varied if each.concerns(kind)]
+    for kind, as_played in zip(kinds, played, strict=True):
+        mine = [each for each in varied if each.concerns(as_played)]
         for values in product(*(each.values for each in mine)):
             changes = dict(zip((each.path for each in mine), values, strict=True))
             found.append(_contender(scenario, source, kind, changes, several=len(kinds) > 1))

@@ -36,6 +36,8 @@ def test_values_are_labelled_by_their_last_key() -> None:
 
 def test_a_strategy_that_a_path_does_not_concern_is_played_once() -> None:
     assert labels(BAKE, strategies=["canary", "recreate"]) == ["canary bake=1s", "canary bake=4s", "recreate"]
+    second = "release.alternatives.1.rolling.surge=1,2"
+    assert labels(second, strategies=["canary", "rolling"]) == ["canary", "rolling surge=1", "rolling surge=2"]
     assert labels() == ["canary", "blue-green", "rolling", "recreate"]
 
 
@@ -53,6 +55,8 @@ def test_commas_within_a_value_belong_to_it() -> None:
         (["release.at=1s,1s"], None, "must name each value once"),
         (["release.at=1s", "release.at=2s"], None, "must name each path once"),
         ([BAKE], ["recreate"], "must concern a strategy that is compared: recreate"),
+        (["release.alternatives.1.rolling.surge=1,2"], None, "must concern a strategy that is compared: canary"),
+        (["release.strategy.rolling.surge=1,2"], None, "must concern a strategy that is compared: canary"),
         (["functions.checkout.rate=" + ",".join(f"{n}/s" for n in range(1, 103))], None, "at most 100 variants"),
     ],
 )
