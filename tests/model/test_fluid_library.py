@@ -50,7 +50,6 @@ def agree(requests: list[float], flows: list[float]) -> None:
         ("version-skew", "blue-green", 10),
         ("retry-storm", None, 10),
         ("third-party-quota", None, 40),
-        ("slow-replicas", None, 15),
     ],
 )
 def test_rto_and_failed_share_agree(name: str, strategy: str | None, replications: int) -> None:
@@ -87,6 +86,8 @@ def test_a_record_tells_its_fidelity_and_is_judged_again(tmp_path: Path) -> None
 
 def test_what_flows_do_not_model_is_refused_by_its_key() -> None:
     scenario, source = load("slow-replicas")
+    with pytest.raises(RequestError, match=r"system\.services\.reports\.service_time \(coefficient of variation 3"):
+        simulate(scenario.at_fidelity("fluid"), source.text, replications=1)
     reports = scenario.system.services["reports"].model_copy(update={"balancing": "round-robin"})
     services = {**scenario.system.services, "reports": reports}
     scenario = scenario.model_copy(update={"system": scenario.system.model_copy(update={"services": services})})
