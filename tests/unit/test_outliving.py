@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.drills import PATIENCE_S, wait_for
+from tests.e2e.drills import PATIENCE_S, processes_naming, wait_for
 from tests.outliving import ROOT, ended_with_us
 
 STARTER = """
@@ -38,6 +38,7 @@ def test_in_order_it_is_ended_here_and_the_heir_does_nothing(tmp_path: Path) -> 
     folder.mkdir()
     with ended_with_us(Path.rmdir, folder):
         assert folder.exists()
+        assert processes_naming(folder) == []  # it is no stray of what it waits for
     assert not folder.exists()
     folder.mkdir()  # an heir that came now would remove it
     with pytest.raises(ZeroDivisionError), ended_with_us(Path.rmdir, folder):
