@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from evidence.assess import assess
+
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # What Jupyter asks a value for. A picture is compared by its being one: its bytes are the drawing library's.
@@ -96,3 +98,11 @@ def test_nothing_of_a_machine_is_stored(path: Path) -> None:
 
 def test_there_are_notebooks() -> None:
     assert NOTEBOOKS
+
+
+@pytest.mark.parametrize("record", sorted((ROOT / "notebooks" / "records").iterdir()), ids=lambda path: path.name)
+def test_records_that_notebooks_read_are_whole_and_judged_alike(record: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(record, tmp_path / record.name)
+    said = json.loads((folder / "verdict.json").read_text(encoding="utf-8"))
+    assert assess(folder).to_json() == said
+    assert said["status"] == "pass"
