@@ -63,8 +63,7 @@ class _Runs:
         self._trajectories = Trajectories(task.work, task.event)
 
     def measures(self, number: int) -> Run:
-        first = self._task.first_root + number * self._task.effort
-        paths = [Path(root) for root in range(first, first + self._task.effort)]
+        paths = [Path(root) for root in self._task.roots[number]]
         return split_run(self._task.levels, paths, self._play)
 
     def _play(self, paths: Sequence[Path], enough: float) -> list[Outcome]:
@@ -95,13 +94,12 @@ class PathTask:
 
 @dataclass(frozen=True)
 class RunTask:
-    """Plays runs of `effort` trajectories a level: number n has the roots from `first_root` + n * `effort` on."""
+    """Plays runs: number n has `roots[n]`, and plays as many trajectories a level."""
 
     work: Work
     event: Event
     levels: tuple[float, ...]
-    effort: int
-    first_root: int
+    roots: tuple[tuple[int, ...], ...]
 
     def player(self) -> _Runs:
         """Who plays them."""

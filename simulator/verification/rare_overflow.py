@@ -17,7 +17,7 @@ from evidence.statistics import Estimate
 from simulator.kernel.watch import Looks, Reached
 from simulator.layout import REFUSED
 from simulator.network import Distribution, Kind
-from simulator.rare.levels import pilot_levels
+from simulator.rare.levels import pilot
 from simulator.rare.paths import Outcome, Path, branch_keys, records_of
 from simulator.rare.splitting import Run, estimate, split_run
 from simulator.verification.agreement import STANDARD_ERRORS, Agreement
@@ -63,7 +63,7 @@ def split_overflow(seed: int) -> tuple[Estimate, list[Run]]:
     def play(paths: Sequence[Path], enough: float = math.inf) -> list[Outcome]:
         return [_play(seed, path, enough) for path in paths]
 
-    levels = pilot_levels([Path(root) for root in range(2 * EFFORT)], play)
+    levels = pilot([Path(root) for root in range(2 * EFFORT)], play).levels
     roots = [[Path((2 + run) * EFFORT + number) for number in range(EFFORT)] for run in range(RUNS)]
     runs = [split_run(levels, each, play) for each in roots]
     return estimate(runs, RUNS * EFFORT), runs

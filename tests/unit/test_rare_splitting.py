@@ -2,19 +2,25 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import pytest
 
 from evidence.statistics import share_with_interval
-from scenarios.loading import load
+from scenarios.loading import load, load_text, read
 from simulator.draws import Stream, stream_keys
-from simulator.rare.collapse import collapse_probability, collapsed
-from simulator.rare.levels import pilot_levels
+from simulator.rare import collapse
+from simulator.rare.collapse import Foretold, collapse_probability, collapsed
+from simulator.rare.kinds import kinds_of
+from simulator.rare.levels import NOT_RARE, pilot
 from simulator.rare.paths import Outcome, Path, Split, branch_keys
 from simulator.rare.splitting import Run, branches, estimate, split_run
 from simulator.rare.trajectories import Trajectories
+from simulator.replications import simulate
 from simulator.strategies import strategy_named
+from simulator.streams import defects_drawn
 from simulator.work import Work
 
 UP, GOAL, STEPS = 0.3, 12, 60
@@ -57,7 +63,7 @@ def probability() -> float:
 
 
 def test_it_finds_the_probability_of_a_rare_event_in_a_fraction_of_the_trajectories() -> None:
-    levels = pilot_levels([Path(root) for root in range(200)], play)
+    levels = pilot([Path(root) for root in range(200)], play).levels
     runs = [split_run(levels, [Path(1000 * (1 + n) + root) for root in range(100)], play) for n in range(16)]
     found, truth = estimate(runs, 1600), probability()
     assert 1e-6 < truth < 1e-3
@@ -104,6 +110,38 @@ def test_without_a_hit_the_interval_is_what_plain_replications_would_tell() -> N
     assert found.high == pytest.approx(3.69 / 1600, rel=0.01)  # -log(0.025) over n
 
 
+def test_a_pilot_has_no_levels_where_plain_replications_cost_as_little_and_gives_up_at_its_floor() -> None:
+    def often(paths: Sequence[Path]) -> list[Outcome]:
+        return [Outcome(((0, 0.0),), hit=path.root % 50 == 0) for path in paths]
+
+    found = pilot([Path(root) for root in range(200)], often)
+    assert (found.levels, found.probability) == ((), 2 * NOT_RARE)
+
+    def never(paths: Sequence[Path]) -> list[Outcome]:
+        return [replace(walk(path), hit=False) for path in paths]
+
+    given_up = pilot([Path(root) for root in range(200)], never, floor=0.01)
+    assert given_up.levels == ()
+    assert given_up.probability == 0.0
+    assert 0.0004 < given_up.reach < 0.01  # one in five at a time
+
+
+def test_kinds_of_roots_are_those_that_a_replication_draws() -> None:
+    scenario, _ = load("shop-release")
+    work = Work(scenario, strategy_named(scenario, None), 1, None)
+    kinds = kinds_of(work)
+    assert len(kinds) == 1 + len(scenario.release.defects) + len(scenario.release.rollback_risks) > 2
+    assert sum(kind.share for kind in kinds) == pytest.approx(1.0)
+    assert kinds[-1].name == ""
+    first = [set(islice(kind.roots(), 3)) for kind in kinds]
+    for kind, roots in zip(kinds, first, strict=True):
+        for root in roots:
+            drawn = {f"defect {each.name}" for each in defects_drawn(scenario.release.defects, 1, root)}
+            assert (kind.name in drawn) if kind.name else not drawn
+    assert len(set().union(*first)) == 3 * len(kinds)
+    assert [kind.share for kind in kinds_of(replace(work, defects=()))] == [1.0]
+
+
 @pytest.mark.parametrize(("hits", "levels"), [(0, ()), (1, (1.0,))])
 def test_an_event_that_does_not_come_nearer_has_no_levels_or_those_up_to_there(
     hits: int, levels: tuple[float, ...]
@@ -111,7 +149,9 @@ def test_an_event_that_does_not_come_nearer_has_no_levels_or_those_up_to_there(
     def flat(paths: Sequence[Path]) -> list[Outcome]:
         return [Outcome(((0, 1.0),), hit=path.root < hits) for path in paths]
 
-    assert pilot_levels([Path(root) for root in range(20)], flat) == levels
+    found = pilot([Path(root) for root in range(200)], flat)
+    assert found.levels == levels
+    assert found.probability == hits / 200
 
 
 def test_a_trajectory_is_played_until_it_has_enough_jobs_and_the_rest_of_it_changes_nothing() -> None:
@@ -127,12 +167,49 @@ def test_a_trajectory_is_played_until_it_has_enough_jobs_and_the_rest_of_it_chan
     assert branch.records != root.records[place:]
 
 
+def test_a_collapse_that_a_rare_defect_brings_is_found_among_roots_that_have_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(collapse, "_PILOT", 40)
+    monkeypatch.setattr(collapse, "EFFORT_MIN", 5)
+    text = read("metastable").text
+    for old, new in {
+        "rate: 152/s": "rate: 130/s",
+        "duration: 120s": "duration: 20s",
+        "at: 30s": "at: 2s",
+        "window: 5s, consecutive: 50": "window: 1s, consecutive: 10",
+        "changes: [{service: web,": "changes: [{service: search,",
+        "  strategy:": "  defects: [{name: slow, probability: 1%, latency: x3}]\n  strategy:",
+        "guardrails: []": (
+            "guardrails: [{metric: error-ratio, of: search, version: new, above: 20%, window: 2s, minimum: 50, "
+            "action: rollback}]"
+        ),
+    }.items():
+        assert old in text
+        text = text.replace(old, new)
+    scenario = load_text(text, "metastable")
+    foretold: list[Foretold] = []
+    found = collapse_probability(scenario, text, effort=5, processes=1, foretold=foretold.append)
+    slow, none = found.parts
+    assert (slow.kind, slow.share, slow.looked_for) == ("defect slow", 0.01, True)
+    assert (none.kind, none.share, none.looked_for, none.probability) == ("", 0.99, False, 0.0)
+    assert none.reach < 0.01  # of the collapses that the defect brings
+    alone = simulate(scenario, text, replications=40, defects=["slow"], seed=3, processes=1, keep=[]).measures
+    plain = share_with_interval(sum(row.collapsed for row in alone), 40)
+    assert 0.01 * plain.low <= found.probability.value <= 0.01 * plain.high
+    assert found.plain_replications is not None
+    assert found.plain_replications > 10 * found.trajectories
+    assert foretold[0].times > 10.0
+
+
 def test_a_collapse_that_is_not_rare_needs_no_levels_and_any_number_of_processes_agrees() -> None:
     scenario, _ = load("metastable")
     functions = {name: each.model_copy(update={"rate_per_s": 205.0}) for name, each in scenario.functions.items()}
     scenario = scenario.model_copy(update={"functions": functions, "duration_s": 30.0})
     found = collapse_probability(scenario, "", effort=20, processes=1)
-    assert found.levels == ()
+    (part,) = found.parts
+    assert part.levels == ()
+    assert part.looked_for
     assert found.probability.low > 0.2
     assert found.probability == share_with_interval(found.hits, 16 * 20)  # exact, also where all collapse
     assert found == collapse_probability(scenario, "", effort=20, processes=2)
