@@ -27,19 +27,18 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-# Drills come last: beside simulations, which take all that there is, they would measure the tests' own load. They wait
-# most of their time, so two run at once, of which one at most is judged (tests/e2e/drills.py).
+# Drills come last: beside simulations, which take all that there is, they would measure the tests' own load.
 test: lint
 	@$(BIN)/python -m chaos.contract.oasdiff >/dev/null
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not cluster and not flagd" --ignore tests/e2e
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not cluster and not flagd" tests/e2e
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not cluster and not flagd" tests/e2e
 
 cluster: setup
 	@$(BIN)/python -m chaos.cluster build
 
 # Outside of `make test`: the build takes longer than the whole suite. Each worker has a control plane of its own.
 cluster-test: cluster
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m cluster tests/cluster
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m cluster tests/cluster
 
 flagd: setup
 	@$(BIN)/python -m chaos.staging.flagd_build

@@ -28,7 +28,7 @@ from tests.cluster.control_plane import TOKEN
 from tests.cluster.hung import PROCESS, is_still, serving_process
 from tests.cluster.shop_objects import CANARY, STABLE, STEPS
 from tests.cluster.stagings import RELEASE, ROOT, drilled, rollout_service, staging_file
-from tests.e2e.drills import PATIENCE_S, judged, wait_for
+from tests.e2e.drills import PATIENCE_S, wait_for
 
 pytestmark = pytest.mark.cluster
 
@@ -142,7 +142,6 @@ def pausing(file: Path) -> Iterator[list[dict[str, Any]]]:
         assert not is_still(pid)
 
 
-@judged
 def test_drill_releases_breaks_pods_and_leaves_the_cluster_as_it_was(
     api: Api, file: Path, pausing: list[dict[str, Any]], tmp_path: Path
 ) -> None:

@@ -22,10 +22,10 @@ from tests.cluster.stagings import (
     rollout_service,
     staging_file,
 )
-from tests.e2e.drills import PATIENCE_S, judged, wait_for
+from tests.e2e.drills import PATIENCE_S, wait_for
 from tests.prometheus_server import needs_prometheus, prometheus_over
 
-pytestmark = [pytest.mark.cluster, needs_prometheus, judged]
+pytestmark = [pytest.mark.cluster, needs_prometheus]
 
 GUARDRAIL = {"metric": "error-ratio", "of": "checkout", "version": "new", "above": "5%", "window": "3s", "minimum": 10}
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import pytest
 
 from evidence.record import RunRecord
 from scenarios.loading import read
@@ -19,8 +18,6 @@ DRILL_TIMEOUT_S = 300.0
 # For what must come, and comes at once where nobody else is at work: no promise, and never waited out by a test that
 # passes.
 PATIENCE_S = 180.0
-# Of drills that are judged: whatever else runs, one at a time, as two would send each other's load too late.
-judged = pytest.mark.xdist_group("judged drills")
 
 _SHORT = {
     "duration: 36s": "duration: 20s",

@@ -25,10 +25,10 @@ from chaos.staging.data_verbs import NothingLeft
 from chaos.staging.embedded import EmbeddedStaging, Staging
 from chaos.staging.files.loading import load_staging
 from chaos.staging.shared_memory import segments
-from tests.e2e.drills import DRILL_TIMEOUT_S, PATIENCE_S, judged, only_record, processes_naming, wait_for, windtunnel
+from tests.e2e.drills import DRILL_TIMEOUT_S, PATIENCE_S, only_record, processes_naming, wait_for, windtunnel
 from tests.outliving import ended_with_us
 
-pytestmark = [pytest.mark.e2e, judged]
+pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "commands-staging"

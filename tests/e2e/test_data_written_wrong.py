@@ -15,7 +15,7 @@ from evidence.assess import assess
 from evidence.events import Event
 from evidence.verdicts import Status
 from scenarios.loading import read
-from tests.e2e.drills import DRILL_TIMEOUT_S, PATIENCE_S, judged, only_record, start_drill, wait_for
+from tests.e2e.drills import DRILL_TIMEOUT_S, PATIENCE_S, only_record, start_drill, wait_for
 from tests.e2e.test_data_failover import order
 
 pytestmark = pytest.mark.e2e
@@ -79,7 +79,6 @@ _SHORT = {
 }
 
 
-@judged
 def test_a_drill_by_zones_repairs_what_its_rollback_does_not(state_dir: Path, tmp_path: Path) -> None:
     text = read("shop-bad-data").text
     for old, new in _SHORT.items():

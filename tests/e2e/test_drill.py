@@ -25,7 +25,6 @@ from tests.e2e.drills import (
     PATIENCE_S,
     QUIET,
     await_event,
-    judged,
     only_record,
     processes_naming,
     short_shop,
@@ -54,7 +53,6 @@ def drilled(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, RunRecord, P
     return code, record, scenario, state
 
 
-@judged
 def test_a_bad_canary_is_rolled_back_for_real(drilled: tuple[int, RunRecord, Path, Path]) -> None:
     code, record, _, state = drilled
     events = record.events()
@@ -80,7 +78,6 @@ def test_a_bad_canary_is_rolled_back_for_real(drilled: tuple[int, RunRecord, Pat
     assert not processes_naming(state, record.folder)
 
 
-@judged
 def test_the_new_version_answered_and_was_left(drilled: tuple[int, RunRecord, Path, Path]) -> None:
     """Traffic really moved: rows of the new version between the route and the rollback, none after it."""
     _, record, _, _ = drilled
@@ -93,7 +90,6 @@ def test_the_new_version_answered_and_was_left(drilled: tuple[int, RunRecord, Pa
     assert new.window_start_s.max() <= back_s
 
 
-@judged
 def test_the_first_to_fail_is_told_from_spans(drilled: tuple[int, RunRecord, Path, Path]) -> None:
     """Every request that failed for a client failed first in the new version; its example shows the whole way there."""
     _, record, _, _ = drilled
@@ -109,14 +105,12 @@ def test_the_first_to_fail_is_told_from_spans(drilled: tuple[int, RunRecord, Pat
     assert starts == sorted(starts)
 
 
-@judged
 def test_judging_again_gives_the_same_verdict(drilled: tuple[int, RunRecord, Path, Path]) -> None:
     _, record, _, _ = drilled
     before = record.verdict()
     assert assess(record.folder).to_json() == before
 
 
-@judged
 def test_both_worlds_write_one_schema(drilled: tuple[int, RunRecord, Path, Path], tmp_path: Path) -> None:
     _, staged, scenario, _ = drilled
     loaded, source = load(str(scenario))
@@ -134,7 +128,6 @@ def test_both_worlds_write_one_schema(drilled: tuple[int, RunRecord, Path, Path]
     assert both[0] == both[1]
 
 
-@judged
 def test_a_planted_lost_write_is_found(tmp_path: Path) -> None:
     scenario = short_shop(
         tmp_path,
@@ -177,7 +170,7 @@ def test_sigkill_of_the_harness_leaves_nothing_behind(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("by", "code"), [("a signal", 130), ("windtunnel abort", 4)])
 def test_an_aborted_drill_ends_in_order(tmp_path: Path, by: str, code: int) -> None:
-    """In the middle of a fault and a release: undone, recorded, judged, and told in one document."""
+    """In the middle of a fault and a release: undone, recorded, and told in one document."""
     state, runs = tmp_path / "state", tmp_path / "runs"
     drill = start_drill(short_shop(tmp_path, **QUIET), state, runs)
     try:

@@ -16,9 +16,8 @@ from scenarios.loading import load
 from scenarios.models import Scenario
 from scenarios.peak_window import peak_window
 from scenarios.profiles import Profile
-from tests.e2e.drills import judged
 
-pytestmark = [pytest.mark.e2e, judged]
+pytestmark = pytest.mark.e2e
 
 
 def peaked() -> Scenario:
