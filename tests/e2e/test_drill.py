@@ -170,7 +170,7 @@ def test_sigkill_of_the_harness_leaves_nothing_behind(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("by", "code"), [("a signal", 130), ("windtunnel abort", 4)])
 def test_an_aborted_drill_ends_in_order(tmp_path: Path, by: str, code: int) -> None:
-    """In the middle of a fault and a release: undone, recorded, and told in one document."""
+    """In the middle of a fault and a release: undone, recorded, judged, and told in one document."""
     state, runs = tmp_path / "state", tmp_path / "runs"
     drill = start_drill(short_shop(tmp_path, **QUIET), state, runs)
     try:

@@ -1,4 +1,4 @@
-"""A blue-green drill as a user runs it: brought up whole, switched, the old version drained."""
+"""A blue-green drill as a user runs it: brought up whole, switched, judged, the old version drained."""
 
 from __future__ import annotations
 
