@@ -11,15 +11,14 @@ from evidence.pairs import Difference, Pair, turned
 from evidence.plain import finite
 from evidence.release_summary import ReleaseSummary
 
-__all__ = ["OBJECTIVES", "ParetoRow", "pareto"]
-
-OBJECTIVES = ("rto_missed", "failed_share", "revenue_lost", "lost_writes", "promoted_s", "extra_replica_s")
-"""Less of each is better: four of risk, then time and capacity."""
+__all__ = ["ParetoRow", "pareto"]
 
 
 @dataclass(frozen=True, slots=True)
 class ParetoRow:
-    """`values` by objective, infinite where a run has none (a release that is never promoted takes for ever).
+    """`values` by objective: those of risk, then time and capacity. Less of each is better.
+
+    Infinite where a run has none (a release that is never promoted takes for ever).
 
     Dominated by those that are at least as good in every objective, and better beyond doubt in one of them.
     """
