@@ -42,7 +42,7 @@ def test_dry_run_of_a_good_release_by_another_strategy(windtunnel: Run) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--strategy", "sideways"], "'sideways' must be one of"),
+        (["--strategy", "sideways"], "strategy(=sideways) must be one of"),
         (["--defect", "typo"], "defect(=typo) must be one of"),
         (["--defect", "coupon-errors", "--good"], "must not both be given"),
     ],
