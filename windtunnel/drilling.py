@@ -16,6 +16,7 @@ from chaos.realise import defects_of, require_realisable, staging_config
 from chaos.safety.guard import watched
 from chaos.safety.lease import Lease
 from chaos.safety.lever import require_lever_off
+from chaos.safety.locks import DRILL_LOCK, hold
 from chaos.safety.stop import Abort, abort_on_signals
 from chaos.safety.undo import end_orphan
 from chaos.staging import processes
@@ -262,17 +263,22 @@ def staging_for(
 def require_free(scenario: Scenario, seed: int, folder: Path) -> None:
     """Raise what `drill` would of the embedded staging in `folder`, for who has work to do before it.
 
-    Raises LeverOn, and UsageError when a staging of another scenario runs there.
+    Raises LeverOn, and of a staging of another scenario UsageError, or StagingBusy while that is drilled.
     """
     require_lever_off()
     _fitting(folder, staging_config(scenario, seed))
 
 
 def _fitting(folder: Path, config: StagingConfig) -> Staging | None:
-    """The staging that runs in `folder`, if any does; UsageError when it is another scenario's."""
+    """The staging that runs in `folder`, if any does.
+
+    Raises UsageError when it is another scenario's, StagingBusy when a drill of that one is under way.
+    """
     running = _attached(folder)
     # The seed only chooses among equal service times; another one is no other staging.
     if running is not None and replace(running.config, seed=config.seed) != config:
+        with hold(folder, DRILL_LOCK):
+            pass  # nobody drills on it, so it may be taken down
         raise UsageError(
             f"the staging in {folder} was brought up with other numbers than the scenario's: "
             f"take it down first ({_taking_down(folder)})"

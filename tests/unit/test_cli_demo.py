@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from chaos.realise import staging_config
+from chaos.safety.locks import DRILL_LOCK, hold
 from chaos.staging.embedded import Staging
 from evidence.assess import assess
 from evidence.beside import predicted_beside_measured
@@ -59,6 +61,11 @@ def test_a_staging_of_another_scenario_is_told_before_anything_is_simulated(
     other = replace(staging_config(scenario, 1), flag_poll_s=7.0)
     monkeypatch.setattr(Staging, "attach", lambda _: SimpleNamespace(config=other))
     monkeypatch.setattr(demo, "compare", lambda *_, **__: pytest.fail("simulated first"))
-    result = windtunnel("demo", "--out", str(tmp_path), "--state", str(tmp_path))
+    demo_here = ("demo", "--out", str(tmp_path), "--state", str(tmp_path))
+    with hold(tmp_path, DRILL_LOCK):
+        result = windtunnel(*demo_here)
+        assert result.code == ExitCode.USAGE
+        assert f"drill.lock is held by pid {os.getpid()}" in result.err
+    result = windtunnel(*demo_here)
     assert result.code == ExitCode.USAGE
     assert f"take it down first (windtunnel staging down --state {tmp_path})" in result.err
