@@ -16,7 +16,7 @@ from chaos.realise import defects_of, require_realisable, staging_config
 from chaos.safety.guard import watched
 from chaos.safety.lease import Lease
 from chaos.safety.lever import require_lever_off
-from chaos.safety.locks import DRILL_LOCK, hold
+from chaos.safety.locks import require_no_drill
 from chaos.safety.stop import Abort, abort_on_signals
 from chaos.safety.undo import end_orphan
 from chaos.staging import processes
@@ -277,8 +277,7 @@ def _fitting(folder: Path, config: StagingConfig) -> Staging | None:
     running = _attached(folder)
     # The seed only chooses among equal service times; another one is no other staging.
     if running is not None and replace(running.config, seed=config.seed) != config:
-        with hold(folder, DRILL_LOCK):
-            pass  # nobody drills on it, so it may be taken down
+        require_no_drill(folder)
         raise UsageError(
             f"the staging in {folder} was brought up with other numbers than the scenario's: "
             f"take it down first ({_taking_down(folder)})"

@@ -23,7 +23,7 @@ DRILL_LOCK = "drill.lock"
 HEAL_LOCK = "heal.lock"
 _POLL_S = 0.02
 
-__all__ = ["DRILL_LOCK", "HEAL_LOCK", "held", "hold", "holder"]
+__all__ = ["DRILL_LOCK", "HEAL_LOCK", "held", "hold", "holder", "require_no_drill"]
 
 
 @contextmanager
@@ -73,6 +73,13 @@ def held(state_dir: Path, name: str) -> bool:
         return not _try_lock(fd)
     finally:
         os.close(fd)
+
+
+def require_no_drill(state_dir: Path) -> None:
+    """Raise StagingBusy, naming who drills on the staging of this folder, while somebody does."""
+    if held(state_dir, DRILL_LOCK):
+        with hold(state_dir, DRILL_LOCK):
+            pass
 
 
 def _holder(fd: int) -> str:

@@ -1,12 +1,14 @@
 """``windtunnel drill|undo|staging`` as far as they go without a staging."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from chaos.safety.locks import DRILL_LOCK, hold
 from windtunnel.cli.exits import ExitCode
 
 Run = Callable[..., Any]
@@ -51,6 +53,14 @@ def test_wrong_choice_is_told_with_the_right_ones(options: list[str], message: s
     result = windtunnel("drill", "shop-release", "--dry-run", *options)
     assert (result.code, result.out) == (ExitCode.USAGE, "")
     assert message in result.err
+
+
+def test_a_staging_that_is_drilled_is_not_taken_down(tmp_path: Path, windtunnel: Run) -> None:
+    with hold(tmp_path, DRILL_LOCK):
+        result = windtunnel("staging", "down", "--state", str(tmp_path))
+    assert result.code == ExitCode.USAGE
+    assert f"drill.lock is held by pid {os.getpid()}" in result.err
+    assert windtunnel("staging", "down", "--state", str(tmp_path)).code == 0
 
 
 def test_no_staging(windtunnel: Run) -> None:

@@ -57,10 +57,13 @@ def up(
 def down(state: StateOption = None, as_json: JsonOption = False) -> None:
     """Stop the staging, whatever is left of it.
 
-    A second time does nothing. Exit code 5 if any stays.
+    A second time does nothing. Exit code 5 if any stays, 2 while a drill uses it (`windtunnel abort` ends that).
     """
+    from chaos.safety.locks import require_no_drill
     from chaos.staging.embedded import EmbeddedStaging
+    from windtunnel.drilling import state_folder
 
+    require_no_drill(state_folder(state, None))
     stopped = EmbeddedStaging.down(state)
     if as_json:
         emit_json({"stopped": [process.pid for process in stopped]})
