@@ -6,6 +6,9 @@ from simulator.fluid.layout import State
 from simulator.kernel.inline import inlined, outlined
 from simulator.kernel.mechanics import BUDGET_MEMORY_S
 
+SPENT = 1.0 + 1e-6
+"""A balance up to which retries are paid by income alone. What is paid so keeps it at 1, give or take a rounding."""
+
 _LEAST = 1e-3
 """Share of the retries that a spent budget pays at least: so that it is seen when it could pay more."""
 
@@ -22,7 +25,7 @@ def afford(s: State) -> float:
     change = 0.0
     for index in range(len(s.calls)):
         call = s.calls[index]
-        if call["budget"] == 0 or call["tokens"] > 1.0 or call["retried"] <= 0.0:
+        if call["budget"] == 0 or call["tokens"] > SPENT or call["retried"] <= 0.0:
             continue
         paid = max(0.0, _income(s, index) - 1.0 / BUDGET_MEMORY_S)
         allow = min(1.0, max(_LEAST, call["allow"] * paid / call["retried"]))
@@ -42,9 +45,9 @@ def spend(s: State, step_s: float) -> bool:
         before = call["tokens"]
         goal = BUDGET_MEMORY_S * (_income(s, index) - call["retried"])
         call["tokens"] = max(1.0, goal + (before - goal) * math.exp(-step_s / BUDGET_MEMORY_S))
-        if (before > 1.0) != (call["tokens"] > 1.0):
+        if (before > SPENT) != (call["tokens"] > SPENT):
             changed = True
-            if call["tokens"] > 1.0:
+            if call["tokens"] > SPENT:
                 call["allow"] = 1.0
     return changed
 
@@ -54,6 +57,6 @@ def spends(s: State, step_s: float) -> bool:
     """Whether a balance falls much within a step."""
     for index in range(len(s.calls)):
         call = s.calls[index]
-        if call["budget"] != 0 and call["tokens"] > 1.0 and call["retried"] * step_s > 0.02 * call["tokens"]:
+        if call["budget"] != 0 and call["tokens"] > SPENT and call["retried"] * step_s > 0.02 * call["tokens"]:
             return True
     return False

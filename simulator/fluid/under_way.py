@@ -14,13 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.fluid.budget import SPENT
 from simulator.fluid.layout import State
 from simulator.layout import ERROR, FIRST_BIN, REFUSED
 
 _LEAST = 0.01
 """Share of failures below which nothing is looked at."""
-_SPENT = 1.0 + 1e-6
-"""Balance of a retry budget that pays next to nothing."""
 _KEY = 1 << 20
 """Keeps its draws apart from those of replicas' rooms."""
 
@@ -83,7 +82,7 @@ class UnderWay:
         call, reply = state.calls[state.nodes[node]["call"]], state.replies[node, state.alike[node, cohort]]
         seconds, weights = self._failures(node, cohort)
         lasts_s = float(seconds @ weights)
-        spent = call["budget"] != 0 and call["tokens"] <= _SPENT
+        spent = call["budget"] != 0 and call["tokens"] <= SPENT
         tries = 1.0 if spent else max(1.0, float(reply["tries"]))
         waits_s = (2.0 ** (tries - 1.0) - 1.0) * float(call["backoff_s"]) * (0.5 if call["jitter"] else 1.0)
         left_s = lasts_s - max(0.0, lasts_s - waits_s) / tries
