@@ -123,8 +123,8 @@ class StagingData:
         """As the simulator's store does. Whom nobody can recover stays down; a recovery that breaks is an error."""
         store = self._scenario.system.stores[self._store]
         try:
-            if store.failover is not None and store.standbys:
-                yield self._env.timeout(draw_s(store.failover.detect, self._rng))
+            if store.failover is not None and store.noticed_after is not None:
+                yield self._env.timeout(draw_s(store.noticed_after, self._rng))
                 if self._waits(failed_s):
                     self._record("noticed", self._store, what="primary lost")
                     if store.failover.by == "on-call":

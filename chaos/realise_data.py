@@ -71,7 +71,7 @@ def data_verbs_needed(scenario: Scenario) -> Iterator[tuple[str, str]]:
     for index, fault in enumerate(scenario.faults):
         if fault.primary is None or store is None:
             continue
-        fails_over = store.failover is not None and store.standbys
+        fails_over = store.noticed_after is not None
         if fails_over:
             yield f"faults[{index}].primary", "fail-over"
         standby_lost = any(each.standby is not None for each in scenario.faults)

@@ -24,9 +24,15 @@ __all__ = ["Backup", "Failover", "Store"]
 class Failover(Part):
     """How a standby takes over: found out that the primary is gone, decided, promoted."""
 
-    detect: Distribution
+    detect: Distribution | None = Field(None, description="without, only a rollback's step fail-over promotes")
     promote: Distribution
     by: Literal["automatic", "on-call"] = Field("automatic", description="on-call: a person is paged, and decides")
+
+    @model_validator(mode="after")
+    def _paged_of_what_is_noticed(self) -> Self:
+        if self.detect is None and "by" in self.model_fields_set:
+            raise ValueError("by needs detect: without, only a rollback's step fail-over promotes")
+        return self
 
 
 class Backup(Part):
@@ -69,6 +75,11 @@ class Store(Part):
     archive_every_s: PositiveDurationS | None = Field(
         None, alias="archive_every", description="of the write-ahead log; a restore reaches the last one"
     )
+
+    @property
+    def noticed_after(self) -> Distribution | None:
+        """From the loss of the primary until a failover by itself is begun; None when there is none."""
+        return self.failover.detect if self.failover is not None and self.standbys else None
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -185,7 +185,7 @@ class SimulatedStore:
 
     def _respond(self, failed_s: float) -> Generator[simpy.Event, Any, None]:
         failover = self._store.failover
-        if failover is not None and self._standbys > 0:
+        if failover is not None and failover.detect is not None and self._standbys > 0:
             yield self._env.timeout(self._drawn_s(failover.detect))
             if self._waits(failed_s):
                 self._record("noticed", self.name, what="primary lost")

@@ -1,10 +1,11 @@
 """The library's scenarios of data against what their numbers say must come out."""
 
 import numpy as np
+import pytest
 
 from evidence.measures import FunctionMeasure
 from scenarios.catalogue import library_file
-from scenarios.loading import load
+from scenarios.loading import load, load_text
 from simulator.replication import Player
 
 
@@ -26,6 +27,40 @@ def test_a_failover_takes_noticing_and_promoting_and_loses_the_lag() -> None:
     assert abs(np.median(rpo_s) - 0.3) < 0.3
     assert np.corrcoef(lost, rpo_s)[0, 1] > 0.95  # rate times lag
     assert abs(np.corrcoef(rto_s, rpo_s)[0, 1]) < 4 / np.sqrt(60)  # one says nothing about the other
+
+
+def test_a_paused_failover_waits_for_the_rollback_and_loses_the_lag_as_ever() -> None:
+    found = measures("failover-by-rollback", 60)
+    # Every 5 s the guardrail looks back over 30 s of steady traffic: 17 % failed at the first look, 33 % at the second.
+    assert {round(each.detect_s or 0.0) for each in found} <= {9, 10}
+    assert {each.outcome for each in found} == {"rolled-back"}
+    waited = [each for each in found if each.rto_s < 1200]
+    # Uniform 10..30, and a minute more in one of five; to the resolution of a second.
+    acts_s = np.array([each.act_s for each in waited])
+    replayed = acts_s > 60
+    assert (acts_s - 60 * replayed).min() >= 9
+    assert (acts_s - 60 * replayed).max() <= 31
+    assert abs(replayed.mean() - 0.2) < 4 * np.sqrt(0.2 * 0.8 / len(waited))
+    assert abs((acts_s - 60 * replayed).mean() - 20) < 4 * 20 / np.sqrt(12 * len(waited))
+    for each in waited:
+        assert each.rto_s == pytest.approx((each.detect_s or 0.0) + (each.decide_s or 0.0) + (each.act_s or 0.0))
+    assert abs(np.median([each.rpo_s or 0.0 for each in waited]) - 0.3) < 0.3
+    # Whoever decides when the host is back switches over without loss.
+    assert all(each.lost_writes == 0 for each in found if each.rto_s >= 1200)
+
+
+def test_a_failover_left_on_needs_nobody_and_loses_the_same() -> None:
+    paused = measures("failover-by-rollback", 20)
+    file = library_file("failover-by-rollback")
+    assert file is not None
+    text = file.read_text(encoding="utf-8").replace("failover: {promote", "failover: {detect: 25s, promote")
+    scenario = load_text(text, "failover-by-rollback")
+    player = Player(scenario, scenario.release.strategy, 1)
+    on = [player.measures(number)[0] for number in range(20)]
+    assert all(25 + 9 <= each.rto_s <= 25 + 31 for each in on)
+    assert [each.lost_writes for each in on] == [each.lost_writes for each in paused]
+    # The rollback finds no standby left to go to.
+    assert "failed" in {each.outcome for each in on}
 
 
 def test_cloudflare_2023_01_24_is_predicted_although_the_code_was_long_back() -> None:

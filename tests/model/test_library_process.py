@@ -1,19 +1,26 @@
 """The library's scenarios of people and calendars: what they show, shown by taking it out."""
 
 from collections.abc import Sequence
+from datetime import datetime, time, timedelta
 
 import numpy as np
 import pytest
 
 from evidence.measures import FunctionMeasure
 from scenarios.catalogue import library_file
-from scenarios.loading import load_text
+from scenarios.loading import load, load_text
+from simulator.replication import Player
 from simulator.replications import simulate
 
 REPLICATIONS = 30
 
 
-def measures(name: str, *changes: tuple[str, str]) -> list[FunctionMeasure]:
+def measures(
+    name: str,
+    *changes: tuple[str, str],
+    replications: int = REPLICATIONS,
+    defects: Sequence[str] | None = None,
+) -> list[FunctionMeasure]:
     """Of a library scenario, each `old` text (which must be there once) written as `new`."""
     file = library_file(name)
     assert file is not None
@@ -21,7 +28,8 @@ def measures(name: str, *changes: tuple[str, str]) -> list[FunctionMeasure]:
     for old, new in changes:
         assert text.count(old) == 1, old
         text = text.replace(old, new)
-    return simulate(load_text(text, name), text, replications=REPLICATIONS, processes=1, keep=[]).measures
+    scenario = load_text(text, name)
+    return simulate(scenario, text, replications=replications, processes=1, defects=defects, keep=[]).measures
 
 
 def attained(rows: Sequence[FunctionMeasure]) -> float:
@@ -41,6 +49,49 @@ def test_the_freeze_saves_the_sale() -> None:
     assert attained(skipped) == 1.0
     # The sale's load is that of Friday: 10/s x 1.2 x 2.6 by day and by peak, for an hour's worth of factors in between.
     assert np.mean([row.requests for row in skipped]) > 2 * np.mean([row.requests for row in frozen])
+
+
+def test_a_night_and_a_rush_fall_between_the_waves() -> None:
+    scenario, _ = load(library_file("night-between-waves"))
+    player = Player(scenario, scenario.release.strategy, 1, defects=())
+    start = datetime(2026, 12, 2, 15, 30)  # noqa: DTZ001 - a scenario's wall clock has no time zone
+    nights = rushes = 0
+    for number in range(15):
+        ends = [
+            (str(event.subject), start + timedelta(seconds=event.time_s))
+            for event in player.timeline(number).events
+            if event.kind == "step-end"
+        ]
+        signed = [moment for name, moment in ends if name == "approval by change-manager"]
+        admitted = [moment for name, moment in ends if name == "calendar"]
+        assert len(signed) == len(admitted) == 2
+        for asked, begun in zip(signed, admitted, strict=True):
+            assert time(9) <= asked.time() <= time(17)
+            if time(10) <= asked.time() < time(12) or time(14) <= asked.time() < time(16, 30):
+                assert begun == asked
+            elif asked.time() < time(14):
+                assert begun == asked.replace(hour=10 if asked.hour < 10 else 14, minute=0, second=0, microsecond=0)
+                rushes += asked.hour >= 12
+            else:
+                assert begun == datetime.combine(asked.date() + timedelta(days=1), time(10))
+        nights += admitted[0].date() > start.date()
+    assert nights == 15  # half an hour of bake leaves the manager too little of the Wednesday
+    assert 1 <= rushes <= 7
+
+
+def test_a_leak_at_midnight_has_one_zone_instead_of_three() -> None:
+    def bad(*changes: tuple[str, str]) -> list[FunctionMeasure]:
+        return measures("night-between-waves", *changes, replications=6, defects=["connection-leak"])
+
+    held = bad()
+    through = bad(
+        ('  windows: [{days: [mon, tue, wed, thu, fri], from: "10:00", to: "16:30"}]\n', ""),
+        (', hours: [{days: [mon, tue, wed, thu, fri], from: "09:00", to: "17:00"}]}', "}"),
+    )
+    assert {row.outcome for row in held + through} == {"rolled-back"}
+    # Of 80 % errors, (0.8 / 3)^2 fail twice on a third of the replicas, and 0.8^2 on all of them: nine times as many.
+    few, many = (sum(row.failed for row in rows) for rows in (held, through))
+    assert many / few == pytest.approx(9.0, rel=4 / np.sqrt(few))
 
 
 def test_a_night_release_hurts_fewer_for_longer() -> None:

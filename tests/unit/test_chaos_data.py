@@ -42,12 +42,12 @@ class Verbs:
         return 3
 
 
-def store(verbs: Verbs) -> tuple[WallClockEnvironment, StagingData, Told]:
+def store(verbs: Verbs, failover: str = "{detect: 0s, promote: 1s}") -> tuple[WallClockEnvironment, StagingData, Told]:
     """With a standby and a backup, both asked for at once."""
     text = read("shop-restore").text
     changes = {
         "start: 2s": "start: 0s",
-        "      size:": "      standbys: 1\n      failover: {detect: 0s, promote: 1s}\n      size:",
+        "      size:": f"      standbys: 1\n      failover: {failover}\n      size:",
     }
     for old, new in changes.items():
         assert old in text
@@ -73,6 +73,18 @@ def lost(verbs: Verbs, *, destroyed: bool) -> tuple[Told, bool]:
     env.run(until=0.5)
     assert waiting.processed is data.serves()
     return told, data.serves()
+
+
+def test_a_failover_that_is_paused_waits_for_the_rollback() -> None:
+    env, data, told = store(Verbs(), "{promote: 1s}")
+    data.primary_lost(Primary.model_validate({"of": "orders"}))
+    env.run(until=0.3)
+    assert [what for what, _ in told] == ["store-failure orders"]
+    assert not data.serves()
+    data.fail_over()
+    env.run(until=0.6)
+    assert [what for what, _ in told][1:] == ["response-start orders", "fail-over orders", "response-end orders"]
+    assert data.serves()
 
 
 def test_a_standby_that_is_gone_is_found_out_and_the_backup_is_next() -> None:

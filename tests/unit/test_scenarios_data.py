@@ -39,6 +39,7 @@ def test_no_throughputs(value: Any) -> None:
     [
         (STORE, "lag: 1s", "lag needs standbys above 0"),
         (STORE, "failover: {detect: 1s, promote: 1s}", "failover needs standbys above 0"),
+        (STORE, "standbys: 1, failover: {promote: 1s, by: on-call}", "by needs detect"),
         (STORE, "replication: sync", "replication sync needs standbys above 0"),
         (STORE, "standbys: 1, replication: sync, lag: 1s", "lag must not be there with replication sync"),
         (STORE, "backup: {every: 1h, restore: 1MB/s}", "backup needs size"),

@@ -35,6 +35,18 @@ def test_an_async_failover_loses_what_was_acknowledged_within_the_lag() -> None:
     assert measure.lost_writes == pytest.approx(RATE_PER_S * 5.0, abs=4 * math.sqrt(RATE_PER_S * 5.0))
 
 
+def test_without_detect_only_a_rollback_promotes() -> None:
+    paused = {**ASYNC, "failover": {"promote": "3s"}}
+    measure, _ = played(scenario(paused, faults=LOST))
+    assert (measure.rto_s, measure.lost_writes) == (30.0, 0)
+    watched = {"metric": "error-ratio", "of": "web", "above": "75%", "window": "2s", "minimum": 10, "every": "1s"}
+    back = {"guardrails": [watched], "rollback": ["fail-over", "redeploy", "route-back", "retire", "verify"]}
+    measure, _ = played(scenario(paused, back, faults=LOST))
+    # After a second half of the window is bad, after the second all of it.
+    assert (measure.rto_s, measure.detect_s, measure.decide_s, measure.act_s) == (5.0, 2.0, 0.0, 3.0)
+    assert within(measure.rpo_s or 0.0, 5.0)
+
+
 def test_lag_that_a_fault_adds_is_lost_too() -> None:
     behind = {"at": "30s", "for": "60s", "lag": {"of": "orders", "add": "10s"}}
     measure, _ = played(scenario(ASYNC, faults=[behind, *LOST]))
