@@ -10,6 +10,7 @@ from simulator import draws
 from simulator.fluid import (
     again,
     attempts,
+    bounded,
     breaker,
     budget,
     calls,
@@ -114,8 +115,8 @@ def _flush(s: State) -> None:
 
 
 _SOURCES = (
-    again, attempts, breaker, budget, calls, counts, draws, ejection, flows, lattice, layout, queueing, quota, sample,
-    solve, steady, tell, two, work, writes,
+    again, attempts, bounded, breaker, budget, calls, counts, draws, ejection, flows, lattice, layout, queueing, quota,
+    sample, solve, steady, tell, two, work, writes,
 )  # fmt: skip
 """Modules with compiled parts."""
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.draws import stream_keys
+from simulator.fluid.bounded import levels
 from simulator.fluid.lattice import pool
 from simulator.fluid.layout import RECORDS, RING, SCRATCH, SLOTS, State
 from simulator.kernel.build import cohort_shares, rate_segments, roots, service_rows
@@ -89,6 +90,7 @@ def build(network: Network, seed: int, replication: int, detailed: Collection[in
         client=np.zeros((network.cells, len(functions) * cohorts, width), np.int32),
         service=np.zeros((network.cells, len(service_rows(network).station), width), np.int32),
         outcomes=np.zeros((len(calls), RING, 2), np.int64),
+        levels=levels(),
         log=np.zeros(log_rows, RECORDS["log"]),
         log_count=np.zeros(log_rows, np.int64),
     )

@@ -189,6 +189,7 @@ class State(NamedTuple):
     client: NDArray[np.int32]  # [cells, functions * cohorts, columns] as simulator.layout
     service: NDArray[np.int32]  # [cells, service rows, columns]
     outcomes: NDArray[np.int64]  # [calls, RING, 2] answers and failures that a breaker hears, by slot
+    levels: NDArray[np.float64]  # [2, PHASES_MAX] room to solve a bounded queue in
     log: NDArray[np.void]  # [capacity] WRITE
     log_count: NDArray[np.int64]  # [capacity] writes that the row stands for
 
@@ -210,7 +211,7 @@ def empty_state() -> State:
     """A state without anything in it, to tell the compiler the types."""
     axes = dict.fromkeys(("weights", "effects", "rate_until", "rate", "shares", "alike", "replies", "flows"), 2)
     axes |= dict.fromkeys(("writers", "held", "seen", "seen_order", "outcomes", "client", "service"), 3)
-    axes["contracts"] = 2
+    axes["contracts"] = axes["levels"] = 2
     axes |= {"arrivals": 2, "answers": 4, "answers_order": 4, "written": 4}
     codes = {
         "keys": "u8", "luck": "f8", "failed": "i8", "begun": "i8", "copied": "i8", "doomed": "i8", "draw": "u8",
@@ -218,7 +219,7 @@ def empty_state() -> State:
         "shares": "f8", "alike": "i8", "writers": "f8", "answers": "f8", "seen": "f8", "answers_order": "i2",
         "seen_order": "i2",
         "arrivals": "i8", "written": "i8", "edges": "f8", "middles": "f8", "client": "i4", "service": "i4",
-        "outcomes": "i8", "log_count": "i8",
+        "outcomes": "i8", "levels": "f8", "log_count": "i8",
     }  # fmt: skip
     kinds: dict[str, np.dtype[Any]] = {**RECORDS, **{name: np.dtype(code) for name, code in codes.items()}}
     arrays: dict[str, Any] = {name: np.zeros((0,) * axes.get(name, 1), kind) for name, kind in kinds.items()}

@@ -1,18 +1,21 @@
 """How long a request waits at a version of a service, and whether it is refused.
 
-Two regimes. Without a backlog each replica is an M/G/c queue in its steady state, bounded or not: Erlang's formulas,
-waits scaled by half the sum of the squared coefficients of variation of arrivals and holding times (Allen-Cunneen).
-Round robin hands each of R replicas every R-th request of a Poisson stream, so arrivals vary by 1/R. With a backlog,
-who comes now waits until what is before it has been worked off, and a full queue refuses what cannot be worked off.
+Two regimes. Without a backlog each replica is a queue in its steady state: with a bound the chain in `bounded`, without
+one Erlang's formulas, waits scaled by half the sum of the squared coefficients of variation of arrivals and holding
+times (Allen-Cunneen). Round robin hands each of R replicas every R-th request of a Poisson stream, so arrivals vary by
+1/R. With a backlog, who comes now waits until what is before it has been worked off, and a full queue refuses what
+cannot be worked off.
 """
 
 import math
 
 from simulator.fluid import lattice
+from simulator.fluid.bounded import PHASES_MAX, bounded, burst_of, felt
 from simulator.fluid.layout import State
-from simulator.fluid.steady import burst_of, steady
+from simulator.fluid.steady import steady
 from simulator.fluid.two import of_two
 from simulator.kernel.inline import inlined, outlined
+from simulator.network import Kind
 
 BACKLOG_MIN = 0.5
 """Requests; fewer than that are no backlog."""
@@ -22,6 +25,9 @@ FOLDS_MAX = 8.0
 """By how many powers of e waits become rarer, up to the longest that counts."""
 NEAR_MIN, NEAR_MAX = 0.9, 1.02
 """Share of its capacity that comes to a service, between which chance decides what the means do not know."""
+_FORGETS = int(Kind.EXPONENTIAL)
+_REFUSES = 1e-6
+"""Share that a queue refuses; less comes in no bursts."""
 _DRIFT_MIN = 1.0
 """Surplus times places over variability of a bounded queue; below, chance fills and empties it, not the surplus."""
 _DRIFT_STAYS = 3.0
@@ -76,11 +82,23 @@ def _find_waits(s: State, row: int, wait: int, spare: int, spare2: int) -> None:
     variation = version["hold_var"] / hold_s**2
     two = station["of_two"] != 0 and ready > 1
     pools, places = (ready, station["queue"] * ready) if station["pooled"] != 0 or two else (1, station["queue"])
+    if station["queue"] >= 0:
+        variation = felt(workers * pools, places, variation, pools / ready, station["kind"] == _FORGETS)
     variability = 0.5 * (pools / ready + variation)
-    if two:
-        refused, waits, wait_s = of_two(workers, station["queue"], load, hold_s, variability, ready)
+    refused = burst = 0.0
+    if station["queue"] >= 0:
+        phases = min(ready // pools, PHASES_MAX)
+        slower = variability / (0.5 + 0.5 / phases)
+        all_workers, all_load = workers * pools, load * pools
+        refused, waits, wait_s, first = bounded(
+            s.levels, all_workers, places / slower, all_load, hold_s, phases, slower
+        )
+        if refused > _REFUSES:
+            burst = slower * burst_of(s.levels, all_workers, places / slower, all_load, phases, refused, first)
     else:
-        refused, waits, wait_s = steady(workers * pools, places, load * pools, hold_s, variability)
+        waits, wait_s = steady(workers * pools, load * pools, hold_s, variability)
+    if two:
+        refused, waits, wait_s = of_two(s.levels, workers, station["queue"], load, hold_s, variability, ready)
     limit = math.inf
     if station["queue"] >= 0:
         # Above capacity a queue is full, but for what its steady state leaves free of it on the mean.
@@ -94,10 +112,10 @@ def _find_waits(s: State, row: int, wait: int, spare: int, spare2: int) -> None:
         limit = min(limit, most)
     steady_to, folds, chance = float(workers), FOLDS_MAX, 0.0
     if station["queue"] >= 0:
-        if refused > 1e-6:
+        if refused > _REFUSES:
             _find_room(s, row, load, variability, variation)
             together = 1.0 if pools > 1 else 1.0 + (ready - 1.0) / (1.0 + ready * variation)
-            version["burst"] = together * (1.0 + burst_of(workers * pools, places, load * pools, variability)) - 1.0
+            version["burst"] = together * (1.0 + burst) - 1.0
         folds = -math.log(max(load, 1e-9) / workers) * max(1.0, places / variability)
         folds = min(max(folds, -FOLDS_MAX), FOLDS_MAX)
         chance = variability / (workers * pools + places)

@@ -7,6 +7,10 @@ those with k. Of two replicas both are always drawn, which is one queue for both
 
 import math
 
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.fluid.bounded import bounded
 from simulator.fluid.steady import BUSY_MAX, steady
 from simulator.kernel.inline import inlined, outlined
 
@@ -66,9 +70,15 @@ def _of_many(workers: int, queue: int, load: float, variability: float) -> tuple
 
 @outlined
 def of_two(
-    workers: int, queue: int, load: float, hold_s: float, variability: float, ready: int
+    levels: NDArray[np.float64],
+    workers: int,
+    queue: int,
+    load: float,
+    hold_s: float,
+    variability: float,
+    ready: int,
 ) -> tuple[float, float, float]:
-    """As `steady`, for at least two replicas with `load` each.
+    """Share refused, share of the rest that waits, and their mean wait, of at least two replicas with `load` each.
 
     What a few differ from endlessly many falls as 1 / R (Gast, Van Houdt 2017), and is known for two; from there to
     ten the share that waits was measured to fall as 2 / R, and waits as 1.5 / (R - 0.5), for 1 to 16 workers. Waits
@@ -80,7 +90,13 @@ def of_two(
     root = math.sqrt(variability)
     refused, waits, waiting = _of_many(workers, queue, load, root)
     wait_s = hold_s * waiting / load / (1.0 - refused)
-    both_refused, both_wait, both_wait_s = steady(2 * workers, 2 * queue, 2.0 * load, hold_s, root)
+    if queue >= 0:
+        both_refused, both_wait, both_wait_s, _ = bounded(
+            levels, 2 * workers, 2.0 * queue / root, 2.0 * load, hold_s, 1, root
+        )
+    else:
+        both_refused = 0.0
+        both_wait, both_wait_s = steady(2 * workers, 2.0 * load, hold_s, root)
     few, few_waits = 2.0 / ready, 1.5 / (ready - 0.5)
     refused += few * (both_refused - refused)
     waits += few * (both_wait - waits)

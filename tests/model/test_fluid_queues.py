@@ -11,7 +11,7 @@ from simulator.fluid.plane import FluidPlane
 from simulator.fluid.steady import steady
 from simulator.kernel.plane import DataPlane, Defect
 from simulator.network import CLIENT, Call, Distribution, Function, Kind, Network, Node, Station
-from simulator.verification.closed_forms import erlang_c_wait_s, mm1k_refused
+from simulator.verification.closed_forms import erlang_c_wait_s
 
 EDGES_S = np.geomspace(1e-3, 10.0, 65)
 
@@ -40,18 +40,8 @@ def played(plane: DataPlane | FluidPlane, until_s: float = 110.0) -> np.ndarray:
 
 def test_the_wait_is_erlangs() -> None:
     for workers, busy in ((1, 0.5), (4, 0.8), (16, 0.9)):
-        refused, waits, wait_s = steady(workers, -1, workers * busy, 0.1, 1.0)
-        assert refused == 0.0
+        waits, wait_s = steady(workers, workers * busy, 0.1, 1.0)
         assert waits * wait_s == pytest.approx(erlang_c_wait_s(workers, busy, 0.1), rel=1e-9)
-
-
-def test_a_bounded_queue_refuses_as_m_m_1_k() -> None:
-    busy, places = 0.9, 4  # K = 5 in the system
-    refused, waits, _ = steady(1, places, busy, 0.1, 1.0)
-    assert refused == pytest.approx(mm1k_refused(busy, places + 1), rel=1e-9)
-    chances = busy ** np.arange(places + 2)
-    chances /= chances.sum()
-    assert waits == pytest.approx(chances[1:-1].sum() / (1 - chances[-1]), rel=1e-9)
 
 
 @pytest.mark.parametrize(
