@@ -93,8 +93,8 @@ def _copies(scenario: Scenario, name: str) -> tuple[str, int, str | None]:
     """Kind, number of copies, and why there is a single one, if so."""
     store = scenario.system.stores.get(name)
     if store is not None:
-        copies = 1 + store.standbys
-        return "store", copies, "no standby" if copies == 1 else None
+        alone = "no standby" if store.standbys == 0 else "no failover" if store.noticed_after is None else None
+        return "store", 1 + store.standbys, alone
     service = scenario.system.services[name]
     if service.external:
         return "third party", 1, "one provider"

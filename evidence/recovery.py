@@ -14,6 +14,7 @@ from typing import Any
 from evidence.measures import FunctionMeasure
 from evidence.plain import finite
 from evidence.statistics import Estimate, mean_with_interval, quantile_with_interval, share_with_interval
+from evidence.strata import Chances, strata_of
 
 __all__ = ["QUANTILES", "Recovery", "recoveries"]
 
@@ -46,19 +47,21 @@ class Recovery:
         return document
 
 
-def recoveries(measures: Sequence[FunctionMeasure]) -> list[Recovery]:
-    """One for each function of the measures, in their order."""
-    return [_recovery([row for row in measures if row.function == name], name) for name in _functions(measures)]
+def recoveries(measures: Sequence[FunctionMeasure], chances: Chances | None = None) -> list[Recovery]:
+    """One for each function of the measures, in their order; `chances` are those of the defects that were drawn."""
+    known = chances or {}
+    return [_recovery([row for row in measures if row.function == name], name, known) for name in _functions(measures)]
 
 
 def _functions(measures: Sequence[FunctionMeasure]) -> list[str]:
     return list(dict.fromkeys(row.function for row in measures))
 
 
-def _recovery(rows: Sequence[FunctionMeasure], name: str) -> Recovery:
+def _recovery(rows: Sequence[FunctionMeasure], name: str, chances: Chances) -> Recovery:
     hurt = [row for row in rows if row.impact_start_s is not None]
     rto_s = [math.inf if row.rto_censored else row.rto_s for row in rows]
     writing = [row for row in rows if row.acknowledged_writes and row.rpo_s is not None]
+    strata = strata_of([row.defects for row in rows], chances) if len(writing) == len(rows) else None
     # Data of which nobody could tell at the end what is left of it has not come back.
     rpo_s = [math.inf if row.met_rpo is None else row.rpo_s for row in writing if row.rpo_s is not None]
     return Recovery(
@@ -69,7 +72,7 @@ def _recovery(rows: Sequence[FunctionMeasure], name: str) -> Recovery:
         parts_s=tuple(_mean(hurt, part) for part in PARTS),
         rpo_s=tuple(quantile_with_interval(rpo_s, quantile) for quantile in QUANTILES) if rpo_s else None,
         rpo_max_s=max(rpo_s) if rpo_s else None,
-        lost_writes=mean_with_interval([row.lost_writes for row in writing]) if writing else None,
+        lost_writes=mean_with_interval([row.lost_writes for row in writing], strata=strata) if writing else None,
     )
 
 

@@ -15,7 +15,7 @@ from evidence.events import NOT_STARTED, Outcome
 from evidence.measures import FunctionMeasure
 from evidence.plain import finite
 from evidence.statistics import Estimate, mean_with_interval, quantile_with_interval, share_with_interval
-from evidence.strata import Chances, strata_of
+from evidence.strata import Chances, Strata, strata_of
 
 __all__ = ["CohortImpact", "ReleaseSummary", "by_replication", "change_failed", "summarise", "time_to_restore_s"]
 
@@ -115,7 +115,7 @@ def summarise(measures: Sequence[FunctionMeasure], chances: Chances | None = Non
         promoted_s=mean_with_interval([each for each in promoted if each is not None]) if promoted else None,
         running=sum(row.release_duration_s is None and row.outcome not in NOT_STARTED for row in firsts),
         extra_replica_s=mean_with_interval([row.extra_replica_s for row in firsts], strata=strata),
-        cohorts=_cohorts(measures),
+        cohorts=_cohorts(replications, strata),
     )
 
 
@@ -145,22 +145,26 @@ def time_to_restore_s(rows: Sequence[FunctionMeasure]) -> tuple[float, bool] | N
     return None if not hurt else (max(row.rto_s for row in hurt), any(row.rto_censored for row in hurt))
 
 
-def _cohorts(measures: Sequence[FunctionMeasure]) -> tuple[CohortImpact, ...]:
+def _cohorts(replications: Sequence[Sequence[FunctionMeasure]], strata: Strata | None) -> tuple[CohortImpact, ...]:
     """Rows by function, then by cohort, each in its order of appearance."""
     counted: dict[str, dict[str, list[tuple[int, int]]]] = {}
-    for row in measures:
+    for row in (row for rows in replications for row in rows):
         cohorts = counted.setdefault(row.function, {})
         for cohort, sent, failed in zip(row.cohorts, row.cohort_requests, row.cohort_failed, strict=True):
             cohorts.setdefault(cohort, []).append((sent, failed))
     return tuple(
-        CohortImpact(
-            function=function,
-            cohort=cohort,
-            requests=sum(sent for sent, _ in counts) / len(counts),
-            failed=sum(failed for _, failed in counts) / len(counts),
-            failed_share=mean_with_interval([failed / sent for sent, failed in counts]),
-            hit=share_with_interval(sum(failed > 0 for _, failed in counts), len(counts)),
-        )
+        _impact(function, cohort, counts, strata if len(counts) == len(replications) else None)
         for function, cohorts in counted.items()
         for cohort, counts in cohorts.items()
+    )
+
+
+def _impact(function: str, cohort: str, counts: Sequence[tuple[int, int]], strata: Strata | None) -> CohortImpact:
+    return CohortImpact(
+        function=function,
+        cohort=cohort,
+        requests=sum(sent for sent, _ in counts) / len(counts),
+        failed=mean_with_interval([failed for _, failed in counts], strata=strata).value,
+        failed_share=mean_with_interval([failed / sent for sent, failed in counts], strata=strata),
+        hit=share_with_interval(sum(failed > 0 for _, failed in counts), len(counts)),
     )

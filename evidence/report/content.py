@@ -78,7 +78,8 @@ class RunContent:
         if self.header.world is not World.SIMULATION or not self.measures:
             return ()
         summaries = {self.header.label: self.summary()}
-        return recovery_table(recoveries(self.measures)), release_table(summaries), cohorts_table(summaries)
+        recovered = recovery_table(recoveries(self.measures, self.chances))
+        return recovered, release_table(summaries), cohorts_table(summaries)
 
     def caveats(self) -> list[str]:
         """What to know before the figures of a simulation are believed; of a drill they are what happened."""

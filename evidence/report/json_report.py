@@ -38,7 +38,7 @@ def run_json(run: RunContent) -> dict[str, Any]:
         diagnosis = run.diagnosis()
         found["diagnosis"] = None if diagnosis is None else diagnosis.to_json()
     elif run.measures:
-        found["recovery"] = [each.to_json() for each in recoveries(run.measures)]
+        found["recovery"] = [each.to_json() for each in recoveries(run.measures, run.chances)]
         found["summary"] = run.comparison().to_json()["rows"]
         found["release"] = run.summary().to_json()
         found["published"] = [row.to_json() for row in run.published()]

@@ -1,10 +1,12 @@
 """`windtunnel reach`, `sensitivity` and `rare` as a user calls them."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from scenarios.loading import read
 from windtunnel.cli.main import run
 
 
@@ -41,6 +43,15 @@ def test_sensitivity_ranks_and_records(capsys: pytest.CaptureFixture[str], tmp_p
     assert {each["measure"] for each in document["influences"]} == {"rto_s", "failed_share"}
     assert document["unknown"] == [{"function": "buy", "measure": "rpo_s"}], "it writes nothing"
     assert Path(document["record"]).is_dir()
+
+
+def test_sensitivity_tells_money_as_money(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "sold.yaml"
+    file.write_text(read("uncertain-inputs").text.replace("    rto:", "    revenue: 10 EUR\n    rto:"))
+    arguments = (str(file), "-n", "60", "--defect", "broken", "--by", "revenue_lost", "--out", str(tmp_path))
+    code, out = answered(capsys, "sensitivity", *arguments)
+    assert code == 0
+    assert re.search(r"[\d,]+ EUR +[\d,]+ EUR", out)
 
 
 @pytest.mark.parametrize(

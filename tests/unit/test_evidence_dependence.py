@@ -22,7 +22,7 @@ system:
     reports: {replicas: 2, workers: 50, service_time: 5ms}
     bank: {external: true, service_time: 5ms}
   stores:
-    ledger: {service_time: 1ms, standbys: 1}
+    ledger: {service_time: 1ms, standbys: 1, failover: {detect: 5s, promote: 5s}}
     cache: {service_time: 1ms}
   calls:
     - {from: edge, to: search, timeout: 500ms}
@@ -53,6 +53,13 @@ def test_copies_and_single_points() -> None:
         "ledger": ("store", 2, None),
         "cache": ("store", 1, "no standby"),
     }
+
+
+@pytest.mark.parametrize("failover", ["", ", failover: {promote: 5s}"])
+def test_a_standby_that_nobody_promotes_is_no_second_copy(failover: str) -> None:
+    text = TEXT.replace(", failover: {detect: 5s, promote: 5s}", failover).replace("TIMEOUT", "timeout: 1s")
+    (ledger,) = [each for each in dependencies(load_text(text, "f.yaml")) if each.name == "ledger"]
+    assert (ledger.copies, ledger.single) == (2, "no failover")
 
 
 def test_calls_of_a_function_are_those_that_its_requests_make() -> None:

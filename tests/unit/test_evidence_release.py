@@ -13,6 +13,7 @@ from evidence.errors import JudgeError
 from evidence.events import Event
 from evidence.measures import FunctionMeasure
 from evidence.measuring import measure
+from evidence.recovery import recoveries
 from evidence.release_summary import summarise
 from evidence.report.release_tables import cohorts_table, release_table
 from evidence.timeline import Timeline
@@ -114,6 +115,20 @@ def test_a_summary_counts_replications_not_functions() -> None:
     assert (coupon.requests, coupon.failed, coupon.hit.value) == (720.0, 9.6, 0.2)
     assert coupon.failed_share.value == pytest.approx(0.2 * 48 / 720)
     json.dumps(found.to_json(), allow_nan=False)
+
+
+def test_every_table_weighs_kinds_of_releases_alike() -> None:
+    rows = [replace(row, lost_writes=row.failed) for row in made.measures(replications=40)]
+    chances = {"crash": 0.5}  # drawn in a fifth of them
+    found, (buying, _) = summarise(rows, chances), recoveries(rows, chances)
+    coupon, default, _ = found.cohorts
+    assert coupon.failed == pytest.approx(0.5 * 48)
+    assert coupon.failed_share.value == pytest.approx(0.5 * 48 / 720)
+    assert found.revenue_lost is not None
+    assert (coupon.failed + default.failed) * 50 == pytest.approx(found.revenue_lost.value)
+    assert buying.lost_writes is not None
+    assert found.lost_writes is not None
+    assert buying.lost_writes == found.lost_writes
 
 
 def test_a_bad_release_that_nobody_took_back_is_a_failed_change_too() -> None:

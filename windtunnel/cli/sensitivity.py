@@ -49,7 +49,7 @@ def sensitivity(
         typer.Option(
             "--spread",
             metavar="SHARE",
-            help="Draw every quantity of the world within so much of itself, such as 20%; else the scenario's ranges.",
+            help="Draw every quantity of the world within so much of itself; else the scenario's ranges, or 20%.",
         ),
     ] = None,
     defect: DrawnDefectOption = None,
@@ -106,6 +106,7 @@ def _document(found: SensitivityOutcome, seed: int) -> dict[str, Any]:
 
 def _emit_text(found: SensitivityOutcome) -> None:
     ranges = {each.name: each.text for each in found.ranges}
+    currency = {row.function: row.currency for row in found.simulation.result.measures}
     for key in dict.fromkeys((each.function, each.measure) for each in found.influences):
         rows = [each for each in found.influences if (each.function, each.measure) == key]
         told = [each for each in rows if each.told]
@@ -113,7 +114,10 @@ def _emit_text(found: SensitivityOutcome) -> None:
         if told:
             emit_table(
                 ("INPUT", "RANGE", "EXPLAINS", "LOWEST THIRD", "HIGHEST THIRD"),
-                [(each.input, ranges[each.input], _share(each), *_means(each)) for each in told],
+                [
+                    (each.input, ranges[each.input], _share(each), *_means(each, currency[each.function]))
+                    for each in told
+                ],
             )
         rest = len(rows) - len(told)
         if rest:
@@ -136,9 +140,12 @@ def _share(influence: Influence) -> str:
     return f"{share.value:.1%} [{share.low:.1%}, {share.high:.1%}]".replace("%", " %")
 
 
-def _means(influence: Influence) -> tuple[str, str]:
+def _means(influence: Influence, currency: str | None) -> tuple[str, str]:
+    from evidence.report.table import money
+
     low, high = influence.low_mean, influence.high_mean
     if influence.measure in ("failed_share", "rto_missed"):
         return f"{low:.2%}".replace("%", " %"), f"{high:.2%}".replace("%", " %")
-    unit = " s" if influence.measure.endswith("_s") else ""
-    return f"{low:.4g}{unit}", f"{high:.4g}{unit}"
+    if influence.measure == "revenue_lost":
+        return money(low, currency), money(high, currency)
+    return f"{low:.4g} s", f"{high:.4g} s"
