@@ -13,21 +13,23 @@ from scenarios.models import Scenario
 from scenarios.uncertain import uncertain
 from simulator.errors import RequestError
 from simulator.pool import cores, measures_of
-from simulator.rare.kinds import Kind, kinds_of
+from simulator.rare.kinds import Kind, kinds_of, roots_of
 from simulator.rare.levels import Pilot, pilot
 from simulator.rare.paths import Outcome, Path
-from simulator.rare.splitting import Run, estimate
+from simulator.rare.splitting import Run, estimate, weighed
 from simulator.rare.trajectories import PathTask, RunTask
 from simulator.strategies import strategy_named
 from simulator.work import Task, Work
 
-__all__ = ["RUNS", "Collapse", "Foretold", "Part", "collapse_probability", "collapsed"]
+__all__ = ["RUNS", "Collapse", "Foretold", "Part", "Rest", "collapse_probability", "collapsed"]
 
 RUNS = 16
 """Independent runs of the splitting: enough for a t interval that is not wide for their number alone."""
 EFFORT_MIN = 20
 _PILOT = 200
 """Trajectories of the pilot, for each level."""
+_AFRESH = 10_000_000
+"""Roots from here on are of no pilot: each has found its own long before."""
 _FLOOR = 1e-9
 """What is rarer is not looked for."""
 _NEGLIGIBLE = 0.01
@@ -54,22 +56,32 @@ class Foretold:
 class Part:
     """What one kind of roots (see `kinds`) adds: `probability` is of one of them, which `share` of all are.
 
-    `levels` are jobs in the system, none where the event is not rare or more jobs did not lead to it. None of the
-    pilot's trajectories of a kind that is left out (`looked_for` False) collapsed, as far as it drove them: to what
-    `reach` of its roots come to.
+    `levels` are jobs in the system, none where the event is not rare or more jobs did not lead to it.
     """
 
     kind: str
     share: float
-    probability: float
+    probability: Estimate
     levels: tuple[float, ...]
-    looked_for: bool
+
+
+@dataclass(frozen=True)
+class Rest:
+    """The kinds whose pilots met no collapse, taken together: `replications` of them were played as they are.
+
+    The pilots drove them to as many jobs as `reach` of them come to: so far, more jobs do not lead to it.
+    """
+
+    kinds: tuple[str, ...]
+    share: float
+    probability: Estimate
+    replications: int
     reach: float
 
 
 @dataclass(frozen=True)
 class Collapse:
-    """`probability` of one run of the scenario, with its interval, and the parts that it is made of.
+    """`probability` of one run of the scenario, with its interval, and what it is made of.
 
     `trajectories` are all that were played, the pilots' included; `hits` of them met the event, without the pilots'.
     `plain_replications` would have given as narrow an interval; None where the runs do not tell.
@@ -77,6 +89,7 @@ class Collapse:
 
     probability: Estimate
     parts: tuple[Part, ...]
+    rest: Rest | None
     trajectories: int
     hits: int
     plain_replications: int | None
@@ -103,9 +116,9 @@ def collapse_probability(
 
     `text` is the scenario as its author wrote it, with its ranges: a root draws inputs, and its branches share them.
     A pilot of each kind of roots chooses its levels, and `foretold` hears what they promise; then RUNS independent
-    runs play `effort` trajectories for each level, fewer of kinds that add less. The answer depends on the seed alone.
-    Where no pilot meets a collapse plain replications are played, and without any the interval goes from 0 to what
-    they can still rule out. Raises RequestError for what the scenario does not have.
+    runs play `effort` trajectories for each level, fewer of kinds that add less. Of the kinds whose pilots meet no
+    collapse plain replications are played, and the interval reaches up to what those can still rule out. The answer
+    depends on the seed alone. Raises RequestError for what the scenario does not have.
     """
     chosen = strategy_named(scenario, strategy)
     if scenario.fidelity == "fluid":
@@ -116,113 +129,122 @@ def collapse_probability(
     def play(paths: Sequence[Path]) -> list[Outcome]:
         return [*_spread(PathTask(work, collapsed, tuple(paths)), len(paths), workers)]
 
-    kinds = kinds_of(work)
-    pilots = _pilots(kinds, play)
-    adds = [kind.share * each.probability for kind, each in zip(kinds, pilots, strict=True)]
+    sought, left = _pilots(kinds_of(work), play)
     if foretold is not None:
-        foretold(_foretell(adds, pilots))
-    if any(adds):
-        tasks = {
-            place: _task(work, kind, each.levels, max(EFFORT_MIN, round(effort * adds[place] / max(adds))))
-            for place, (kind, each) in enumerate(zip(kinds, pilots, strict=True))
-            if adds[place]
-        }
-        shares = {place: kinds[place].share for place in tasks}
-    else:
-        everything = Kind("", 1.0, lambda: iter(range(_PILOT + RUNS * effort)))
-        tasks, shares = {len(kinds): _task(work, everything, (), effort)}, {len(kinds): 1.0}
-    runs: dict[int, list[Run]] = {}
-    for done, (place, task) in enumerate(tasks.items()):
-        runs[place] = []
+        foretold(_foretell(sought))
+    tasks = _tasks(work, sought, left, effort)
+    runs: list[list[Run]] = []
+    for task in tasks:
+        runs.append([])
         for run in _spread(task, RUNS, workers):
-            runs[place].append(run)
+            runs[-1].append(run)
             if progress is not None:
-                progress(done * RUNS + len(runs[place]), RUNS * len(tasks))
-    return _collapse(kinds, pilots, tasks, shares, runs)
+                progress(RUNS * (len(runs) - 1) + len(runs[-1]), RUNS * len(tasks))
+    return _collapse(sought, left, tasks, runs)
 
 
-def _pilots(kinds: Sequence[Kind], play: Callable[[Sequence[Path]], list[Outcome]]) -> list[Pilot]:
-    """One for each kind. A kind is not looked at more closely than the kinds before it make worth while."""
-    found: list[Pilot] = []
-    known = 0.0
+@dataclass(frozen=True)
+class _Piloted:
+    """A kind of roots, and what its pilot found."""
+
+    kind: Kind
+    pilot: Pilot
+
+    @property
+    def adds(self) -> float:
+        """To the probability of a collapse, by the pilot."""
+        return self.kind.share * self.pilot.probability
+
+
+def _pilots(
+    kinds: Sequence[Kind], play: Callable[[Sequence[Path]], list[Outcome]]
+) -> tuple[list[_Piloted], list[_Piloted]]:
+    """Those that met a collapse, and the others.
+
+    A kind is not driven further than the kinds before it make worth while.
+    """
+    sought: list[_Piloted] = []
+    left: list[_Piloted] = []
     for kind in kinds:
-        roots = [Path(root) for root in islice(kind.roots(), _PILOT)]
-        each = pilot(roots, play, max(_FLOOR, _NEGLIGIBLE * known / kind.share))
-        known += kind.share * each.probability
-        found.append(each)
-    return found
+        known = sum(each.adds for each in sought)
+        roots = [Path(root) for root in islice(kind.roots(0), _PILOT)]
+        found = _Piloted(kind, pilot(roots, play, max(_FLOOR, _NEGLIGIBLE * known / kind.share)))
+        (sought if found.adds > 0.0 else left).append(found)
+    return sought, left
 
 
-def _foretell(adds: Sequence[float], pilots: Sequence[Pilot]) -> Foretold:
+def _foretell(sought: Sequence[_Piloted]) -> Foretold:
     """By the variance that independent branches would have, and what theirs was beside it."""
-    chance = sum(adds)
+    chance = sum(each.adds for each in sought)
     if not 0.0 < chance < 1.0:
         return Foretold(chance, 1.0)
     trajectories, variance = 0.0, 0.0
-    for add, each in zip(adds, pilots, strict=True):
-        if add > 0.0:
-            stages = len(each.levels) + 1
-            passed = min(1.0, each.probability) ** (1.0 / stages)
-            trajectories += add * stages
-            variance += add * stages * (1.0 - passed) / passed * (_DEPENDENT if stages > 1 else 1.0)
+    for each in sought:
+        stages = len(each.pilot.levels) + 1
+        passed = min(1.0, each.pilot.probability) ** (1.0 / stages)
+        trajectories += each.adds * stages
+        variance += each.adds * stages * (1.0 - passed) / passed * (_DEPENDENT if stages > 1 else 1.0)
     return Foretold(chance, max(1.0, (1.0 - chance) / chance * chance**2 / (trajectories * max(variance, 1e-12))))
 
 
-def _task(work: Work, kind: Kind, levels: tuple[float, ...], effort: int) -> RunTask:
-    """Of roots that no pilot had."""
-    roots = tuple(islice(kind.roots(), _PILOT, _PILOT + RUNS * effort))
-    return RunTask(work, collapsed, levels, tuple(roots[run::RUNS] for run in range(RUNS)))
+def _tasks(work: Work, sought: Sequence[_Piloted], left: Sequence[_Piloted], effort: int) -> list[RunTask]:
+    """One for each kind that is sought, in order, and one for the others, if any; of roots that no pilot had."""
+    tasks = []
+    for each in sought:
+        worth = each.adds / max(other.adds for other in sought)
+        tasks.append(_task(work, islice(each.kind.roots(0), _PILOT, None), each.pilot.levels, effort * worth))
+    if left:
+        roots = roots_of([each.kind for each in left], _AFRESH)
+        tasks.append(_task(work, roots, (), effort * sum(each.kind.share for each in left)))
+    return tasks
+
+
+def _task(work: Work, roots: Iterator[int], levels: tuple[float, ...], effort: float) -> RunTask:
+    taken = tuple(islice(roots, RUNS * max(EFFORT_MIN, round(effort))))
+    return RunTask(work, collapsed, levels, tuple(taken[run::RUNS] for run in range(RUNS)))
 
 
 def _collapse(
-    kinds: Sequence[Kind],
-    pilots: Sequence[Pilot],
-    tasks: dict[int, RunTask],
-    shares: dict[int, float],
-    runs: dict[int, list[Run]],
+    sought: Sequence[_Piloted], left: Sequence[_Piloted], tasks: Sequence[RunTask], runs: Sequence[Sequence[Run]]
 ) -> Collapse:
-    """Runs of all kinds together are as many independent runs of the whole."""
-    played = [run for each in runs.values() for run in each]
-    whole = [
-        Run(
-            sum(shares[place] * each[number].probability for place, each in runs.items()),
-            sum(each[number].trajectories for each in runs.values()),
-            sum(each[number].hits for each in runs.values()),
-        )
-        for number in range(RUNS)
-    ]
-    roots = sum(len(each) for task in tasks.values() for each in task.roots)
-    hits = sum(run.hits for run in played)
-    if len(tasks) == 1 and not any(task.levels for task in tasks.values()):
-        # Without levels the trajectories are plain replications, whose share has an exact interval.
-        (share,) = shares.values()
-        exact = share_with_interval(hits, roots)
-        probability = Estimate(share * exact.value, share * exact.low, share * exact.high, exact.n)
-    else:
-        probability = estimate(whole, roots)
+    found = [_estimate(task, each) for task, each in zip(tasks, runs, strict=True)]
     parts = tuple(
-        Part(
-            kind.name,
-            kind.share,
-            sum(run.probability for run in runs.get(place, ())) / RUNS,
-            each.levels,
-            place in runs,
-            each.reach,
-        )
-        for place, (kind, each) in enumerate(zip(kinds, pilots, strict=True))
+        Part(each.kind.name, each.kind.share, probability, each.pilot.levels)
+        for each, probability in zip(sought, found[: len(sought)], strict=True)
     )
+    rest = _rest(left, found[-1]) if left else None
+    shares = [part.share for part in parts] + ([] if rest is None else [rest.share])
+    # Runs of all kinds together are as many runs of the whole.
+    together = zip(*runs, strict=True)
+    whole = [sum(share * run.probability for share, run in zip(shares, each, strict=True)) for each in together]
+    probability = weighed([*zip(shares, found, strict=True)])
+    played = [run for each in runs for run in each]
+    piloted = sum(each.pilot.trajectories for each in (*sought, *left))
     return Collapse(
         probability=probability,
         parts=parts,
-        trajectories=sum(each.trajectories for each in pilots) + sum(run.trajectories for run in played),
-        hits=hits,
+        rest=rest,
+        trajectories=piloted + sum(run.trajectories for run in played),
+        hits=sum(run.hits for run in played),
         plain_replications=_plain(probability.value, whole),
     )
 
 
-def _plain(probability: float, runs: Sequence[Run]) -> int | None:
+def _rest(left: Sequence[_Piloted], probability: Estimate) -> Rest:
+    share = sum(each.kind.share for each in left)
+    reach = sum(each.kind.share * each.pilot.reach for each in left) / share
+    return Rest(tuple(each.kind.name for each in left), share, probability, probability.n, reach)
+
+
+def _estimate(task: RunTask, runs: Sequence[Run]) -> Estimate:
+    """Without levels the trajectories are plain replications, whose share has an exact interval."""
+    roots = sum(len(each) for each in task.roots)
+    return estimate(runs, roots) if task.levels else share_with_interval(sum(run.hits for run in runs), roots)
+
+
+def _plain(probability: float, runs: Sequence[float]) -> int | None:
     """Replications whose share of collapses would have the variance of this estimate: p (1 - p) over that variance."""
-    variance = sum((run.probability - probability) ** 2 for run in runs) / (len(runs) - 1) / len(runs)
+    variance = sum((run - probability) ** 2 for run in runs) / (len(runs) - 1) / len(runs)
     return round(probability * (1.0 - probability) / variance) if variance > 0 else None
 
 

@@ -9,14 +9,15 @@ are found without being played.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import heapq
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 
 from simulator.streams import defects_drawn, risks_drawn
 from simulator.work import Work
 
-__all__ = ["Kind", "kinds_of"]
+__all__ = ["Kind", "kinds_of", "roots_of"]
 
 _LIKELY_MIN = 1e-3
 """What is less likely is no kind, and drawn in all of them: its roots would take longer to find than to play."""
@@ -28,8 +29,8 @@ class Kind:
 
     name: str
     share: float
-    roots: Callable[[], Iterator[int]]
-    """Their numbers, from the first one on."""
+    roots: Callable[[int], Iterator[int]]
+    """Their numbers in order, from a number on."""
 
 
 def kinds_of(work: Work) -> list[Kind]:
@@ -44,6 +45,11 @@ def kinds_of(work: Work) -> list[Kind]:
         kinds.append(Kind(name, rest * chances[name][0], _found(chances, names[:place], name)))
         rest *= 1.0 - chances[name][0]
     return [*reversed(kinds), Kind("", rest, _found(chances, names, None))]
+
+
+def roots_of(kinds: Sequence[Kind], first: int) -> Iterator[int]:
+    """Of several kinds, each as often as a root is of it."""
+    return heapq.merge(*(kind.roots(first) for kind in kinds))
 
 
 _Chance = tuple[float, Callable[[int], bool]]
@@ -68,9 +74,9 @@ def _chances(work: Work) -> dict[str, _Chance]:
     return {name: each for name, each in found.items() if _LIKELY_MIN <= each[0] < 1.0}
 
 
-def _found(chances: dict[str, _Chance], without: list[str], having: str | None) -> Callable[[], Iterator[int]]:
-    def roots() -> Iterator[int]:
-        for root in count():
+def _found(chances: dict[str, _Chance], without: list[str], having: str | None) -> Callable[[int], Iterator[int]]:
+    def roots(first: int) -> Iterator[int]:
+        for root in count(first):
             if (having is None or chances[having][1](root)) and not any(chances[name][1](root) for name in without):
                 yield root
 

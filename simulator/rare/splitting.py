@@ -20,10 +20,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from evidence.statistics import CONFIDENCE, Estimate
+from evidence.statistics import CONFIDENCE, Estimate, share_with_interval
 from simulator.rare.paths import Outcome, Path, Split
 
-__all__ = ["Play", "PlayTo", "Run", "branches", "estimate", "split_run"]
+__all__ = ["Play", "PlayTo", "Run", "branches", "estimate", "split_run", "weighed"]
 
 Play = Callable[[Sequence[Path]], list[Outcome]]
 """Plays paths, in order."""
@@ -82,7 +82,22 @@ def estimate(runs: Sequence[Run], roots: int, confidence: float = CONFIDENCE) ->
     values = np.array([run.probability for run in runs])
     n, mean = len(values), float(values.mean())
     if mean == 0.0:
-        return Estimate(0.0, 0.0, 1.0 - (0.5 - confidence / 2.0) ** (1.0 / roots), n)
+        return share_with_interval(0, roots, confidence)
     relative = float(values.std(ddof=1)) / math.sqrt(n) / mean
     spread = math.exp(float(special.stdtrit(n - 1, 0.5 + confidence / 2.0)) * relative)
-    return Estimate(mean, mean / spread, min(1.0, mean * spread), n)
+    return Estimate(mean, mean / spread, min(1.0, mean * spread), roots)
+
+
+def weighed(parts: Sequence[tuple[float, Estimate]]) -> Estimate:
+    """The sum of independent estimates, each times its share.
+
+    Its interval recovers the variance of each part from the part's own interval, towards either side (MOVER: Zou,
+    Donner, Statistics in Medicine 27, 2008): parts that are bounded only, from 0 up, reach up and not down.
+    """
+    value = sum(share * each.value for share, each in parts)
+    if len(parts) == 1:
+        ((share, alone),) = parts
+        return Estimate(value, share * alone.low, share * alone.high, alone.n)
+    down = math.hypot(*(share * (each.value - each.low) for share, each in parts))
+    up = math.hypot(*(share * (each.high - each.value) for share, each in parts))
+    return Estimate(value, max(0.0, value - down), min(1.0, value + up), sum(each.n for _, each in parts))

@@ -13,10 +13,10 @@ from scenarios.loading import load, load_text, read
 from simulator.draws import Stream, stream_keys
 from simulator.rare import collapse
 from simulator.rare.collapse import Foretold, collapse_probability, collapsed
-from simulator.rare.kinds import kinds_of
+from simulator.rare.kinds import kinds_of, roots_of
 from simulator.rare.levels import NOT_RARE, pilot
 from simulator.rare.paths import Outcome, Path, Split, branch_keys
-from simulator.rare.splitting import Run, branches, estimate, split_run
+from simulator.rare.splitting import Run, branches, estimate, split_run, weighed
 from simulator.rare.trajectories import Trajectories
 from simulator.replications import simulate
 from simulator.strategies import strategy_named
@@ -126,6 +126,28 @@ def test_a_pilot_has_no_levels_where_plain_replications_cost_as_little_and_gives
     assert 0.0004 < given_up.reach < 0.01  # one in five at a time
 
 
+def test_parts_that_are_weighed_hold_their_sum_as_often_as_they_should() -> None:
+    often, seldom = (0.02, 160, 0.3), (0.98, 200, 0.002)
+    truth = often[0] * often[2] + seldom[0] * seldom[2]
+    held = 0.0
+    for first in range(161):
+        for second in range(12):
+            found = weighed([(0.02, share_with_interval(first, 160)), (0.98, share_with_interval(second, 200))])
+            chance = _binomial(first, *often[1:]) * _binomial(second, *seldom[1:])
+            held += chance * (found.low <= truth <= found.high)
+    assert 0.95 <= held < 0.999
+    # A part without a hit takes nothing from the lower end, and the only one keeps its interval.
+    alone, nothing = share_with_interval(40, 160), share_with_interval(0, 200)
+    assert weighed([(1.0, alone)]) == alone
+    both = weighed([(0.02, alone), (0.98, nothing)])
+    assert both.low == pytest.approx(0.02 * alone.low)
+    assert both.high > 0.98 * nothing.high
+
+
+def _binomial(hits: int, n: int, chance: float) -> float:
+    return math.comb(n, hits) * chance**hits * (1.0 - chance) ** (n - hits)
+
+
 def test_kinds_of_roots_are_those_that_a_replication_draws() -> None:
     scenario, _ = load("shop-release")
     work = Work(scenario, strategy_named(scenario, None), 1, None)
@@ -133,12 +155,15 @@ def test_kinds_of_roots_are_those_that_a_replication_draws() -> None:
     assert len(kinds) == 1 + len(scenario.release.defects) + len(scenario.release.rollback_risks) > 2
     assert sum(kind.share for kind in kinds) == pytest.approx(1.0)
     assert kinds[-1].name == ""
-    first = [set(islice(kind.roots(), 3)) for kind in kinds]
+    first = [set(islice(kind.roots(0), 3)) for kind in kinds]
     for kind, roots in zip(kinds, first, strict=True):
         for root in roots:
             drawn = {f"defect {each.name}" for each in defects_drawn(scenario.release.defects, 1, root)}
             assert (kind.name in drawn) if kind.name else not drawn
     assert len(set().union(*first)) == 3 * len(kinds)
+    assert [*islice(roots_of(kinds, 500), 100)] == [*range(500, 600)]
+    without = [*islice(roots_of(kinds[1:], 500), 100)]
+    assert without == [root for root in range(500, without[-1] + 1) if root not in {*islice(kinds[0].roots(500), 99)}]
     assert [kind.share for kind in kinds_of(replace(work, defects=()))] == [1.0]
 
 
@@ -190,10 +215,16 @@ def test_a_collapse_that_a_rare_defect_brings_is_found_among_roots_that_have_it(
     scenario = load_text(text, "metastable")
     foretold: list[Foretold] = []
     found = collapse_probability(scenario, text, effort=5, processes=1, foretold=foretold.append)
-    slow, none = found.parts
-    assert (slow.kind, slow.share, slow.looked_for) == ("defect slow", 0.01, True)
-    assert (none.kind, none.share, none.looked_for, none.probability) == ("", 0.99, False, 0.0)
-    assert none.reach < 0.01  # of the collapses that the defect brings
+    (slow,), rest = found.parts, found.rest
+    assert (slow.kind, slow.share) == ("defect slow", 0.01)
+    assert rest is not None
+    assert (rest.kinds, rest.share, rest.probability.value) == (("",), 0.99, 0.0)
+    assert rest.reach < 0.01  # of the collapses that the defect brings
+    # What was not met without the defect may still add to it, as far as that many plain replications tell.
+    assert rest.replications == 16 * 5
+    assert rest.probability == share_with_interval(0, 16 * 5)
+    assert found.probability == weighed([(0.01, slow.probability), (0.99, rest.probability)])
+    assert found.probability.high > 0.99 * rest.probability.high
     alone = simulate(scenario, text, replications=40, defects=["slow"], seed=3, processes=1, keep=[]).measures
     plain = share_with_interval(sum(row.collapsed for row in alone), 40)
     assert 0.01 * plain.low <= found.probability.value <= 0.01 * plain.high
@@ -209,7 +240,7 @@ def test_a_collapse_that_is_not_rare_needs_no_levels_and_any_number_of_processes
     found = collapse_probability(scenario, "", effort=20, processes=1)
     (part,) = found.parts
     assert part.levels == ()
-    assert part.looked_for
+    assert found.rest is None
     assert found.probability.low > 0.2
     assert found.probability == share_with_interval(found.hits, 16 * 20)  # exact, also where all collapse
     assert found == collapse_probability(scenario, "", effort=20, processes=2)

@@ -20,7 +20,8 @@ from windtunnel.cli.output import emit_json, emit_text, say
 from windtunnel.cli.progress import counted
 
 if TYPE_CHECKING:
-    from simulator.rare.collapse import Collapse, Foretold, Part
+    from evidence.statistics import Estimate
+    from simulator.rare.collapse import Collapse, Foretold, Part, Rest
 
 __all__ = ["add_to"]
 
@@ -90,8 +91,8 @@ def _text(found: Collapse, duration_s: float) -> str:
     chance = found.probability
     lines = [
         f"Probability that a run of {duration_s:g} s ends in a collapse, a load that never comes back:",
-        f"  {chance.value:.3g} [{chance.low:.3g}, {chance.high:.3g}] (95 %)",
-        *(_part_line(part, alone=len(found.parts) == 1) for part in found.parts),
+        f"  {_interval(chance)} (95 %)",
+        *_part_lines(found),
         f"trajectories: {found.trajectories:,}, of which {found.hits:,} collapsed",
     ]
     if found.plain_replications is not None:
@@ -104,11 +105,29 @@ def _text(found: Collapse, duration_s: float) -> str:
     return "\n".join(lines)
 
 
-def _part_line(part: Part, *, alone: bool) -> str:
-    levels = ", ".join(f"{level:g}" for level in part.levels) or "none: all trajectories are plain replications"
-    if alone:
-        return f"levels (jobs in the system): {levels}"
-    head = f"{part.kind or 'none of these'} ({100.0 * part.share:.3g} % of the runs)"
-    if not part.looked_for:
-        return f"  {head}: no trajectory of its pilot collapsed, and {part.reach:.1g} of them come so far: left out"
-    return f"  {head}: {part.probability:.3g} of them; levels (jobs in the system): {levels}"
+def _interval(estimate: Estimate) -> str:
+    return f"{estimate.value:.3g} [{estimate.low:.3g}, {estimate.high:.3g}]"
+
+
+def _part_lines(found: Collapse) -> list[str]:
+    if found.rest is None and len(found.parts) == 1:
+        return [f"levels (jobs in the system): {_levels(found.parts[0])}"]
+    lines = [
+        f"  {part.kind or 'none of these'} ({100.0 * part.share:.3g} % of the runs): {_interval(part.probability)} of "
+        f"them; levels (jobs in the system): {_levels(part)}"
+        for part in found.parts
+    ]
+    return lines if found.rest is None else [*lines, _rest_line(found.rest)]
+
+
+def _levels(part: Part) -> str:
+    return ", ".join(f"{level:g}" for level in part.levels) or "none: all trajectories are plain replications"
+
+
+def _rest_line(rest: Rest) -> str:
+    kinds = ", ".join(name or "none of these" for name in rest.kinds)
+    driven = f"; not either with as many jobs as {rest.reach:.1g} of them come to" if rest.reach < 1.0 else ""
+    return (
+        f"  {kinds} ({100.0 * rest.share:.3g} % of the runs): {_interval(rest.probability)} of them, by "
+        f"{rest.replications:,} plain replications, for no pilot of theirs met a collapse{driven}"
+    )
