@@ -65,6 +65,7 @@ VERSION = _record(
     spread="f8",  # variance, per second, of what comes to a replica less what it works off; in requests
     drift="f8",  # the difference itself
     alike="f8",  # how much the queues of its replicas are full at the same time
+    off_s="f8",  # how long its one queue sheds all that comes, each time; 0: it does not, or has several
     waits_s="f8",  # mean of the accepted
     heard="f8",  # answers per second that count for or against its replicas
     failing="f8",  # of them, failures

@@ -19,6 +19,8 @@ from simulator.network import Network
 
 _FLOWS, _WORK = 1, 2
 """What a control input makes stale: the flows, or own work and cohorts besides."""
+_ROOM, _WAITED = 0, 1
+"""What a probe asks, each with draws of its own."""
 _PARTS = 64
 """Rows at most for the writes of a cell that share a fate, where rows are followed."""
 
@@ -235,17 +237,53 @@ class FluidPlane:
         return sum_s
 
     def waited_s(self, station: int, version: int, replica: int) -> float:
-        """How long the first in a replica's queue has waited, 0 without a backlog."""
-        return float(self._replicas(self._version_row(station, version))[replica]["behind_s"])
+        """How long the first in a replica's queue has waited, 0 without a backlog: drawn, as each request's work is."""
+        row = self._version_row(station, version)
+        behind_s = self._of_traffic(row, replica, "behind_s")
+        record = self._state.versions[row]
+        if behind_s == 0.0 or record["held_s"] > 0.0:
+            return behind_s
+        each_s = record["hold_s"] / self._state.stations[station]["workers"]
+        variation = record["hold_var"] / record["hold_s"] ** 2
+        spread_s = math.sqrt(behind_s / each_s * variation) * each_s
+        return max(0.0, behind_s + spread_s * float(self._generator(row, replica, _WAITED).standard_normal()))
 
     def has_room(self, station: int, version: int, replica: int) -> bool:
         """Whether a replica's queue has places left now: drawn, by the share of the time in which it has none."""
         row = self._version_row(station, version)
-        refused = float(self._replicas(row)[replica]["refused"])
-        if refused == 0.0:
-            return True
-        generator = np.random.SeedSequence(int(self._state.keys[0]), spawn_key=(row, replica, round(self.now_s * 1e6)))
-        return float(generator.generate_state(1, np.uint64)[0]) / 2.0**64 >= refused
+        refused = self._of_traffic(row, replica, "refused")
+        return refused == 0.0 or self._generator(row, replica, _ROOM).random() >= self._full(station, row, refused)
+
+    def _full(self, station: int, row: int, refused: float) -> float:
+        """Share of the time in which a replica that refuses such a share of what is not tried again in vain is full.
+
+        Requests in turn come more evenly than at random, and meet a full queue less often than an eye that opens at
+        random: what is worked off between two of them makes room for the second. An embedded walk below a queue's end,
+        of Erlang arrivals and as many departures as are accepted, says by how much (level crossing).
+        """
+        state = self._state
+        record, target = state.versions[row], state.stations[station]
+        stuck = 0.0
+        for node in np.flatnonzero(state.nodes["station"] == station):
+            for cohort, alike in enumerate(state.alike[node]):
+                for other in range(target["versions"]):
+                    if state.versions[target["first_version"] + other]["home"] == row:
+                        stuck += state.flows[node, cohort]["stuck"] * state.held[node, alike, other]["stuck"]
+        refused = (record["offered"] * refused + stuck) / (record["offered"] + stuck)
+        accepted, turns = 1.0 - refused, 1.0 if target["pooled"] else float(record["ready"])
+        if accepted <= 0.0:
+            return 1.0
+        return min(1.0, refused / accepted * ((1.0 + accepted / turns) ** turns - 1.0))
+
+    def _of_traffic(self, row: int, replica: int, name: str) -> float:
+        """What a replica has of the traffic that comes to it; 0 where none does."""
+        record = self._replicas(row)[replica]
+        return float(record[name]) if record["ready"] != 0 and self._state.versions[row]["offered"] > 0.0 else 0.0
+
+    def _generator(self, row: int, replica: int, what: int) -> np.random.Generator:
+        """Of what a probe finds at a replica now."""
+        key = (row, replica, round(self.now_s * 1e6), what)
+        return np.random.default_rng(np.random.SeedSequence(int(self._state.keys[0]), spawn_key=key))
 
     def near_capacity_s(self) -> dict[int, float]:
         """Stations that what came to a version was about the capacity of, and for how long: means say little there."""

@@ -43,7 +43,7 @@ def find_wait(s: State, row: int, spell_s: float, wait: int, spare: int, spare2:
     """
     version = s.versions[row]
     version["refused"], version["burst"], version["waits_s"], version["drive"] = 0.0, 0.0, 0.0, 1.0
-    version["spread"] = 0.0
+    version["spread"], version["off_s"] = 0.0, 0.0
     lattice.point(s.pool, wait, 0.0, 1.0)
     ready = version["ready"]
     if ready == 0:
@@ -154,6 +154,7 @@ def _find_waits(s: State, row: int, wait: int, spare: int, spare2: int) -> None:
             if sheds and replica["full"] == 1:
                 replica["behind_s"], replica["limit"] = 0.5 * longest_s, workers + 0.5 * longest_s * workers / hold_s
                 lattice.uniform(s.pool, spare, 0.0, longest_s)
+                version["off_s"] = longest_s if pools == ready else 0.0
             version["waits_s"] += (1.0 - replica["refused"]) * replica["behind_s"]
         lattice.mix(s.pool, wait, 1.0 - replica["refused"], spare, spare2)
         accepted += load * (1.0 - replica["refused"])
@@ -201,6 +202,10 @@ def gains_nothing(s: State, row: int, after_s: float) -> float:
     """
     version = s.versions[row]
     spread, drift, alike, ready = version["spread"], version["drift"], version["alike"], version["ready"]
+    if version["off_s"] > 0.0:
+        # What was shed came at any time of a turn, and its retry meets the rest of the same turn.
+        still = max(0.0, 1.0 - after_s / version["off_s"])
+        return max(0.0, still - version["refused"]) / max(1e-9, 1.0 - version["refused"])
     if spread <= 0.0:
         return 0.0
     if after_s <= 0.0:
