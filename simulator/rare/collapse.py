@@ -84,7 +84,8 @@ class Collapse:
     """`probability` of one run of the scenario, with its interval, and what it is made of.
 
     `trajectories` are all that were played, the pilots' included; `hits` of them met the event, without the pilots'.
-    `plain_replications` would have given as narrow an interval; None where the runs do not tell.
+    `plain_replications` would have given an estimate of the same variance; None where the runs do not tell, or were
+    plain replications themselves.
     """
 
     probability: Estimate
@@ -226,7 +227,7 @@ def _collapse(
         rest=rest,
         trajectories=piloted + sum(run.trajectories for run in played),
         hits=sum(run.hits for run in played),
-        plain_replications=_plain(probability.value, whole),
+        plain_replications=_plain(probability.value, whole) if len(tasks) > 1 or tasks[0].levels else None,
     )
 
 

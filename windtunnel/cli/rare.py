@@ -10,6 +10,7 @@ import typer
 from windtunnel.cli.examples import examples
 from windtunnel.cli.options import (
     DrawnDefectOption,
+    FidelityOption,
     JsonOption,
     ProcessesOption,
     ScenarioArgument,
@@ -43,6 +44,7 @@ def rare(
     ] = 100,
     seed: SeedOption = 1,
     processes: ProcessesOption = None,
+    fidelity: FidelityOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Estimate how likely a rare collapse is, by splitting.
@@ -55,14 +57,14 @@ def rare(
     loaded, source = load(scenario)
     with counted("runs") as progress:
         found = collapse_probability(
-            loaded,
+            loaded.at_fidelity(fidelity),
             source.text,
             strategy=strategy,
             effort=effort,
             seed=seed,
             processes=processes,
             defects=defect,
-            foretold=partial(_say_foretold, loaded.name),
+            foretold=partial(_say_foretold, scenario),
             progress=progress,
         )
     if as_json:
@@ -77,14 +79,17 @@ def _plain(found: Collapse) -> dict[str, Any]:
     return asdict(found)
 
 
-def _say_foretold(name: str, found: Foretold) -> None:
+def _say_foretold(scenario: str, found: Foretold) -> None:
     """Before it starts: where plain replications are about as cheap."""
-    if found.probability > 0.0 and found.times < _TIMES_MIN:
-        width = f"{100.0 * found.probability / 3.0:.2g}%"
-        say(
-            f"about {found.probability:.2g}, by a pilot: plain replications would take {found.times:.2g} times as many "
-            f"trajectories, so windtunnel simulate {name} --until 'collapse +-{width}' may do as well"
-        )
+    chance, times = found.probability, found.times
+    if chance == 0.0 or times >= _TIMES_MIN:
+        return
+    width = max(0.01, (1.0 - chance) / 3.0) if chance > 0.5 else chance / 3.0
+    why = f"would take {times:.2g} times as many trajectories" if times > 1.0 else "are played, for it is not rare"
+    say(
+        f"about {chance:.2g}, by a pilot: plain replications {why}; windtunnel simulate {scenario} --until "
+        f"'collapse +-{100.0 * width:.2g}%' may do as well"
+    )
 
 
 def _text(found: Collapse, duration_s: float) -> str:
@@ -96,13 +101,19 @@ def _text(found: Collapse, duration_s: float) -> str:
         f"trajectories: {found.trajectories:,}, of which {found.hits:,} collapsed",
     ]
     if found.plain_replications is not None:
-        lines.append(f"plain replications for the same precision: {found.plain_replications:,}")
-    if found.hits == 0:
+        lines.append(f"plain replications for as precise an estimate: {found.plain_replications:,}")
+    if _left_open(found):
         lines.append(
-            "No trajectory collapsed: the upper end is what the plain replications among them rule out, and falls with "
-            "--effort."
+            "The upper end is mostly what replications in which nothing collapsed leave open; it falls with --effort."
         )
     return "\n".join(lines)
+
+
+def _left_open(found: Collapse) -> bool:
+    """Whether most of what the interval has above the estimate is of kinds that nothing was found of."""
+    shares = [(each.share, each.probability) for each in (*found.parts, found.rest) if each is not None]
+    nothing = sum((share * each.high) ** 2 for share, each in shares if each.value == 0.0)
+    return nothing > (found.probability.high - found.probability.value) ** 2 / 2.0
 
 
 def _interval(estimate: Estimate) -> str:
@@ -112,6 +123,8 @@ def _interval(estimate: Estimate) -> str:
 def _part_lines(found: Collapse) -> list[str]:
     if found.rest is None and len(found.parts) == 1:
         return [f"levels (jobs in the system): {_levels(found.parts[0])}"]
+    if found.rest is not None and found.rest.kinds == ("",) and not found.parts:
+        return [f"levels: none: no pilot met a collapse{_driven(found.rest)}, so plain replications were played"]
     lines = [
         f"  {part.kind or 'none of these'} ({100.0 * part.share:.3g} % of the runs): {_interval(part.probability)} of "
         f"them; levels (jobs in the system): {_levels(part)}"
@@ -126,8 +139,11 @@ def _levels(part: Part) -> str:
 
 def _rest_line(rest: Rest) -> str:
     kinds = ", ".join(name or "none of these" for name in rest.kinds)
-    driven = f"; not either with as many jobs as {rest.reach:.1g} of them come to" if rest.reach < 1.0 else ""
     return (
         f"  {kinds} ({100.0 * rest.share:.3g} % of the runs): {_interval(rest.probability)} of them, by "
-        f"{rest.replications:,} plain replications, for no pilot of theirs met a collapse{driven}"
+        f"{rest.replications:,} plain replications, for no pilot of theirs met a collapse{_driven(rest)}"
     )
+
+
+def _driven(rest: Rest) -> str:
+    return f", not with as many jobs as {rest.reach:.1g} of them come to either" if rest.reach < 1.0 else ""
