@@ -48,6 +48,15 @@ class Distribution:
             return 0.5 * (self.p0 + self.p1)
         return self.p0
 
+    @property
+    def variation(self) -> float:
+        """Its coefficient of variation."""
+        if self.kind is Kind.LOGNORMAL:
+            return math.sqrt(math.expm1(self.p1**2))
+        if self.kind is Kind.UNIFORM:
+            return (self.p1 - self.p0) / math.sqrt(12.0) / max(self.mean_s, 1e-300)
+        return 1.0 if self.kind is Kind.EXPONENTIAL else 0.0
+
 
 class Balancing(IntEnum):
     """How the ready replicas of a version share its jobs; the last two look at the jobs that each has."""

@@ -19,9 +19,11 @@ from simulator.fluid import (
     flows,
     lattice,
     layout,
+    past,
     queueing,
     quota,
     sample,
+    singly,
     solve,
     steady,
     tell,
@@ -31,12 +33,12 @@ from simulator.fluid import (
 )
 from simulator.fluid.breaker import listen_until, turn
 from simulator.fluid.budget import spend, spends
-from simulator.fluid.ejection import eject, eject_until
 from simulator.fluid.layout import State
 from simulator.fluid.queueing import go_on, moves
 from simulator.fluid.quota import runs_out, take_tokens
 from simulator.fluid.sample import draw_arrivals
 from simulator.fluid.sample import sample as draw
+from simulator.fluid.singly import play
 from simulator.fluid.solve import solve as find
 from simulator.fluid.writes import log_writes
 from simulator.kernel.inline import outlined
@@ -95,11 +97,11 @@ def _advance(s: State, until_s: float) -> int:
             find(s, min(step_s, target - now))
         if target - now > step_s and (moves(s, target - now) or spends(s, target - now) or runs_out(s, target - now)):
             target = now + step_s
-        target = eject_until(s, now, listen_until(s, now, target))
+        target = listen_until(s, now, target)
         draw(s, min(cell, len(s.client) - 1), now, target)
         if spend(s, target - now) | go_on(s, target - now) | take_tokens(s, target - now, step_s):
             clock["stale"] = max(1, clock["stale"])
-        if turn(s, target) | eject(s, target, target - now):
+        if turn(s, target) | play(s, now, target):
             clock["stale"] = max(1, clock["stale"])
         _tell_lost(s, target - now)
         clock["now"] = target
@@ -115,8 +117,8 @@ def _flush(s: State) -> None:
 
 
 _SOURCES = (
-    again, attempts, bounded, breaker, budget, calls, counts, draws, ejection, flows, lattice, layout, queueing, quota,
-    sample, solve, steady, tell, two, work, writes,
+    again, attempts, bounded, breaker, budget, calls, counts, draws, ejection, flows, lattice, layout, past, queueing,
+    quota, sample, singly, solve, steady, tell, two, work, writes,
 )  # fmt: skip
 """Modules with compiled parts."""
 

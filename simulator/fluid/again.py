@@ -8,7 +8,7 @@ from simulator.kernel.inline import inlined, outlined
 
 
 @inlined
-def _waits_s(s: State, node: int) -> float:
+def retry_waits_s(s: State, node: int) -> float:
     """How long a first retry of a call waits on the mean."""
     call = s.calls[s.nodes[node]["call"]]
     return float(call["backoff_s"]) * (0.5 if call["jitter"] != 0 else 1.0)
@@ -23,7 +23,7 @@ def meets_again(s: State, node: int, cohort: int, version: int) -> float:
     weight = s.weights[row, cohort]
     if weight <= 0.0 or home["ready"] == 0 or home["refused"] <= 0.0:
         return 0.0
-    in_vain = gains_nothing(s, s.versions[row]["home"], _waits_s(s, node))
+    in_vain = gains_nothing(s, s.versions[row]["home"], retry_waits_s(s, node))
     return weight * (1.0 - erring(s, node, version)) * home["refused"] * weight * in_vain
 
 

@@ -19,10 +19,13 @@ def repeat(
     spare2: int,
     spare3: int,
     sticks: float,
+    fails: float,
+    retries_fail: float,
 ) -> float:
     """From one attempt (`good`, `bad`) to all of a call, in the node's own lattices; returns their mean number.
 
-    A retry is refused at once with probability `sticks`, and else as the first attempt.
+    A retry is refused at once with probability `sticks`, and else as the first attempt, of which `fails` do; where
+    `retries_fail` is another share, it fails more or less often.
     """
     p = s.pool
     call = s.calls[s.nodes[node]["call"]]
@@ -40,9 +43,18 @@ def repeat(
         lattice.copy(p, bad, spare3, 1.0 - sticks)
         lattice.point(p, trial, 0.0, sticks)
         lattice.mix(p, spare3, 1.0, trial, spare2)
+    elif retries_fail != fails and call["retries"] > 0:
+        lattice.copy(p, bad, spare3, retries_fail / fails)
+        if fails < 1.0 - RARE:
+            lattice.copy(p, good, spare, (1.0 - retries_fail) / (1.0 - fails))
+            lattice.copy(p, spare, good, 1.0)
+        else:  # what succeeds then takes as long as it does without a wait
+            lattice.point(
+                p, good, s.versions[s.stations[s.nodes[node]["station"]]["first_version"]]["hold_s"], 1.0 - retries_fail
+            )
     for retry in range(call["retries"]):
         lattice.convolve(p, before, bad, trial, spare, spare2)
-        if sticks > 0.0 and retry == 0:
+        if (sticks > 0.0 or retries_fail != fails) and retry == 0:
             lattice.copy(p, spare3, bad, 1.0)
         again = lattice.mass(p, trial)
         if allow < 1.0:

@@ -9,11 +9,16 @@ from numpy.typing import NDArray
 from simulator.draws import stream_keys
 from simulator.fluid.bounded import levels
 from simulator.fluid.lattice import pool
-from simulator.fluid.layout import RECORDS, RING, SCRATCH, SLOTS, State
+from simulator.fluid.layout import PAST, RECORDS, RING, SCRATCH, SLOTS, State
 from simulator.kernel.build import cohort_shares, rate_segments, roots, service_rows
 from simulator.kernel.mechanics import BUDGET_MEMORY_S
 from simulator.layout import BUCKETS, FIRST_BIN
-from simulator.network import CLIENT, Balancing, Network, Node
+from simulator.network import CLIENT, Balancing, Network, Node, Station
+
+_VARIATION_MAX = 1.01
+"""Coefficient of variation of service times up to which `simulator.fluid.two` was measured to agree."""
+_PLACES = 4096
+"""Places of a queue without a bound whose replicas are compared by it: longer ones count as equally long."""
 
 Links = Collection[tuple[int, int]]
 """Stations of callers and callees."""
@@ -31,6 +36,8 @@ def build(network: Network, seed: int, replication: int, detailed: Collection[in
     stations["detailed"] = [station in detailed for station in range(len(stations))]
     replicas = np.zeros(int(versions["replicas"].sum()), RECORDS["replicas"])
     replicas["limit"] = math.inf
+    replicas["version"] = np.repeat(np.arange(len(versions)), versions["replicas"])
+    free, line, heard = _benches(network, stations, versions, replicas)
     nodes = _nodes(network, apart)
     functions = np.zeros(len(network.functions), RECORDS["functions"])
     functions["root"], functions["rate"] = roots(nodes), -1.0
@@ -64,6 +71,10 @@ def build(network: Network, seed: int, replication: int, detailed: Collection[in
         stations=stations,
         versions=versions,
         replicas=replicas,
+        free=free,
+        line=line,
+        heard=heard,
+        past=np.zeros((len(nodes), cohorts, PAST)),
         weights=_weights(stations, len(versions), cohorts),
         effects=effects,
         contracts=np.zeros((len(versions), len(versions))),
@@ -111,6 +122,7 @@ def _stations(network: Network) -> tuple[NDArray[np.void], NDArray[np.void]]:
             row["tokens"] = station.quota.burst
         row["pooled"] = station.balancing is Balancing.LEAST_REQUEST
         row["of_two"] = station.balancing is Balancing.RANDOM_OF_TWO
+        row["singly"] = is_played_singly(station)
         if station.ejection is not None:
             row["eject_after"], row["eject_s"] = station.ejection.consecutive, station.ejection.for_s
             row["eject_most"] = station.ejection.most
@@ -123,6 +135,30 @@ def _stations(network: Network) -> tuple[NDArray[np.void], NDArray[np.void]]:
         )
         first += len(station.replicas)
     return stations, versions
+
+
+def is_played_singly(station: Station) -> bool:
+    """Whether it matters what each replica has inside: `simulator.fluid.singly` plays the station."""
+    return station.ejection is not None or (
+        station.balancing is Balancing.RANDOM_OF_TWO and station.service.variation > _VARIATION_MAX
+    )
+
+
+def _benches(
+    network: Network, stations: NDArray[np.void], versions: NDArray[np.void], replicas: NDArray[np.void]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Workers, waiting places and outcomes to be heard of, for the replicas of stations that are played singly."""
+    chosen = np.flatnonzero(stations["singly"][versions["station"][replicas["version"]]])
+    replicas["bench"][chosen] = np.arange(len(chosen))
+    played = [station for station in network.stations if is_played_singly(station)]
+    workers = max((station.workers for station in played), default=0)
+    places = max((station.queue if station.queue >= 0 else _PLACES for station in played), default=0)
+    to_hear = _PLACES if any(station.ejection is not None for station in played) else 0
+    return (
+        np.zeros((len(chosen), workers)),
+        np.zeros((len(chosen), max(1, places), 2)),
+        np.zeros((len(chosen), to_hear, 2)),
+    )
 
 
 def _weights(stations: NDArray[np.void], versions: int, cohorts: int) -> NDArray[np.float64]:

@@ -23,10 +23,16 @@ def begin_draws(draw: NDArray[np.uint64], keys: NDArray[np.uint64], stream: int,
 
 
 @inlined
+def draw_bits(draw: NDArray[np.uint64]) -> np.uint64:
+    """The next number of the running sequence."""
+    draw[0] += GOLDEN
+    return mix(draw[0])
+
+
+@inlined
 def draw_unit(draw: NDArray[np.uint64]) -> float:
     """The next uniform number of the running sequence, in (0, 1)."""
-    draw[0] += GOLDEN
-    return unit(mix(draw[0]))
+    return unit(draw_bits(draw))
 
 
 @outlined

@@ -1,120 +1,91 @@
 """Ejection: replicas that have failed so many times in a row get nothing for a while.
 
-Failures of one replica are taken to come by themselves, as those of a defect or of a full queue do. Then a run of k
-comes after (1 - f^k) / (f^k (1 - f)) answers on the mean, of which a share f fails. Which replica has one, and when,
-is drawn; the rules for the rest are those of `simulator.kernel.balance`.
+The rules are those of `simulator.kernel.balance`. When a request comes to a service that is played singly it is known
+what its caller will hear, and when; until then it is kept.
 """
 
-import math
-
-from simulator.draws import Stream
-from simulator.fluid.calls import erring
-from simulator.fluid.counts import begin_draws, draw_unit, failing
 from simulator.fluid.layout import State
 from simulator.kernel.inline import inlined, outlined
 
-_BALANCE = int(Stream.BALANCE)
-_STEP_S = 0.1
-"""Step while replicas are ejected."""
-
 
 @outlined
-def tell_failing(s: State) -> None:
-    """Answers, and failures among them, per second and version, as far as they count for or against its replicas."""
-    for row in range(len(s.versions)):
-        s.versions[row]["heard"] = s.versions[row]["failing"] = 0.0
-    for node in range(len(s.nodes)):
-        station = s.stations[s.nodes[node]["station"]]
-        if station["eject_after"] == 0:
-            continue
-        for cohort in range(s.shares.shape[1]):
-            calls, alike = s.flows[node, cohort]["calls"], s.alike[node, cohort]
-            for version in range(station["versions"]):
-                row = station["first_version"] + version
-                enter, errs = calls * s.weights[row, cohort], erring(s, node, version)
-                if enter <= 0.0:
-                    continue
-                home = s.versions[s.versions[row]["home"]]
-                home["heard"] += enter * (1.0 - errs)
-                home["failing"] += enter * max(0.0, failing(s.answers[node, alike, version]) - errs)
+def hear_later(s: State, index: int, failed: bool, heard_s: float) -> None:
+    """Keep what a caller will hear of a replica, in the order of hearing; of too many the first is left out."""
+    replica = s.replicas[index]
+    bench, places = replica["bench"], s.heard.shape[1]
+    if places == 0:
+        return
+    if replica["to_hear"] == places:
+        replica["first_heard"] = (replica["first_heard"] + 1) % places
+        replica["to_hear"] -= 1
+    place = replica["to_hear"]
+    while place > 0:
+        before = (replica["first_heard"] + place - 1) % places
+        if s.heard[bench, before, 0] <= heard_s:
+            break
+        after = (before + 1) % places
+        s.heard[bench, after, 0], s.heard[bench, after, 1] = s.heard[bench, before, 0], s.heard[bench, before, 1]
+        place -= 1
+    at = (replica["first_heard"] + place) % places
+    s.heard[bench, at, 0], s.heard[bench, at, 1] = heard_s, 1.0 if failed else 0.0
+    replica["to_hear"] += 1
 
 
 @inlined
-def _ejected_per_s(s: State, row: int) -> float:
-    """How often one of a version's replicas that are in is ejected."""
+def _may_be_out(s: State, row: int) -> bool:
+    """Whether one more of a version's replicas may be out."""
     version = s.versions[row]
-    after = s.stations[version["station"]]["eject_after"]
-    if after == 0 or version["ready"] == 0 or version["failing"] <= 0.0:
-        return 0.0
-    fails = min(1.0 - 1e-9, version["failing"] / version["heard"])
-    run = fails**after
-    return version["heard"] / version["ready"] * run * (1.0 - fails) / (1.0 - run)
+    listed, out = 0, 1
+    for index in range(version["first_replica"], version["first_replica"] + version["replicas"]):
+        replica = s.replicas[index]
+        listed += replica["listed"]
+        out += 1 if replica["listed"] != 0 and replica["out_until_s"] > 0.0 else 0
+    return out <= s.stations[version["station"]]["eject_most"] * listed
 
 
-@outlined
-def eject_until(s: State, now: float, target: float) -> float:
-    """How far a step may go: until a replica is back, and not far while others are ejected."""
-    for row in range(len(s.versions)):
-        version = s.versions[row]
-        if s.stations[version["station"]]["eject_after"] == 0:
-            continue
-        if _ejected_per_s(s, row) * (target - now) * version["ready"] > 0.02:
-            target = min(target, now + _STEP_S)
-        for index in range(version["first_replica"], version["first_replica"] + version["replicas"]):
-            if s.replicas[index]["out_until_s"] > now:
-                target = min(target, s.replicas[index]["out_until_s"])
-    return target
-
-
-@outlined
-def eject(s: State, now: float, step_s: float) -> bool:
-    """Draw who was ejected in the step that ends now, and take back whose time is over; whether any was either."""
-    changed = False
-    for row in range(len(s.versions)):
-        version = s.versions[row]
-        station = s.stations[version["station"]]
-        if station["eject_after"] == 0:
-            continue
-        first, last = version["first_replica"], version["first_replica"] + version["replicas"]
-        per_s, listed, out = _ejected_per_s(s, row), 0, 0
-        for index in range(first, last):
-            replica = s.replicas[index]
-            if 0.0 < replica["out_until_s"] <= now + 1e-9:
-                replica["out_until_s"] = 0.0
-                changed = True
-            listed += replica["listed"]
-            out += 1 if replica["listed"] != 0 and replica["out_until_s"] > 0.0 else 0
-        if per_s > 0.0:
-            begin_draws(s.draw, s.keys, _BALANCE, row, int(now * 1024))
-            for index in range(first, last):
-                replica, u = s.replicas[index], draw_unit(s.draw)
-                if replica["ready"] == 0 or replica["out_until_s"] > 0.0 or out + 1 > station["eject_most"] * listed:
-                    continue
-                if u < 1.0 - math.exp(-per_s * step_s):
-                    replica["out_until_s"] = now + station["eject_s"]
-                    out += 1
-                    changed = True
-    if changed:
-        let_in(s)
+@inlined
+def _hear(s: State, row: int, index: int, now: float) -> bool:
+    """A replica's outcomes that are heard of by now; whether they put it out."""
+    replica, station = s.replicas[index], s.stations[s.versions[row]["station"]]
+    bench, places, changed = replica["bench"], s.heard.shape[1], False
+    while replica["to_hear"] > 0 and s.heard[bench, replica["first_heard"], 0] <= now:
+        heard_s, failed = s.heard[bench, replica["first_heard"], 0], s.heard[bench, replica["first_heard"], 1]
+        replica["first_heard"] = (replica["first_heard"] + 1) % places
+        replica["to_hear"] -= 1
+        replica["run"] = replica["run"] + 1 if failed != 0.0 else 0
+        if replica["run"] >= station["eject_after"] and replica["out_until_s"] <= 0.0 and _may_be_out(s, row):
+            replica["run"] = 0
+            replica["out_until_s"] = heard_s + station["eject_s"]
+            changed = True
     return changed
 
 
 @outlined
-def let_in(s: State) -> None:
+def eject(s: State, row: int, now: float) -> bool:
+    """Take back whose time is over, put out whose callers have heard of enough failures; whether any was either."""
+    version, changed = s.versions[row], False
+    for index in range(version["first_replica"], version["first_replica"] + version["replicas"]):
+        if 0.0 < s.replicas[index]["out_until_s"] <= now:
+            s.replicas[index]["out_until_s"] = 0.0
+            changed = True
+    for index in range(version["first_replica"], version["first_replica"] + version["replicas"]):
+        changed |= _hear(s, row, index, now)
+    if changed:
+        _let_in(s, row)
+    return changed
+
+
+@outlined
+def _let_in(s: State, row: int) -> None:
     """Ready are those listed that are not out; all of them when all are."""
-    for row in range(len(s.versions)):
-        version = s.versions[row]
-        if s.stations[version["station"]]["eject_after"] == 0:
-            continue
-        first, last = version["first_replica"], version["first_replica"] + version["replicas"]
-        inside = 0
-        for index in range(first, last):
-            replica = s.replicas[index]
-            inside += 1 if replica["listed"] != 0 and replica["out_until_s"] <= 0.0 else 0
-        ready = 0
-        for index in range(first, last):
-            replica = s.replicas[index]
-            stays = replica["listed"] != 0 and (inside == 0 or replica["out_until_s"] <= 0.0)
-            replica["ready"] = 1 if stays else 0
-            ready += replica["ready"]
-        version["ready"] = ready
+    version = s.versions[row]
+    first, last = version["first_replica"], version["first_replica"] + version["replicas"]
+    stay = 0
+    for index in range(first, last):
+        stay += 1 if s.replicas[index]["listed"] != 0 and s.replicas[index]["out_until_s"] <= 0.0 else 0
+    version["ready"] = 0
+    for index in range(first, last):
+        replica = s.replicas[index]
+        stays = replica["listed"] != 0 and (stay == 0 or replica["out_until_s"] <= 0.0)
+        replica["ready"] = 1 if stays else 0
+        version["ready"] += replica["ready"]

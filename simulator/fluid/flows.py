@@ -1,7 +1,7 @@
 """Calls per second from the clients down, by the replies that they get, and the load of every version by them."""
 
 from simulator.fluid import lattice
-from simulator.fluid.calls import erring, first_call, goes_on, next_call, own_work
+from simulator.fluid.calls import erring, first_call, goes_on, mirrored_to, next_call, own_work
 from simulator.fluid.layout import State
 from simulator.kernel.inline import inlined, outlined
 
@@ -86,21 +86,37 @@ def _change(now: float, before: float) -> float:
 
 
 @inlined
-def _enter(s: State, node: int, cohort: int, version: int) -> None:
-    """Calls of one node and cohort meet one version."""
+def entering(s: State, node: int, cohort: int, version: int) -> float:
+    """Calls per second of one node and cohort that get to one version."""
     row = s.stations[s.nodes[node]["station"]]["first_version"] + version
     flow, held = s.flows[node, cohort], s.held[node, s.alike[node, cohort], version]
-    enter = (flow["calls"] * s.weights[row, cohort] - flow["stuck"] * held["stuck"]) * (1.0 - erring(s, node, version))
+    return (flow["calls"] * s.weights[row, cohort] - flow["stuck"] * held["stuck"]) * (1.0 - erring(s, node, version))
+
+
+@inlined
+def copying(s: State, node: int, cohort: int, version: int) -> float:
+    """Copies per second of the calls that are none for copies, made for one version."""
+    if not mirrored_to(s, node, version):
+        return 0.0
+    station, flow = s.stations[s.nodes[node]["station"]], s.flows[node, cohort]
+    return (flow["calls"] - flow["copies"]) * station["mirror_share"] * (1.0 - erring(s, node, version))
+
+
+@inlined
+def _enter(s: State, node: int, cohort: int, version: int) -> None:
+    """Calls of one node and cohort meet one version."""
+    enter = entering(s, node, cohort, version)
     if enter > 0.0:
+        flow = s.flows[node, cohort]
         _go_through(s, node, cohort, version, enter, flow["copies"] / flow["calls"])
 
 
 @outlined
 def _copy(s: State, node: int, cohort: int) -> None:
     """A share of the calls that are none for copies comes to the version that takes copies as well."""
-    station, flow = s.stations[s.nodes[node]["station"]], s.flows[node, cohort]
+    station = s.stations[s.nodes[node]["station"]]
     version = station["mirror_row"] - station["first_version"]
-    copies = (flow["calls"] - flow["copies"]) * station["mirror_share"] * (1.0 - erring(s, node, version))
+    copies = copying(s, node, cohort, version)
     if copies > 0.0:
         _go_through(s, node, cohort, version, copies, 1.0)
 

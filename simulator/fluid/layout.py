@@ -19,6 +19,8 @@ CLOCK = _record(
     resolution="f8",
     drawn_cell="i8",  # whose arrivals are drawn, -1 before the first
     stale="i8",  # 1 when the flows must be found anew, 2 when own work has changed too
+    anew="i8",  # 1 when a control input has changed something since flows were found
+    past_slot="i8",  # the last of `past` that is written
     mirrored="i8",  # 1 once requests have been copied
     log_n="i8",
     parts="i8",  # rows at most that the writes of one fate and span are told in; 1: nobody asks what became of which
@@ -28,6 +30,7 @@ STATION = _record(
     workers="i8", queue="i8", kind="i8", p0="f8", p1="f8", holds_worker="i8", versions="i8", first_version="i8",
     pooled="i8",  # 1 when a request comes to the replica that has the fewest, as if all had one queue
     of_two="i8",  # 1 when it comes to the better of two drawn at random
+    singly="i8",  # 1 when it is played request by request
     eject_after="i8",  # failures in a row after which a replica is ejected, 0: never
     eject_s="f8",
     eject_most="f8",  # share of the replicas that may be out at once
@@ -53,6 +56,7 @@ VERSION = _record(
     replicas="i8",
     ready="i8",  # of them
     held_s="f8",  # until all that it has can go on, and what comes until then with it
+    turn="i8",  # whose of its replicas it is, where it is played singly
     lost="f8",  # requests reset by a kill and not yet told to their callers
     offered="f8",  # per second, those refused included
     hold_s="f8",  # mean time that a request keeps a worker
@@ -67,11 +71,10 @@ VERSION = _record(
     alike="f8",  # how much the queues of its replicas are full at the same time
     off_s="f8",  # how long its one queue sheds all that comes, each time; 0: it does not, or has several
     waits_s="f8",  # mean of the accepted
-    heard="f8",  # answers per second that count for or against its replicas
-    failing="f8",  # of them, failures
     drive="f8",  # requests started for each one accepted: below 1 while a backlog grows, above while it falls
 )
 REPLICA = _record(
+    version="i8",
     listed="i8",  # 1 when it is ready and in rotation
     out_until_s="f8",  # when it is back that is ejected; 0: it is not
     ready="i8",  # 1 when it is listed and takes work; it works off what is inside in any case
@@ -81,6 +84,13 @@ REPLICA = _record(
     limit="f8",  # requests that can be inside; infinite when its queue has no bound
     refused="f8",  # share of what comes
     behind_s="f8",  # wait behind a backlog
+    bench="i8",  # its row of `free` and `line`, where its station is played singly
+    head="i8",  # of its line
+    waiting="i8",  # in it
+    chosen="f8",  # how likely it takes the next request
+    run="i8",  # failures in a row
+    to_hear="i8",  # outcomes that its callers have not heard of
+    first_heard="i8",  # the place of the first
 )
 EFFECT = _record(error="f8", factor="f8", add_s="f8", lost="f8")
 CALL = _record(
@@ -164,6 +174,10 @@ class State(NamedTuple):
     stations: NDArray[np.void]  # [stations]
     versions: NDArray[np.void]  # [station and version]
     replicas: NDArray[np.void]  # [replicas] per version, from its first_replica on
+    free: NDArray[np.float64]  # [benches, workers] when each worker is free, of stations that are played singly
+    line: NDArray[np.float64]  # [benches, places, 2] until when and since when who waits waits, from `head` on
+    heard: NDArray[np.float64]  # [benches, places, 2] when an outcome is heard of, and 1 for a failure
+    past: NDArray[np.float64]  # [nodes, cohorts, PAST] share of the attempts that failed, by tenth of a second
     weights: NDArray[np.float64]  # [station and version, cohorts] routing shares
     effects: NDArray[np.void]  # [station and version, cohorts]
     contracts: NDArray[np.float64]  # [caller's station and version, callee's] share of errors
@@ -204,6 +218,8 @@ SLOTS, RING = 10, 256
 """Slots in a part of a circuit breaker's window (`simulator.layout.BUCKETS`), and all that there are."""
 AHEAD = RING - SLOTS * BUCKETS - 1
 """Slots ahead of now that an answer on its way can be in."""
+PAST = 128
+"""Tenths of a second that are remembered."""
 SCRATCH = 18
 """Lattices beside those of waits, own work and replies."""
 
@@ -212,10 +228,12 @@ def empty_state() -> State:
     """A state without anything in it, to tell the compiler the types."""
     axes = dict.fromkeys(("weights", "effects", "rate_until", "rate", "shares", "alike", "replies", "flows"), 2)
     axes |= dict.fromkeys(("writers", "held", "seen", "seen_order", "outcomes", "client", "service"), 3)
-    axes["contracts"] = axes["levels"] = 2
+    axes["contracts"] = axes["levels"] = axes["free"] = 2
+    axes["line"] = axes["past"] = axes["heard"] = 3
     axes |= {"arrivals": 2, "answers": 4, "answers_order": 4, "written": 4}
     codes = {
         "keys": "u8", "luck": "f8", "failed": "i8", "begun": "i8", "copied": "i8", "doomed": "i8", "draw": "u8",
+        "free": "f8", "line": "f8", "heard": "f8", "past": "f8",
         "weights": "f8", "contracts": "f8", "rate_until": "f8", "rate": "f8",
         "shares": "f8", "alike": "i8", "writers": "f8", "answers": "f8", "seen": "f8", "answers_order": "i2",
         "seen_order": "i2",

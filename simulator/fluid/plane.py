@@ -190,6 +190,9 @@ class FluidPlane:
         # With nobody left all are refused in any case.
         record["lost"] = record["lost"] + killed["inside"] if record["ready"] else 0.0
         killed["inside"] = 0.0
+        if self._state.stations[station]["singly"]:
+            killed["waiting"], killed["run"], killed["to_hear"] = 0, 0, 0
+            self._state.free[killed["bench"]] = 0.0
         self._stale(_FLOWS)
 
     def _let_in(self, row: int) -> None:
@@ -214,7 +217,7 @@ class FluidPlane:
 
     def _stale(self, how: int) -> None:
         clock = self._state.clock[0]
-        clock["stale"] = max(how, int(clock["stale"]))
+        clock["stale"], clock["anew"] = max(how, int(clock["stale"])), 1
 
     def _version_row(self, station: int, version: int) -> int:
         record = self._state.stations[station]
@@ -239,6 +242,10 @@ class FluidPlane:
     def waited_s(self, station: int, version: int, replica: int) -> float:
         """How long the first in a replica's queue has waited, 0 without a backlog: drawn, as each request's work is."""
         row = self._version_row(station, version)
+        if self._state.stations[station]["singly"]:
+            record = self._replicas(row)[replica]
+            since_s = self._state.line[record["bench"], record["head"], 1]
+            return self.now_s - float(since_s) if record["waiting"] else 0.0
         behind_s = self._of_traffic(row, replica, "behind_s")
         record = self._state.versions[row]
         if behind_s == 0.0 or record["held_s"] > 0.0:
@@ -251,6 +258,10 @@ class FluidPlane:
     def has_room(self, station: int, version: int, replica: int) -> bool:
         """Whether a replica's queue has places left now: drawn, by the share of the time in which it has none."""
         row = self._version_row(station, version)
+        if self._state.stations[station]["singly"]:
+            record, target = self._replicas(row)[replica], self._state.stations[station]
+            free = bool((self._state.free[record["bench"], : target["workers"]] <= self.now_s).any())
+            return free or bool(target["queue"] < 0 or record["waiting"] < target["queue"])
         refused = self._of_traffic(row, replica, "refused")
         return refused == 0.0 or self._generator(row, replica, _ROOM).random() >= self._full(station, row, refused)
 

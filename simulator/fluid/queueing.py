@@ -12,6 +12,7 @@ import math
 from simulator.fluid import lattice
 from simulator.fluid.bounded import PHASES_MAX, bounded, burst_of, felt
 from simulator.fluid.layout import State
+from simulator.fluid.singly import meet
 from simulator.fluid.steady import steady
 from simulator.fluid.two import of_two
 from simulator.kernel.inline import inlined, outlined
@@ -49,7 +50,9 @@ def find_wait(s: State, row: int, spell_s: float, wait: int, spare: int, spare2:
     if ready == 0:
         version["refused"] = 1.0
         return
-    if version["hold_s"] > 0.0 and version["offered"] > 0.0:
+    if s.stations[version["station"]]["singly"] != 0:
+        meet(s, row, wait)
+    elif version["hold_s"] > 0.0 and version["offered"] > 0.0:
         _find_waits(s, row, wait, spare, spare2)
     if version["lost"] > 0.0 and version["offered"] > 0.0:
         told = min(1.0, version["lost"] / (version["offered"] * spell_s))
@@ -226,6 +229,8 @@ def tell_near(s: State) -> None:
     for index in range(len(s.stations)):
         station = s.stations[index]
         station["near"] = 0
+        if station["singly"] != 0:  # chance is played there
+            continue
         for row in range(station["first_version"], station["first_version"] + station["versions"]):
             version = s.versions[row]
             capacity = version["ready"] * station["workers"]
@@ -238,7 +243,7 @@ def moves(s: State, step_s: float) -> bool:
     """Whether what is inside a replica, or on the way to a backlog, changes much within a step."""
     for row in range(len(s.versions)):
         version = s.versions[row]
-        if version["lost"] > 0.0:
+        if version["lost"] > 0.0 or (version["offered"] > 0.0 and s.stations[version["station"]]["singly"] != 0):
             return True
         workers, hold_s = s.stations[version["station"]]["workers"], max(version["hold_s"], 1e-9)
         for index in range(version["first_replica"], version["first_replica"] + version["replicas"]):
@@ -261,6 +266,8 @@ def go_on(s: State, step_s: float) -> bool:
     for row in range(len(s.versions)):
         version = s.versions[row]
         station = s.stations[version["station"]]
+        if station["singly"] != 0:
+            continue
         workers, hold_s = float(station["workers"]), max(version["hold_s"], 1e-9)
         for index in range(version["first_replica"], version["first_replica"] + version["replicas"]):
             replica = s.replicas[index]

@@ -1,15 +1,15 @@
 """The flows that fit what is in force: replies from the leaves up, calls from the clients down, until both agree."""
 
 from simulator.fluid import lattice
-from simulator.fluid.again import freed, meets_again, met_again_anywhere
+from simulator.fluid.again import freed, meets_again, met_again_anywhere, retry_waits_s
 from simulator.fluid.attempts import repeat
 from simulator.fluid.breaker import hold_back
 from simulator.fluid.budget import afford
 from simulator.fluid.calls import erring, mirrored_to, reply_of
-from simulator.fluid.ejection import tell_failing
 from simulator.fluid.flows import find_flows
 from simulator.fluid.lattice import RARE
 from simulator.fluid.layout import SCRATCH, State
+from simulator.fluid.past import remember, retry_fails, tried_again
 from simulator.fluid.queueing import find_wait, tell_near
 from simulator.fluid.quota import find_over
 from simulator.fluid.tell import burst_below, order_bins, tell_attempts, tell_rows, tell_stuck
@@ -83,7 +83,11 @@ def _find_reply(s: State, node: int, cohort: int, final: bool) -> None:
     (ok_s, _), (bad_s, _) = lattice.moments(p, good), lattice.moments(p, bad)
     reply = s.replies[node, cohort]
     reply["once_ok"], reply["once_s"] = lattice.mass(p, good), ok_s + bad_s
-    attempts = repeat(s, node, cohort, good, bad, work, spare, spare2, spare3, hopeless)
+    fails = failed + late
+    retries_fail = fails
+    if tried_again(s, node) and fails > RARE:
+        retries_fail = retry_fails(s, node, cohort, fails, bad_s / fails + retry_waits_s(s, node))
+    attempts = repeat(s, node, cohort, good, bad, work, spare, spare2, spare3, hopeless, fails, retries_fail)
     ok = reply_of(s, node, cohort)
     reply["ok"], reply["fail"], reply["attempts"] = lattice.mass(p, ok), lattice.mass(p, ok + 1), attempts
     reply["stuck"] = sticks * (attempts - 1.0)
@@ -120,6 +124,6 @@ def solve(s: State, spell_s: float) -> None:
         final = changed < _AGREED or turn == _ROUNDS_MAX - 1
     s.clock[0]["stale"] = 0
     tell_near(s)
-    tell_failing(s)
+    remember(s)
     for index in range(len(s.replicas)):
         s.replicas[index]["solved_inside"] = s.replicas[index]["inside"]

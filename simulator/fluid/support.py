@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from scenarios.models import Scenario, Strategy
 from simulator.compile import compile_scenario
 from simulator.errors import RequestError
-from simulator.network import Kind, Network
+from simulator.network import Network
 from simulator.parts import judged_services, parts
 
 __all__ = ["require_fluid"]
@@ -33,8 +33,6 @@ _MODELLED = {
     "Fault": {"at_s", "for_s", "latency", "cut", "error", "kill", "zone", "outage", "primary", "standby", "lag"},
 }  # fmt: skip
 """Keys of the parts that the data plane plays; parts that are not listed belong to the control plane alone."""
-_VARIATION_MAX = 1.01
-"""Coefficient of variation of service times up to which random of two and ejection were measured to agree."""
 _SHORT = 0.05
 """Share of a lock, beyond the first attempt's timeout, for which retries may go on."""
 
@@ -86,35 +84,11 @@ def _of_lists(scenario: Scenario) -> Iterator[str]:
         yield from _unmodelled(defect, f"release.defects[{place}]")
     for place, fault in enumerate(scenario.faults):
         yield from _unmodelled(fault, f"faults[{place}]")
-    for name, service in scenario.system.services.items():
-        if service.ejection is not None and service.balancing == "round-robin":
-            yield f"system.services.{name}.ejection (with round robin: whether a replica is stuck is its own luck)"
-    yield from _varying(scenario)
     callers = {call.caller for call in scenario.system.calls}
     for place, call in enumerate(scenario.system.calls):
         if call.cancel and call.callee in callers:
             yield f"system.calls[{place}].cancel ({call.callee} makes calls of its own, which would be cancelled too)"
     yield from _ending_between_attempts(scenario)
-
-
-def _varying(scenario: Scenario) -> Iterator[str]:
-    """Services whose balancing or ejection answers to long requests that hold many workers at once now and then."""
-    chosen = [
-        name
-        for name, service in scenario.system.services.items()
-        if service.balancing == "random-of-two" or service.ejection is not None
-    ]
-    if not chosen:
-        return
-    compiled = compile_scenario(scenario)
-    for name in chosen:
-        work = compiled.network.stations[compiled.station(name)].service
-        variation = math.sqrt(math.expm1(work.p1**2)) if work.kind is Kind.LOGNORMAL else 1.0
-        if variation > _VARIATION_MAX:
-            yield (
-                f"system.services.{name}.service_time (coefficient of variation {variation:.3g}, with "
-                "random-of-two or ejection: now and then a few long requests hold many workers at once)"
-            )
 
 
 def _ending_between_attempts(scenario: Scenario) -> Iterator[str]:

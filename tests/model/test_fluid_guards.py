@@ -96,17 +96,21 @@ def test_a_breaker_holds_back_while_the_bank_fails(share: float, retries: int) -
 
 
 def balanced(
-    replicas: int, rate: float, cv: float, queue: int = UNBOUNDED, ejection: Ejection | None = None
+    replicas: int,
+    rate: float,
+    cv: float,
+    queue: int = UNBOUNDED,
+    ejection: Ejection | None = None,
+    balancing: Balancing = Balancing.RANDOM_OF_TWO,
+    call: Call = Call(0, 1, timeout_s=0.5),  # noqa: B008  # frozen
 ) -> Network:
-    """A shop that calls a bank of several replicas, of which the better of two drawn at random takes a call."""
+    """A shop that calls a bank of several replicas."""
     sigma = float(np.sqrt(np.log1p(cv * cv)))
     work = Distribution(Kind.LOGNORMAL, float(np.log(0.1)) - 0.5 * sigma * sigma, sigma)
-    bank = Station(
-        "bank", 4, work, queue=queue, replicas=(replicas,), balancing=Balancing.RANDOM_OF_TWO, ejection=ejection
-    )
+    bank = Station("bank", 4, work, queue=queue, replicas=(replicas,), balancing=balancing, ejection=ejection)
     stations = (Station("shop", 4096, Distribution(Kind.EXPONENTIAL, 0.001)), bank)
     functions = (Function("buy", ((0.0, rate), (120.0, 0.0)), Node(0, (Node(1),))),)
-    return Network(stations, (Call(CLIENT, 0), Call(0, 1, timeout_s=0.5)), functions, 1.0, 130, EDGES_S)
+    return Network(stations, (Call(CLIENT, 0), call), functions, 1.0, 130, EDGES_S)
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,7 @@ def agree(requests: list[float], flows: list[float]) -> None:
         ("version-skew", "blue-green", 10),
         ("retry-storm", None, 10),
         ("third-party-quota", None, 40),
+        ("slow-replicas", None, 40),
     ],
 )
 def test_rto_and_failed_share_agree(name: str, strategy: str | None, replications: int) -> None:
@@ -85,13 +86,13 @@ def test_a_record_tells_its_fidelity_and_is_judged_again(tmp_path: Path) -> None
 
 
 def test_what_flows_do_not_model_is_refused_by_its_key() -> None:
-    scenario, source = load("slow-replicas")
-    with pytest.raises(RequestError, match=r"system\.services\.reports\.service_time \(coefficient of variation 3"):
-        simulate(scenario.at_fidelity("fluid"), source.text, replications=1)
-    reports = scenario.system.services["reports"].model_copy(update={"balancing": "round-robin"})
-    services = {**scenario.system.services, "reports": reports}
-    scenario = scenario.model_copy(update={"system": scenario.system.model_copy(update={"services": services})})
-    with pytest.raises(RequestError, match=r"system\.services\.reports\.ejection \(with round robin"):
+    scenario, source = load("heavy-release")
+    callers = {call.caller for call in scenario.system.calls}
+    place = next(place for place, call in enumerate(scenario.system.calls) if call.callee in callers)
+    calls = list(scenario.system.calls)
+    calls[place] = calls[place].model_copy(update={"cancel": True})
+    scenario = scenario.model_copy(update={"system": scenario.system.model_copy(update={"calls": calls})})
+    with pytest.raises(RequestError, match=rf"system\.calls\[{place}\]\.cancel \({calls[place].callee} makes calls"):
         simulate(scenario.at_fidelity("fluid"), source.text, replications=1)
 
 

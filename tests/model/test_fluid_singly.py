@@ -1,0 +1,66 @@
+"""Services that flows play request by request: the luck of single replicas, beside requests."""
+
+import numpy as np
+import pytest
+
+from simulator.fluid.plane import FluidPlane
+from simulator.network import UNBOUNDED, Balancing, Call, Ejection
+from tests.model.test_fluid_guards import agree, balanced, played
+
+TURNS, LEAST, TWO = Balancing.ROUND_ROBIN, Balancing.LEAST_REQUEST, Balancing.RANDOM_OF_TWO
+OUT = Ejection(5, 30.0, 0.5)
+NEVER_OUT = Ejection(10**6, 30.0, 0.5)
+"""Makes flows play the service singly, and ejects nobody."""
+
+
+def again(retries: int, timeout_s: float = 1.0) -> Call:
+    return Call(0, 1, timeout_s=timeout_s, retries=retries, backoff_s=0.1)
+
+
+@pytest.mark.parametrize("balancing", [TWO, LEAST])
+@pytest.mark.parametrize("ejection", [OUT, None])
+def test_long_requests_are_avoided(balancing: Balancing, ejection: Ejection | None) -> None:
+    agree(balanced(5, 150.0, 3.0, ejection=ejection, balancing=balancing, call=again(0, 2.0)), 15)
+
+
+@pytest.mark.parametrize(("replicas", "retries"), [(3, 0), (3, 1), (6, 0)])
+def test_queues_in_turn_refuse_and_are_tried_again(replicas: int, retries: int) -> None:
+    made = balanced(replicas, 130.0, 2.0, queue=8, ejection=NEVER_OUT, balancing=TURNS, call=again(retries))
+    assert agree(made, 20)[0] > 0.005
+
+
+def test_replicas_in_turn_are_ejected_by_their_own_luck() -> None:
+    made = balanced(6, 130.0, 2.0, queue=8, ejection=OUT, balancing=TURNS, call=again(1))
+    ejecting = agree(made, 40)
+    staying = balanced(6, 130.0, 2.0, queue=8, ejection=NEVER_OUT, balancing=TURNS, call=again(1))
+    assert ejecting[0] > 10.0 * played(FluidPlane, staying, 5)[:, 0].mean()
+
+
+def test_what_is_cancelled_holds_no_worker() -> None:
+    call = Call(0, 1, timeout_s=0.5, retries=1, backoff_s=0.1, cancel=True)
+    kept = Call(0, 1, timeout_s=0.5, retries=1, backoff_s=0.1)
+    cancelled, working = (
+        played(FluidPlane, balanced(5, 150.0, 3.0, UNBOUNDED, OUT, TURNS, each), 5)[:, 0].mean()
+        for each in (call, kept)
+    )
+    assert cancelled < 0.5 * working
+    agree(balanced(5, 150.0, 3.0, UNBOUNDED, OUT, TURNS, call), 15)
+
+
+def test_a_killed_replica_forgets_what_it_had() -> None:
+    plane = FluidPlane(balanced(2, 60.0, 3.0, ejection=OUT), 1)
+    plane.set_ready(0, 0, [0])
+    plane.set_ready(1, 0, [0, 1])
+    plane.run(20.0)
+    first = int(plane.state.versions[1]["first_replica"])
+    busy = plane.state.free[plane.state.replicas[first]["bench"]]
+    assert (busy > 20.0).any()
+    plane.kill(1, 0, 0)
+    assert (busy <= 20.0).all()
+    plane.run(21.0)
+    assert plane.state.replicas[first]["inside"] == 0.0
+
+
+def test_one_seed_is_played_alike() -> None:
+    made = balanced(4, 100.0, 2.0, queue=8, ejection=OUT, balancing=TURNS, call=again(1))
+    assert np.array_equal(played(FluidPlane, made, 2), played(FluidPlane, made, 2))
