@@ -37,7 +37,7 @@ class Routes:
         self._takes_s = takes_s
         self._changed = changed
         self._record = record
-        self._last: simpy.Event | None = None
+        self._last: dict[str, simpy.Event] = {}
         self._flag_orders = 0
         self.of = {
             name: Routing(env.plane, compiled, name, service.replicas)
@@ -60,13 +60,13 @@ class Routes:
                 known = ", ".join(self._compiled.cohorts)
                 return self._failed(f"route of {service}: cohort(={cohort!r}) must be one of {known}")
         whole = {version: weights.get(version, 0.0) for version in versions}
-        return self._in_turn(lambda: self._route(service, whole, cohorts))
+        return self._in_turn(service, lambda: self._route(service, whole, cohorts))
 
     def mirror(self, service: str, version: str, share: float) -> simpy.Event:
         """Copy requests; fails with WorldError for a version or share that cannot be."""
         if version not in self._compiled.versions.get(service, ())[1:] or not 0 <= share <= 1:
             return self._failed(f"mirror: {service} {version!r}, share(={share}) must be a new version and in 0..1")
-        return self._in_turn(lambda: self._mirror(service, version, share))
+        return self._in_turn(service, lambda: self._mirror(service, version, share))
 
     def flag(self, service: str, share: float, cohorts: Sequence[str], within_s: float) -> simpy.Event:
         """Every replica follows at its poll, evenly spread; fails with WorldError for a service without a flag."""
@@ -80,9 +80,10 @@ class Routes:
         """From the baseline, of one released service."""
         return self.of[change.service].differences(change, dark=dark)
 
-    def _in_turn(self, put: Callable[[], None]) -> simpy.Event:
-        self._last = self._env.process(self._put_in_force(self._last, put))
-        return self._last
+    def _in_turn(self, service: str, put: Callable[[], None]) -> simpy.Event:
+        """After what was ordered for the same service before; other services wait for none of it."""
+        self._last[service] = self._env.process(self._put_in_force(self._last.get(service), put))
+        return self._last[service]
 
     def _put_in_force(self, before: simpy.Event | None, put: Callable[[], None]) -> Generator[simpy.Event, Any, None]:
         takes_s = self._takes_s()

@@ -124,3 +124,17 @@ def test_what_cannot_be_is_refused(call: Any) -> None:
     event.defused = True
     assert not event.ok
     assert "must be" in str(event.value)
+
+
+def test_routes_of_one_service_follow_each_other_and_those_of_another_wait_for_none() -> None:
+    plain = data(changes=[{"service": name, "from": "v1", "to": "v2"} for name in ("web", "auth")])
+    plain["system"]["services"]["auth"] = {"service_time": "1ms"}
+    plain["system"]["calls"].append({"from": "web", "to": "auth"})
+    plain["operations"] = {"route": "2s"}
+    played = Played(scenario_of(plain))
+    whole = {"v1": 0.0, "v2": 1.0}
+    orders = [played.world.route(service, whole) for service in ("web", "web", "auth")]
+    played.world.play(2.5)
+    assert [order.processed for order in orders] == [True, False, True]
+    played.world.play(4.5)
+    assert orders[1].processed
