@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from evidence.statistics import CONFIDENCE, Estimate, share_with_interval
+from evidence.statistics import CONFIDENCE, Estimate, mean_with_interval, share_with_interval
 from simulator.rare.paths import Outcome, Path, Split
 
 __all__ = ["Play", "PlayTo", "Run", "branches", "estimate", "split_run", "weighed"]
@@ -76,8 +76,9 @@ def estimate(runs: Sequence[Run], roots: int, confidence: float = CONFIDENCE) ->
     """The probability with its interval, from independent runs (at least 2) that had `roots` roots in all.
 
     Estimates of runs are skewed to the right; so the interval is the t interval on the scale of the logarithm (delta
-    method), which stays above 0 and reaches further up than down. Without any hit it goes from 0 to what that many
-    plain replications would have missed by chance.
+    method), which stays above 0 and reaches further up than down. Where runs are so skewed that a mean's interval
+    reaches up further still, it does too. Without any hit it goes from 0 to what that many plain replications would
+    have missed by chance. docs/verification.md says how often it covers.
     """
     values = np.array([run.probability for run in runs])
     n, mean = len(values), float(values.mean())
@@ -85,7 +86,8 @@ def estimate(runs: Sequence[Run], roots: int, confidence: float = CONFIDENCE) ->
         return share_with_interval(0, roots, confidence)
     relative = float(values.std(ddof=1)) / math.sqrt(n) / mean
     spread = math.exp(float(special.stdtrit(n - 1, 0.5 + confidence / 2.0)) * relative)
-    return Estimate(mean, mean / spread, min(1.0, mean * spread), roots)
+    high = max(mean * spread, mean_with_interval(values, confidence).high)
+    return Estimate(mean, mean / spread, min(1.0, high), roots)
 
 
 def weighed(parts: Sequence[tuple[float, Estimate]]) -> Estimate:

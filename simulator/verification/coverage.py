@@ -2,7 +2,8 @@
 
 Latencies are read from the write log (so one by one, not from a histogram): 400 lognormal service times of a station
 at which nobody waits. Attainment is the share of 400 seconds in which no request failed: exp(-rate x) each, by itself.
-Pairs share their random draws, as compared strategies do.
+Pairs share their random draws, as compared strategies do. Splitting estimates the chance to pass five levels, each
+passed by one in five whatever came before: the shares that pass them are independent then, and binomial.
 
 A nominal interval is held to 95 % +- 2 points at 1,000 repetitions, which is 2.9 standard errors of a share of 1,000,
 and to the same 2.9 standard errors at any other number. Clopper and Pearson's interval, and the one between order
@@ -27,6 +28,7 @@ from evidence.statistics import Estimate
 from simulator.kernel.plane import DataPlane, Defect
 from simulator.layout import ERROR
 from simulator.network import CLIENT, Call, Distribution, Function, Network, Node, Station
+from simulator.rare import splitting
 from simulator.verification.agreement import Agreement
 from simulator.verification.playing import NO_TIME, PLENTY, lognormal, ready
 from simulator.verification.settings import Settings
@@ -46,6 +48,11 @@ QUANTILES = (0.5, 0.95)
 _RATE_PER_S = 2.0
 _FAILING = (0.05, 0.08)
 _BURST_PER_S, _BURST_S, _DRAINED_S = 600.0, 1.0, 20.0
+
+_LEVELS, _PASSING = 5, 0.2
+_RUNS, _EFFORT = 16, 100
+_SPLITTING_KEY = 9000
+"""Above the streams of the data plane, which have the same seed."""
 
 _Values = NDArray[np.float64]
 
@@ -105,6 +112,13 @@ def _of_attainment(seed: int, repetition: int) -> list[Estimate]:
         statistics.paired_share_difference(ours, theirs),
         statistics.paired_share_difference(ours, apart),
     ]
+
+
+def _of_splitting(seed: int, repetition: int) -> list[Estimate]:
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_SPLITTING_KEY, repetition)))
+    passed = rng.binomial(_EFFORT, _PASSING, (_RUNS, _LEVELS))
+    runs = [splitting.Run(float(each.prod()), _LEVELS * _EFFORT, int(each[-1])) for each in passed / _EFFORT]
+    return [splitting.estimate(runs, _RUNS * _EFFORT)]
 
 
 def _chance(counts: tuple[int, ...], shares: tuple[float, ...]) -> float:
@@ -177,6 +191,7 @@ def cases() -> list[Case]:
         Case("attainment, Clopper-Pearson", attained, _share_coverage(attained), _STEPS),
         Case("paired shares, nested", attained - less, _nested_coverage(attained, less), _NESTED),
         Case("paired shares, by other causes", attained - less, NOMINAL, "Newcombe's score interval, approximate"),
+        Case("rare event, by splitting", _PASSING**_LEVELS, NOMINAL, f"interval of {_RUNS} runs, skewed; approximate"),
     ]
 
 
@@ -186,8 +201,9 @@ def _played(settings: Settings, estimate: Callable[[int, int], list[Estimate]]) 
 
 def intervals(settings: Settings) -> list[Agreement]:
     """How often each interval holds the true value."""
-    together = zip(_played(settings, _of_latencies), _played(settings, _of_attainment), strict=True)
-    rows = [[*latencies, *attainment] for latencies, attainment in together]
+    kinds = (_of_latencies, _of_attainment, _of_splitting)
+    together = zip(*(_played(settings, each) for each in kinds), strict=True)
+    rows = [[estimate for estimates in each for estimate in estimates] for each in together]
     half = TOLERANCE * math.sqrt(1000 / settings.repetitions)
     basis = f"{half:.1%} is 2.9 standard errors of a share of {settings.repetitions:,}"
     found = []

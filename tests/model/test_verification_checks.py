@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from simulator.errors import RequestError
 from simulator.kernel.plane import DataPlane, Defect, Recording
 from simulator.layout import ARRIVED
 from simulator.network import Distribution, Kind
+from simulator.rare import splitting
 from simulator.verification import closed_forms, coverage, queues
 from simulator.verification.agreement import Agreement, around, exactly, of_batches, of_share
 from simulator.verification.registry import CHECKS
@@ -154,22 +156,29 @@ def test_times_that_the_caller_does_not_wait_are_caught_by_littles_law(monkeypat
 
 
 @pytest.mark.parametrize(
-    ("interval", "arguments", "cases"),
+    ("module", "interval", "arguments", "cases"),
     [
-        ("mean_with_interval", 1, {"mean", "paired difference of means"}),  # which is the mean of the differences
-        ("paired_mean_difference", 2, {"paired difference of means"}),
-        ("quantile_with_interval", 2, {"quantile 0.5, order statistics", "quantile 0.95, order statistics"}),
-        ("paired_share_difference", 2, {"paired shares, nested", "paired shares, by other causes"}),
-        ("share_with_interval", 2, {"attainment, Clopper-Pearson"}),
+        # A difference of means is the mean of the differences.
+        (statistics, "mean_with_interval", 1, {"mean", "paired difference of means"}),
+        (statistics, "paired_mean_difference", 2, {"paired difference of means"}),
+        (
+            statistics,
+            "quantile_with_interval",
+            2,
+            {"quantile 0.5, order statistics", "quantile 0.95, order statistics"},
+        ),
+        (statistics, "paired_share_difference", 2, {"paired shares, nested", "paired shares, by other causes"}),
+        (statistics, "share_with_interval", 2, {"attainment, Clopper-Pearson"}),
+        (splitting, "estimate", 2, {"rare event, by splitting"}),
     ],
 )
 def test_an_interval_of_less_confidence_is_caught(
-    interval: str, arguments: int, cases: set[str], monkeypatch: pytest.MonkeyPatch
+    module: ModuleType, interval: str, arguments: int, cases: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """80 % instead of 95 %, in the simulated intervals alone: the exact coverage is that of the true ones."""
-    right: Any = getattr(statistics, interval)
+    right: Any = getattr(module, interval)
     expected = coverage.cases()
-    monkeypatch.setattr(statistics, interval, lambda *given: right(*given[:arguments], 0.8))
+    monkeypatch.setattr(module, interval, lambda *given: right(*given[:arguments], 0.8))
     monkeypatch.setattr(coverage, "cases", lambda: expected)
     found = {each.case for each in verify(Settings(1, 400), ["coverage"])[0].agreements if not each.within}
     assert found == cases
