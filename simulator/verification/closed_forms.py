@@ -5,16 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+import numpy as np
+from scipy import stats
+
 __all__ = [
     "all_survive",
     "all_survive_independent",
     "erlang_c_wait_s",
+    "found_at_one_look",
     "mm1k_refused",
     "pollaczek_khinchine_wait_s",
     "retries_failed",
     "retries_load",
     "retries_load_variance",
 ]
+
+_MIXED = 4000
 
 
 def erlang_c_wait_s(servers: int, load: float, service_s: float) -> float:
@@ -78,3 +84,24 @@ def _product(a: list[int], b: list[int]) -> list[int]:
 def all_survive_independent(needed: Iterable[int], dead: float) -> float:
     """The same when each replica is dead with the probability `dead`, by itself."""
     return math.prod(1 - dead**replicas for replicas in needed)
+
+
+def found_at_one_look(mean: float, share: float, limit: float, alpha: float) -> float:
+    """Chance that so many requests on the mean, of which `share` fail, are evidence of 1/alpha against `limit`."""
+    goods = np.arange(*stats.poisson.interval(1 - 1e-9, mean * (1 - share)), dtype=int)
+    found, enough = 0.0, 0
+    for good in goods.tolist():
+        while _evidence(enough, good, limit) < 1 / alpha:
+            enough += 1
+        found += float(stats.poisson.pmf(good, mean * (1 - share)) * stats.poisson.sf(enough - 1, mean * share))
+    return found
+
+
+def _evidence(bad: int, good: int, limit: float) -> float:
+    """Of a share above the limit: the likelihood ratio, mixed by Beta(1/2, 1/2), in whose angle all are equally likely.
+
+    Summed up by the midpoint rule, where the judge has a closed form.
+    """
+    low = math.asin(math.sqrt(limit))
+    share = np.sin(low + (math.pi / 2 - low) * (np.arange(_MIXED) + 0.5) / _MIXED) ** 2
+    return float(np.mean(np.exp(bad * np.log(share / limit) + good * np.log((1 - share) / (1 - limit)))))

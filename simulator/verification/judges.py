@@ -1,4 +1,4 @@
-"""Judges of guardrails on the data plane: when a burn rate detects, and how often a sequential test cries wolf."""
+"""Judges of guardrails on the data plane: when a burn rate detects; what a sequential test finds, and finds in vain."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from simulator.answers import Answers
 from simulator.kernel.plane import DataPlane, Defect
 from simulator.layout import ERROR, FIRST_BIN, REFUSED
 from simulator.network import CLIENT, Call, Distribution, Function, Kind, Network, Node, Station
-from simulator.verification.agreement import STANDARD_ERRORS, Agreement, around
+from simulator.verification import closed_forms
+from simulator.verification.agreement import STANDARD_ERRORS, Agreement, around, of_share
 from simulator.verification.playing import EDGES_S, PLENTY, ready
 from simulator.verification.settings import Settings
 
@@ -24,6 +25,8 @@ __all__ = ["detection"]
 OBJECTIVE, BURN, WINDOW_S, ERRORS = 0.99, 14.4, 360.0, 0.5
 RATE_PER_S, INCIDENTS = 100.0, 40
 ALPHA, SHARE, NEW_WEIGHT, LOOKS, RELEASES = 0.10, 0.05, 0.2, 120, 250
+# Of a release that is a little too bad, looked at once: known neither to be found nor to be missed.
+LIMIT, TOO_MANY, LOOK_S = 0.05, 0.07, 20
 
 _CHANGE = Change.model_validate({"service": "s", "from": "0", "to": "1"})
 
@@ -65,8 +68,8 @@ def _trips_s(plane: DataPlane, judge: Judge, from_s: float, until_s: float) -> f
 
 
 def detection(settings: Settings) -> list[Agreement]:
-    """Time to detect by a burn rate, and false alarms of an always-valid test looked at every second."""
-    return [_burn_rate(settings), _always_valid(settings)]
+    """Time to detect by a burn rate; false alarms of an always-valid test looked at every second, and what it finds."""
+    return [_burn_rate(settings), _always_valid(settings), _finds(settings)]
 
 
 def _burn_rate(settings: Settings) -> Agreement:
@@ -104,3 +107,21 @@ def _always_valid(settings: Settings) -> Agreement:
     basis = f"at most alpha, {STANDARD_ERRORS:g} standard errors of a share of {RELEASES}"
     note = f"good releases that trip a sequential test at any of {LOOKS} looks"
     return Agreement("false alarms of a sequential test", ALPHA, alarms / RELEASES, 0.0, high, basis, note=note)
+
+
+def _finds(settings: Settings) -> Agreement:
+    """Never to trip would be no false alarm either: so the test must find what it can, and no more."""
+    rule = {"alpha": f"{ALPHA:.0%}", "above": f"{LIMIT:.0%}"}
+    made = {"metric": "error-ratio", "of": "s", "version": "any", "minimum": 1, "sequential": rule}
+    guardrail, network, found = Guardrail.model_validate(made), _network(LOOK_S + 1), 0
+    for release in range(RELEASES):
+        plane = ready(network, settings.seed, INCIDENTS + RELEASES + release)
+        plane.set_error_share(0, TOO_MANY)
+        judge, eyes = judge_of(guardrail, _CHANGE, EDGES_S), _Eyes(plane)
+        for time_s in (0.0, float(LOOK_S)):  # evidence starts at the first look
+            plane.run(time_s)
+            seen = judge.judge([eyes.see(query) for query in judge.queries])
+        found += seen.bad
+    theory = closed_forms.found_at_one_look(RATE_PER_S * LOOK_S, TOO_MANY, LIMIT, ALPHA)
+    note = f"{100 * TOO_MANY:g} % of requests that fail, told from {100 * LIMIT:g} % at one look after {LOOK_S} s"
+    return of_share("bad releases that a sequential test finds", theory, found, RELEASES, note)

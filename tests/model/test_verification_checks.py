@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from evidence import statistics
+from rollout.judges import sequential
 from simulator.errors import RequestError
 from simulator.kernel.plane import DataPlane, Defect, Recording
 from simulator.layout import ARRIVED
@@ -64,6 +65,7 @@ def scaled(function: Callable[..., float], factor: float) -> Callable[..., float
         ("retries", "retries_load", 1.01),
         ("kills", "all_survive_independent", 1.5),
         ("krasnovsky", "all_survive", 1.5),
+        ("judges", "found_at_one_look", 1.3),
     ],
 )
 def test_a_wrong_theory_is_caught(name: str, formula: str, factor: float, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,6 +74,11 @@ def test_a_wrong_theory_is_caught(name: str, formula: str, factor: float, monkey
 
 
 # What is planted: a program that is wrong by a little.
+
+
+def test_a_sequential_test_that_never_trips_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sequential.AgainstLimit, "log_evidence", lambda _: -math.inf)
+    assert outside("judges") == ["bad releases that a sequential test finds"]
 
 
 def test_a_service_time_that_is_too_long_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
