@@ -10,7 +10,7 @@ from simulator.errors import NetworkError, RequestError
 from simulator.fluid import advance
 from simulator.fluid.build import Links, build
 from simulator.fluid.layout import State
-from simulator.fluid.under_way import UnderWay
+from simulator.fluid.under_way import Seen, UnderWay
 from simulator.kernel.build import service_rows
 from simulator.kernel.loop import ExitReason
 from simulator.kernel.plane import NEVER, Defect, Recording
@@ -51,6 +51,7 @@ class FluidPlane:
         self._state = build(network, seed, replication, chosen, _PARTS if rows_followed else 1, apart)
         self._apart = frozenset(apart)
         self._under_way = UnderWay(self._state)
+        self._seen: list[Seen] | None = None  # what failed before the control inputs of now
         self._now_s = 0.0  # the clock's, which takes longer to read
         self._worked: dict[
             tuple[int, int, int], tuple[float, float, float]
@@ -72,10 +73,13 @@ class FluidPlane:
         """Advance to `until_s`. Raises NetworkError when that lies in the past or beyond the horizon."""
         if not self._now_s <= until_s <= self.network.horizon_s * (1 + 1e-12):
             raise NetworkError(f"until_s(={until_s}) must be between now ({self._now_s}) and {self.network.horizon_s}.")
-        seen = self._under_way.look() if self._state.clock[0]["stale"] and until_s > self._now_s else []
-        while advance.advance(self._state, until_s) == advance.LOG_FULL:
-            self._drain()
-        self._under_way.take_back(seen)
+        if until_s > self._now_s:
+            if self._seen is None and self._state.clock[0]["stale"]:
+                self._seen = self._under_way.look()
+            while advance.advance(self._state, until_s) == advance.LOG_FULL:
+                self._drain()
+            self._under_way.take_back(self._seen or [])
+            self._seen = None
         self._now_s = float(until_s)
         return ExitReason.UNTIL
 
@@ -96,9 +100,9 @@ class FluidPlane:
         limit = self.network.stations[station].replicas[version]
         if chosen and not 0 <= chosen[0] <= chosen[-1] < limit:
             raise NetworkError(f"replicas(={chosen}) must be numbers below {limit}.")
+        self._changes(_FLOWS)
         self._replicas(row)["listed"] = np.isin(np.arange(limit), chosen)
         self._let_in(row)
-        self._stale(_FLOWS)
 
     def set_weights(self, station: int, weights: Sequence[float], cohort: int | None = None) -> None:
         """Share new work (of one cohort, or of all) among the versions: one weight each, >= 0, sum 1."""
@@ -107,19 +111,19 @@ class FluidPlane:
             raise NetworkError(f"weights(={list(weights)}) must be {record['versions']} shares >= 0, sum 1.")
         if cohort is not None and not 0 <= cohort < self.network.cohorts:
             raise NetworkError(f"cohort(={cohort}) must be below {self.network.cohorts}.")
+        self._changes(_WORK)
         self._write_down()
         first = int(record["first_version"])
         chosen = slice(None) if cohort is None else slice(cohort, cohort + 1)
         self._state.weights[first : first + len(weights), chosen] = np.array(weights)[:, None]
-        self._stale(_WORK)
 
     def set_rate_factor(self, function: int, factor: float) -> None:
         """Multiply the function's rates by `factor` from now on (from the next cell for what this one has drawn)."""
         if not 0 <= factor < math.inf:
             raise NetworkError(f"factor(={factor}) must be finite and >= 0.")
+        self._changes(_FLOWS)
         rates = self.network.functions[function].rates
         self._state.rate[function, : len(rates)] = [rate * factor for _, rate in rates]
-        self._stale(_FLOWS)
 
     def set_contract(
         self, caller_station: int, caller_version: int, callee_station: int, callee_version: int, error_ratio: float
@@ -129,21 +133,22 @@ class FluidPlane:
             raise NetworkError(f"error_ratio(={error_ratio}) must be in 0..1.")
         if (caller_station, callee_station) not in self._apart:
             raise self._unmodelled(callee_station, "incompatible versions that were not told of")
+        self._changes(_FLOWS)
         caller = self._version_row(caller_station, caller_version)
         self._state.contracts[caller, self._version_row(callee_station, callee_version)] = error_ratio
-        self._stale(_FLOWS)
 
     def set_mirror(self, station: int, version: int, share: float) -> None:
         """Copy this share of the station's requests to `version`, as in DataPlane; 0 ends it."""
         if not 0 <= share <= 1:
             raise NetworkError(f"share(={share}) must be in 0..1.")
+        self._changes(_FLOWS)
         record = self._state.stations[station]
         record["mirror_row"], record["mirror_share"] = self._version_row(station, version), share
         self._state.clock[0]["mirrored"] = 1
-        self._stale(_FLOWS)
 
     def set_defects(self, station: int, version: int, defects: Iterable[Defect]) -> None:
         """Make these the defects of a version, all active; they combine as in DataPlane."""
+        self._changes(_WORK)
         effects = self._state.effects[self._version_row(station, version)]
         effects["error"], effects["factor"], effects["add_s"], effects["lost"] = 0.0, 1.0, 0.0, 0.0
         held_s = 0.0
@@ -155,27 +160,26 @@ class FluidPlane:
             chosen["add_s"] += defect.latency_add_s
             chosen["lost"] = 1 - (1 - chosen["lost"]) * (1 - defect.lost_write_ratio)
         self._state.versions[self._version_row(station, version)]["held_s"] = held_s
-        self._stale(_WORK)
 
     def set_latency(self, call: int, latency_s: float, jitter_s: float = 0.0) -> None:
         """Delay each answer over a call by `latency_s` and a uniform share of `jitter_s`; (0, 0) ends it."""
         if not (0 <= latency_s < math.inf and 0 <= jitter_s < math.inf):
             raise NetworkError(f"latency_s, jitter_s(={latency_s}, {jitter_s}) must be >= 0.")
+        self._changes(_FLOWS)
         record = self._state.calls[call]
         record["latency_s"], record["latency_jitter_s"] = latency_s, jitter_s
-        self._stale(_FLOWS)
 
     def set_error_share(self, station: int, share: float) -> None:
         """Answer this share of a station's calls with an error at once, without work; 0 ends it."""
         if not 0 <= share <= 1:
             raise NetworkError(f"share(={share}) must be in 0..1.")
+        self._changes(_FLOWS)
         self._state.stations[station]["error_share"] = share
-        self._stale(_FLOWS)
 
     def set_cut(self, call: int, cut: bool) -> None:
         """Cut or restore a call. Answers under way at the cut arrive here: they are a fraction of a second's."""
+        self._changes(_FLOWS)
         self._state.calls[call]["cut"] = cut
-        self._stale(_FLOWS)
 
     def kill(self, station: int, version: int, replica: int) -> None:
         """Kill one replica; what is inside is refused, in the next moments' answers."""
@@ -183,6 +187,7 @@ class FluidPlane:
         limit = self.network.stations[station].replicas[version]
         if not 0 <= replica < limit:
             raise NetworkError(f"replica(={replica}) must be below {limit}.")
+        self._changes(_FLOWS)
         record, killed = self._state.versions[row], self._replicas(row)[replica]
         self._write_down()
         killed["listed"] = 0
@@ -193,7 +198,6 @@ class FluidPlane:
         if self._state.stations[station]["singly"]:
             killed["waiting"], killed["run"], killed["to_hear"] = 0, 0, 0
             self._state.free[killed["bench"]] = 0.0
-        self._stale(_FLOWS)
 
     def _let_in(self, row: int) -> None:
         """Ready are those listed that are not ejected; all of them when all are."""
@@ -215,7 +219,10 @@ class FluidPlane:
         first = int(record["first_replica"])
         return self._state.replicas[first : first + int(record["replicas"])]
 
-    def _stale(self, how: int) -> None:
+    def _changes(self, how: int) -> None:
+        """To be called before a control input is in force: what fails by then is seen by what was."""
+        if self._seen is None:
+            self._seen = self._under_way.look()
         clock = self._state.clock[0]
         clock["stale"], clock["anew"] = max(how, int(clock["stale"])), 1
 

@@ -2,10 +2,10 @@
 
 Flows know what becomes of a request that comes now if nothing changes until its last attempt. When a fault ends, a
 store is back or a route is changed, some of those counted as failed have an attempt left, and it meets what is in force
-by then. How long an attempt is still to come is known on the mean, by the backoffs and by how long attempts last that
-fail; it varies as the time does after which requests fail. Clients get answers instead of failures then. Service rows
-and the write log are left as they are: what a guardrail sees fail it sees for as much longer. So are calls that time
-out: what they wait behind has to be worked off first.
+by then. How long an attempt is still to come is known on the mean, by the backoffs, by queues that grew behind what
+failed, and by how long attempts last that fail; it varies as the time does after which requests fail. Clients get
+answers instead of failures then. Service rows and the write log are left as they are: what a guardrail sees fail it
+sees for as much longer. So are calls that time out: what they wait behind has to be worked off first.
 """
 
 import math
@@ -80,16 +80,37 @@ class UnderWay:
         """Of a call that fails: how long, on the mean, until the last attempt begins of all below it."""
         state = self._state
         call, reply = state.calls[state.nodes[node]["call"]], state.replies[node, state.alike[node, cohort]]
-        seconds, weights = self._failures(node, cohort)
-        lasts_s = float(seconds @ weights)
+        lasts_s = self._lasts_s(node, cohort)
         spent = call["budget"] != 0 and call["tokens"] <= SPENT
         tries = 1.0 if spent else max(1.0, float(reply["tries"]))
-        waits_s = (2.0 ** (tries - 1.0) - 1.0) * float(call["backoff_s"]) * (0.5 if call["jitter"] else 1.0)
-        left_s = lasts_s - max(0.0, lasts_s - waits_s) / tries
+        pauses_s = (2.0 ** (tries - 1.0) - 1.0) * float(call["backoff_s"]) * (0.5 if call["jitter"] else 1.0)
+        once_s = max(0.0, lasts_s - pauses_s) / tries
         below = self._below(node, cohort)
-        if below >= 0:
-            left_s += (1.0 - self._refused(node, cohort)) * self._left_s(below, cohort)
-        return min(left_s, lasts_s)
+        if below < 0:
+            return lasts_s - once_s
+        # What fails below comes at the end of an attempt, whose queue may be long.
+        last_s = self._lasts_s(below, cohort) - self._left_s(below, cohort)
+        before_s = max(0.0, once_s - (1.0 - self._refused(node, cohort)) * last_s)
+        waits_s, grows = self._queue(node, cohort)
+        rest_s = lasts_s - once_s + max(0.0, before_s - waits_s)
+        # Who came so long ago had a shorter queue before them, by so much as it has grown since, or none.
+        return min(lasts_s, max(rest_s, (rest_s + waits_s) / (1.0 + grows)))
+
+    def _queue(self, node: int, cohort: int) -> tuple[float, float]:
+        """How long who comes now waits at a node on the mean, and by how many seconds a second that grows."""
+        state = self._state
+        station = state.stations[state.nodes[node]["station"]]
+        first, versions = int(station["first_version"]), int(station["versions"])
+        homes = state.versions[state.versions["home"][first : first + versions]]
+        weights = state.weights[first : first + versions, cohort]
+        capacity = np.maximum(1.0, homes["ready"] * int(station["workers"]))
+        grows = np.maximum(0.0, homes["offered"] * homes["hold_s"] / capacity - 1.0)
+        return float(weights @ homes["waits_s"]), float(weights @ grows)
+
+    def _lasts_s(self, node: int, cohort: int) -> float:
+        """How long a call lasts on the mean that fails."""
+        seconds, weights = self._failures(node, cohort)
+        return float(seconds @ weights)
 
     def _below(self, node: int, cohort: int) -> int:
         """The call that fails most of those that a node makes, -1 when none does."""

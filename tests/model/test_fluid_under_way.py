@@ -1,5 +1,7 @@
 """Requests that are being tried again when a service is back have it at their next attempt: flows beside requests."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -14,13 +16,35 @@ RATE, OUTAGES, OUTAGE_S = 60.0, 15, 2.0
 SHOP, STOCK = range(2)
 
 
+Plane = DataPlane | FluidPlane
+
+
+def replicas_are_gone(plane: Plane, out: bool) -> None:
+    plane.set_ready(STOCK, 0, [] if out else [0])
+
+
+def the_call_is_cut(plane: Plane, out: bool) -> None:
+    plane.set_cut(1, out)
+
+
+def the_route_leads_nowhere(plane: Plane, out: bool) -> None:
+    plane.set_weights(STOCK, [0.0, 1.0] if out else [1.0, 0.0])
+
+
 def clients(
-    kind: type[DataPlane] | type[FluidPlane], *, retries: int, jitter: bool = False, budget: RetryBudget | None = None
+    kind: type[Plane],
+    *,
+    retries: int,
+    jitter: bool = False,
+    budget: RetryBudget | None = None,
+    workers: int = 256,
+    outage_s: float = OUTAGE_S,
+    goes_out: Callable[[Plane, bool], None] = replicas_are_gone,
 ) -> np.ndarray:
-    """The clients' cells; stock has no replica for 2 s, again and again, and the shop tries at most for 1.5 s."""
+    """The clients' cells; stock is out of reach for a while, again and again, and the shop tries at most for 1.5 s."""
     stations = (
-        Station("shop", 256, Distribution(Kind.CONSTANT, 0.002)),
-        Station("stock", 16, Distribution(Kind.EXPONENTIAL, 0.005)),
+        Station("shop", workers, Distribution(Kind.CONSTANT, 0.002)),
+        Station("stock", 16, Distribution(Kind.EXPONENTIAL, 0.005), replicas=(1, 1)),
     )
     calls = (Call(CLIENT, SHOP), Call(SHOP, STOCK, retries=retries, backoff_s=0.5, jitter=jitter, budget=budget))
     functions = (Function("buy", ((0.0, RATE), (195.0, 0.0)), Node(0, (Node(1),))),)
@@ -29,9 +53,9 @@ def clients(
     plane.set_ready(STOCK, 0, [0])
     for outage in range(OUTAGES):
         begins_s = 10.1 + 12.0 * outage
-        for at_s, replicas in ((begins_s, []), (begins_s + OUTAGE_S, [0])):
+        for at_s, out in ((begins_s, True), (begins_s + outage_s, False)):
             plane.run(at_s)
-            plane.set_ready(STOCK, 0, replicas)
+            goes_out(plane, out)
     plane.run(CELLS * RESOLUTION_S)
     recording = plane.recording()
     assert recording.unfinished.sum() == 0
@@ -56,6 +80,23 @@ def test_as_many_fail_as_request_by_request(retries: int) -> None:
     flows, requests = (failed(clients(kind, retries=retries, jitter=True)) for kind in (FluidPlane, DataPlane))
     assert flows == pytest.approx(requests, rel=0.02, abs=5 * np.sqrt(flows + requests))
     assert requests < RATE * OUTAGES * OUTAGE_S * 1.1
+
+
+@pytest.mark.parametrize("goes_out", [the_call_is_cut, the_route_leads_nowhere])
+def test_whatever_ends_is_seen_as_it_was_before_its_end(goes_out: Callable[[Plane, bool], None]) -> None:
+    flows, requests = (failed(clients(kind, retries=2, goes_out=goes_out)) for kind in (FluidPlane, DataPlane))
+    assert flows == pytest.approx(requests, rel=0.02, abs=5 * np.sqrt(flows + requests))
+    assert requests < RATE * OUTAGES * OUTAGE_S * 0.5
+
+
+def test_who_waited_behind_what_failed_meets_the_end() -> None:
+    """All 30 workers of the shop are in attempts that fail for 1.5 s; three come for each that goes.
+
+    Flows let the first of them end at once, so that at each outage as many more fail as there are workers.
+    """
+    flows, requests = (failed(clients(kind, retries=2, workers=30, outage_s=6.0)) for kind in (FluidPlane, DataPlane))
+    assert flows == pytest.approx(requests, abs=30 * OUTAGES)
+    assert requests < 0.5 * RATE * OUTAGES * (6.0 - 1.5)
 
 
 def test_retries_that_a_budget_does_not_pay_save_nothing() -> None:
