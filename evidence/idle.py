@@ -27,6 +27,7 @@ def idle(scenario: Scenario, given: Collection[str] | None) -> list[str]:
         *_longer_than_the_run(scenario),
         *(line for each in (release.strategy, *release.alternatives) for line in _of_strategy(scenario, each)),
         *_on_nobody(scenario),
+        *_never_asked(scenario),
     ]
 
 
@@ -96,3 +97,14 @@ def _on_nobody(scenario: Scenario) -> Iterator[str]:
         known = on in scenario.system.services or on in scenario.system.stores
         if known and on not in reached:
             yield f"faults[{place}]: {fault.kind} on {fault.target}: no function reaches {on}, so nobody feels it"
+
+
+def _never_asked(scenario: Scenario) -> Iterator[str]:
+    """People whom no page reaches, and sign-offs that no strategy waits for."""
+    operations, release = scenario.operations, scenario.release
+    escalation = [] if operations.on_call is None else operations.on_call.escalation
+    for name in sorted(operations.people.keys() - {step.to for step in escalation}):
+        yield f"operations.people.{name}: operations.on_call.escalation does not lead there, so nobody pages them"
+    signed = {name for each in (release.strategy, *release.alternatives) for name in each.approvals}
+    for name in sorted(operations.approvals.keys() - signed):
+        yield f"operations.approvals.{name}: no step of a strategy waits for it"

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from scenarios.base import Name, Part, exactly_one
 from scenarios.quantities import DurationS
-from scenarios.strategy_steps import Analysis, CanaryStep, Share, ToggleStep
+from scenarios.strategy_steps import Analysis, CanaryStep, Gates, Share, ToggleStep
 
 __all__ = [
     "BlueGreen",
@@ -164,6 +164,14 @@ class Strategy(Part):
     @property
     def analyses(self) -> list[Analysis]:
         """Its analyses, in order."""
+        return [each.analysis for each in self._gates() if each.analysis is not None]
+
+    @property
+    def approvals(self) -> list[str]:
+        """The sign-offs that it waits for, in order."""
+        return [each.approve for each in self._gates() if each.approve is not None]
+
+    def _gates(self) -> Sequence[Gates | BlueGreen | Waves]:
+        """What may hold it."""
         one = self.parameters
-        held = one.steps if isinstance(one, Canary | Toggle) else [one] if isinstance(one, BlueGreen | Waves) else []
-        return [each.analysis for each in held if each.analysis is not None]
+        return one.steps if isinstance(one, Canary | Toggle) else [one] if isinstance(one, BlueGreen | Waves) else []

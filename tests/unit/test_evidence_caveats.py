@@ -135,6 +135,17 @@ def test_what_changes_nothing_is_said(old: str, new: str, line: str) -> None:
     assert said(*system, (old, new)) == [line]
 
 
+def test_who_is_never_asked_is_said() -> None:
+    paged = "on_call: {acknowledge: 1m, decide: 1m, escalation: [{after: 5m, to: second}]}"
+    people = "people: {second: {acknowledge: 1m, decide: 1m}, third: {acknowledge: 1m, decide: 1m}}"
+    signs = "approvals: {boss: {takes: 1m}, lawyer: {takes: 1m}}"
+    operations = ("release:\n  at", f"operations: {{{paged}, {people}, {signs}}}\nrelease:\n  at")
+    assert said(operations, ("{bake: 20s}]", "{approve: boss}, {bake: 20s}]")) == [
+        "operations.people.third: operations.on_call.escalation does not lead there, so nobody pages them",
+        "operations.approvals.lawyer: no step of a strategy waits for it",
+    ]
+
+
 def test_what_just_changes_something_is_not() -> None:
     assert said(("errors: 50%}", "errors: 50%, after: 54s, above_rate: 65/s}")) == []
     assert said(("window: 5s, minimum: 10", "window: 60s, minimum: 10")) == []
