@@ -5,12 +5,18 @@ the time of one replication times the number that would have been needed. Anothe
 is less rare the closer it is to the capacity of 200/s.
 
     python -m benchmarks.rare [--rate 152/s] [--plain 100000] [--effort 100]
+
+With --repeat, splitting is repeated instead on two scenarios that are small enough for brute force to say how likely a
+collapse is, and a table tells how many intervals hold that.
+
+    python -m benchmarks.rare --repeat 40 [--plain 100000] [--effort 100]
 """
 
 import argparse
 import json
 import time
 
+from benchmarks.rare_repeated import table
 from evidence.statistics import Estimate, share_with_interval
 from scenarios.editing import edited
 from scenarios.loading import load_text, read
@@ -21,12 +27,20 @@ SCENARIO = "metastable"
 
 
 def main() -> None:
-    """Print both as one JSON document."""
+    """Print both as one JSON document, or the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rate", default="152/s", help="at which requests come; the library's is 152/s")
     parser.add_argument("--plain", type=int, default=100_000)
     parser.add_argument("--effort", type=int, default=100)
+    parser.add_argument("--repeat", type=int, help="seeds of splitting, at least 2; two small scenarios instead")
     arguments = parser.parse_args()
+    if arguments.repeat is not None:
+        try:
+            for line in table(arguments.plain, arguments.repeat, arguments.effort):
+                print(line, flush=True)
+        except ValueError as error:
+            parser.error(str(error))
+        return
     text = edited(read(SCENARIO).text, "functions.find.rate", arguments.rate)
     scenario = load_text(text, SCENARIO)
     simulate(scenario, text, replications=2, keep=[])  # loads the kernel
