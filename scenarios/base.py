@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator
 
-__all__ = ["Name", "Part", "Text", "Version", "exactly_one"]
+__all__ = ["Bounds", "Name", "Part", "Text", "Version", "exactly_one"]
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
@@ -17,6 +17,17 @@ class Part(BaseModel):
 
     # Strict: the text "yes" is not true, and the text "0.5" is not a number.
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False, allow_inf_nan=False, strict=True)
+
+
+class Bounds(Part):
+    """A part of bounds that must hold. A key whose value was forgotten would be one that nobody looks at: refused."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _given(cls, value: Any) -> Any:
+        if value is None:
+            raise ValueError("must have a value, or be left out: nothing would be held to it")
+        return value
 
 
 def _parse_name(value: Any) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from scenarios.base import Part
+from scenarios.base import Bounds, Part
 from scenarios.quantities import PositiveDurationS, Ratio
 
 __all__ = ["Drill", "Stop"]
 
 
-class Stop(Part):
+class Stop(Bounds):
     """When a drill ends early, with its release and its faults undone; the verdict is then an error."""
 
     error_budget: Ratio | None = Field(

@@ -8,7 +8,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from scenarios.base import Name, Part
+from scenarios.base import Bounds, Name, Part
 from scenarios.profiles import Profile
 from scenarios.quantities import (
     DurationS,
@@ -26,7 +26,7 @@ __all__ = ["DEFAULT_COHORT", "Function", "Good"]
 DEFAULT_COHORT = "default"
 
 
-class Good(Part):
+class Good(Bounds):
     """What holds in a good window: share of requests that succeed, and quantiles of latency."""
 
     success: RatioFloor

@@ -88,6 +88,8 @@ def _line(path: Path, lines: dict[Path, int]) -> int | None:
 
 
 def _shown(value: Any) -> str:
+    if value is None:
+        return "(empty)"
     try:
         text = repr(value)
     except ValueError:

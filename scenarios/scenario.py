@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from scenarios.base import Name, Part, Text
+from scenarios.base import Bounds, Name, Part, Text
 from scenarios.calendar import Calendar
 from scenarios.clock import Moment
 from scenarios.distributions import Distribution
@@ -70,7 +70,7 @@ class Operations(Part):
     tickets: Tickets | None = None
 
 
-class FunctionExpectation(Part):
+class FunctionExpectation(Bounds):
     """What must hold for a business function."""
 
     rto_attainment: RatioFloor | None = None
@@ -78,7 +78,7 @@ class FunctionExpectation(Part):
     failed_share: RatioBound | None = None
 
 
-class ReleaseExpectation(Part):
+class ReleaseExpectation(Bounds):
     """What must hold for the release: bad ones caught, good ones not taken back but completed."""
 
     caught: RatioFloor | None = None
