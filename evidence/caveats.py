@@ -38,7 +38,8 @@ def caveats(
     return [
         *_sparse(scenario), *_blind(scenario), *_young(scenario), *_left_behind(scenario), *_old_schema(scenario),
         *idle(scenario, defects), *_hurt_before(scenario, measures), *_unended(scenario, measures),
-        *_near_capacity(scenario, measures), *_still_losing(scenario, measures), *seldom
+        *_to_nobody(scenario, measures), *_near_capacity(scenario, measures), *_still_losing(scenario, measures),
+        *seldom
     ]  # fmt: skip
 
 
@@ -121,6 +122,17 @@ def _left_behind(scenario: Scenario) -> list[str]:
         return []
     named = ", ".join(kinds)
     return [f"release.rollback: has neither route-back nor retire: after one of {named} the new version still serves"]
+
+
+def _to_nobody(scenario: Scenario, measures: Sequence[FunctionMeasure]) -> list[str]:
+    """A release goes on after a page: by the time of the decision there may be no old version left to route back to."""
+    steps, played = scenario.release.rollback, {row.replication for row in measures}
+    down = {row.replication for row in measures if row.outcome == Outcome.FAILED and row.rto_censored}
+    if "route-back" not in steps or "redeploy" in steps or not down:
+        return []
+    counted = f"{len(down):,} of {len(played):,} replications were still down after their rollback"
+    nobody = "nobody answers where the release had stopped the old version"
+    return [f"release.rollback: has route-back without redeploy, and {counted}: {nobody}"]
 
 
 def _old_schema(scenario: Scenario) -> list[str]:

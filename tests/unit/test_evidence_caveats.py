@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from evidence.caveats import caveats, caveats_compared
+from evidence.measures import FunctionMeasure
 from scenarios.loading import load_text
 from tests.unit import evidence_made as made
 from tests.unit.evidence_made import TEXT
@@ -45,6 +46,20 @@ def test_a_kill_switch_alone_takes_back_toggles_alone() -> None:
     (line,) = said(*only)
     assert line.startswith("release.rollback: has neither route-back nor retire: after one of canary ")
     assert said(("  strategy:", f"  rollback: [kill-switch, route-back, verify]\n  {toggle}")) == []
+
+
+def test_a_route_back_to_nobody_is_said_where_it_happened() -> None:
+    hurt = [replace(row, outcome="failed", rto_censored=row.episodes > 0) for row in made.measures(replications=40)]
+    restored = [replace(row, rto_censored=False) for row in hurt]
+
+    def told(steps: str, rows: list[FunctionMeasure]) -> list[str]:
+        scenario = load_text(TEXT.replace("  strategy:", f"  rollback: [{steps}]\n  strategy:"), "tiny.yaml")
+        return [line for line in caveats(scenario, rows) if line.startswith("release.rollback")]
+
+    (line,) = told("route-back, retire, verify", hurt)
+    assert "has route-back without redeploy, and 8 of 40 replications were still down" in line
+    assert told("redeploy, route-back, retire, verify", hurt) == []
+    assert told("route-back, retire, verify", restored) == []
 
 
 def test_a_flag_that_is_taken_back_leaves_no_version_that_an_old_schema_serves() -> None:
