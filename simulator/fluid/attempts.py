@@ -4,7 +4,47 @@ from simulator.fluid import lattice
 from simulator.fluid.calls import reply_of
 from simulator.fluid.lattice import NEVER, RARE
 from simulator.fluid.layout import SCRATCH, State
-from simulator.kernel.inline import outlined
+from simulator.kernel.inline import inlined, outlined
+
+WHOLE = 7
+"""The scratch lattice of what an attempt comes to if nobody gives up: its success; that of its failure is the next."""
+
+
+@inlined
+def falls_behind(s: State, node: int, cohort: int) -> float:
+    """By how many seconds a second waits at a node become shorter that are behind a lock."""
+    station, total = s.stations[s.nodes[node]["station"]], 0.0
+    for row in range(station["first_version"], station["first_version"] + station["versions"]):
+        total += s.weights[row, cohort] * s.versions[s.versions[row]["home"]]["falls"]
+    return total
+
+
+@inlined
+def _begins_s(s: State, node: int, retry: int) -> float:
+    """When a retry begins, from 1, on the mean, if every attempt before has timed out."""
+    call = s.calls[s.nodes[node]["call"]]
+    backoff_s = call["backoff_s"] * (0.5 if call["jitter"] != 0 else 1.0)
+    return float(retry * s.nodes[node]["timeout_s"] + backoff_s * (2.0 ** min(retry, 62) - 1.0))
+
+
+@outlined
+def _meet_later(
+    s: State, node: int, cohort: int, good: int, bad: int, shorter_s: float, spare: int, spare2: int
+) -> None:
+    """Make an attempt's lattices those of one that waits so much less, or not at all."""
+    p, whole, limit_s = s.pool, len(s.pool.n) - SCRATCH + WHOLE, s.nodes[node]["timeout_s"]
+    station, waits_s = s.stations[s.nodes[node]["station"]], 0.0
+    for row in range(station["first_version"], station["first_version"] + station["versions"]):
+        waits_s += s.weights[row, cohort] * s.versions[s.versions[row]["home"]]["waits_s"]
+    late = 0.0
+    for kind in range(2):
+        out = bad if kind == 1 else good
+        lattice.copy(p, whole + kind, out, 1.0)
+        p.off[out] -= min(shorter_s, waits_s)
+        late += lattice.cut_at(p, out, limit_s)
+    if late > RARE:
+        lattice.point(p, spare, limit_s, late)
+        lattice.mix(p, bad, 1.0, spare, spare2)
 
 
 @outlined
@@ -21,11 +61,12 @@ def repeat(
     sticks: float,
     fails: float,
     retries_fail: float,
+    falls: float,
 ) -> float:
     """From one attempt (`good`, `bad`) to all of a call, in the node's own lattices; returns their mean number.
 
     A retry is refused at once with probability `sticks`, and else as the first attempt, of which `fails` do; where
-    `retries_fail` is another share, it fails more or less often.
+    `retries_fail` is another share, it fails more or less often. Behind a lock waits fall by `falls` seconds a second.
     """
     p = s.pool
     call = s.calls[s.nodes[node]["call"]]
@@ -56,6 +97,8 @@ def repeat(
         lattice.convolve(p, before, bad, trial, spare, spare2)
         if (sticks > 0.0 or retries_fail != fails) and retry == 0:
             lattice.copy(p, spare3, bad, 1.0)
+        if falls > 0.0:
+            _meet_later(s, node, cohort, good, bad, falls * _begins_s(s, node, retry + 1), spare, spare2)
         again = lattice.mass(p, trial)
         if allow < 1.0:
             lattice.mix(p, given_up, 1.0 - allow, trial, spare)

@@ -44,7 +44,7 @@ def find_wait(s: State, row: int, spell_s: float, wait: int, spare: int, spare2:
     """
     version = s.versions[row]
     version["refused"], version["burst"], version["waits_s"], version["drive"] = 0.0, 0.0, 0.0, 1.0
-    version["spread"], version["off_s"] = 0.0, 0.0
+    version["spread"], version["off_s"], version["falls"] = 0.0, 0.0, 0.0
     lattice.point(s.pool, wait, 0.0, 1.0)
     ready = version["ready"]
     if ready == 0:
@@ -124,6 +124,7 @@ def _find_waits(s: State, row: int, wait: int, spare: int, spare2: int) -> None:
         chance = variability / (workers * pools + places)
         steady_to += workers * _DRIFT_MIN * chance
     accepted = started = 0.0
+    behind = version["held_s"] > 0.0
     lattice.clear(s.pool, wait)
     for index in range(version["first_replica"], version["first_replica"] + version["replicas"]):
         replica = s.replicas[index]
@@ -133,6 +134,7 @@ def _find_waits(s: State, row: int, wait: int, spare: int, spare2: int) -> None:
             continue
         backlog = replica["inside"] - workers
         starts = load
+        behind = behind or backlog >= BACKLOG_MIN
         stays = chance > 0.0 and was_refusing and was_full == 0 and load < workers * (1.0 + _DRIFT_STAYS * chance)
         if version["held_s"] > 0.0:
             starts = 0.0
@@ -166,6 +168,8 @@ def _find_waits(s: State, row: int, wait: int, spare: int, spare2: int) -> None:
         lattice.point(s.pool, wait, 0.0, 1.0)
         version["refused"] = 1.0
         return
+    version["locked"] = 1 if version["held_s"] > 0.0 or (version["locked"] != 0 and behind) else 0
+    version["falls"] = version["locked"] * max(0.0, 1.0 - load / workers)
     version["refused"] = 1.0 - accepted / (load * ready)
     version["drive"] = started / accepted
     version["waits_s"] *= load / accepted

@@ -1,8 +1,10 @@
 """The flows that fit what is in force: replies from the leaves up, calls from the clients down, until both agree."""
 
+import math
+
 from simulator.fluid import lattice
 from simulator.fluid.again import freed, meets_again, met_again_anywhere, retry_waits_s
-from simulator.fluid.attempts import repeat
+from simulator.fluid.attempts import WHOLE, falls_behind, repeat
 from simulator.fluid.breaker import hold_back
 from simulator.fluid.budget import afford
 from simulator.fluid.calls import erring, mirrored_to, reply_of
@@ -64,6 +66,12 @@ def _find_reply(s: State, node: int, cohort: int, final: bool) -> None:
         lattice.copy(p, work + 1, good, 1.0)
         lattice.convolve(p, bad, work, work + 1, spare, spare2)
         lattice.copy(p, work + 1, bad, 1.0)
+    falls = 0.0
+    if call["retries"] > 0 and limit_s < math.inf:
+        falls = falls_behind(s, node, cohort)
+    if falls > 0.0:
+        lattice.copy(p, good, scratch + WHOLE, 1.0)
+        lattice.copy(p, bad, scratch + WHOLE + 1, 1.0)
     late = lattice.cut_at(p, good, limit_s) + lattice.cut_at(p, bad, limit_s)
     failed = lattice.mass(p, bad)
     if final and s.nodes[node]["parent"] < 0:
@@ -87,7 +95,7 @@ def _find_reply(s: State, node: int, cohort: int, final: bool) -> None:
     retries_fail = fails
     if tried_again(s, node) and fails > RARE:
         retries_fail = retry_fails(s, node, cohort, fails, bad_s / fails + retry_waits_s(s, node))
-    attempts = repeat(s, node, cohort, good, bad, work, spare, spare2, spare3, hopeless, fails, retries_fail)
+    attempts = repeat(s, node, cohort, good, bad, work, spare, spare2, spare3, hopeless, fails, retries_fail, falls)
     ok = reply_of(s, node, cohort)
     reply["ok"], reply["fail"], reply["attempts"] = lattice.mass(p, ok), lattice.mass(p, ok + 1), attempts
     reply["stuck"] = sticks * (attempts - 1.0)

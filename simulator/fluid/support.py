@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel
 
-from scenarios.models import Scenario, Strategy
+from scenarios.models import Call, Scenario, Strategy
 from simulator.compile import compile_scenario
 from simulator.errors import RequestError
 from simulator.network import Network
@@ -34,7 +34,7 @@ _MODELLED = {
 }  # fmt: skip
 """Keys of the parts that the data plane plays; parts that are not listed belong to the control plane alone."""
 _SHORT = 0.05
-"""Share of a lock, beyond the first attempt's timeout, for which retries may go on."""
+"""Share of a lock, beyond the first attempt's timeout, for which it may seem to last longer."""
 
 
 def require_fluid(scenario: Scenario, strategy: Strategy) -> None:
@@ -88,11 +88,15 @@ def _of_lists(scenario: Scenario) -> Iterator[str]:
     for place, call in enumerate(scenario.system.calls):
         if call.cancel and call.callee in callers:
             yield f"system.calls[{place}].cancel ({call.callee} makes calls of its own, which would be cancelled too)"
-    yield from _ending_between_attempts(scenario)
+    yield from _crowded_locks(scenario)
 
 
-def _ending_between_attempts(scenario: Scenario) -> Iterator[str]:
-    """Statements held up until an attempt at one has timed out and the next succeeds: flows know only the present."""
+def _crowded_locks(scenario: Scenario) -> Iterator[str]:
+    """Locks whose retries hold up many more statements than there are connections.
+
+    Flows make a retry when the first attempt is made. So what waits when the lock ends is more than it should be, by
+    what comes in the time that retries take to begin.
+    """
     held = [
         (f"faults[{place}].standby", fault.standby.of, fault.for_s)
         for place, fault in enumerate(scenario.faults)
@@ -101,11 +105,34 @@ def _ending_between_attempts(scenario: Scenario) -> Iterator[str]:
     migration = scenario.release.migration
     if migration is not None and migration.lock_s > 0.0:
         held.append(("release.migration.lock", migration.store, migration.lock_s))
+    if not held:
+        return
+    network, place_of = (compiled := compile_scenario(scenario)).network, compiled.station
     for path, store, held_s in held:
+        station = network.stations[place_of(store)]
+        offered_per_s = _offered_per_s(network, place_of(store))
         for call in scenario.system.calls:
-            timeout_s = math.inf if call.timeout_s is None else call.timeout_s
-            if call.callee == store and timeout_s < held_s and call.retries * timeout_s > _SHORT * (held_s - timeout_s):
-                yield f"{path} (of {held_s:g} s, with retries after {timeout_s:g} s that meet its end)"
+            if call.callee != store or call.timeout_s is None or call.timeout_s >= held_s:
+                continue
+            begin_s = [begins_s for begins_s in _retries_begin_s(call) if begins_s < held_s]
+            statements = offered_per_s * (held_s + sum(held_s - begins_s for begins_s in begin_s))
+            more_s = offered_per_s * sum(begin_s) * station.service.mean_s / station.workers
+            if statements > station.workers and more_s > _SHORT * (held_s - call.timeout_s):
+                yield (
+                    f"{path} (of {held_s:g} s, with retries after {call.timeout_s:g} s of which flows would hold up "
+                    f"the {station.workers} connections of {store} for {more_s:.2g} s too long)"
+                )
+
+
+def _retries_begin_s(call: Call) -> Iterator[float]:
+    """When the retries of a call begin whose attempts all time out, on the mean."""
+    assert call.timeout_s is not None
+    begins_s, wait_s = 0.0, 0.0
+    if call.backoff is not None:
+        wait_s = call.backoff.base_s * (0.5 if call.backoff.jitter == "full" else 1.0)
+    for retry in range(call.retries):
+        begins_s += call.timeout_s + wait_s * 2.0**retry
+        yield begins_s
 
 
 def _unmodelled(part: BaseModel, path: str) -> Iterator[str]:

@@ -96,7 +96,7 @@ def test_what_flows_do_not_model_is_refused_by_its_key() -> None:
         simulate(scenario.at_fidelity("fluid"), source.text, replications=1)
 
 
-def test_a_lock_that_ends_between_two_attempts_is_refused_by_its_key() -> None:
+def test_a_lock_whose_retries_crowd_the_connections_is_refused_by_its_key() -> None:
     scenario, source = load("expand-contract")
     (call,) = scenario.system.calls
     call = call.model_copy(update={"retries": 1, "timeout_s": 0.3})
@@ -104,6 +104,9 @@ def test_a_lock_that_ends_between_two_attempts_is_refused_by_its_key() -> None:
     scenario = scenario.model_copy(update={"system": system, "fidelity": "fluid"})
     with pytest.raises(RequestError, match=r"release\.migration\.lock \(of 0\.5 s, with retries after 0\.3 s"):
         simulate(scenario, source.text, replications=1)
+    orders = system.stores["orders"].model_copy(update={"connections": 64})
+    system = system.model_copy(update={"stores": {**system.stores, "orders": orders}})
+    simulate(scenario.model_copy(update={"system": system}), source.text, replications=1)
 
 
 def test_an_outage_whose_outcome_bursts_decide_is_refused_by_its_key() -> None:
