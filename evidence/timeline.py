@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -247,10 +248,24 @@ class Timeline:
         return tuple(str(name) for name in names)
 
     def held_s(self) -> float | None:
-        """For how long the calendar held the release back, in all; None when it did not, or for good."""
-        held = [event.detail.get("held_s") for event in self.all(EventKind.CALENDAR_CLOSED)]
-        known = [float(each) for each in held if each is not None]
-        return sum(known) if known else None
+        """For how long the calendar held the release back, in all; None when it did not, or for good.
+
+        Services released together are held at the same time. A release that is taken back is held no longer. One that
+        was postponed has been held before the run began.
+        """
+        total_s, until_s, held = 0.0, -math.inf, False
+        for event in self.all(EventKind.CALENDAR_CLOSED):
+            if event.detail.get("held_s") is None:
+                continue
+            held, opens_s = True, event.time_s + float(event.detail["held_s"])
+            if event.detail.get("when_closed") == "postpone":
+                total_s += opens_s - event.time_s
+                continue
+            taken_back_s = self.first_s(EventKind.DECISION, event.time_s, opens_s)
+            end_s = opens_s if taken_back_s is None else taken_back_s
+            total_s += max(0.0, end_s - max(event.time_s, until_s))
+            until_s = max(until_s, end_s)
+        return total_s if held else None
 
     def approval_s(self) -> float | None:
         """From each request for a sign-off to the sign-off, in all; None when none was given."""

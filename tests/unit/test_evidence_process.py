@@ -35,6 +35,16 @@ def test_sign_offs_add_up_and_pages_count_from_the_first() -> None:
     assert (timeline().approval_s(), timeline().acknowledged_s()) == (None, None)
 
 
+def test_services_that_are_held_together_are_held_once() -> None:
+    closed = {"when_closed": "wait", "held_s": 100.0}
+    postponed = (10.0, "calendar-closed", "web", {"when_closed": "postpone", "held_s": 5000.0})
+    waits = [(50.0, "calendar-closed", "web", closed), (80.0, "calendar-closed", "auth", closed)]
+    assert timeline(*waits).held_s() == 130.0
+    assert timeline(*waits, (90.0, "decision", "web", {})).held_s() == 40.0
+    assert timeline(postponed, *waits, (90.0, "decision", "web", {})).held_s() == 5040.0
+    assert timeline((50.0, "calendar-closed", "web", {"when_closed": "skip", "held_s": None})).held_s() is None
+
+
 def test_one_who_signs_several_times_is_counted_from_each_request() -> None:
     told = timeline(
         (10.0, "approval-request", "cab", {}),

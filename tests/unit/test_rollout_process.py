@@ -161,7 +161,7 @@ def test_a_wave_that_is_held_is_taken_back_at_once() -> None:
         (65.0, "calendar-closed"),
         (70.0, "rollback-start"),
     ]
-    assert timeline(world).outcome() == "rolled-back"
+    assert (timeline(world).outcome(), timeline(world).held_s()) == ("rolled-back", 5.0)
 
 
 @pytest.mark.parametrize(
