@@ -192,8 +192,10 @@ class FluidPlane:
         self._write_down()
         killed["listed"] = 0
         self._let_in(row)
-        # With nobody left all are refused in any case.
-        record["lost"] = record["lost"] + killed["inside"] if record["ready"] else 0.0
+        record["lost"] += killed["inside"]
+        if record["ready"] == 0:  # all that come are refused in any case
+            self._under_way.break_off(station, row, float(record["lost"]))
+            record["lost"] = 0.0
         killed["inside"] = 0.0
         if self._state.stations[station]["singly"]:
             killed["waiting"], killed["run"], killed["to_hear"] = 0, 0, 0
@@ -253,14 +255,16 @@ class FluidPlane:
             record = self._replicas(row)[replica]
             since_s = self._state.line[record["bench"], record["head"], 1]
             return self.now_s - float(since_s) if record["waiting"] else 0.0
-        behind_s = self._of_traffic(row, replica, "behind_s")
-        record = self._state.versions[row]
-        if behind_s == 0.0 or record["held_s"] > 0.0:
-            return behind_s
-        each_s = record["hold_s"] / self._state.stations[station]["workers"]
-        variation = record["hold_var"] / record["hold_s"] ** 2
-        spread_s = math.sqrt(behind_s / each_s * variation) * each_s
-        return max(0.0, behind_s + spread_s * float(self._generator(row, replica, _WAITED).standard_normal()))
+        record, target = self._state.versions[row], self._replicas(row)[replica]
+        each_s = float(record["hold_s"]) / float(self._state.stations[station]["workers"])
+        waited_s = float(target["behind_s"])
+        if target["ready"] == 0 or record["offered"] <= 0.0:  # it works off what it has
+            waited_s = max(0.0, float(target["inside"]) - float(self._state.stations[station]["workers"])) * each_s
+        if waited_s == 0.0 or record["held_s"] > 0.0:
+            return waited_s
+        variation = float(record["hold_var"]) / float(record["hold_s"]) ** 2
+        spread_s = math.sqrt(waited_s / each_s * variation) * each_s
+        return max(0.0, waited_s + spread_s * float(self._generator(row, replica, _WAITED).standard_normal()))
 
     def has_room(self, station: int, version: int, replica: int) -> bool:
         """Whether a replica's queue has places left now: drawn, by the share of the time in which it has none."""
@@ -269,8 +273,11 @@ class FluidPlane:
             record, target = self._replicas(row)[replica], self._state.stations[station]
             free = bool((self._state.free[record["bench"], : target["workers"]] <= self.now_s).any())
             return free or bool(target["queue"] < 0 or record["waiting"] < target["queue"])
-        refused = self._of_traffic(row, replica, "refused")
-        return refused == 0.0 or self._generator(row, replica, _ROOM).random() >= self._full(station, row, refused)
+        record, target = self._state.versions[row], self._replicas(row)[replica]
+        if target["ready"] == 0 or record["offered"] <= 0.0 or target["refused"] == 0.0:
+            return True
+        refused = float(target["refused"])
+        return self._generator(row, replica, _ROOM).random() >= self._full(station, row, refused)
 
     def _full(self, station: int, row: int, refused: float) -> float:
         """Share of the time in which a replica that refuses such a share of what is not tried again in vain is full.
@@ -292,11 +299,6 @@ class FluidPlane:
         if accepted <= 0.0:
             return 1.0
         return min(1.0, refused / accepted * ((1.0 + accepted / turns) ** turns - 1.0))
-
-    def _of_traffic(self, row: int, replica: int, name: str) -> float:
-        """What a replica has of the traffic that comes to it; 0 where none does."""
-        record = self._replicas(row)[replica]
-        return float(record[name]) if record["ready"] != 0 and self._state.versions[row]["offered"] > 0.0 else 0.0
 
     def _generator(self, row: int, replica: int, what: int) -> np.random.Generator:
         """Of what a probe finds at a replica now."""

@@ -6,6 +6,9 @@ by then. How long an attempt is still to come is known on the mean, by the backo
 failed, and by how long attempts last that fail; it varies as the time does after which requests fail. Clients get
 answers instead of failures then. Service rows and the write log are left as they are: what a guardrail sees fail it
 sees for as much longer. So are calls that time out: what they wait behind has to be worked off first.
+
+The other way round, flows have counted as answered who is still inside a replica that dies. Those that come next are
+refused instead; where none is left to refuse them besides all that come, the answers are taken back.
 """
 
 import math
@@ -71,6 +74,35 @@ class UnderWay:
             better = each.at_once * (1.0 - self._fails(each.root, each.cohort) / each.fails)
             if better > 0.0:
                 self._turn(each, better)
+
+    def break_off(self, station: int, row: int, inside: float) -> None:
+        """Turn answers into failures: so many were inside a version when its last replica died."""
+        state = self._state
+        offered_per_s = float(state.versions[row]["offered"])
+        if inside <= 0.0 or offered_per_s <= 0.0:
+            return
+        now_s, resolution_s = float(state.clock[0]["now"]), float(state.clock[0]["resolution"])
+        since_s = now_s - inside / offered_per_s  # first in, first out
+        cells = np.arange(max(0, int(since_s / resolution_s)), math.ceil(now_s / resolution_s - 1e-9))
+        begins_s, ends_s = cells * resolution_s, np.minimum(now_s, (cells + 1) * resolution_s)
+        within = np.clip((ends_s - since_s) / (ends_s - begins_s), 0.0, 1.0)
+        for node in np.flatnonzero(state.nodes["station"] == station):
+            function = int(state.nodes[node]["function"])
+            for cohort, share in enumerate(state.shares[function]):
+                arrive_per_s = float(state.functions[function]["rate"] * share)
+                if arrive_per_s > 0.0:
+                    reached = min(1.0, float(state.flows[node, cohort]["calls"]) / arrive_per_s)
+                    column = REFUSED if state.nodes[node]["parent"] < 0 else ERROR
+                    place = function * state.shares.shape[1] + cohort
+                    self._fail(cells, place, column, within * reached * float(state.weights[row, cohort]))
+
+    def _fail(self, cells: NDArray[np.int64], row: int, column: int, shares: NDArray[np.float64]) -> None:
+        state = self._state
+        key = (_KEY + 1, row, round(float(state.clock[0]["now"]) * 1e6))
+        generator = np.random.default_rng(np.random.SeedSequence(int(state.keys[0]), spawn_key=key))
+        turned = generator.binomial(state.client[cells, row, FIRST_BIN:], shares[:, None])
+        state.client[cells, row, FIRST_BIN:] -= turned
+        state.client[cells, row, column] += turned.sum(axis=1)
 
     def _fails(self, node: int, cohort: int) -> float:
         state = self._state

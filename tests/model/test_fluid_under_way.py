@@ -106,3 +106,22 @@ def test_retries_that_a_budget_does_not_pay_save_nothing() -> None:
     )
     assert flows == pytest.approx(requests, rel=0.02, abs=5 * np.sqrt(flows + requests))
     assert requests > 0.75 * RATE * OUTAGES * OUTAGE_S
+
+
+def test_what_was_inside_the_last_replica_fails_with_it() -> None:
+    """It has half of what came for 10 s in its queue, beside which two seconds of refusals."""
+    stock = Station("stock", 4, Distribution(Kind.EXPONENTIAL, 4 / RATE))
+    functions = (Function("buy", ((0.0, 2.0 * RATE), (12.0, 1.0)), Node(0)),)
+    counts = []
+    for kind in (FluidPlane, DataPlane):
+        plane = kind(Network((stock,), (Call(CLIENT, 0),), functions, RESOLUTION_S, 60, EDGES_S), 5)
+        plane.set_ready(0, 0, [0])
+        plane.run(10.1)
+        plane.kill(0, 0, 0)
+        plane.run(12.0)
+        plane.set_ready(0, 0, [0])
+        plane.run(30.0)
+        counts.append(failed(plane.recording().client[:, 0, 0]))
+    expected = RATE * 10.1 + 2.0 * RATE * 1.9
+    assert counts[1] == pytest.approx(expected, abs=4 * np.sqrt(2.0 * expected))
+    assert counts[0] == pytest.approx(expected, abs=4 * np.sqrt(2.0 * expected))
