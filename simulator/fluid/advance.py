@@ -28,6 +28,7 @@ from simulator.fluid import (
     steady,
     tell,
     two,
+    walk,
     work,
     writes,
 )
@@ -118,7 +119,7 @@ def _flush(s: State) -> None:
 
 _SOURCES = (
     again, attempts, bounded, breaker, budget, calls, counts, draws, ejection, flows, lattice, layout, past, queueing,
-    quota, sample, singly, solve, steady, tell, two, work, writes,
+    quota, sample, singly, solve, steady, tell, two, walk, work, writes,
 )  # fmt: skip
 """Modules with compiled parts."""
 

@@ -73,7 +73,7 @@ def repeat(
     ok = reply_of(s, node, cohort)
     lattice.copy(p, good, ok, 1.0)
     lattice.copy(p, bad, ok + 1, 1.0)
-    attempts, allow, given_up, tries = 1.0, call["allow"], len(p.n) - SCRATCH + 13, 0.0
+    attempts, allow, given_up, tries, waited_s = 1.0, call["allow"], len(p.n) - SCRATCH + 13, 0.0, 0.0
     s.replies[node, cohort]["tries"] = call["retries"] + 1.0
     lattice.clear(p, given_up)
     before, trial, wait = work, work + 1, work + 2
@@ -113,8 +113,10 @@ def repeat(
         wait_s = call["backoff_s"] * 2.0 ** min(retry, 62)
         if wait_s > 0.0 and call["jitter"] != 0:
             lattice.uniform(p, wait, 0.0, wait_s)
+            waited_s += 0.5 * again * wait_s
         else:
             lattice.point(p, wait, wait_s, 1.0)
+            waited_s += again * wait_s
         lattice.convolve(p, trial, wait, before, spare, spare2)
         lattice.convolve(p, before, good, trial, spare, spare2)
         lattice.mix(p, ok, 1.0, trial, spare)
@@ -123,4 +125,5 @@ def repeat(
         tries += (call["retries"] + 1.0) * lattice.mass(p, ok + 1)
         lattice.mix(p, ok + 1, 1.0, given_up, spare)
         s.replies[node, cohort]["tries"] = tries / max(NEVER, lattice.mass(p, ok + 1))
+    s.replies[node, cohort]["waits_s"] = waited_s / (attempts - 1.0) if attempts > 1.0 else 0.0
     return attempts

@@ -126,4 +126,4 @@ def hold_back(s: State, node: int, cohort: int, spare: int, spare2: int) -> None
     sent = (1.0 - held) * reply["fail"]
     reply["ok"], reply["fail"] = (1.0 - held) * reply["ok"], sent + held
     reply["burst"] *= sent / reply["fail"]
-    reply["attempts"], reply["stuck"] = (1.0 - held) * reply["attempts"], (1.0 - held) * reply["stuck"]
+    reply["attempts"], reply["returned"] = (1.0 - held) * reply["attempts"], (1.0 - held) * reply["returned"]

@@ -10,6 +10,7 @@ from simulator.draws import stream_keys
 from simulator.fluid.bounded import levels
 from simulator.fluid.lattice import pool
 from simulator.fluid.layout import PAST, RECORDS, RING, SCRATCH, SLOTS, State
+from simulator.fluid.walk import LEVELS, STEPS
 from simulator.kernel.build import cohort_shares, rate_segments, roots, service_rows
 from simulator.kernel.mechanics import BUDGET_MEMORY_S
 from simulator.layout import BUCKETS, FIRST_BIN
@@ -102,6 +103,8 @@ def build(network: Network, seed: int, replication: int, detailed: Collection[in
         service=np.zeros((network.cells, len(service_rows(network).station), width), np.int32),
         outcomes=np.zeros((len(calls), RING, 2), np.int64),
         levels=levels(),
+        more=np.zeros((len(versions), LEVELS)),
+        met=np.zeros((len(versions), STEPS + 1)),
         log=np.zeros(log_rows, RECORDS["log"]),
         log_count=np.zeros(log_rows, np.int64),
     )

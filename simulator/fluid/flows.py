@@ -1,6 +1,7 @@
 """Calls per second from the clients down, by the replies that they get, and the load of every version by them."""
 
 from simulator.fluid import lattice
+from simulator.fluid.again import in_vain, returned, stuck
 from simulator.fluid.calls import erring, first_call, goes_on, mirrored_to, next_call, own_work
 from simulator.fluid.layout import State
 from simulator.kernel.inline import inlined, outlined
@@ -15,10 +16,11 @@ def find_flows(s: State) -> float:
         version = s.versions[row]
         version["offered_before"], version["hold_before_s"] = version["offered"], version["hold_s"]
         version["offered"], version["hold_s"], version["hold_var"] = 0.0, 0.0, 0.0
+        version["returned"], version["stuck"], version["after_s"] = 0.0, 0.0, 0.0
     for node in range(len(s.nodes)):
         for cohort in range(cohorts):
             s.flows[node, cohort]["calls"], s.flows[node, cohort]["begins_s"] = 0.0, 0.0
-            s.flows[node, cohort]["stuck"] = s.flows[node, cohort]["copies"] = 0.0
+            s.flows[node, cohort]["returned"] = s.flows[node, cohort]["copies"] = 0.0
             for version in range(most):
                 s.writers[node, cohort, version] = 0.0
     for call in range(len(s.calls)):
@@ -51,6 +53,8 @@ def find_flows(s: State) -> float:
     change = 0.0
     for row in range(len(s.versions)):
         version = s.versions[row]
+        if version["returned"] > 0.0:
+            version["after_s"] /= version["returned"]
         if version["offered"] > 0.0:
             version["hold_s"] /= version["offered"]
             version["hold_var"] /= version["offered"]
@@ -89,8 +93,8 @@ def _change(now: float, before: float) -> float:
 def entering(s: State, node: int, cohort: int, version: int) -> float:
     """Calls per second of one node and cohort that get to one version."""
     row = s.stations[s.nodes[node]["station"]]["first_version"] + version
-    flow, held = s.flows[node, cohort], s.held[node, s.alike[node, cohort], version]
-    return (flow["calls"] * s.weights[row, cohort] - flow["stuck"] * held["stuck"]) * (1.0 - erring(s, node, version))
+    calls = s.flows[node, cohort]["calls"] * s.weights[row, cohort] - stuck(s, node, cohort, version)
+    return calls * (1.0 - erring(s, node, version))
 
 
 @inlined
@@ -105,6 +109,13 @@ def copying(s: State, node: int, cohort: int, version: int) -> float:
 @inlined
 def _enter(s: State, node: int, cohort: int, version: int) -> None:
     """Calls of one node and cohort meet one version."""
+    back = returned(s, node, cohort, version)
+    if back > 0.0:
+        row = s.stations[s.nodes[node]["station"]]["first_version"] + version
+        home = s.versions[s.versions[row]["home"]]
+        home["returned"] += back
+        home["stuck"] += back * in_vain(s, node, cohort, version) * (1.0 - erring(s, node, version))
+        home["after_s"] += back * s.replies[node, s.alike[node, cohort]]["waits_s"]
     enter = entering(s, node, cohort, version)
     if enter > 0.0:
         flow = s.flows[node, cohort]
@@ -143,7 +154,7 @@ def _go_through(s: State, node: int, cohort: int, version: int, enter: float, co
         if s.calls[s.nodes[child]["call"]]["breaker"] != 0:
             _ask(s, child, cohort, reach)
         s.flows[child, cohort]["calls"] += calls
-        s.flows[child, cohort]["stuck"] += reach * reply["stuck"]
+        s.flows[child, cohort]["returned"] += reach * reply["returned"]
         s.flows[child, cohort]["begins_s"] += calls * begins_s
         s.flows[child, cohort]["copies"] += calls * copies
         s.writers[child, cohort, version] += calls * (1.0 - copies)

@@ -67,10 +67,15 @@ VERSION = _record(
     hold_before_s="f8",
     refused="f8",  # share of the offered
     burst="f8",  # by how much the variance of the refused is above their mean, per mean, over longer than a burst
-    room="f8",  # places over which the length of a queue moves that is full now and then
-    spread="f8",  # variance, per second, of what comes to a replica less what it works off; in requests
-    drift="f8",  # the difference itself
-    alike="f8",  # how much the queues of its replicas are full at the same time
+    full="f8",  # share that its queue refuses in its steady state
+    stays="f8",  # share refused by what may be as full still when a retry comes, its queue or its bucket
+    returned="f8",  # retries per second of what it refused that come to it again
+    stuck="f8",  # of them, those in vain, which are not among the offered
+    after_s="f8",  # after so long, on the mean
+    vain="f8",  # share of them that are refused besides those by chance
+    room="f8",  # tokens over which its quota's bucket moves that is empty now and then
+    spread="f8",  # variance, per second, of what is taken from the bucket, 0: that refuses less than the queue
+    drift="f8",  # what is taken less what is added
     off_s="f8",  # how long its one queue sheds all that comes, each time; 0: it does not, or has several
     waits_s="f8",  # mean of the accepted
     drive="f8",  # requests started for each one accepted: below 1 while a backlog grows, above while it falls
@@ -133,13 +138,14 @@ REPLY = _record(  # what a caller gets, all attempts together
     ok="f8",
     fail="f8",
     attempts="f8",
-    stuck="f8",  # of them, retries that the queue refuses that refused the attempt before
+    returned="f8",  # of them, retries that come to the version that refused the attempt before
     lasts_s="f8",
     lasts_var="f8",
     burst="f8",  # of the failed calls, as of a version's refused
     attempt_fails="f8",  # share of the attempts that a version fails
     attempt_burst="f8",  # of those
     together_s="f8",  # how long it and those that start with it last, where there are any
+    waits_s="f8",  # mean time from a failed attempt to the next one
     tries="f8",  # attempts of a call that fails
     once_ok="f8",  # share of the attempts that succeed
     once_s="f8",  # how long one lasts
@@ -148,13 +154,13 @@ REPLY = _record(  # what a caller gets, all attempts together
 FLOW = _record(
     calls="f8",  # attempts per second
     copies="f8",  # of them, those made for copies of requests
-    stuck="f8",  # of them
+    returned="f8",  # of them
     begins_s="f8",  # mean time from the client's request to the call
 )
 HELD = _record(
     mean_s="f8",
     var="f8",
-    stuck="f8",  # share of a call's retries that are stuck, that come to the version
+    back="f8",  # share of a call's returned retries that come to the version
     below="f8",  # failures in calls that the version makes, times their burst
     burst="f8",  # of the failures in the service row
     fails="f8",  # share of a call's attempts that come to the version and fail there
@@ -206,7 +212,9 @@ class State(NamedTuple):
     client: NDArray[np.int32]  # [cells, functions * cohorts, columns] as simulator.layout
     service: NDArray[np.int32]  # [cells, service rows, columns]
     outcomes: NDArray[np.int64]  # [calls, RING, 2] answers and failures that a breaker hears, by slot
-    levels: NDArray[np.float64]  # [2, PHASES_MAX] room to solve a bounded queue in
+    levels: NDArray[np.float64]  # [4, LEVELS] room to solve a bounded queue in
+    more: NDArray[np.float64]  # [station and version, LEVELS] retries by level of the queue, as a share of the rest
+    met: NDArray[np.float64]  # [station and version, STEPS + 1] share of retries refused, by steps since a refusal
     log: NDArray[np.void]  # [capacity] WRITE
     log_count: NDArray[np.int64]  # [capacity] writes that the row stands for
 
@@ -230,7 +238,7 @@ def empty_state() -> State:
     """A state without anything in it, to tell the compiler the types."""
     axes = dict.fromkeys(("weights", "effects", "rate_until", "rate", "shares", "alike", "replies", "flows"), 2)
     axes |= dict.fromkeys(("writers", "held", "seen", "seen_order", "outcomes", "client", "service"), 3)
-    axes["contracts"] = axes["levels"] = axes["free"] = 2
+    axes["contracts"] = axes["levels"] = axes["more"] = axes["met"] = axes["free"] = 2
     axes["line"] = axes["past"] = axes["heard"] = 3
     axes |= {"arrivals": 2, "answers": 4, "answers_order": 4, "written": 4}
     codes = {
@@ -240,7 +248,7 @@ def empty_state() -> State:
         "shares": "f8", "alike": "i8", "writers": "f8", "answers": "f8", "seen": "f8", "answers_order": "i2",
         "seen_order": "i2",
         "arrivals": "i8", "written": "i8", "edges": "f8", "middles": "f8", "client": "i4", "service": "i4",
-        "outcomes": "i8", "levels": "f8", "log_count": "i8",
+        "outcomes": "i8", "levels": "f8", "more": "f8", "met": "f8", "log_count": "i8",
     }  # fmt: skip
     kinds: dict[str, np.dtype[Any]] = {**RECORDS, **{name: np.dtype(code) for name, code in codes.items()}}
     arrays: dict[str, Any] = {name: np.zeros((0,) * axes.get(name, 1), kind) for name, kind in kinds.items()}

@@ -286,15 +286,8 @@ class FluidPlane:
         random: what is worked off between two of them makes room for the second. An embedded walk below a queue's end,
         of Erlang arrivals and as many departures as are accepted, says by how much (level crossing).
         """
-        state = self._state
-        record, target = state.versions[row], state.stations[station]
-        stuck = 0.0
-        for node in np.flatnonzero(state.nodes["station"] == station):
-            for cohort, alike in enumerate(state.alike[node]):
-                for other in range(target["versions"]):
-                    if state.versions[target["first_version"] + other]["home"] == row:
-                        stuck += state.flows[node, cohort]["stuck"] * state.held[node, alike, other]["stuck"]
-        refused = (record["offered"] * refused + stuck) / (record["offered"] + stuck)
+        record, target = self._state.versions[row], self._state.stations[station]
+        refused = (record["offered"] * refused + record["stuck"]) / (record["offered"] + record["stuck"])
         accepted, turns = 1.0 - refused, 1.0 if target["pooled"] else float(record["ready"])
         if accepted <= 0.0:
             return 1.0

@@ -8,6 +8,7 @@ cannot be worked off.
 """
 
 import math
+from typing import Any
 
 from simulator.fluid import lattice
 from simulator.fluid.bounded import PHASES_MAX, bounded, burst_of, felt
@@ -15,6 +16,7 @@ from simulator.fluid.layout import State
 from simulator.fluid.singly import meet
 from simulator.fluid.steady import steady
 from simulator.fluid.two import of_two
+from simulator.fluid.walk import STEPS, walk
 from simulator.kernel.inline import inlined, outlined
 from simulator.network import Kind
 
@@ -29,6 +31,13 @@ NEAR_MIN, NEAR_MAX = 0.9, 1.02
 _FORGETS = int(Kind.EXPONENTIAL)
 _REFUSES = 1e-6
 """Share that a queue refuses; less comes in no bursts."""
+_BY_LUCK = 0.1
+"""How fast replicas cease to be full together as full queues become rarer; measured for two and four replicas."""
+_FIRSTS_MIN = 0.1
+"""Share of a load that is no retry of what the queue itself refused, at least."""
+_STRENGTH_MAX = 8.0
+"""Retries per refusal, at most."""
+_TURNS_MAX, _AGREED = 40, 1e-3
 _DRIFT_MIN = 1.0
 """Surplus times places over variability of a bounded queue; below, chance fills and empties it, not the surplus."""
 _DRIFT_STAYS = 3.0
@@ -54,12 +63,14 @@ def find_wait(s: State, row: int, spell_s: float, wait: int, spare: int, spare2:
         meet(s, row, wait)
     elif version["hold_s"] > 0.0 and version["offered"] > 0.0:
         _find_waits(s, row, wait, spare, spare2)
+    by_queue = version["refused"]
     if version["lost"] > 0.0 and version["offered"] > 0.0:
         told = min(1.0, version["lost"] / (version["offered"] * spell_s))
         version["refused"] = 1.0 - (1.0 - version["refused"]) * (1.0 - told)
     over = s.stations[version["station"]]["over"]
     if over > 0.0:
         _go_over(s, row, over)
+    version["stays"] = by_queue if version["spread"] == 0.0 else version["refused"]
 
 
 @inlined
@@ -72,7 +83,7 @@ def _go_over(s: State, row: int, over: float) -> None:
     if over > (1.0 - over) * version["refused"]:
         version["spread"], version["drift"] = station["asked"], station["asked"] - station["quota_per_s"]
         falls = 2.0 * abs(version["drift"]) / max(version["spread"], 1e-9)
-        version["room"], version["alike"] = 1.0 / (1.0 / station["quota_burst"] + falls), 1.0
+        version["room"] = 1.0 / (1.0 / station["quota_burst"] + falls)
     version["refused"] = refused
 
 
@@ -85,27 +96,22 @@ def _find_waits(s: State, row: int, wait: int, spare: int, spare2: int) -> None:
     variation = version["hold_var"] / hold_s**2
     two = station["of_two"] != 0 and ready > 1
     pools, places = (ready, station["queue"] * ready) if station["pooled"] != 0 or two else (1, station["queue"])
+    refused, burst, lasting, feels = 0.0, 0.0, load, variation
     if station["queue"] >= 0:
-        variation = felt(workers * pools, places, variation, pools / ready, station["kind"] == _FORGETS)
-    variability = 0.5 * (pools / ready + variation)
-    refused = burst = 0.0
-    if station["queue"] >= 0:
-        phases = min(ready // pools, PHASES_MAX)
-        slower = variability / (0.5 + 0.5 / phases)
-        all_workers, all_load = workers * pools, load * pools
-        refused, waits, wait_s, first = bounded(
-            s.levels, all_workers, places / slower, all_load, hold_s, phases, slower
-        )
-        if refused > _REFUSES:
-            burst = slower * burst_of(s.levels, all_workers, places / slower, all_load, phases, refused, first)
+        forgets = station["kind"] == _FORGETS
+        feels = felt(workers * pools, places, load * pools, variation, pools / ready, forgets)
+        refused, waits, wait_s, burst, lasting = _find_bounded(s, row, pools, load, feels)
     else:
-        waits, wait_s = steady(workers * pools, load * pools, hold_s, variability)
+        waits, wait_s = steady(workers * pools, load * pools, hold_s, 0.5 * (pools / ready + variation))
+    variability = 0.5 * (pools / ready + feels)
     if two:
-        refused, waits, wait_s = of_two(s.levels, workers, station["queue"], load, hold_s, variability, ready)
+        refused, waits, wait_s = of_two(
+            s.levels, s.more[row], workers, station["queue"], load, hold_s, variability, ready
+        )
     limit = math.inf
     if station["queue"] >= 0:
         # Above capacity a queue is full, but for what its steady state leaves free of it on the mean.
-        limit = workers + (station["queue"] if load <= workers else waits * wait_s * load / hold_s * (1.0 - refused))
+        limit = workers + (station["queue"] if lasting <= workers else waits * wait_s * load / hold_s * (1.0 - refused))
     longest_s, sheds = station["shed_s"] * load / workers, False
     if load > workers and longest_s < math.inf:
         # A queue takes everybody until its first has waited too long, then nobody until it is empty: waits are
@@ -116,10 +122,9 @@ def _find_waits(s: State, row: int, wait: int, spare: int, spare2: int) -> None:
     steady_to, folds, chance = float(workers), FOLDS_MAX, 0.0
     if station["queue"] >= 0:
         if refused > _REFUSES:
-            _find_room(s, row, load, variability, variation)
-            together = 1.0 if pools > 1 else 1.0 + (ready - 1.0) / (1.0 + ready * variation)
+            together = 1.0 if pools > 1 else 1.0 + (ready - 1.0) / (1.0 + ready * feels)
             version["burst"] = together * (1.0 + burst) - 1.0
-        folds = -math.log(max(load, 1e-9) / workers) * max(1.0, places / variability)
+        folds = -math.log(max(lasting, 1e-9) / workers) * max(1.0, places / variability)
         folds = min(max(folds, -FOLDS_MAX), FOLDS_MAX)
         chance = variability / (workers * pools + places)
         steady_to += workers * _DRIFT_MIN * chance
@@ -135,26 +140,27 @@ def _find_waits(s: State, row: int, wait: int, spare: int, spare2: int) -> None:
         backlog = replica["inside"] - workers
         starts = load
         behind = behind or backlog >= BACKLOG_MIN
-        stays = chance > 0.0 and was_refusing and was_full == 0 and load < workers * (1.0 + _DRIFT_STAYS * chance)
+        stays = chance > 0.0 and was_refusing and was_full == 0 and lasting < workers * (1.0 + _DRIFT_STAYS * chance)
         if version["held_s"] > 0.0:
             starts = 0.0
             replica["behind_s"] = version["held_s"] + max(0.0, backlog) * hold_s / workers
             lattice.normal_wait(s.pool, spare, replica["behind_s"], math.sqrt(max(0.0, backlog)) * hold_s / workers)
             version["waits_s"] += replica["behind_s"]
-        elif backlog < BACKLOG_MIN and (load < steady_to or stays):
+        elif backlog < BACKLOG_MIN and (lasting < steady_to or stays):
             replica["refused"] = refused
             starts = load * (1.0 - refused)
             lattice.exponential_wait(s.pool, spare, waits, wait_s, folds)
             version["waits_s"] += (1.0 - refused) * waits * wait_s
         else:
-            if load > workers and (was_full == 1 or replica["inside"] >= FULL * limit):
+            if lasting > workers and (was_full == 1 or replica["inside"] >= FULL * limit):
                 share = 1.0 - workers / load if sheds else refused
                 replica["full"], replica["refused"] = 1, share
                 starts = load * (1.0 - share)
             elif backlog >= BACKLOG_MIN:
                 starts = float(workers)
             replica["behind_s"] = max(0.0, backlog) * hold_s / workers
-            spread_s = math.sqrt(max(0.0, backlog) * max(variation, 0.1)) * hold_s / workers
+            free = station["queue"] - backlog if replica["full"] == 1 and station["queue"] >= 0 else 0.0
+            spread_s = math.sqrt(max(0.0, backlog) * max(variation, 0.1) + free * free) * hold_s / workers
             lattice.normal_wait(s.pool, spare, replica["behind_s"], spread_s)
             if sheds and replica["full"] == 1:
                 replica["behind_s"], replica["limit"] = 0.5 * longest_s, workers + 0.5 * longest_s * workers / hold_s
@@ -177,54 +183,66 @@ def _find_waits(s: State, row: int, wait: int, spare: int, spare2: int) -> None:
     lattice.copy(s.pool, spare, wait, 1.0)
 
 
-@inlined
-def _find_room(s: State, row: int, load: float, variability: float, variation: float) -> None:
-    """How a full queue moves: a random walk between its ends, or next to the one that it drifts to.
+@outlined
+def _find_bounded(
+    s: State, row: int, pools: int, load: float, variation: float
+) -> tuple[float, float, float, float, float]:
+    """A bounded queue: share refused, share of the rest that waits, their mean wait, and the burst of the refusals.
 
-    Of several replicas each has its own walk, but for the arrivals, which all share. At their capacity they are full
-    together; below it seldom, for each was filled by its own luck.
+    Retries of what it refused come to it while it is as full as it still is then: how full, and how many those are,
+    agree with one another after some turns. The load without them comes last.
     """
     version = s.versions[row]
     station = s.stations[version["station"]]
-    workers, hold_s = station["workers"], version["hold_s"]
-    version["spread"] = variability * (load + workers) / hold_s
-    version["drift"] = (load - workers) / hold_s
-    places = station["queue"] + math.sqrt(workers)
-    falls = 2.0 * abs(version["drift"]) / version["spread"]  # by how much per place a queue is rarer that is shorter
-    version["room"] = 1.0 / (1.0 / places + falls)
-    apart = 1.0 + places * falls if load < workers else 1.0
-    version["alike"] = 1.0 / (1.0 + (version["ready"] - 1.0) * apart * variation / (1.0 + variation))
-    if station["pooled"] + station["of_two"] != 0:
-        version["alike"] = 1.0
+    workers, hold_s, ready = station["workers"] * pools, version["hold_s"], version["ready"]
+    places, more = float(station["queue"] * pools), s.more[row]
+    variability, phases = 0.5 * (pools / ready + variation), min(ready // pools, PHASES_MAX)
+    slower = variability / (0.5 + 0.5 / phases)
+    back = version["returned"] * hold_s / ready
+    firsts = max(_FIRSTS_MIN * load, load - back * (1.0 - version["vain"])) * pools
+    strength = back * pools / (firsts * version["full"]) if version["full"] > 0.0 else 0.0
+    if strength <= 0.0:
+        more[:] = 0.0
+        version["vain"] = 0.0
+    refused = waits = wait_s = first = full = 0.0
+    for _ in range(_TURNS_MAX if strength > 0.0 else 1):
+        before = refused
+        refused, waits, wait_s, first, full = bounded(
+            s.levels, more, workers, places / slower, firsts, hold_s, phases, slower
+        )
+        if strength <= 0.0 or refused <= _REFUSES:
+            break
+        same = _same(version, pools, workers, places, firsts, variation)
+        moved = walk(
+            s.levels, more, s.met[row], workers, places, firsts, version["after_s"] / hold_s, variability,
+            min(strength, _STRENGTH_MAX), same, refused,
+        )  # fmt: skip
+        version["vain"] = max(0.0, s.met[row, STEPS] - refused) / (1.0 - refused)
+        if moved < _AGREED and abs(refused - before) < _AGREED * refused:
+            break
+    version["full"] = refused
+    if refused <= _REFUSES:
+        version["vain"] = 0.0
+        return refused, waits, wait_s, 0.0, firsts / pools
+    burst = slower * burst_of(s.levels, more, workers, places / slower, firsts, phases, first, full)
+    return refused, waits, wait_s, burst, firsts / pools
 
 
 @inlined
-def gains_nothing(s: State, row: int, after_s: float) -> float:
-    """Share of the retries of what a version refused, so long after, that come in vain besides those by chance.
+def _same(version: Any, pools: int, workers: int, places: float, load: float, variation: float) -> float:
+    """How much of what a retry finds is the queue that refused it, of several replicas.
 
-    What replicas have in common is a matter of all: a retry that is accepted takes what another request would have
-    had, until the queue's length has moved about as far as there is room, with the root of the time by chance and
-    with the time by drift. What one has for itself matters to the retries that meet it again: it is as full as a
-    random walk that started at its end (the density there of a reflected Brownian motion, at most 1).
+    Round robin brings it to the same one in so many cases, but not at once. The others have arrivals in common with
+    it: they are full together as far as the rest varies less, and seldom far below their capacity, where each was
+    filled by its own luck.
     """
-    version = s.versions[row]
-    spread, drift, alike, ready = version["spread"], version["drift"], version["alike"], version["ready"]
-    if version["off_s"] > 0.0:
-        # What was shed came at any time of a turn, and its retry meets the rest of the same turn.
-        still = max(0.0, 1.0 - after_s / version["off_s"])
-        return max(0.0, still - version["refused"]) / max(1e-9, 1.0 - version["refused"])
-    if spread <= 0.0:
-        return 0.0
-    if after_s <= 0.0:
-        return alike + (1.0 - alike) / ready
-    walked = math.sqrt(spread * after_s)
-    common = version["room"] / (version["room"] + walked + abs(drift) * after_s)
-    steep = drift * after_s / walked
-    full = math.sqrt(2.0 / math.pi) / walked * math.exp(-0.5 * steep * steep)
-    full += drift / spread * math.erfc(-steep / math.sqrt(2.0))
-    full = full / math.sqrt(1.0 + full * full)
-    own = max(0.0, full - version["refused"]) / max(1e-9, 1.0 - version["refused"])
-    return alike * common + (1.0 - alike) * own / ready
+    ready = version["ready"]
+    if pools > 1 or ready == 1:
+        return 1.0
+    own = (1.0 - math.exp(-version["offered"] * version["after_s"])) / ready
+    rarer = 4.0 * max(0.0, workers - load) / ((workers + load) * (1.0 / ready + variation))
+    folds = rarer * (places + math.sqrt(workers))  # by which a full queue is rarer than an empty one
+    return own + (1.0 - own) / ((1.0 + variation) * (1.0 + _BY_LUCK * (ready - 1.0) * folds * folds))
 
 
 @outlined
@@ -278,6 +296,8 @@ def go_on(s: State, step_s: float) -> bool:
             accepted = 0.0
             if replica["ready"] == 1:
                 accepted = version["offered"] / version["ready"] * (1.0 - replica["refused"])
+                if replica["refused"] > 0.0:  # no more than its workers do, whatever retries were thought to find
+                    accepted = min(accepted, workers / hold_s)
                 station["entered"] += accepted * step_s
                 if replica["full"] == 1:
                     replica["inside"] = replica["limit"]

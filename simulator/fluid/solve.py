@@ -3,7 +3,7 @@
 import math
 
 from simulator.fluid import lattice
-from simulator.fluid.again import freed, meets_again, met_again_anywhere, retry_waits_s
+from simulator.fluid.again import come_back, comes_back, freed, retry_waits_s
 from simulator.fluid.attempts import WHOLE, falls_behind, repeat
 from simulator.fluid.breaker import hold_back
 from simulator.fluid.budget import afford
@@ -35,7 +35,7 @@ def _find_reply(s: State, node: int, cohort: int, final: bool) -> None:
     lattice.clear(p, good)
     lattice.clear(p, bad)
     refused, erred, burst = 0.0, 0.0, 0.0
-    met_again = 0.0 if call["cut"] != 0 else met_again_anywhere(s, node, cohort)
+    all_back, met_again = (0.0, 0.0) if call["cut"] != 0 else come_back(s, node, cohort)
     if call["cut"] != 0:
         refused = 1.0
     else:
@@ -50,8 +50,8 @@ def _find_reply(s: State, node: int, cohort: int, final: bool) -> None:
             erred += weight * errs
             work_through(s, node, cohort, version, work)
             burst += weight * burst_below(s, node, cohort, version)
-            again = meets_again(s, node, cohort, version)
-            s.held[node, cohort, version]["stuck"] = again / met_again if again > 0.0 else 0.0
+            back = comes_back(s, node, cohort, version)
+            s.held[node, cohort, version]["back"] = back / all_back if back > 0.0 else 0.0
             lattice.mix(p, good, passes * (1.0 - row["refused"]), work, spare)
             lattice.mix(p, bad, passes * (1.0 - row["refused"]), work + 1, spare)
             if final:
@@ -84,9 +84,9 @@ def _find_reply(s: State, node: int, cohort: int, final: bool) -> None:
     if late > RARE:
         lattice.point(p, work, limit_s, late)
         lattice.mix(p, bad, 1.0, work, spare)
-    sticks = 0.0
+    backs = sticks = 0.0
     if refused > RARE and failed > RARE:
-        sticks = met_again / max(refused, failed)
+        backs, sticks = all_back / max(refused, failed), met_again / max(refused, failed)
     hopeless = max(0.0, 1.0 - (1.0 - sticks) * freed(s, node, cohort, refused)) if sticks > 0.0 else 0.0
     (ok_s, _), (bad_s, _) = lattice.moments(p, good), lattice.moments(p, bad)
     reply = s.replies[node, cohort]
@@ -98,7 +98,7 @@ def _find_reply(s: State, node: int, cohort: int, final: bool) -> None:
     attempts = repeat(s, node, cohort, good, bad, work, spare, spare2, spare3, hopeless, fails, retries_fail, falls)
     ok = reply_of(s, node, cohort)
     reply["ok"], reply["fail"], reply["attempts"] = lattice.mass(p, ok), lattice.mass(p, ok + 1), attempts
-    reply["stuck"] = sticks * (attempts - 1.0)
+    reply["returned"] = backs * (attempts - 1.0)
     # Of a burst only those are left that no retry has saved.
     reply["burst"] = burst * reply["fail"] / (failed + late) ** 2 if failed + late > RARE else 0.0
     if final:

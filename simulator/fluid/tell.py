@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.fluid import lattice
+from simulator.fluid.again import stuck
 from simulator.fluid.calls import erring
 from simulator.fluid.counts import failing
 from simulator.fluid.lattice import NEVER, RARE
@@ -23,7 +24,7 @@ def burst_below(s: State, node: int, cohort: int, version: int) -> float:
     passes = 1.0 - erring(s, node, version)
     found = passes * (1.0 - home["refused"]) * s.held[node, cohort, version]["below"] * weight
     if home["offered"] > 0.0:
-        enter = flow["calls"] * weight - flow["stuck"] * s.held[node, cohort, version]["stuck"]
+        enter = flow["calls"] * weight - stuck(s, node, cohort, version)
         share = min(1.0, max(0.0, enter) * passes / home["offered"])
         found += passes * home["refused"] * home["burst"] * share
     return found
@@ -60,15 +61,15 @@ def tell_stuck(s: State, node: int, cohort: int, version: int) -> None:
     held = s.held[node, cohort, version]
     failed = shares[ERROR] + shares[TIMEOUT] + shares[REFUSED]
     held["burst"] = burst_below(s, node, cohort, version) / failed if failed > RARE else 0.0
-    stuck = flow["stuck"] * held["stuck"]
-    enter = flow["calls"] * weight - stuck
-    if stuck <= 0.0 or enter <= 0.0:
+    vain = stuck(s, node, cohort, version)
+    enter = flow["calls"] * weight - vain
+    if vain <= 0.0 or enter <= 0.0:
         return
     if failed > RARE:  # each of a burst counts as often
-        held["burst"] = (1.0 + stuck / (enter * failed)) * (1.0 + held["burst"]) - 1.0
+        held["burst"] = (1.0 + vain / (enter * failed)) * (1.0 + held["burst"]) - 1.0
     for column in range(len(shares)):
-        shares[column] *= enter / (enter + stuck)
-    shares[REFUSED] += stuck / (enter + stuck)
+        shares[column] *= enter / (enter + vain)
+    shares[REFUSED] += vain / (enter + vain)
 
 
 @outlined

@@ -71,6 +71,7 @@ def _of_many(workers: int, queue: int, load: float, variability: float) -> tuple
 @outlined
 def of_two(
     levels: NDArray[np.float64],
+    more: NDArray[np.float64],
     workers: int,
     queue: int,
     load: float,
@@ -91,8 +92,8 @@ def of_two(
     refused, waits, waiting = _of_many(workers, queue, load, root)
     wait_s = hold_s * waiting / load / (1.0 - refused)
     if queue >= 0:
-        both_refused, both_wait, both_wait_s, _ = bounded(
-            levels, 2 * workers, 2.0 * queue / root, 2.0 * load, hold_s, 1, root
+        both_refused, both_wait, both_wait_s, _, _ = bounded(
+            levels, more, 2 * workers, 2.0 * queue / root, 2.0 * load, hold_s, 1, root
         )
     else:
         both_refused = 0.0
