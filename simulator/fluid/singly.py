@@ -1,7 +1,7 @@
 """Services that are played request by request beside the flows, since it matters what each replica has inside.
 
-Where replicas are ejected, or the better of two is chosen and service times vary more than their mean, outcomes hang on
-the luck of single replicas: a few long requests hold the workers of one for as long as they take. So requests are drawn
+Where replicas are ejected, or service times vary much more than their mean, outcomes hang on the luck of single
+replicas: a few long requests hold the workers of one for as long as they take. So requests are drawn
 from what flows bring (a Poisson stream), each comes to a replica by the rules of `simulator.kernel.balance`, and to the
 worker there that is free first. In a queue that is served in order it is known by then when it begins and ends (Kiefer,
 Wolfowitz 1955), so nothing is left to happen later, but that a replica is ejected when its callers hear of failures.

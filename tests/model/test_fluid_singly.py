@@ -29,9 +29,14 @@ def test_queues_in_turn_refuse_and_are_tried_again(replicas: int, retries: int) 
     assert agree(made, 20)[0] > 0.005
 
 
+@pytest.mark.parametrize(("replicas", "cv", "queue"), [(4, 3.0, UNBOUNDED), (4, 2.0, UNBOUNDED), (4, 3.0, 8)])
+def test_replicas_in_turn_are_stuck_by_their_own_luck(replicas: int, cv: float, queue: int) -> None:
+    agree(balanced(replicas, 100.0, cv, queue=queue, balancing=TURNS, call=again(0, 0.5)), 20)
+
+
 def test_replicas_in_turn_are_ejected_by_their_own_luck() -> None:
     made = balanced(6, 130.0, 2.0, queue=8, ejection=OUT, balancing=TURNS, call=again(1))
-    ejecting = agree(made, 40)
+    ejecting = agree(made, 30)
     staying = balanced(6, 130.0, 2.0, queue=8, ejection=NEVER_OUT, balancing=TURNS, call=again(1))
     assert ejecting[0] > 10.0 * played(FluidPlane, staying, 5)[:, 0].mean()
 
