@@ -116,17 +116,15 @@ class UnderWay:
         spent = call["budget"] != 0 and call["tokens"] <= SPENT
         tries = 1.0 if spent else max(1.0, float(reply["tries"]))
         pauses_s = (2.0 ** (tries - 1.0) - 1.0) * float(call["backoff_s"]) * (0.5 if call["jitter"] else 1.0)
-        once_s = max(0.0, lasts_s - pauses_s) / tries
+        left_s = lasts_s - max(0.0, lasts_s - pauses_s) / tries
         below = self._below(node, cohort)
         if below < 0:
-            return lasts_s - once_s
-        # What fails below comes at the end of an attempt, whose queue may be long.
-        last_s = self._lasts_s(below, cohort) - self._left_s(below, cohort)
-        before_s = max(0.0, once_s - (1.0 - self._refused(node, cohort)) * last_s)
+            return min(left_s, lasts_s)
+        left_s += (1.0 - self._refused(node, cohort)) * self._left_s(below, cohort)
         waits_s, grows = self._queue(node, cohort)
-        rest_s = lasts_s - once_s + max(0.0, before_s - waits_s)
-        # Who came so long ago had a shorter queue before them, by so much as it has grown since, or none.
-        return min(lasts_s, max(rest_s, (rest_s + waits_s) / (1.0 + grows)))
+        # Who came so long ago had a shorter queue before them, by so much as it has grown since, or none. What else
+        # comes before the call is left out, at a fault's end as at its beginning.
+        return min(lasts_s, max(left_s, (left_s + waits_s) / (1.0 + grows)))
 
     def _queue(self, node: int, cohort: int) -> tuple[float, float]:
         """How long who comes now waits at a node on the mean, and by how many seconds a second that grows."""
