@@ -1,4 +1,4 @@
-"""Scenarios that the flows were not built on, at both fidelities: each once was far off without a word."""
+"""Scenarios that the flows were not built on, at both fidelities: each once was far off."""
 
 import math
 from pathlib import Path
