@@ -35,6 +35,7 @@ class Stream(IntEnum):
     CONTRACT = 10  # error answered because caller and callee do not understand each other
     MIRROR = 11  # whether a request is copied, and the key of the copy
     BALANCE = 12  # the two replicas to choose from
+    QUEUE = 13  # flows: who comes to a slow queue, and who leaves it
 
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)

@@ -24,6 +24,7 @@ from simulator.fluid import (
     quota,
     sample,
     singly,
+    slow,
     solve,
     steady,
     tell,
@@ -40,6 +41,7 @@ from simulator.fluid.quota import runs_out, take_tokens
 from simulator.fluid.sample import draw_arrivals
 from simulator.fluid.sample import sample as draw
 from simulator.fluid.singly import play
+from simulator.fluid.slow import WALK_STEP_S, walks
 from simulator.fluid.solve import solve as find
 from simulator.fluid.writes import log_writes
 from simulator.kernel.inline import outlined
@@ -94,10 +96,12 @@ def _advance(s: State, until_s: float) -> int:
             clock["drawn_cell"] = cell
         target = _rates(s, now, min(until_s, ends_s))
         step_s = min(_MOVING_STEP_S, resolution)
-        if clock["stale"] != 0:
+        if clock["stale"] + clock["walked"] != 0:
             find(s, min(step_s, target - now))
         if target - now > step_s and (moves(s, target - now) or spends(s, target - now) or runs_out(s, target - now)):
             target = now + step_s
+        elif target - now > WALK_STEP_S and walks(s):
+            target = now + WALK_STEP_S
         target = listen_until(s, now, target)
         draw(s, min(cell, len(s.client) - 1), now, target)
         if spend(s, target - now) | go_on(s, target - now) | take_tokens(s, target - now, step_s):
@@ -119,7 +123,7 @@ def _flush(s: State) -> None:
 
 _SOURCES = (
     again, attempts, bounded, breaker, budget, calls, counts, draws, ejection, flows, lattice, layout, past, queueing,
-    quota, sample, singly, solve, steady, tell, two, walk, work, writes,
+    quota, sample, singly, slow, solve, steady, tell, two, walk, work, writes,
 )  # fmt: skip
 """Modules with compiled parts."""
 

@@ -74,7 +74,7 @@ def repeat(
     lattice.copy(p, good, ok, 1.0)
     lattice.copy(p, bad, ok + 1, 1.0)
     attempts, allow, given_up, tries, waited_s = 1.0, call["allow"], len(p.n) - SCRATCH + 13, 0.0, 0.0
-    s.replies[node, cohort]["tries"] = call["retries"] + 1.0
+    s.replies[node, cohort]["tries"], s.replies[node, cohort]["again_s"] = call["retries"] + 1.0, 0.0
     lattice.clear(p, given_up)
     before, trial, wait = work, work + 1, work + 2
     lattice.point(p, before, 0.0, 1.0)
@@ -118,6 +118,7 @@ def repeat(
             lattice.point(p, wait, wait_s, 1.0)
             waited_s += again * wait_s
         lattice.convolve(p, trial, wait, before, spare, spare2)
+        s.replies[node, cohort]["again_s"] += lattice.moments(p, before)[0]
         lattice.convolve(p, before, good, trial, spare, spare2)
         lattice.mix(p, ok, 1.0, trial, spare)
         lattice.convolve(p, before, bad, ok + 1, spare, spare2)

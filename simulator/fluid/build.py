@@ -43,6 +43,7 @@ def build(network: Network, seed: int, replication: int, detailed: Collection[in
     replicas["version"] = np.repeat(np.arange(len(versions)), versions["replicas"])
     free, line, heard = _benches(network, stations, versions, replicas)
     nodes = _nodes(network, apart)
+    stations["patience_s"] = _patience_s(nodes, len(stations))
     functions = np.zeros(len(network.functions), RECORDS["functions"])
     functions["root"], functions["rate"] = roots(nodes), -1.0
     until, rate = rate_segments(network)
@@ -164,6 +165,16 @@ def _benches(
         np.zeros((len(chosen), max(1, places), 2)),
         np.zeros((len(chosen), to_hear, 2)),
     )
+
+
+def _patience_s(nodes: NDArray[np.void], stations: int) -> NDArray[np.float64]:
+    """The shortest time limit of those who wait for a station's answers: its callers, and theirs."""
+    limits_s, found = nodes["timeout_s"].copy(), np.full(stations, math.inf)
+    for index, node in enumerate(nodes):
+        if node["parent"] >= 0:
+            limits_s[index] = min(limits_s[index], limits_s[node["parent"]])
+        found[node["station"]] = min(found[node["station"]], limits_s[index])
+    return found
 
 
 def _weights(stations: NDArray[np.void], versions: int, cohorts: int) -> NDArray[np.float64]:

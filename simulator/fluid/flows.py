@@ -17,10 +17,13 @@ def find_flows(s: State) -> float:
         version["offered_before"], version["hold_before_s"] = version["offered"], version["hold_s"]
         version["offered"], version["hold_s"], version["hold_var"] = 0.0, 0.0, 0.0
         version["returned"], version["stuck"], version["after_s"] = 0.0, 0.0, 0.0
+        version["again"], version["again_s"], version["varies"] = 0.0, 0.0, 0.0
     for node in range(len(s.nodes)):
         for cohort in range(cohorts):
             s.flows[node, cohort]["calls"], s.flows[node, cohort]["begins_s"] = 0.0, 0.0
             s.flows[node, cohort]["returned"] = s.flows[node, cohort]["copies"] = 0.0
+            s.flows[node, cohort]["again"] = s.flows[node, cohort]["again_s"] = 0.0
+            s.flows[node, cohort]["varies"] = 0.0
             for version in range(most):
                 s.writers[node, cohort, version] = 0.0
     for call in range(len(s.calls)):
@@ -58,11 +61,24 @@ def find_flows(s: State) -> float:
         if version["offered"] > 0.0:
             version["hold_s"] /= version["offered"]
             version["hold_var"] /= version["offered"]
+            version["varies"] /= version["offered"]
+            if version["again"] > 0.0:
+                version["again_s"] /= version["again"]
         else:
             version["hold_s"] = version["hold_before_s"]
         change = max(change, _change(version["offered"], version["offered_before"]))
         change = max(change, _change(version["hold_s"], version["hold_before_s"]))
     return change
+
+
+@inlined
+def _varies(s: State, node: int, cohort: int, version: int) -> float:
+    """By how much the calls that a version makes vary: as a Poisson stream, or as its workers that are never idle."""
+    station, held = s.stations[s.nodes[node]["station"]], s.held[node, s.alike[node, cohort], version]
+    home = s.versions[s.versions[station["first_version"] + version]["home"]]
+    if home["offered_before"] * home["hold_before_s"] <= station["workers"] * home["ready"] or held["mean_s"] <= 0.0:
+        return 1.0
+    return min(1.0, held["var"] / held["mean_s"] ** 2)
 
 
 @outlined
@@ -143,6 +159,11 @@ def _go_through(s: State, node: int, cohort: int, version: int, enter: float, co
     record["offered"] += asked
     record["hold_s"] += asked * held["mean_s"]
     record["hold_var"] += asked * held["var"]
+    again, again_s = flow["again"] / flow["calls"], flow["again_s"] / flow["calls"]
+    record["again"] += asked * again
+    record["again_s"] += asked * again_s
+    record["varies"] += asked * (flow["varies"] / flow["calls"] if s.nodes[node]["parent"] >= 0 else 1.0)
+    varies = _varies(s, node, cohort, version)
     own_s = lattice.moments(s.pool, own_work(s, row, cohort))[0]
     begins_s = flow["begins_s"] + record["waits_s"] + own_s
     reach = enter * (1.0 - record["refused"]) * record["drive"] * (1.0 - s.effects[row, cohort]["error"])
@@ -155,6 +176,9 @@ def _go_through(s: State, node: int, cohort: int, version: int, enter: float, co
             _ask(s, child, cohort, reach)
         s.flows[child, cohort]["calls"] += calls
         s.flows[child, cohort]["returned"] += reach * reply["returned"]
+        s.flows[child, cohort]["again"] += calls - reach * (1.0 - again)
+        s.flows[child, cohort]["varies"] += calls * varies
+        s.flows[child, cohort]["again_s"] += reach * reply["again_s"] + calls * again_s
         s.flows[child, cohort]["begins_s"] += calls * begins_s
         s.flows[child, cohort]["copies"] += calls * copies
         s.writers[child, cohort, version] += calls * (1.0 - copies)

@@ -387,6 +387,27 @@ def normal_wait(p: Pool, a: int, mean_s: float, deviation_s: float) -> None:
 
 
 @outlined
+def gamma(p: Pool, a: int, mean_s: float, shape: float) -> None:
+    """A gamma distribution, of a shape of at least 1: the time in which so many leave one after the other."""
+    if mean_s < 1e-9:
+        point(p, a, 0.0, 1.0)
+        return
+    n, deviation = 32, 1.0 / math.sqrt(shape)
+    low = max(0.0, 1.0 - 4.0 * deviation)
+    step = (6.0 * deviation + 1.0 - low) / n
+    total = first = 0.0
+    for i in range(n):
+        x = low + (i + 0.5) * step
+        p.w[a, i] = math.exp((shape - 1.0) * math.log(x) - shape * (x - 1.0))
+        total += p.w[a, i]
+        first += p.w[a, i] * x
+    for i in range(n):
+        p.w[a, i] /= total
+    scale = mean_s * total / first
+    p.n[a], p.off[a], p.step[a] = n, (low + 0.5 * step) * scale, step * scale
+
+
+@outlined
 def uniform(p: Pool, a: int, low_s: float, high_s: float) -> None:
     """Equally likely between two bounds."""
     n = 16

@@ -14,6 +14,7 @@ from simulator.fluid import lattice
 from simulator.fluid.bounded import PHASES_MAX, bounded, burst_of, felt
 from simulator.fluid.layout import State
 from simulator.fluid.singly import meet
+from simulator.fluid.slow import WALK_STEP_S, is_slow, wait_inside, walk_on, walks_far
 from simulator.fluid.steady import steady
 from simulator.fluid.two import of_two
 from simulator.fluid.walk import STEPS, walk
@@ -27,7 +28,7 @@ FULL = 0.995
 FOLDS_MAX = 8.0
 """By how many powers of e waits become rarer, up to the longest that counts."""
 NEAR_MIN, NEAR_MAX = 0.9, 1.02
-"""Share of its capacity that comes to a service, between which chance decides what the means do not know."""
+"""Share of its capacity that comes to a service, between which chance decides what nobody draws."""
 _FORGETS = int(Kind.EXPONENTIAL)
 _REFUSES = 1e-6
 """Share that a queue refuses; less comes in no bursts."""
@@ -53,7 +54,7 @@ def find_wait(s: State, row: int, spell_s: float, wait: int, spare: int, spare2:
     """
     version = s.versions[row]
     version["refused"], version["burst"], version["waits_s"], version["drive"] = 0.0, 0.0, 0.0, 1.0
-    version["spread"], version["off_s"], version["falls"] = 0.0, 0.0, 0.0
+    version["spread"], version["off_s"], version["falls"], version["drawn"] = 0.0, 0.0, 0.0, 0
     lattice.point(s.pool, wait, 0.0, 1.0)
     ready = version["ready"]
     if ready == 0:
@@ -128,6 +129,11 @@ def _find_waits(s: State, row: int, wait: int, spare: int, spare2: int) -> None:
         folds = min(max(folds, -FOLDS_MAX), FOLDS_MAX)
         chance = variability / (workers * pools + places)
         steady_to += workers * _DRIFT_MIN * chance
+    if _may_be_drawn(s, row) and version["locked"] == 0 and version["held_s"] == 0.0:
+        slow = is_slow(workers * pools, load * pools, hold_s, variability, waits, wait_s, station["patience_s"])
+        version["drawn"] = 1 if slow else 0
+    if version["drawn"] == 0:
+        version["late"][:] = version["again"]
     accepted = started = 0.0
     behind = version["held_s"] > 0.0
     lattice.clear(s.pool, wait)
@@ -146,6 +152,8 @@ def _find_waits(s: State, row: int, wait: int, spare: int, spare2: int) -> None:
             replica["behind_s"] = version["held_s"] + max(0.0, backlog) * hold_s / workers
             lattice.normal_wait(s.pool, spare, replica["behind_s"], math.sqrt(max(0.0, backlog)) * hold_s / workers)
             version["waits_s"] += replica["behind_s"]
+        elif version["drawn"] != 0:
+            starts = wait_inside(s, row, index, variation, spare)
         elif backlog < BACKLOG_MIN and (lasting < steady_to or stays):
             replica["refused"] = refused
             starts = load * (1.0 - refused)
@@ -245,14 +253,23 @@ def _same(version: Any, pools: int, workers: int, places: float, load: float, va
     return own + (1.0 - own) / ((1.0 + variation) * (1.0 + _BY_LUCK * (ready - 1.0) * folds * folds))
 
 
+@inlined
+def _may_be_drawn(s: State, row: int) -> bool:
+    """Whether what is inside a version's queues is drawn when they are slow."""
+    station = s.stations[s.versions[row]["station"]]
+    return bool(station["queue"] < 0 and station["of_two"] == 0 and station["shed_s"] == math.inf)
+
+
 @outlined
 def tell_near(s: State) -> None:
-    """Which stations are near their capacity with one of their versions."""
+    """Which stations are near their capacity with one of their versions, and nothing of it is drawn."""
     for index in range(len(s.stations)):
         station = s.stations[index]
         station["near"] = 0
         if station["singly"] != 0:  # chance is played there
             continue
+        if _may_be_drawn(s, station["first_version"]):
+            continue  # drawn where it is slow, and as in its steady state where it is not
         for row in range(station["first_version"], station["first_version"] + station["versions"]):
             version = s.versions[row]
             capacity = version["ready"] * station["workers"]
@@ -270,6 +287,10 @@ def moves(s: State, step_s: float) -> bool:
         workers, hold_s = s.stations[version["station"]]["workers"], max(version["hold_s"], 1e-9)
         for index in range(version["first_replica"], version["first_replica"] + version["replicas"]):
             replica = s.replicas[index]
+            if version["drawn"] != 0 and replica["ready"] == 1:
+                if walks_far(s, row, index, WALK_STEP_S):
+                    return True
+                continue
             offered = version["offered"] / version["ready"] if replica["ready"] == 1 else 0.0
             if replica["full"] == 1 or (offered * hold_s <= workers and replica["inside"] <= workers):
                 continue
@@ -291,6 +312,8 @@ def go_on(s: State, step_s: float) -> bool:
         if station["singly"] != 0:
             continue
         workers, hold_s = float(station["workers"]), max(version["hold_s"], 1e-9)
+        if version["drawn"] != 0:
+            walk_on(s, row, step_s)
         for index in range(version["first_replica"], version["first_replica"] + version["replicas"]):
             replica = s.replicas[index]
             accepted = 0.0
@@ -299,6 +322,8 @@ def go_on(s: State, step_s: float) -> bool:
                 if replica["refused"] > 0.0:  # no more than its workers do, whatever retries were thought to find
                     accepted = min(accepted, workers / hold_s)
                 station["entered"] += accepted * step_s
+                if version["drawn"] != 0:
+                    continue
                 if replica["full"] == 1:
                     replica["inside"] = replica["limit"]
                     continue

@@ -116,7 +116,8 @@ def solve(s: State, spell_s: float) -> None:
     if s.clock[0]["stale"] == 2:
         find_work(s)
         find_alike(s)
-    final = False
+    nearly = s.clock[0]["stale"] == 0  # what was drawn has moved: the flows of before may do
+    final = nearly
     scratch = len(s.pool.n) - SCRATCH
     for turn in range(_ROUNDS_MAX + 1):
         find_over(s, spell_s)
@@ -127,10 +128,11 @@ def solve(s: State, spell_s: float) -> None:
                 if s.shares[s.nodes[node]["function"], cohort] > 0.0 and s.alike[node, cohort] == cohort:
                     _find_reply(s, node, cohort, final)
         changed = max(find_flows(s), afford(s))
-        if final:
+        if final and not (nearly and changed >= _AGREED):
             break
+        nearly = False
         final = changed < _AGREED or turn == _ROUNDS_MAX - 1
-    s.clock[0]["stale"] = 0
+    s.clock[0]["stale"] = s.clock[0]["walked"] = 0
     tell_near(s)
     remember(s)
     for index in range(len(s.replicas)):

@@ -10,6 +10,7 @@ from scenarios.fidelity import Fidelity
 from scenarios.loading import load_text
 from scenarios.models import Scenario
 from simulator.fluid.plane import FluidPlane
+from simulator.network import UNBOUNDED
 from simulator.replication import Player
 from simulator.strategies import strategy_named
 
@@ -25,9 +26,12 @@ SECONDS, SEEDS = 1190.0, 4
         (Case("retry"), 1.05, 0.1),
         (Case("three", retries=3, backoff_s=0.1), 1.1, 0.1),
         (Case("replicas", replicas=4, backoff_s=0.1), 1.0, 0.25),
+        (Case("no bound", replicas=2, queue=UNBOUNDED, retries=0, timeout_s=0.5), 0.95, 0.1),
+        (Case("no bound", replicas=2, queue=UNBOUNDED, retries=0, timeout_s=0.5), 1.0, 0.1),
+        (Case("no bound", replicas=2, queue=UNBOUNDED, backoff_s=0.1, timeout_s=0.5), 0.95, 0.1),
     ],
 )
-def test_a_retry_gains_little_of_a_queue_that_has_hardly_moved(case: Case, busy: float, tolerance: float) -> None:
+def test_flows_carry_through_the_capacity(case: Case, busy: float, tolerance: float) -> None:
     requests, flows = failed_shares(case, busy, SECONDS, SEEDS)
     chance = 3.0 * float(np.hypot(requests.std(ddof=1), flows.std(ddof=1))) / SEEDS**0.5
     assert requests.mean() > 0.003
@@ -54,7 +58,7 @@ measure: {resolution: 1s, window: 5s, consecutive: 4}
 system:
   services:
     edge: {service_time: 1ms, workers: 512}
-    shop: {service_time: {exponential: {mean: 50ms}}, workers: 4}
+    shop: {service_time: {exponential: {mean: 50ms}}, replicas: 2, workers: 8QUEUE}
   calls: [{from: edge, to: shop, timeout: 500ms, retries: 1, backoff: {base: 100ms}}]
 functions:
   buy: {path: [edge, shop], rate: RATE/s, rto: 1m, rpo: 0s, good: {success: ">= 95%"}}
@@ -74,12 +78,20 @@ def mean_share(rows: list[FunctionMeasure]) -> float:
     return float(np.mean([row.failed_share for row in rows]))
 
 
-@pytest.mark.parametrize(("rate", "off"), [(78, True), (40, False)])
-def test_a_caveat_stands_beside_flows_that_are_off_and_beside_no_others(rate: int, off: bool) -> None:
-    scenario = load_text(TEXT.replace("RATE", str(rate)), "edge.yaml")
+@pytest.mark.parametrize(("rate", "near"), [(304, True), (200, False)])
+def test_a_caveat_stands_beside_flows_whose_bounded_queue_is_near_its_capacity(rate: int, near: bool) -> None:
+    scenario = load_text(TEXT.replace("RATE", str(rate)).replace("QUEUE", ", queue: 8"), "edge.yaml")
     requests, flows = played(scenario, "requests"), played(scenario, "fluid")
-    assert (abs(mean_share(flows) - mean_share(requests)) > 0.05) == off
     lines = [line for line in caveats(scenario, flows) if line.startswith("system.services.shop: ")]
-    assert len(lines) == off
+    assert len(lines) == near
     assert all("in 5 of 5 replications: there chance decides" in line for line in lines)
     assert not any(line.startswith("system.services") for line in caveats(scenario, requests))
+
+
+def test_a_queue_without_a_bound_is_drawn_and_needs_no_caveat() -> None:
+    scenario = load_text(TEXT.replace("RATE", "314").replace("QUEUE", ""), "edge.yaml")
+    requests, flows = played(scenario, "requests"), played(scenario, "fluid")
+    assert mean_share(requests) > 0.5  # it tips over
+    chance = np.hypot(*(np.std([row.failed_share for row in rows], ddof=1) for rows in (requests, flows))) / 5**0.5
+    assert mean_share(flows) == pytest.approx(mean_share(requests), rel=0.05, abs=3.0 * float(chance))
+    assert not any(line.startswith("system.services") for line in caveats(scenario, flows))

@@ -58,7 +58,8 @@ def test_the_wait_is_erlangs() -> None:
 )
 def test_both_planes_count_alike(make) -> None:
     made = make()
-    requests, flows = played(DataPlane(made, 1)), played(FluidPlane(made, 1))
+    # Near their capacity queues are short or long by luck, at either fidelity: six replications together.
+    requests, flows = (sum(played(kind(made, seed)) for seed in range(1, 7)) for kind in (DataPlane, FluidPlane))
     assert flows[0] == pytest.approx(requests[0], rel=4 / math.sqrt(requests[0]))
     total = requests[0]
     # Failures of each kind: within a twentieth, and what chance and the lattice make of small shares.
