@@ -261,6 +261,16 @@ def _may_be_drawn(s: State, row: int) -> bool:
 
 
 @outlined
+def _waits_for_calls(s: State, index: int) -> bool:
+    """Whether a station's workers wait for calls: those vary with the callee's luck, and all at the same time."""
+    calls = 0
+    for node in range(len(s.nodes)):
+        if s.nodes[node]["station"] == index and s.nodes[node]["child"] >= 0:
+            calls += 1
+    return bool(s.stations[index]["holds_worker"] != 0 and calls > 0)
+
+
+@outlined
 def tell_near(s: State) -> None:
     """Which stations are near their capacity with one of their versions, and nothing of it is drawn."""
     for index in range(len(s.stations)):
@@ -268,7 +278,7 @@ def tell_near(s: State) -> None:
         station["near"] = 0
         if station["singly"] != 0:  # chance is played there
             continue
-        if _may_be_drawn(s, station["first_version"]):
+        if _may_be_drawn(s, station["first_version"]) and not _waits_for_calls(s, index):
             continue  # drawn where it is slow, and as in its steady state where it is not
         for row in range(station["first_version"], station["first_version"] + station["versions"]):
             version = s.versions[row]

@@ -69,3 +69,16 @@ def test_probes_find_full_queues_as_often_as_request_by_request(ready: int) -> N
     requests, flows = probed(DataPlane(made, 1), ready), probed(FluidPlane(made, 1), ready)
     assert flows == pytest.approx(requests, abs=0.075)  # three standard errors of a difference of 800 looks
     assert requests[1] > 0.5
+
+
+@pytest.mark.parametrize("holds", [True, False])
+def test_a_caller_whose_workers_wait_at_its_capacity_is_told(holds: bool) -> None:
+    """Of 16 workers 15 are in calls on the mean; where they serve others meanwhile, next to none is busy."""
+    shop = Station("shop", 16, Distribution(Kind.EXPONENTIAL, 0.001), holds_worker=holds)
+    stock = Station("stock", 64, Distribution(Kind.EXPONENTIAL, 0.1))
+    functions = (Function("f", ((0.0, 150.0),), Node(0, (Node(1),))),)
+    plane = FluidPlane(Network((shop, stock), (Call(CLIENT, 0), Call(0, 1)), functions, 1.0, 30, EDGES_S), 1)
+    for station in range(2):
+        plane.set_ready(station, 0, [0])
+    plane.run(20.0)
+    assert plane.near_capacity_s() == ({0: pytest.approx(20.0, abs=0.2)} if holds else {})
