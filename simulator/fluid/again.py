@@ -3,7 +3,6 @@
 import math
 
 from simulator.fluid.calls import erring
-from simulator.fluid.lattice import RARE
 from simulator.fluid.layout import State
 from simulator.kernel.inline import inlined, outlined
 
@@ -53,15 +52,23 @@ def in_vain(s: State, node: int, cohort: int, version: int) -> float:
 
 
 @inlined
-def come_back(s: State, node: int, cohort: int) -> tuple[float, float]:
-    """How often an attempt is refused anywhere and its retry would come there again; and would be in vain."""
-    all_of_them = vain = 0.0
+def come_back(s: State, node: int, cohort: int) -> float:
+    """How often an attempt is refused anywhere and its retry would come there again."""
+    all_of_them = 0.0
     for version in range(s.stations[s.nodes[node]["station"]]["versions"]):
-        back = comes_back(s, node, cohort, version)
-        if back > 0.0:
-            all_of_them += back
-            vain += back * in_vain(s, node, cohort, version)
-    return all_of_them, vain
+        all_of_them += comes_back(s, node, cohort, version)
+    return all_of_them
+
+
+@inlined
+def kept_out(s: State, node: int, cohort: int, version: int) -> float:
+    """How often an attempt is refused at a version and a retry in vain, which any attempt's luck would have let in."""
+    back = comes_back(s, node, cohort, version)
+    if back <= 0.0:
+        return 0.0
+    row = s.stations[s.nodes[node]["station"]]["first_version"] + version
+    enters = (1.0 - erring(s, node, version)) * (1.0 - s.versions[s.versions[row]["home"]]["refused"])
+    return back * enters * in_vain(s, node, cohort, version)
 
 
 @inlined
@@ -75,25 +82,4 @@ def returned(s: State, node: int, cohort: int, version: int) -> float:
 def stuck(s: State, node: int, cohort: int, version: int) -> float:
     """Of them, those in vain."""
     back = returned(s, node, cohort, version)
-    return back * in_vain(s, node, cohort, version) if back > 0.0 else 0.0
-
-
-@inlined
-def freed(s: State, node: int, cohort: int, refused: float) -> float:
-    """How much likelier than any attempt a retry that is not stuck is accepted: it comes to where there is room."""
-    station = s.stations[s.nodes[node]["station"]]
-    free = meets = 0.0
-    for version in range(station["versions"]):
-        row = station["first_version"] + version
-        left = max(0.0, s.weights[row, cohort] * refused - _met_again(s, node, cohort, version))
-        free += left
-        meets += left * (1.0 - s.versions[s.versions[row]["home"]]["refused"])
-    if free <= RARE or refused >= 1.0:
-        return 1.0
-    return meets / free / (1.0 - refused)
-
-
-@inlined
-def _met_again(s: State, node: int, cohort: int, version: int) -> float:
-    back = comes_back(s, node, cohort, version)
     return back * in_vain(s, node, cohort, version) if back > 0.0 else 0.0

@@ -59,14 +59,16 @@ def repeat(
     spare2: int,
     spare3: int,
     sticks: float,
+    succeeds: float,
     fails: float,
     retries_fail: float,
     falls: float,
 ) -> float:
     """From one attempt (`good`, `bad`) to all of a call, in the node's own lattices; returns their mean number.
 
-    A retry is refused at once with probability `sticks`, and else as the first attempt, of which `fails` do; where
-    `retries_fail` is another share, it fails more or less often. Behind a lock waits fall by `falls` seconds a second.
+    Retries are refused at once with probability `sticks` where first attempts, of which `fails` do, are not, and so
+    many of the successes of these `succeeds`; where `retries_fail` is another share than `fails`, they fail more or
+    less often. Behind a lock waits fall by `falls` seconds a second.
     """
     p = s.pool
     call = s.calls[s.nodes[node]["call"]]
@@ -79,10 +81,10 @@ def repeat(
     before, trial, wait = work, work + 1, work + 2
     lattice.point(p, before, 0.0, 1.0)
     if sticks > 0.0 and call["retries"] > 0:
-        lattice.copy(p, good, spare, 1.0 - sticks)
+        lattice.copy(p, good, spare, succeeds)
         lattice.copy(p, spare, good, 1.0)
         lattice.copy(p, bad, spare3, 1.0 - sticks)
-        lattice.point(p, trial, 0.0, sticks)
+        lattice.point(p, trial, 0.0, sticks * fails + (1.0 - succeeds) * (1.0 - fails))
         lattice.mix(p, spare3, 1.0, trial, spare2)
     elif retries_fail != fails and call["retries"] > 0:
         lattice.copy(p, bad, spare3, retries_fail / fails)

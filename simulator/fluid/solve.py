@@ -3,7 +3,7 @@
 import math
 
 from simulator.fluid import lattice
-from simulator.fluid.again import come_back, comes_back, freed, retry_waits_s
+from simulator.fluid.again import come_back, comes_back, kept_out, retry_waits_s
 from simulator.fluid.attempts import WHOLE, falls_behind, repeat
 from simulator.fluid.breaker import hold_back
 from simulator.fluid.budget import afford
@@ -35,7 +35,8 @@ def _find_reply(s: State, node: int, cohort: int, final: bool) -> None:
     lattice.clear(p, good)
     lattice.clear(p, bad)
     refused, erred, burst = 0.0, 0.0, 0.0
-    all_back, met_again = (0.0, 0.0) if call["cut"] != 0 else come_back(s, node, cohort)
+    all_back = 0.0 if call["cut"] != 0 else come_back(s, node, cohort)
+    entered = succeeded = out = out_ok = 0.0
     if call["cut"] != 0:
         refused = 1.0
     else:
@@ -52,8 +53,15 @@ def _find_reply(s: State, node: int, cohort: int, final: bool) -> None:
             burst += weight * burst_below(s, node, cohort, version)
             back = comes_back(s, node, cohort, version)
             s.held[node, cohort, version]["back"] = back / all_back if back > 0.0 else 0.0
-            lattice.mix(p, good, passes * (1.0 - row["refused"]), work, spare)
-            lattice.mix(p, bad, passes * (1.0 - row["refused"]), work + 1, spare)
+            enters, keeps = passes * (1.0 - row["refused"]), kept_out(s, node, cohort, version)
+            lattice.mix(p, good, enters, work, spare)
+            lattice.mix(p, bad, enters, work + 1, spare)
+            if all_back > 0.0:
+                lattice.copy(p, work, spare2, 1.0)
+                lattice.cut_at(p, spare2, limit_s - call["latency_s"] - 0.5 * call["latency_jitter_s"])
+                ok = lattice.mass(p, spare2)
+                entered, out = entered + enters, out + keeps
+                succeeded, out_ok = succeeded + enters * ok, out_ok + keeps * ok
             if final:
                 tell_rows(s, node, cohort, version, work)
                 tell_stuck(s, node, cohort, version)
@@ -84,23 +92,27 @@ def _find_reply(s: State, node: int, cohort: int, final: bool) -> None:
     if late > RARE:
         lattice.point(p, work, limit_s, late)
         lattice.mix(p, bad, 1.0, work, spare)
-    backs = sticks = 0.0
-    if refused > RARE and failed > RARE:
-        backs, sticks = all_back / max(refused, failed), met_again / max(refused, failed)
-    hopeless = max(0.0, 1.0 - (1.0 - sticks) * freed(s, node, cohort, refused)) if sticks > 0.0 else 0.0
+    fails = failed + late
+    backs, sticks, succeeds = 0.0, 0.0, 1.0
+    if refused > RARE and fails > RARE:
+        backs = all_back / fails
+        # A version whose queue is full keeps its own retries out: what others would have answered, they still do.
+        sticks = min(1.0, out / (fails * entered)) if entered > RARE else 0.0
+        succeeds = max(0.0, 1.0 - out_ok / (fails * succeeded)) if succeeded > RARE else 1.0
     (ok_s, _), (bad_s, _) = lattice.moments(p, good), lattice.moments(p, bad)
     reply = s.replies[node, cohort]
     reply["once_ok"], reply["once_s"] = lattice.mass(p, good), ok_s + bad_s
-    fails = failed + late
     retries_fail = fails
     if tried_again(s, node) and fails > RARE:
         retries_fail = retry_fails(s, node, cohort, fails, bad_s / fails + retry_waits_s(s, node))
-    attempts = repeat(s, node, cohort, good, bad, work, spare, spare2, spare3, hopeless, fails, retries_fail, falls)
+    attempts = repeat(
+        s, node, cohort, good, bad, work, spare, spare2, spare3, sticks, succeeds, fails, retries_fail, falls
+    )
     ok = reply_of(s, node, cohort)
     reply["ok"], reply["fail"], reply["attempts"] = lattice.mass(p, ok), lattice.mass(p, ok + 1), attempts
     reply["returned"] = backs * (attempts - 1.0)
     # Of a burst only those are left that no retry has saved.
-    reply["burst"] = burst * reply["fail"] / (failed + late) ** 2 if failed + late > RARE else 0.0
+    reply["burst"] = burst * reply["fail"] / fails**2 if fails > RARE else 0.0
     if final:
         tell_attempts(s, node, cohort)
     if call["held"] > 0.0:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simulator.fluid.plane import FluidPlane
-from simulator.kernel.plane import DataPlane
+from simulator.kernel.plane import DataPlane, Defect
 from simulator.network import CLIENT, Balancing, Call, Distribution, Function, Kind, Network, Node, Station
 
 EDGES_S = np.geomspace(1e-3, 10.0, 65)
@@ -44,6 +44,20 @@ def test_retries_of_what_was_shed_meet_the_rest_of_the_turn(backoff_s: float) ->
     assert flows[0] == pytest.approx(requests[0], rel=0.05)
     assert flows[1] == pytest.approx(requests[1], rel=0.12)
     assert requests[1] < 0.25
+
+
+def test_a_full_version_keeps_its_own_retries_out_and_no_others() -> None:
+    """Whom the full replicas of the new version let in waits too long: what succeeds is the idle old one's."""
+    shop = Station("shop", WORKERS, Distribution(Kind.EXPONENTIAL, MEAN_S / 8), queue=24, replicas=(1, 3))
+    made = network(200.0, shop, timeout_s=1.0)
+    shares = []
+    for plane in (DataPlane(made, 1), FluidPlane(made, 1)):
+        plane.set_ready(1, 1, range(3))
+        plane.set_weights(1, (0.25, 0.75))
+        plane.set_defects(1, 1, [Defect(latency_add_s=0.5)])
+        shares.append(failed(plane)[0])
+    assert shares[1] == pytest.approx(shares[0], rel=0.03)
+    assert shares[0] == pytest.approx(0.75**2, rel=0.05)
 
 
 def probed(plane: DataPlane | FluidPlane, ready: int) -> tuple[float, float]:
