@@ -208,7 +208,8 @@ def _find_bounded(
     slower = variability / (0.5 + 0.5 / phases)
     back = version["returned"] * hold_s / ready
     firsts = max(_FIRSTS_MIN * load, load - back * (1.0 - version["vain"])) * pools
-    strength = back * pools / (firsts * version["full"]) if version["full"] > 0.0 else 0.0
+    # A deep queue with little to do refuses less than there are numbers for, which no share can be taken of.
+    strength = back * pools / (firsts * version["full"]) if version["full"] > lattice.RARE else 0.0
     if strength <= 0.0:
         more[:] = 0.0
         version["vain"] = 0.0

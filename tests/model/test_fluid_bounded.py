@@ -11,6 +11,7 @@ from simulator.fluid.bounded import PHASES_MAX, bounded, burst_of, felt, levels
 from simulator.fluid.plane import FluidPlane
 from simulator.fluid.walk import LEVELS
 from simulator.kernel.plane import DataPlane
+from simulator.layout import ARRIVED, FIRST_BIN
 from simulator.network import CLIENT, Call, Distribution, Function, Kind, Network, Node, Station
 from simulator.verification.closed_forms import mm1k_refused
 
@@ -93,6 +94,19 @@ def test_loads_next_to_nothing_and_to_infinity_are_shares_still(workers: int, pl
     assert 0.0 <= waits <= 1.0
     assert 0.0 <= wait_s <= 0.1 * (places + 1) / workers
     assert refused == pytest.approx(max(0.0, 1 - workers / load), abs=1e-4)
+
+
+def test_a_deep_queue_may_refuse_less_than_there_are_numbers_for() -> None:
+    rates = tuple((float(second), 0.1 * 1.01**second) for second in range(70))  # one of them refuses 5e-324 or so
+    loads = [0.1 * rate for _, rate in rates]
+    assert any(0.0 < bounded(levels(), NONE, 4, 128.0, load, 0.1, 1, 1.0)[0] < 1e-322 for load in loads)
+    stations = (Station("desk", 4, Distribution(Kind.EXPONENTIAL, 0.1), queue=128),)
+    made = Network(stations, (Call(CLIENT, 0),), (Function("ask", rates, Node(0)),), 1.0, 70, EDGES_S)
+    plane = FluidPlane(made, 1)
+    plane.set_ready(0, 0, [0])
+    plane.run(70.0)
+    client = plane.recording().client.sum(axis=(0, 1, 2))
+    assert client[FIRST_BIN:].sum() == client[ARRIVED] > 0
 
 
 def test_a_long_queue_feels_all_of_the_variation_and_one_without_memory_no_more_than_its_own() -> None:

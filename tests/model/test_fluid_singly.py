@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from simulator.fluid.plane import FluidPlane
-from simulator.network import UNBOUNDED, Balancing, Call, Ejection
+from simulator.kernel.plane import DataPlane
+from simulator.layout import ARRIVED, ERROR, FIRST_BIN, REFUSED
+from simulator.network import UNBOUNDED, Balancing, Call, Ejection, Network
 from tests.model.test_fluid_guards import agree, balanced, played
 
 TURNS, LEAST, TWO = Balancing.ROUND_ROBIN, Balancing.LEAST_REQUEST, Balancing.RANDOM_OF_TWO
@@ -69,3 +71,35 @@ def test_a_killed_replica_forgets_what_it_had() -> None:
 def test_one_seed_is_played_alike() -> None:
     made = balanced(4, 100.0, 2.0, queue=8, ejection=OUT, balancing=TURNS, call=again(1))
     assert np.array_equal(played(FluidPlane, made, 2), played(FluidPlane, made, 2))
+
+
+def outage(kind: type[DataPlane] | type[FluidPlane], made: Network, seed: int) -> tuple[float, float]:
+    """The clients' failed share, and answers in time: a third of the bank is killed, then all; they start by turns."""
+    plane = kind(made, seed)
+    plane.set_ready(0, 0, [0])
+    plane.set_ready(1, 0, range(6))
+    for at_s, killed, ready in (
+        (20.0, [0, 1], [2, 3, 4, 5]), (40.0, [2, 3, 4, 5], []), (45.0, [], [3]), (50.0, [], [0, 3]),
+        (60.0, [3], [0]), (65.0, [], range(6)),
+    ):  # fmt: skip
+        plane.run(at_s)
+        for replica in killed:
+            plane.kill(1, 0, replica)
+        plane.set_ready(1, 0, ready)
+    plane.run(130.0)
+    client = plane.recording().client[:, 0, 0].sum(axis=0)
+    return client[ERROR : REFUSED + 1].sum() / client[ARRIVED], client[FIRST_BIN:].sum()
+
+
+@pytest.mark.parametrize(
+    ("balancing", "cv", "ejection"),
+    [(TURNS, 0.6, OUT), (LEAST, 0.6, OUT), (TWO, 0.6, OUT), (TWO, 1.5, None), (TURNS, 2.0, None), (TURNS, 2.0, OUT)],
+)
+def test_a_zone_and_then_all_go_out(balancing: Balancing, cv: float, ejection: Ejection | None) -> None:
+    made = balanced(6, 100.0, cv, queue=8, ejection=ejection, balancing=balancing, call=again(1))
+    requests, flows = (
+        np.array([outage(kind, made, seed) for seed in range(1, 13)]) for kind in (DataPlane, FluidPlane)
+    )
+    chance = 3.0 * np.sqrt((requests.var(axis=0, ddof=1) + flows.var(axis=0, ddof=1)) / len(flows))
+    for one, other, margin in zip(requests.mean(axis=0), flows.mean(axis=0), chance, strict=True):
+        assert other == pytest.approx(one, rel=0.05, abs=margin)
