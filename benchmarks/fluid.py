@@ -12,7 +12,7 @@ replications have nothing to compare: `--bad` plays those alone that have one. `
 scenario, for runs that are cut short.
 Times are of whole replications (control plane, measures) and, under load, of the data plane alone too; as processor
 time of one core, so that others on the machine count little. Under load both fidelities play the same `--whole`
-replications, some with a defect and some without. `--table` prints the rows for docs/fluid.md instead of JSON.
+replications, some with a defect and some without. `--table` prints rows for docs/fluid-agreement.md, not JSON.
 """
 
 import argparse

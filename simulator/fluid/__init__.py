@@ -1,1 +1,1 @@
-"""The data plane as flows: expected work, sampled answers. docs/fluid.md tells the model and its limits."""
+"""The data plane as flows: expected work, sampled answers. The model: docs/fluid-model.md; limits: docs/fluid.md."""
