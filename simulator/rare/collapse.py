@@ -123,7 +123,7 @@ def collapse_probability(
     """
     chosen = strategy_named(scenario, strategy)
     if scenario.fidelity == "fluid":
-        raise RequestError("fidelity(=fluid) must be requests: flows have no bursts that could tip a system over")
+        raise RequestError("fidelity(=fluid) must be requests: splitting goes by how many requests are inside")
     work = Work(scenario, chosen, seed, None if defects is None else tuple(defects), uncertain(text, scenario.name))
     workers = cores() if processes is None else processes
 
