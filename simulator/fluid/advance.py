@@ -17,6 +17,7 @@ from simulator.fluid import (
     counts,
     ejection,
     flows,
+    inside,
     lattice,
     layout,
     past,
@@ -35,8 +36,8 @@ from simulator.fluid import (
 )
 from simulator.fluid.breaker import listen_until, turn
 from simulator.fluid.budget import spend, spends
+from simulator.fluid.inside import go_on, moves
 from simulator.fluid.layout import State
-from simulator.fluid.queueing import go_on, moves
 from simulator.fluid.quota import runs_out, take_tokens
 from simulator.fluid.sample import draw_arrivals
 from simulator.fluid.sample import sample as draw
@@ -122,8 +123,8 @@ def _flush(s: State) -> None:
 
 
 _SOURCES = (
-    again, attempts, bounded, breaker, budget, calls, counts, draws, ejection, flows, lattice, layout, past, queueing,
-    quota, sample, singly, slow, solve, steady, tell, two, walk, work, writes,
+    again, attempts, bounded, breaker, budget, calls, counts, draws, ejection, flows, inside, lattice, layout, past,
+    queueing, quota, sample, singly, slow, solve, steady, tell, two, walk, work, writes,
 )  # fmt: skip
 """Modules with compiled parts."""
 

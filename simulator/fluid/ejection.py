@@ -10,11 +10,14 @@ from simulator.kernel.inline import inlined, outlined
 
 @outlined
 def hear_later(s: State, index: int, failed: bool, heard_s: float) -> None:
-    """Keep what a caller will hear of a replica, in the order of hearing; of too many the first is left out."""
+    """Keep what a caller will hear of a replica that may be ejected, in the order of hearing.
+
+    Of too many the first is left out.
+    """
     replica = s.replicas[index]
-    bench, places = replica["bench"], s.heard.shape[1]
-    if places == 0:
+    if s.stations[s.versions[replica["version"]]["station"]]["eject_after"] == 0:
         return
+    bench, places = replica["bench"], s.heard.shape[1]
     if replica["to_hear"] == places:
         replica["first_heard"] = (replica["first_heard"] + 1) % places
         replica["to_hear"] -= 1
