@@ -105,7 +105,8 @@ def controllers(folder: Path, ports: Mapping[str, int]) -> dict[str, list[str]]:
             config,
             f"--config={folder / 'stages.yaml'}",
             "--manage-all-nodes=true",
-            "--node-lease-duration-seconds=40",
+            # One that is started again leaves its nodes alone until the lease of the one before is over.
+            "--node-lease-duration-seconds=8",
             # It stands for the kubelets as well, for what is executed in pods.
             f"--server-address={LOOPBACK}:{ports['kubelet']}",
             f"--node-ip={LOOPBACK}",

@@ -64,10 +64,24 @@ def add_nodes(api: client.ApiClient, count: int) -> None:
 
 
 def settled(api: client.ApiClient, nodes: int) -> bool:
-    """Whether the nodes take pods, and the controllers are at work (each namespace gets its service account)."""
+    """Whether nodes take pods, controllers are at work (a namespace has its service account) and Services are taken."""
     core = client.CoreV1Api(api)
     ready = [node for node in _items(core.list_node) if _condition(node, "Ready") and not node["spec"].get("taints")]
-    return len(ready) == nodes and bool(_items(core.list_namespaced_service_account, "default"))
+    accounts = _items(core.list_namespaced_service_account, "default")
+    return len(ready) == nodes and bool(accounts) and _takes_services(core)
+
+
+def _takes_services(core: client.CoreV1Api) -> bool:
+    """An API server says that it is ready before it knows from which range a Service gets its address."""
+    spec = client.V1ServiceSpec(ports=[client.V1ServicePort(port=80)])
+    service = client.V1Service(metadata=client.V1ObjectMeta(generate_name="asked-"), spec=spec)
+    try:
+        core.create_namespaced_service("default", service, dry_run="All", _request_timeout=_TIMEOUT_S)
+    except ApiException as error:
+        if error.status != 500:
+            raise
+        return False
+    return True
 
 
 def _items(call: Callable[..., Any], *arguments: str) -> list[dict[str, Any]]:

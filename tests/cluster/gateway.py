@@ -18,11 +18,10 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from chaos.kubernetes.api import HTTP_ROUTE, Api, Kind
+from chaos.kubernetes.api import HTTP_ROUTE, Api
 from chaos.kubernetes.errors import KubernetesError, NotAnswered, ObjectMissing
-from tests.cluster.shop_objects import CANARY, STABLE, image
+from tests.cluster.shop_objects import CANARY, ENDPOINT_SLICE, STABLE, image
 
-ENDPOINT_SLICE = Kind("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
 VERSION_OF = {image(version): version for version in (STABLE, CANARY)}
 
 

@@ -7,6 +7,7 @@ from kubernetes import client
 from chaos.kubernetes.api import DEPLOYMENT, HTTP_ROUTE, ROLLOUT, Api, Kind, Object
 
 STABLE, CANARY = "2.3", "2.4"
+ENDPOINT_SLICE = Kind("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
 SERVICES = Kind("", "v1", "services", "Service")
 STEPS = [{"setWeight": 20}, {"pause": {"duration": "1h"}}]
 
@@ -124,6 +125,13 @@ def not_ready(api: Api, deployment: str, replicas: int) -> str | None:
     """Until so many replicas take requests."""
     ready = api.get(DEPLOYMENT, deployment).get("status", {}).get("readyReplicas", 0)
     return None if ready == replicas else f"{ready} replicas of {deployment} are ready"
+
+
+def not_reached(api: Api, service: str, replicas: int) -> str | None:
+    """Until so many replicas are behind a Service: another controller's work than that they are ready."""
+    slices = api.all(ENDPOINT_SLICE, f"kubernetes.io/service-name={service}")
+    ready = sum(bool(end["conditions"].get("ready")) for each in slices for end in each.get("endpoints") or [])
+    return None if ready == replicas else f"{ready} replicas are behind {service}"
 
 
 def create_ingress(api: Api, service: str) -> None:

@@ -26,6 +26,7 @@ from tests.cluster.shop_objects import (
     create_route,
     image,
     not_healthy,
+    not_reached,
     not_ready,
 )
 from tests.e2e.drills import PATIENCE_S, only_record
@@ -58,6 +59,7 @@ def deployments_service(api: Api) -> dict[str, Any]:
     names = {STABLE: create_deployment(api, STABLE, 3), CANARY: create_deployment(api, CANARY, 0)}
     create_route(api, *names.values())
     until(lambda: not_ready(api, names[STABLE], 3), PATIENCE_S)
+    until(lambda: not_reached(api, names[STABLE], 3), PATIENCE_S)
     return {
         "deployments": names,
         "route": {"name": "checkout", "backends": names, "copies": {CANARY: names[CANARY]}},
@@ -68,17 +70,18 @@ def rollout_service(api: Api, confirm: str = "accepted") -> dict[str, Any]:
     """A service that is a Rollout of strategy canary at rest, three replicas of the old version's."""
     create_route(api, "checkout-stable", "checkout-canary")
     create_rollout(api, 3, {})
-    return {"rollout": _rollout(api, "canary"), "route": {"name": "checkout", "confirm": confirm}}
+    return {"rollout": _rollout(api, "canary", "checkout-stable"), "route": {"name": "checkout", "confirm": confirm}}
 
 
 def blue_green_service(api: Api) -> dict[str, Any]:
     """The same of strategy blueGreen; the gateway leads to its active Service."""
     create_blue_green(api, 3)
-    return {"rollout": _rollout(api, "blue-green")}
+    return {"rollout": _rollout(api, "blue-green", "checkout-active")}
 
 
-def _rollout(api: Api, strategy: str) -> dict[str, Any]:
+def _rollout(api: Api, strategy: str, service: str) -> dict[str, Any]:
     until(lambda: not_healthy(api), PATIENCE_S)
+    until(lambda: not_reached(api, service, 3), PATIENCE_S)
     images = {version: image(version) for version in (STABLE, CANARY)}
     return {"name": "checkout", "container": "checkout", "images": images, "strategy": strategy}
 
