@@ -31,6 +31,7 @@ def test_reach_tells_graph_and_simulation_side_by_side(capsys: pytest.CaptureFix
         "orders",
     }
     assert len(document["simulated"]) == 10
+    assert document["unsteady"] == []
 
 
 def test_sensitivity_ranks_and_records(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -87,10 +87,30 @@ def test_a_caller_without_workers_enough_hangs_with_its_callee(
 
 @pytest.mark.parametrize(("timeout", "slow"), [("timeout: 1s", ("report",)), ("writes: 0", ("find", "report"))])
 def test_the_simulator_finds_the_cascade_that_the_graph_tells(timeout: str, slow: tuple[str, ...]) -> None:
-    down, hangs = outages(scenario(timeout), ["reports"], replications=2)
+    down, hangs = outages(scenario(timeout), ["reports"], replications=2).played
     assert (down.mode, down.breached) == ("down", ("report",))
     assert (hangs.mode, hangs.breached) == ("slow", slow)
     assert down.unrecovered == ()
+
+
+@pytest.mark.parametrize("measure", ["{resolution: 1s, window: 20s, consecutive: 20}", "{warmup: 10s}"])
+def test_a_recovery_that_takes_long_to_be_seen_is_waited_for(measure: str) -> None:
+    text = TEXT.replace("{resolution: 500ms, window: 2s, consecutive: 4}", measure).replace("TIMEOUT", "timeout: 1s")
+    down, hangs = outages(load_text(text, "f.yaml"), ["cache"], replications=2).played
+    assert (down.breached, hangs.breached) == (("find",), ("find",))
+    assert (down.unrecovered, hangs.unrecovered) == ((), ())
+
+
+def test_what_is_not_good_without_any_outage_is_not_laid_to_one() -> None:
+    # Two seconds without a request of `seldom` come again and again; its one service is nobody else's.
+    text = TEXT.replace("TIMEOUT", "timeout: 1s").replace(
+        "  stores:\n", "    rare: {service_time: 1ms}\n  stores:\n", 1
+    )
+    seldom = '  seldom: {path: [rare], rate: 1/s, rto: 1m, rpo: 0s, good: {success: ">= 95%"}}\n'
+    found = outages(load_text(text.replace("  find:", f"{seldom}  find:", 1), "f.yaml"), ["cache", "rare"])
+    assert found.unsteady == ("seldom",)
+    assert [each.breached for each in found.played] == [("find",), ("find",), ("seldom",), ("seldom",)]
+    assert all(each.unrecovered == () for each in found.played)
 
 
 def test_a_chain_of_hanging_callers_is_followed_upward() -> None:

@@ -15,7 +15,7 @@ from windtunnel.cli.progress import counted
 if TYPE_CHECKING:
     from evidence.dependence import Dependency, Saturation
     from scenarios.models import Scenario
-    from simulator.outages import Outage
+    from simulator.outages import Outages
 
 __all__ = ["add_to"]
 
@@ -38,11 +38,13 @@ def reach(
     from evidence.dependence import dependencies
     from scenarios.loading import load
     from simulator.outages import outages
+    from windtunnel.simulating import settled
 
-    loaded, _ = load(scenario)
+    loaded, source = load(scenario)
     found = dependencies(loaded)
-    played: list[Outage] = []
+    played: Outages | None = None
     if simulated:
+        loaded, _ = settled(loaded, source, seed)
         with counted("outages") as progress:
             played = outages(
                 loaded, [each.name for each in found], replications=replications, seed=seed, progress=progress
@@ -53,7 +55,7 @@ def reach(
         _emit_text(loaded, found, played)
 
 
-def _document(scenario: Scenario, found: list[Dependency], played: list[Outage], seed: int) -> dict[str, Any]:
+def _document(scenario: Scenario, found: list[Dependency], played: Outages | None, seed: int) -> dict[str, Any]:
     from dataclasses import asdict
 
     from evidence.reach import reach_of
@@ -64,7 +66,8 @@ def _document(scenario: Scenario, found: list[Dependency], played: list[Outage],
         "dependencies": [
             {**asdict(each), "saturations": [_plain(saturation) for saturation in each.saturations]} for each in found
         ],
-        "simulated": [asdict(each) for each in played],
+        "simulated": [] if played is None else [asdict(each) for each in played.played],
+        "unsteady": [] if played is None else [*played.unsteady],
         "release": [asdict(reach_of(scenario, change.service)) for change in scenario.release.changes],
     }
 
@@ -76,8 +79,8 @@ def _plain(saturation: Saturation) -> dict[str, Any]:
     return {**asdict(saturation), "held": saturation.held if math.isfinite(saturation.held) else None}
 
 
-def _emit_text(scenario: Scenario, found: list[Dependency], played: list[Outage]) -> None:
-    outcomes = {(each.name, each.mode): each for each in played}
+def _emit_text(scenario: Scenario, found: list[Dependency], played: Outages | None) -> None:
+    outcomes = {} if played is None else {(each.name, each.mode): each for each in played.played}
     columns = ["DEPENDENCY", "KIND", "COPIES", "SINGLE POINT", "LOAD", "DOWN: REACHES", "SLOW: REACHES"]
     rows = []
     for each in found:
@@ -89,13 +92,18 @@ def _emit_text(scenario: Scenario, found: list[Dependency], played: list[Outage]
             f"{each.request_share:.0%}".replace("%", " %"),
         ]
         cells += [_names(scenario, each.down), _names(scenario, each.slow)]
-        if played:
+        if outcomes:
             cells += [_found(scenario, each.down, outcomes[each.name, "down"])]
             cells += [_found(scenario, each.slow, outcomes[each.name, "slow"])]
         rows.append(cells)
-    if played:
+    if outcomes:
         columns += ["DOWN: SIMULATED", "SLOW: SIMULATED"]
     emit_table(columns, rows)
+    if played is not None and played.unsteady:
+        emit_text(
+            f"not good without any outage either: {', '.join(played.unsteady)}; simulated is only what made it last "
+            "longer (`windtunnel simulate` says more)"
+        )
     cascades = [saturation for each in found for saturation in each.saturations]
     for one in dict.fromkeys(cascades):
         held = "every worker, for want of a timeout" if math.isinf(one.held) else f"{one.held:.0f} workers"
