@@ -50,10 +50,26 @@ Simulated = tuple[Scenario, Sequence[FunctionMeasure], Sequence[str] | None]
 def caveats_compared(runs: Mapping[str, Simulated]) -> list[str]:
     """Of simulations by their labels: what holds for all of them once, the rest with those that it holds for."""
     said = {label: caveats(*run) for label, run in runs.items()}
-    found = []
+    found = _measured_unlike([scenario for scenario, _, _ in runs.values()])
     for line in dict.fromkeys(line for each in said.values() for line in each):
         labels = [label for label, each in said.items() if line in each]
         found.append(line if len(labels) == len(said) else f"{', '.join(labels)}: {line}")
+    return found
+
+
+def _measured_unlike(scenarios: Sequence[Scenario]) -> list[str]:
+    """A longer run has more good requests to put the failed ones in; it would seem the better for it."""
+    found = []
+    if len({scenario.duration_s for scenario in scenarios}) > 1:
+        found.append(
+            "duration: is not the same in all that is compared: failed shares are of all requests of a run, so they "
+            "are smaller in a longer one with the same failures: compare revenue lost, or failed requests by cohort"
+        )
+    if any(scenario.measure != scenarios[0].measure for scenario in scenarios):
+        found.append(
+            "measure: is not the same in all that is compared: RTOs, their attainment and what guardrails see follow "
+            "from it, so differences may be those of the measure"
+        )
     return found
 
 

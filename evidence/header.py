@@ -80,8 +80,8 @@ class Header(_Part):
 
     `defects` are those that the release has in every replication; None when they are drawn. `digests` are those of
     the tables and of this header, as they were when the run was recorded: what was changed since proves nothing.
-    `until` is the precision that was asked for, `precise` whether it was reached with `replications`. `fidelity` is
-    that of a simulation's data plane; a staging is real.
+    `until` is the precision that was asked for, `precise` whether it was reached with `replications`,
+    `reached` how far each of them was, in words. `fidelity` is that of a simulation's data plane; a staging is real.
     """
 
     schema_: Literal["windtunnel-record/v1"] = Field(default="windtunnel-record/v1", alias="schema")
@@ -110,6 +110,7 @@ class Header(_Part):
     variant: Variant | None = None
     until: str | None = None
     precise: bool | None = None
+    reached: str | None = None
     fidelity: Fidelity | None = None
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True, validate_by_alias=True)
@@ -126,6 +127,8 @@ class Header(_Part):
     def digest(self) -> str:
         """SHA-256 of all facts that stay as they are once the run is recorded."""
         # Facts that came later do not count where they are absent: records of before keep their digest.
-        absent = {name for name in ("variant", "until", "precise", "fidelity") if getattr(self, name) is None}
+        absent = {
+            name for name in ("variant", "until", "precise", "reached", "fidelity") if getattr(self, name) is None
+        }
         text = self.model_dump_json(by_alias=True, exclude={"phase", "digests", *absent})
         return "sha256:" + hashlib.sha256(text.encode()).hexdigest()

@@ -103,10 +103,8 @@ def _faults_missed(scenario: Scenario, events: Sequence[Event]) -> Iterator[Chec
 
 def _precision(header: Header) -> Check:
     """Whether the precision that was asked for was reached."""
-    n = header.replications
-    if header.precise:
-        return Check("until", header.run_id, Status.PASS, f"{header.until}: reached (n = {n})")
-    return Check("until", header.run_id, Status.INCONCLUSIVE, f"{header.until}: not reached (n = {n})")
+    status = Status.PASS if header.precise else Status.INCONCLUSIVE
+    return Check("until", header.run_id, status, f"{header.reached or header.until} (n = {header.replications})")
 
 
 def _load_problems(load: LoadFacts) -> str:

@@ -74,6 +74,7 @@ class Precision:
     of_function: bool
     function: str | None
     half_width: float
+    unit: str
     difference: bool
 
     def reached(
@@ -81,13 +82,42 @@ class Precision:
     ) -> bool:
         """Whether every run (of a difference: every pair) is so precise; `chances` are those of what it draws."""
         known = chances or {}
-        if self.measured.kind == "mean":
-            if not all(_met(rows, known.get(name, {})) for name, rows in runs.items()):
-                return False
-            if not all(SKEWNESS_WEIGHT * skewness_of_mean(*each) ** 2 <= 1.0 for each in self._means(runs, known)):
-                return False
-        widths = list(self.half_widths(runs, known))
-        return bool(widths) and max(widths) <= self.half_width + 1e-12
+        return self._trusted(runs, known) and self._narrow(self._widest(runs, known))
+
+    def told(self, runs: Mapping[str, Sequence[FunctionMeasure]], chances: Mapping[str, Chances] | None = None) -> str:
+        """What was asked for, whether it was reached, and how wide half of the widest interval is."""
+        known = chances or {}
+        widest = self._widest(runs, known)
+        if widest is None:
+            return f"{self.text}: not reached, no run has data of it"
+        trusted = self._trusted(runs, known)
+        how = "reached" if trusted and self._narrow(widest) else "not reached"
+        width = f"+-{self._shown(widest)}" if math.isfinite(widest) else "too few replications bound it"
+        few = " by values too few or too skewed to trust it" if not trusted and self._narrow(widest) else ""
+        return f"{self.text}: {how}, {width}{few}"
+
+    def _narrow(self, widest: float | None) -> bool:
+        return widest is not None and widest <= self.half_width + 1e-12
+
+    def _widest(self, runs: Mapping[str, Sequence[FunctionMeasure]], known: Mapping[str, Chances]) -> float | None:
+        return max(self.half_widths(runs, known), default=None)
+
+    def _trusted(self, runs: Mapping[str, Sequence[FunctionMeasure]], known: Mapping[str, Chances]) -> bool:
+        """Whether enough was met for an interval of this kind to be believed, however wide it is."""
+        if self.measured.kind != "mean":
+            return True
+        if not all(_met(rows, known.get(name, {})) for name, rows in runs.items()):
+            return False
+        return all(SKEWNESS_WEIGHT * skewness_of_mean(*each) ** 2 <= 1.0 for each in self._means(runs, known))
+
+    def _shown(self, width: float) -> str:
+        """As a percentage, time, amount or number, three digits rounded up: a miss must not look like a hit."""
+        unit = "ms" if self.unit in _SECONDS and width < 1.0 else "s" if self.unit in _SECONDS else self.unit
+        value = 100.0 * width if unit == "%" else width / _SECONDS.get(unit, 1.0)
+        if value > 999.0:
+            return f"{math.ceil(value):,}{unit}"
+        digit = 10.0 ** (math.floor(math.log10(value)) - 2) if value > 0.0 else 1.0
+        return f"{math.ceil(value / digit - 1e-9) * digit:.3g}{unit}"
 
     def half_widths(
         self, runs: Mapping[str, Sequence[FunctionMeasure]], chances: Mapping[str, Chances]
@@ -186,9 +216,10 @@ def precision_of(text: str, functions: Sequence[str], currency: str | None = Non
     if match is None:
         raise JudgeError(f"until(={text}) must be MEASURE [of FUNCTION] +-WIDTH, such as 'rto_attainment +-1%'")
     named = _named()
-    if match["measure"] not in named:
+    name = match["measure"].removesuffix("_s")  # as the record's columns are called
+    if name not in named:
         raise JudgeError(f"until(={text}): measure {match['measure']} must be one of {', '.join(named)}")
-    measured, of_function = named[match["measure"]]
+    measured, of_function = named[name]
     if match["function"] is not None and match["function"] not in functions:
         raise JudgeError(f"until(={text}): function {match['function']} must be one of {', '.join(functions)}")
     if match["function"] is not None and not of_function:
@@ -197,7 +228,10 @@ def precision_of(text: str, functions: Sequence[str], currency: str | None = Non
     if measured.name == "revenue_lost" and match["unit"] != currency:
         rule = "no function has a revenue" if currency is None else f"the width must be in {currency}"
         raise JudgeError(f"until(={text}): {rule}")
-    return Precision(text.strip(), measured, of_function, match["function"], width, match["difference"] is not None)
+    unit = match["unit"] or ""
+    unit = f" {unit}" if unit.isupper() else unit
+    difference = match["difference"] is not None
+    return Precision(text.strip(), measured, of_function, match["function"], width, unit, difference)
 
 
 def _width(text: str, measured: Measured, number: float, unit: str | None) -> float:

@@ -139,18 +139,19 @@ class RunRecord:
         load: LoadFacts | None = None,
         replications: int | None = None,
         precise: bool | None = None,
+        reached: str | None = None,
     ) -> None:
         """Move to phase recorded.
 
         `timelines` are the replications whose events, samples and ledger are kept; `replications` how many there are,
-        where that was not known before, and `precise` whether they are as precise as was asked for. Raises
-        RecordMissingError when events, samples or ledger have not been written.
+        where that was not known before, and `precise` whether they are as precise as was asked for, `reached` how
+        precise. Raises RecordMissingError when events, samples or ledger have not been written.
         """
         for name in ("events", "samples", "ledger"):
             if not (self.folder / f"{name}.parquet").exists():
                 raise RecordMissingError(f"{self.folder}: {name}.parquet must be written before phase recorded")
         update: dict[str, Any] = {"phase": Phase.RECORDED, "timelines": tuple(timelines), "load": load}
-        update |= {"precise": precise, "replications": replications or self.header.replications}
+        update |= {"precise": precise, "reached": reached, "replications": replications or self.header.replications}
         header = self.header.model_copy(update=update)
         self._write_header(header.model_copy(update={"digests": self._digests(header)}))
 

@@ -92,13 +92,18 @@ class Simulation:
             if progress is not None:
                 progress(self._played, replications if of is None else of)
 
-    def finish(self, keep: Sequence[int] | None = None, *, precise: bool | None = None) -> SimulationResult:
-        """Play once more what is to be kept, and complete the record; `precise` is whether `until` was reached."""
+    def finish(
+        self, keep: Sequence[int] | None = None, *, precise: bool | None = None, reached: str | None = None
+    ) -> SimulationResult:
+        """Play once more what is to be kept, and complete the record.
+
+        `precise` is whether `until` was reached, `reached` how far, in words.
+        """
         work = self._work
         kept = _typical(self.measures, most_critical(work.scenario)) if keep is None else sorted(set(keep))
         timelines = [self._player.timeline(replication) for replication in kept]
         if self._record is not None:
-            _complete_record(self._record, self.measures, timelines, self._played, precise)
+            _complete_record(self._record, self.measures, timelines, self._played, precise, reached)
         folder = None if self._record is None else self._record.folder
         return SimulationResult(work.strategy, work.seed, self._played, self.measures, timelines, folder)
 
@@ -252,6 +257,7 @@ def _complete_record(
     timelines: list[Timeline],
     replications: int,
     precise: bool | None,
+    reached: str | None,
 ) -> None:
     from evidence.tables import Ledger, Samples
 
@@ -261,4 +267,4 @@ def _complete_record(
     record.write_ledger(Ledger.join([Ledger.empty(), *(timeline.ledger for timeline in timelines)]))
     record.write_measures(measures)
     kept = [timeline.replication for timeline in timelines]
-    record.recorded(timelines=kept, replications=replications, precise=precise)
+    record.recorded(timelines=kept, replications=replications, precise=precise, reached=reached)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from evidence.precision import FEWEST, Precision, looks, precision_of
+from evidence.reach import stores_written
 from evidence.strata import Chances
 from scenarios.models import Scenario
 from simulator.replications import Simulation
@@ -15,6 +16,8 @@ __all__ = ["MOST", "Stop", "play", "stop_of"]
 
 MOST = 10_000
 """Replications at which a simulation gives up, where nothing else is said."""
+
+_OF_WRITES = ("rpo_attainment", "lost_writes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,9 @@ def stop_of(scenario: Scenario, until: Sequence[str], fewest: int | None, most: 
     for each in precisions:
         if each.difference and not compared:
             raise UsageError(f"until(={each.text}): a difference must be of several strategies or variants, compared")
+        if each.measured.name in _OF_WRITES and not _writes(scenario, each.function):
+            who = "no function" if each.function is None else f"function {each.function} does not"
+            raise UsageError(f"until(={each.text}): {who} {'writes' if each.function is None else 'write'} to a store")
     first, last = FEWEST if fewest is None else fewest, MOST if most is None else most
     if first < FEWEST:
         raise UsageError(f"replications(={first}) must be at least {FEWEST} with until: it is the fewest")
@@ -52,19 +58,25 @@ def play(
     stop: Stop,
     chances: Mapping[str, Chances],
     progress: Callable[[str, int, int], None] | None = None,
-) -> bool:
-    """Play all of them to as many replications as it takes; whether all precisions were reached.
+) -> tuple[bool, str]:
+    """Play all of them to as many replications as it takes; whether all precisions were reached, and what was of each.
 
     `chances` are those of the defects that each draws. All have the same number of replications in the end: they stay
     pairs.
     """
+    precise, measures = False, {name: simulation.measures for name, simulation in simulations.items()}
     for n in looks(stop.fewest, stop.most):
         for name, simulation in simulations.items():
             simulation.play_to(n, _named(progress, name), of=stop.most)
-        measures = {name: simulation.measures for name, simulation in simulations.items()}
-        if all(each.reached(measures, chances) for each in stop.precisions):
-            return True
-    return False
+        precise = all(each.reached(measures, chances) for each in stop.precisions)
+        if precise:
+            break
+    return precise, "; ".join(each.told(measures, chances) for each in stop.precisions)
+
+
+def _writes(scenario: Scenario, function: str | None) -> bool:
+    names = scenario.functions if function is None else (function,)
+    return any(stores_written(scenario, scenario.functions[name]) for name in names)
 
 
 def _named(progress: Callable[[str, int, int], None] | None, name: str) -> Callable[[int, int], None] | None:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from evidence.assess import assess
+from evidence.assess import assess, scenario_of
+from evidence.caveats import caveats_compared
 from evidence.comparison import Comparison
 from evidence.comparison import compare as compare_measures
 from evidence.header import ScenarioText as RecordedText
@@ -52,6 +53,20 @@ class ComparisonOutcome:
     def by_label(self) -> dict[str, SimulationOutcome]:
         """The simulations by the label that the comparison calls them by."""
         return {each.record.header.label: each for each in self.simulations}
+
+    @property
+    def caveats(self) -> list[str]:
+        """What to know before the figures are believed."""
+        played = {
+            label: (scenario_of(each.record), each.result.measures, None) for label, each in self.by_label.items()
+        }
+        return caveats_compared(played)
+
+    @property
+    def stopped(self) -> dict[str, object]:
+        """Where it was played until it is precise: what was asked for, and what was reached; else empty."""
+        header = self.simulations[0].record.header
+        return {} if header.until is None else {name: getattr(header, name) for name in ("until", "precise", "reached")}
 
 
 def simulate(
@@ -181,13 +196,13 @@ def _play(
         for each in found
     }
     if stop is None:
-        precise = None
+        precise, reached = None, None
         for name, simulation in simulations.items():
             simulation.play_to(wanted, None if progress is None else _named(progress, name))
     else:
         chances = {each.label: chances_of(each.scenario, defects) for each in found}
-        precise = sequential.play(simulations, stop, chances, progress)
-    return [_judged(simulation.finish(precise=precise)) for simulation in simulations.values()]
+        precise, reached = sequential.play(simulations, stop, chances, progress)
+    return [_judged(simulation.finish(precise=precise, reached=reached)) for simulation in simulations.values()]
 
 
 def _stop(

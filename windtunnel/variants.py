@@ -107,7 +107,30 @@ def contenders(
             found.append(_contender(scenario, source, kind, changes, several=len(kinds) > 1))
             if len(found) > CONTENDERS_MAX:
                 raise UsageError(f"vary and strategies must make at most {CONTENDERS_MAX} variants")
+    _require_comparable(found)
     return found
+
+
+def _require_comparable(found: Sequence[Contender]) -> None:
+    """What is compared is compared function by function, and money in one currency."""
+    for what, of in (("the same functions", _functions), ("one currency of revenue", _currencies)):
+        told = {each.label: of(each.scenario) for each in found}
+        first, *others = told
+        for other in others:
+            if told[other] != told[first] and told[other] and told[first]:
+                raise UsageError(
+                    f"vary must leave {what}, has {', '.join(told[first])} under {first} and "
+                    f"{', '.join(told[other])} under {other}"
+                )
+
+
+def _functions(scenario: Scenario) -> list[str]:
+    return [*scenario.functions]
+
+
+def _currencies(scenario: Scenario) -> list[str]:
+    revenues = (function.revenue for function in scenario.functions.values())
+    return sorted({revenue.currency for revenue in revenues if revenue is not None})
 
 
 def _kinds(scenario: Scenario, strategies: Sequence[str] | None, varied: Sequence[Varied]) -> list[str | None]:

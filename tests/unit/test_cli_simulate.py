@@ -67,6 +67,7 @@ def test_a_verdict_on_nothing_says_why(windtunnel: Run, tmp_path: Path) -> None:
         ["compare", "shop-release", "--strategies", "canary,canary"],
         ["compare", "shop-release", "--strategies", ""],
         ["check", "shop-release", "no-such-scenario"],
+        ["simulate", "shop-release", "--replications", "9" * 23],
         ["simulate", "shop-release", "--until", "rto_attainment"],
         ["simulate", "shop-release", "--until", "rto_attainment +-1s"],
         ["simulate", "shop-release", "--until", "rto_attainment of nobody +-1%"],

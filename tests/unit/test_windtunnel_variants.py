@@ -110,13 +110,65 @@ def test_until_plays_as_many_as_it_takes_and_the_judge_says_so(tmp_path: Path) -
     assert (header.replications, header.precise, header.until) == (200, True, "rto_attainment +-2%")
     assert len(outcome.result.measures) == 400
     [check] = [check for check in outcome.verdict.checks if check.name == "until"]
-    assert check.reason == "rto_attainment +-2%: reached (n = 200)"
+    assert check.reason == "rto_attainment +-2%: reached, +-0.914% (n = 200)", (
+        "half of Clopper and Pearson's [98.17, 100]"
+    )
     both = ["rto_attainment +-2%", "rto_attainment of browse +-0.01%"]
     short = simulate(scenario, source, until=both, max_replications=201, processes=1, out=tmp_path)
     assert (short.record.header.replications, short.record.header.precise) == (201, False)
     assert short.record.header.until == "rto_attainment +-2%; rto_attainment of browse +-0.01%"
     assert short.result.measures[:400] == outcome.result.measures
-    assert any(check.reason.endswith("not reached (n = 201)") for check in short.verdict.checks)
+    [check] = [check for check in short.verdict.checks if check.name == "until"]
+    first, second = check.reason.split("; ")
+    assert first == "rto_attainment +-2%: reached, +-0.91%"
+    assert second == "rto_attainment of browse +-0.01%: not reached, +-0.91% (n = 201)"
+
+
+def test_measures_of_until_may_be_called_as_in_the_record(tmp_path: Path) -> None:
+    scenario, source = api.load("shop-release")
+    outcome = simulate(scenario, source, until=["rto_s of checkout +-1m"], defects=["slow-query"], out=tmp_path)
+    assert outcome.record.header.precise
+    assert (outcome.record.header.reached or "").startswith("rto_s of checkout +-1m: reached, +-")
+
+
+def test_a_mean_that_too_few_bad_releases_make_is_told_so(tmp_path: Path) -> None:
+    scenario, source = api.vary(api.load("shop-release")[1], "probability: 10%", "probability: 1%")
+    outcome = simulate(scenario, source, until=["rto of checkout +-1h"], max_replications=200, out=tmp_path)
+    reached = outcome.record.header.reached or ""
+    assert reached.startswith("rto of checkout +-1h: not reached, +-")
+    assert reached.endswith("ms by values too few or too skewed to trust it")
+
+
+_FIND = '{path: [web, search], rate: 9/s, rto: 9s, rpo: 0s, good: {success: ">= 9%"}}'
+
+
+@pytest.mark.parametrize(
+    ("name", "vary", "rule"),
+    [
+        (
+            "shop-release",
+            "functions.checkout.revenue=55 EUR,55 USD",
+            "one currency of revenue, has EUR under .* and USD",
+        ),
+        ("metastable", f"functions={{find: {_FIND}}},{{find: {_FIND}, b: {_FIND}}}", "the same functions, has find un"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_before_it_is_played(
+    name: str, vary: str, rule: str, tmp_path: Path
+) -> None:
+    scenario, source = api.load(name)
+    with pytest.raises(UsageError, match=rule):
+        compare(scenario, source, vary=[vary], out=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("vary", ["duration=36s,46s", "measure.window=3s,5s"])
+def test_variants_that_are_measured_unlike_have_a_caveat(vary: str, tmp_path: Path) -> None:
+    scenario, source = api.load("shop-release")
+    outcome = compare(scenario, source, vary=[vary], replications=2, out=tmp_path)
+    assert any(each.startswith(f"{vary.split('=')[0].split('.')[0]}: is not the same") for each in outcome.caveats)
+    same = compare(scenario, source, vary=["functions.browse.rate=40/s,41/s"], replications=2, out=tmp_path)
+    assert not any("is not the same" in each for each in same.caveats)
 
 
 @pytest.mark.parametrize(
@@ -133,6 +185,7 @@ def test_until_plays_as_many_as_it_takes_and_the_judge_says_so(tmp_path: Path) -
         ({"until": ["rto_p95 +-1s"], "max_replications": 100}, "must be at least the fewest, 200"),
         ({"until": ["rto_p95 +-1s", "soon"]}, "until\\(=soon\\) must be MEASURE"),
         ({"max_replications": 100}, "must come with until"),
+        ({"until": ["lost_writes of browse +-1"]}, "function browse does not write to a store"),
     ],
 )
 def test_precision_that_cannot_be_asked_for_is_refused(arguments: dict[str, Any], rule: str, tmp_path: Path) -> None:

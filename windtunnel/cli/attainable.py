@@ -9,6 +9,7 @@ import typer
 
 from windtunnel.cli.examples import examples
 from windtunnel.cli.options import (
+    COUNT_MAX,
     ExecutorOption,
     FidelityOption,
     JsonOption,
@@ -24,6 +25,7 @@ from windtunnel.cli.options import (
 )
 from windtunnel.cli.output import emit_json, emit_text, write_page
 from windtunnel.cli.progress import counted
+from windtunnel.cli.verdict import precision_text
 
 __all__ = ["add_to"]
 
@@ -37,6 +39,7 @@ _FewestOption = Annotated[
         "-n",
         metavar="N",
         min=1,
+        max=COUNT_MAX,
         help=f"How often the release is played ({_REPLICATIONS}); with --until the fewest.",
     ),
 ]
@@ -102,9 +105,12 @@ def attainable(
         write_page(report, attainable_page([each.record.folder for each in outcome.simulations], found), "--report")
     if as_json:
         played = {"replications": outcome.simulations[0].record.header.replications, "seed": seed}
-        emit_json({**found.to_json(), **played, "records": records})
+        emit_json({**found.to_json(), **played, **outcome.stopped, "caveats": outcome.caveats, "records": records})
     else:
         emit_text("\n\n".join(table.text() for table in attainable_tables(found)))
+        emit_text("\n".join(["", *(f"Caveat: {each}" for each in outcome.caveats)]))
+        if until:
+            emit_text(precision_text(outcome.simulations[0].record.header))
         emit_text("\n".join(f"record of {label}: {folder}" for label, folder in records.items()))
         if report is not None:
             emit_text(f"report: {report}")

@@ -35,7 +35,7 @@ __all__ = ["add_to"]
 
 _EXAMPLES = examples(
     "compare shop-release",
-    "compare shop-release --strategies canary,blue-green --until 'difference rto_s of checkout +-0.5s'",
+    "compare shop-release --strategies canary,blue-green --until 'difference rto of checkout +-0.5s'",
     "compare bake-time --vary release.strategy.canary.bake=1m,5m,10m",
 )
 
@@ -111,13 +111,12 @@ def compare(
 def _document(outcome: ComparisonOutcome, seed: int) -> dict[str, Any]:
     headers = {label: each.record.header for label, each in outcome.by_label.items()}
     first = outcome.simulations[0].record.header
-    stopped = {} if first.until is None else {"until": first.until, "precise": first.precise}
     return {
         **outcome.comparison.to_json(),
         "replications": first.replications,
         "seed": seed,
-        **stopped,
-        "caveats": _caveats(outcome),
+        **outcome.stopped,
+        "caveats": outcome.caveats,
         "variants": {label: header.variant.changes for label, header in headers.items() if header.variant is not None},
         "records": {label: str(each.record.folder) for label, each in outcome.by_label.items()},
     }
@@ -126,17 +125,8 @@ def _document(outcome: ComparisonOutcome, seed: int) -> dict[str, Any]:
 def _emit_text(outcome: ComparisonOutcome) -> None:
     from evidence.report.text import comparison_text
 
-    emit_text(comparison_text(outcome.comparison, _caveats(outcome)))
+    emit_text(comparison_text(outcome.comparison, outcome.caveats))
     first = outcome.simulations[0].record.header
     if first.until is not None:
         emit_text(precision_text(first))
     emit_text("\n".join(f"record of {label}: {each.record.folder}" for label, each in outcome.by_label.items()))
-
-
-def _caveats(outcome: ComparisonOutcome) -> list[str]:
-    from evidence.assess import scenario_of
-    from evidence.caveats import caveats_compared
-
-    return caveats_compared(
-        {label: (scenario_of(each.record), each.result.measures, None) for label, each in outcome.by_label.items()}
-    )

@@ -10,6 +10,7 @@ import typer
 from scenarios.fidelity import Fidelity
 
 __all__ = [
+    "COUNT_MAX",
     "DefectOption",
     "DrawnDefectOption",
     "DryRunOption",
@@ -46,6 +47,9 @@ def _library_names(incomplete: str) -> list[str]:
     return [name for name in library_names() if name.startswith(incomplete)]
 
 
+COUNT_MAX = 10_000_000
+"""Of replications and the like: what each of them measured is kept in memory, so more is a slip of the keyboard."""
+
 ScenarioArgument = Annotated[
     str,
     typer.Argument(
@@ -78,7 +82,8 @@ ScenariosArgument = Annotated[
     ),
 ]
 ReplicationsOption = Annotated[
-    int, typer.Option("--replications", "-n", metavar="N", min=1, help="How often the release is played.")
+    int,
+    typer.Option("--replications", "-n", metavar="N", min=1, max=COUNT_MAX, help="How often the release is played."),
 ]
 StrategyOption = Annotated[
     str | None,
@@ -108,6 +113,7 @@ FewestOption = Annotated[
         "-n",
         metavar="N",
         min=1,
+        max=COUNT_MAX,
         help="How often the release is played (200); with --until the fewest.",
     ),
 ]
@@ -121,11 +127,11 @@ UntilOption = Annotated[
 ]
 MostOption = Annotated[
     int | None,
-    typer.Option("--max-replications", metavar="N", min=1, help="With --until the most (10,000)."),
+    typer.Option("--max-replications", metavar="N", min=1, max=COUNT_MAX, help="With --until the most (10,000)."),
 ]
 ProcessesOption = Annotated[
     int | None,
-    typer.Option("--processes", metavar="N", min=1, help="Else as many as pay; the answer is the same."),
+    typer.Option("--processes", metavar="N", min=1, max=COUNT_MAX, help="Else as many as pay; the answer is the same."),
 ]
 ExecutorOption = Annotated[
     str,

@@ -9,6 +9,7 @@ import typer
 
 from windtunnel.cli.examples import examples
 from windtunnel.cli.options import (
+    COUNT_MAX,
     DrawnDefectOption,
     FidelityOption,
     JsonOption,
@@ -40,7 +41,10 @@ def rare(
     strategy: StrategyOption = None,
     defect: DrawnDefectOption = None,
     effort: Annotated[
-        int, typer.Option("--effort", metavar="N", min=20, help="Trajectories for each level, in each of 16 runs.")
+        int,
+        typer.Option(
+            "--effort", metavar="N", min=20, max=COUNT_MAX, help="Trajectories for each level, in each of 16 runs."
+        ),
     ] = 100,
     seed: SeedOption = 1,
     processes: ProcessesOption = None,

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from windtunnel.cli.examples import examples
-from windtunnel.cli.options import JsonOption, ScenarioArgument, SeedOption
+from windtunnel.cli.options import COUNT_MAX, JsonOption, ScenarioArgument, SeedOption
 from windtunnel.cli.output import emit_json, emit_table, emit_text
 from windtunnel.cli.progress import counted
 
 if TYPE_CHECKING:
     from evidence.dependence import Dependency, Saturation
     from scenarios.models import Scenario
-    from simulator.outages import Outages
+    from simulator.outages import Outage, Outages
 
 __all__ = ["add_to"]
 
@@ -30,7 +30,9 @@ def reach(
     simulated: Annotated[
         bool, typer.Option("--simulate/--no-simulate", help="Play an outage of each service and store as well.")
     ] = True,
-    replications: Annotated[int, typer.Option("--replications", "-n", metavar="N", min=1, help="Of each outage.")] = 5,
+    replications: Annotated[
+        int, typer.Option("--replications", "-n", metavar="N", min=1, max=COUNT_MAX, help="Of each outage.")
+    ] = 5,
     seed: SeedOption = 1,
     as_json: JsonOption = False,
 ) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from windtunnel.cli.examples import examples
-from windtunnel.cli.options import JsonOption, SeedOption
+from windtunnel.cli.options import COUNT_MAX, JsonOption, SeedOption
 from windtunnel.cli.output import emit_json, emit_text
 from windtunnel.cli.progress import counted
 
@@ -28,7 +28,7 @@ def replay(
         typer.Argument(metavar="[SCENARIO...]", help="Files or names of the library with `published`; else all of it."),
     ] = None,
     replications: Annotated[
-        int, typer.Option("--replications", "-n", metavar="N", min=1, help="Of each incident.")
+        int, typer.Option("--replications", "-n", metavar="N", min=1, max=COUNT_MAX, help="Of each incident.")
     ] = 100,
     seed: SeedOption = 1,
     as_json: JsonOption = False,

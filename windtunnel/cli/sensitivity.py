@@ -9,6 +9,7 @@ import typer
 
 from windtunnel.cli.examples import examples
 from windtunnel.cli.options import (
+    COUNT_MAX,
     DrawnDefectOption,
     JsonOption,
     OutOption,
@@ -55,7 +56,10 @@ def sensitivity(
     defect: DrawnDefectOption = None,
     strategy: StrategyOption = None,
     replications: Annotated[
-        int, typer.Option("--replications", "-n", metavar="N", min=60, help="How often the release is played.")
+        int,
+        typer.Option(
+            "--replications", "-n", metavar="N", min=60, max=COUNT_MAX, help="How often the release is played."
+        ),
     ] = 1000,
     seed: SeedOption = 1,
     out: OutOption = Path("runs"),

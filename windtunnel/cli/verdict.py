@@ -25,10 +25,9 @@ def verdict_text(verdict: Verdict) -> str:
 
 def precision_text(header: Header) -> str:
     """Whether the precision asked for was reached, and with how many replications."""
-    how = "reached" if header.precise else "not reached"
     from evidence.report.table import replications
 
-    return f"{header.until}: {how} with {replications(header.replications)}"
+    return f"{header.reached or header.until} (with {replications(header.replications)})"
 
 
 def emit_judged(record: RunRecord, verdict: Verdict, *, as_json: bool, **extra: Any) -> None:

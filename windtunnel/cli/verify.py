@@ -8,7 +8,7 @@ import typer
 
 from windtunnel.cli.examples import examples
 from windtunnel.cli.exits import ExitCode
-from windtunnel.cli.options import JsonOption, SeedOption
+from windtunnel.cli.options import COUNT_MAX, JsonOption, SeedOption
 from windtunnel.cli.output import emit_json, emit_table, emit_text
 from windtunnel.cli.progress import counted
 
@@ -36,6 +36,7 @@ def verify(
             "-n",
             metavar="N",
             min=20,
+            max=COUNT_MAX,
             help="Of the intervals' coverage; of random kills ten times as many.",
         ),
     ] = 1000,
