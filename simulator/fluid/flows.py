@@ -30,7 +30,8 @@ def find_flows(s: State) -> float:
         s.calls[call]["firsts"] = s.calls[call]["retried"] = 0.0
         s.calls[call]["asked"] = s.calls[call]["asked_ok"] = s.calls[call]["asked_s"] = 0.0
     for station in range(len(s.stations)):
-        s.stations[station]["asked"] = 0.0
+        s.stations[station]["asked"] = s.stations[station]["later"]
+        s.stations[station]["again"] = s.stations[station]["again_s"] = 0.0
     for node in range(len(s.nodes)):
         function = s.nodes[node]["function"]
         station = s.stations[s.nodes[node]["station"]]
@@ -53,6 +54,9 @@ def find_flows(s: State) -> float:
                 _enter(s, node, cohort, version)
             if station["mirror_share"] > 0.0:
                 _copy(s, node, cohort)
+    for station in range(len(s.stations)):
+        if s.stations[station]["again"] > 0.0:
+            s.stations[station]["again_s"] /= s.stations[station]["again"]
     change = 0.0
     for row in range(len(s.versions)):
         version = s.versions[row]
@@ -154,12 +158,16 @@ def _go_through(s: State, node: int, cohort: int, version: int, enter: float, co
     row = s.stations[s.nodes[node]["station"]]["first_version"] + version
     record = s.versions[s.versions[row]["home"]]
     flow, held = s.flows[node, cohort], s.held[node, s.alike[node, cohort], version]
-    asked = enter * (1.0 - s.stations[s.nodes[node]["station"]]["over"])
-    s.stations[s.nodes[node]["station"]]["asked"] += enter if record["ready"] > 0 else 0.0
+    again, again_s = flow["again"] / flow["calls"], flow["again_s"] / flow["calls"]
+    station = s.stations[s.nodes[node]["station"]]
+    asked = enter * (1.0 - station["over"])
+    if record["ready"] > 0:
+        station["asked"] += enter * (1.0 - again)
+        station["again"] += enter * again
+        station["again_s"] += enter * again_s
     record["offered"] += asked
     record["hold_s"] += asked * held["mean_s"]
     record["hold_var"] += asked * held["var"]
-    again, again_s = flow["again"] / flow["calls"], flow["again_s"] / flow["calls"]
     record["again"] += asked * again
     record["again_s"] += asked * again_s
     record["varies"] += asked * (flow["varies"] / flow["calls"] if s.nodes[node]["parent"] >= 0 else 1.0)

@@ -48,8 +48,14 @@ STATION = _record(
     quota_burst="f8",
     tokens="f8",  # of the quota
     taken="f8",  # of them, by the step that is counted
+    taken_again="f8",  # and by its retries, later
     over="f8",  # share of what comes that finds no token
-    asked="f8",  # per second, those included
+    asked="f8",  # per second, those included; retries that are under way when they come
+    later="f8",  # of them, those retries, per second
+    again="f8",  # retries that what is asked now leads to, per second
+    again_s="f8",  # how long after the first attempts they come, on the mean
+    late="(4,)f8",  # retries under way
+    owed="(4,)f8",  # of them, those that take a token, each its own
 )  # fmt: skip
 VERSION = _record(
     station="i8",

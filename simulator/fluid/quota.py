@@ -1,9 +1,14 @@
 """Quotas: the tokens of each bucket, and which share of what comes finds none.
 
 Tokens are taken by the requests that were drawn, not by their mean: whether a burst is enough for a peak is chance.
+What becomes of a request is told at once, but its retries come to the bucket, and take their tokens, when they do: a
+bucket that runs empty first fills the callers' backoffs, and only then do requests fail that have no attempt left.
 """
 
 import math
+
+import numpy as np
+from numpy.typing import NDArray
 
 from simulator.fluid.layout import State
 from simulator.kernel.inline import inlined, outlined
@@ -43,6 +48,17 @@ def runs_out(s: State, spell_s: float) -> bool:
     return False
 
 
+@inlined
+def _come(line: NDArray[np.float64], more: float, after_s: float, step_s: float) -> float:
+    """How many come in a step of those that are under way for so long on the mean, and of `more` that set out."""
+    share = step_s / (step_s + after_s / len(line))
+    for stage in range(len(line)):
+        line[stage] += more
+        more = line[stage] * share
+        line[stage] -= more
+    return more
+
+
 @outlined
 def take_tokens(s: State, step_s: float, next_s: float) -> bool:
     """Take the tokens of a step that was drawn; whether flows must be found anew for a next one of `next_s`.
@@ -54,8 +70,12 @@ def take_tokens(s: State, step_s: float, next_s: float) -> bool:
         station = s.stations[index]
         if station["quota_per_s"] <= 0.0:
             continue
-        station["tokens"] += station["quota_per_s"] * step_s - station["taken"]
-        station["tokens"] = min(station["quota_burst"], station["tokens"])
-        station["taken"] = 0.0
+        again_s = station["again_s"]
+        came = _come(station["late"], station["again"] * step_s, again_s, step_s)
+        station["asked"] += came / step_s - station["later"]
+        station["later"] = came / step_s
+        taken = station["taken"] + _come(station["owed"], station["taken_again"], again_s, step_s)
+        station["tokens"] = min(station["quota_burst"], station["tokens"] + station["quota_per_s"] * step_s - taken)
+        station["taken"] = station["taken_again"] = 0.0
         changed |= station["over"] > 0.0 or _spare(s, index, next_s) < _SURE
     return changed

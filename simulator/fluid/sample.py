@@ -347,7 +347,9 @@ def _take(s: State, node: int, cohort: int, version: int, calls: int) -> None:
     if shares[ERROR] > _TINY:
         erred = s.failed[ERROR] * min(1.0, erring(s, node, version) / shares[ERROR])
     over = s.failed[REFUSED] * min(1.0, station["over"] / max(_TINY, refused))
-    station["taken"] += calls - erred - over
+    again = s.flows[node, cohort]["again"] / s.flows[node, cohort]["calls"]
+    station["taken"] += (calls - erred - over) * (1.0 - again)
+    station["taken_again"] += (calls - erred - over) * again
 
 
 @inlined

@@ -27,20 +27,28 @@ BREAKER = Breaker(errors=0.5, window_s=10.0, minimum=20, open_s=5.0, probes=3)
 
 
 def network(
-    quota: Quota | None, breaker: Breaker | None, retries: int, rates: tuple[tuple[float, float], ...]
+    quota: Quota | None,
+    breaker: Breaker | None,
+    retries: int,
+    rates: tuple[tuple[float, float], ...],
+    backoff_s: float = 0.1,
+    lasts_s: float = 130.0,
 ) -> Network:
     """A shop that calls a bank."""
     stations = (
         Station("shop", 256, Distribution(Kind.EXPONENTIAL, 0.01)),
         Station("bank", 64, Distribution(Kind.EXPONENTIAL, 0.1), quota=quota),
     )
-    calls = (Call(CLIENT, 0), Call(0, 1, timeout_s=0.8, retries=retries, backoff_s=0.1, breaker=breaker))
+    calls = (Call(CLIENT, 0), Call(0, 1, timeout_s=0.8, retries=retries, backoff_s=backoff_s, breaker=breaker))
     functions = (Function("buy", rates, Node(0, (Node(1),))),)
-    return Network(stations, calls, functions, 1.0, 130, EDGES_S)
+    return Network(stations, calls, functions, 1.0, int(lasts_s), EDGES_S)
 
 
 def played(
-    kind: type[DataPlane] | type[FluidPlane], made: Network, seeds: int, error: tuple[float, float, float] = (0, 0, 0)
+    kind: type[DataPlane] | type[FluidPlane],
+    made: Network,
+    seeds: int,
+    error: tuple[float, float, float] = (0, 0, 0),
 ) -> np.ndarray:
     """By seed: the clients' failed share, and the calls that reached the bank; `error`: from when until when, share."""
     begins_s, ends_s, share = error
@@ -54,7 +62,7 @@ def played(
             plane.set_defects(1, 0, [Defect(error_ratio=share)])
             plane.run(ends_s)
             plane.set_defects(1, 0, [])
-        plane.run(130.0)
+        plane.run(made.horizon_s)
         recording = plane.recording()
         client = recording.client[:, 0, 0].sum(axis=0)
         bank = recording.service[:, np.flatnonzero(recording.rows.station == 1)[0]].sum(axis=0)
@@ -79,6 +87,14 @@ PEAK = ((0.0, 40.0), (40.0, 60.0), (70.0, 40.0), (120.0, 0.0))
 def test_a_quota_refuses_what_its_burst_does_not_cover(burst: float, retries: int) -> None:
     failed = agree(network(Quota(50.0, burst), None, retries, PEAK), 10)[0]
     assert failed > 0.0005
+
+
+def test_who_tries_again_comes_to_an_empty_bucket_later() -> None:
+    """Short peaks, again and again: first the backoffs fill, and only then does anybody fail for good."""
+    peaks = tuple((25.0 * peak + after_s, rate) for peak in range(40) for after_s, rate in ((0.0, 40.0), (15.0, 55.0)))
+    made = network(Quota(50.0, 10.0), None, 3, peaks, backoff_s=0.4, lasts_s=1000.0)
+    at_once = network(Quota(50.0, 10.0), None, 0, peaks, lasts_s=1000.0)
+    assert agree(made, 4)[0] < 0.8 * agree(at_once, 4)[0]
 
 
 def test_the_bank_takes_no_more_than_its_quota() -> None:
