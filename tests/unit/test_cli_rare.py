@@ -1,5 +1,8 @@
 """`windtunnel rare`: what it says before it starts, and how it tells what was found from what was only bounded."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from evidence.statistics import Estimate
@@ -7,6 +10,16 @@ from simulator.rare.collapse import Collapse, Foretold, Part, Rest
 from windtunnel.cli.main import run
 from windtunnel.cli.rare import _say_foretold, _text
 
+CALM = """
+schema: windtunnel/v1
+name: calm
+sources: [test]
+duration: 12s
+measure: {resolution: 50ms, window: 1s, consecutive: 2, warmup: auto}
+system: {services: {web: {replicas: 2, workers: 4, service_time: 10ms}}}
+functions: {ask: {path: [web], rate: 30/s, rto: 5s, rpo: 0s, good: {success: ">= 95%"}}}
+release: {at: 10s, changes: [{service: web, from: "1", to: "2"}], strategy: {blue-green: {}}}
+"""
 SOUGHT = Part("defect slow", 0.02, Estimate(5e-3, 3e-3, 8e-3, 1600), (18.0, 30.0))
 REST = Rest(("risk stuck", ""), 0.98, Estimate(0.0, 0.0, 2.3e-3, 1600), 1600, 1e-5)
 OPEN = "The upper end is mostly what replications in which nothing collapsed leave open; it falls with --effort."
@@ -23,7 +36,7 @@ def test_kinds_that_were_met_and_the_rest_are_told_apart_and_whose_the_upper_end
         lines[2] == "  defect slow (2 % of the runs): 0.005 [0.003, 0.008] of them; levels (jobs in the system): 18, 30"
     )
     assert lines[3].startswith("  risk stuck, none of these (98 % of the runs): 0 [0, 0.0023] of them, by 1,600 plain")
-    assert "as many jobs as 1e-05 of them come to" in lines[3]
+    assert lines[3].endswith("met a collapse, even with as many jobs inside as only 1e-05 of them come to")
     assert lines[5:] == ["plain replications for as precise an estimate: 40,000", OPEN]
 
 
@@ -59,6 +72,15 @@ def test_it_says_beforehand_where_simulate_does_as_well_of_the_scenario_that_was
     _say_foretold("my.yaml", foretold)
     err = capsys.readouterr().err
     assert (said in err) if said else err == ""
+
+
+def test_a_warm_up_that_is_left_to_us_is_found(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "calm.yaml"
+    file.write_text(CALM)
+    with pytest.raises(SystemExit) as ended:
+        run(["rare", str(file), "--effort", "20", "--processes", "1", "--json"])
+    assert ended.value.code in (None, 0)
+    assert json.loads(capsys.readouterr().out)["probability"]["value"] == 0.0
 
 
 def test_flows_are_refused_and_requests_can_be_asked_for(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from scenarios.loading import read
 from windtunnel.cli.main import run
+from windtunnel.cli.sensitivity import _untold
 
 
 def answered(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
@@ -53,6 +54,21 @@ def test_sensitivity_tells_money_as_money(capsys: pytest.CaptureFixture[str], tm
     code, out = answered(capsys, "sensitivity", *arguments)
     assert code == 0
     assert re.search(r"[\d,]+ EUR +[\d,]+ EUR", out)
+
+
+def test_inputs_without_a_known_influence_are_named_where_they_are_few(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    arguments = ("sensitivity", "uncertain-inputs", "-n", "60", "--by", "failed_share", "--defect", "broken")
+    arguments += ("--out", str(tmp_path))
+    influences = json.loads(answered(capsys, *arguments, "--json")[1])["influences"]
+    untold = [each["input"] for each in influences if not each["told"]]
+    assert 0 < len(untold) < len(influences)
+    code, out = answered(capsys, *arguments)
+    assert code == 0
+    assert f"\n{_untold(untold, 8)}: the data cannot tell whether they have any influence\n" in out
+    assert _untold(["a.b", "c"], 8) == "a.b, c"
+    assert _untold(["a"] * 7, 8) == "7 of 8 inputs"
 
 
 @pytest.mark.parametrize(

@@ -57,8 +57,10 @@ def rare(
     """
     from scenarios.loading import load
     from simulator.rare.collapse import collapse_probability
+    from windtunnel.simulating import settled
 
     loaded, source = load(scenario)
+    loaded, source = settled(loaded.at_fidelity(fidelity), source, seed)
     with counted("runs") as progress:
         found = collapse_probability(
             loaded.at_fidelity(fidelity),
@@ -150,4 +152,4 @@ def _rest_line(rest: Rest) -> str:
 
 
 def _driven(rest: Rest) -> str:
-    return f", not with as many jobs as {rest.reach:.1g} of them come to either" if rest.reach < 1.0 else ""
+    return f", even with as many jobs inside as only {rest.reach:.1g} of them come to" if rest.reach < 1.0 else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from windtunnel.sensitivity import SensitivityOutcome
 
 __all__ = ["add_to"]
+
+_NAMED_MAX = 6
+"""Inputs without a known influence, up to which they are named."""
 
 _EXAMPLES = examples("sensitivity uncertain-inputs", "sensitivity shop-release --spread 20% --by rto_s")
 
@@ -123,9 +127,9 @@ def _emit_text(found: SensitivityOutcome) -> None:
                     for each in told
                 ],
             )
-        rest = len(rows) - len(told)
+        rest = [each.input for each in rows if not each.told]
         if rest:
-            emit_text(f"{rest} of {len(rows)} inputs: the data cannot tell whether they have any influence\n")
+            emit_text(f"{_untold(rest, len(rows))}: the data cannot tell whether they have any influence\n")
     for function, measure in found.constant:
         emit_text(f"{measure} of {function}: the same in every replication")
     for function, measure in found.unknown:
@@ -137,6 +141,11 @@ def _emit_text(found: SensitivityOutcome) -> None:
     if found.spread is not None:
         emit_text(f"Every quantity of the world was drawn within {found.spread:.0%} of itself.".replace("%", " %"))
     emit_text(f"record: {found.simulation.record.folder}")
+
+
+def _untold(names: Sequence[str], inputs: int) -> str:
+    """By name where a reader can take them in."""
+    return ", ".join(names) if len(names) <= _NAMED_MAX else f"{len(names)} of {inputs} inputs"
 
 
 def _share(influence: Influence) -> str:
