@@ -76,9 +76,9 @@ def _measured_unlike(scenarios: Sequence[Scenario]) -> list[str]:
 def _sparse(scenario: Scenario) -> list[str]:
     """Requests come at random: a window of n expected ones holds none with probability exp(-n), and counts as bad."""
     measure, found = scenario.measure, []
-    for name, function in scenario.functions.items():
-        rate_per_s = min(rate for _, rate in function.rates(scenario.clock, scenario.duration_s))
-        empty = math.exp(-rate_per_s * measure.window_s)
+    for name in scenario.functions:
+        rate_per_s = _least_rate_per_s(scenario, name, scenario.duration_s)
+        empty = _empty_windows(scenario, name, scenario.duration_s)
         if empty > _EMPTY_MAX:
             enough_s = math.ceil(-math.log(_EMPTY_MAX) / rate_per_s)
             found.append(
@@ -87,6 +87,15 @@ def _sparse(scenario: Scenario) -> list[str]:
                 f"at least {enough_s} s"
             )
     return found
+
+
+def _least_rate_per_s(scenario: Scenario, name: str, until_s: float) -> float:
+    return min(rate for _, rate in scenario.functions[name].rates(scenario.clock, until_s))
+
+
+def _empty_windows(scenario: Scenario, name: str, until_s: float) -> float:
+    """The share of windows that hold no request of a function, where fewest come."""
+    return math.exp(-_least_rate_per_s(scenario, name, until_s) * scenario.measure.window_s)
 
 
 def _blind(scenario: Scenario) -> list[str]:
@@ -165,13 +174,16 @@ def _old_schema(scenario: Scenario) -> list[str]:
 def _hurt_before(scenario: Scenario, measures: Sequence[FunctionMeasure]) -> list[str]:
     """The longest impact may be later, so that this counts too few rather than too many.
 
-    Third parties that come and go by themselves hurt at any time, which is no mistake of the scenario.
+    Windows that hold no request have a caveat of their own, which says more. Third parties that come and go by
+    themselves hurt at any time, which is no mistake of the scenario.
     """
     if any(service.availability is not None for service in scenario.system.services.values()):
         return []
     first_s = min([scenario.release.at_s, *(fault.at_s for fault in scenario.faults)])
     found = []
     for name in scenario.functions:
+        if _empty_windows(scenario, name, first_s) > _EMPTY_MAX:
+            continue
         rows = [row for row in measures if row.function == name]
         hurt = sum(row.impact_start_s is not None and row.impact_start_s < first_s for row in rows)
         if hurt > _HURT_MAX * len(rows):

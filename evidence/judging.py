@@ -16,9 +16,10 @@ from evidence.events import NOT_STARTED, Event, EventKind, Outcome
 from evidence.header import Header, LoadFacts, Phase, World
 from evidence.measures import FunctionMeasure
 from evidence.reach import stores_written
+from evidence.release_summary import taken_back
 from evidence.statistics import mean_with_interval, share_with_interval
 from evidence.strata import chances_of, strata_of
-from evidence.verdicts import Check, Status, Verdict, guarded, judge_estimate, judge_value
+from evidence.verdicts import Check, Status, Verdict, guarded, judge_estimate, judge_value, shown_share
 from scenarios.models import Scenario
 from scenarios.quantities import Bound
 
@@ -166,7 +167,9 @@ def _mean_failed_share(
     rare = [f"{defect} met {count} times" for defect, count in met.items() if count < _ENOUGH]
     if rare or len(shares) < _ENOUGH:
         why = ", ".join(rare) or f"{len(shares)} replications"
-        reason = f"failed_share {sum(shares) / len(shares):.3f}: too little to judge a mean by ({why} < {_ENOUGH})"
+        reason = (
+            f"failed_share {shown_share(sum(shares) / len(shares))}: too little to judge a mean by ({why} < {_ENOUGH})"
+        )
         return Check("failed_share", name, Status.INCONCLUSIVE, reason)
     drawn = [row.defects for row in rows if row.failed_share is not None]
     strata = strata_of(drawn, chances_of(scenario, header.defects)) if len(drawn) == len(rows) else None
@@ -190,7 +193,8 @@ def _simulated_release(scenario: Scenario, header: Header, runs: Sequence[Functi
     if expected.caught is not None and has_bad:
         yield _share("caught", "release", bad, expected.caught)
     if expected.false_alarms is not None and has_good:
-        alarms = [run.outcome == Outcome.ROLLED_BACK for run in started if not run.defects]
+        # An alarm is none the less false for a rollback that failed, or did not end.
+        alarms = [taken_back(run) for run in started if not run.defects]
         yield _share("false_alarms", "release", alarms, expected.false_alarms)
     if expected.completed is not None and has_good:
         done = [run.outcome == Outcome.PROMOTED for run in good]
@@ -240,7 +244,7 @@ def _drilled_release(scenario: Scenario, runs: Sequence[FunctionMeasure], events
     if run.defects and expected.caught is not None:
         yield _one("caught", run.outcome == Outcome.ROLLED_BACK, reason)
     if not run.defects and expected.false_alarms is not None:
-        yield _one("false_alarms", run.outcome != Outcome.ROLLED_BACK, reason)
+        yield _one("false_alarms", not taken_back(run), reason)
     if not run.defects and expected.completed is not None:
         yield _one("completed", run.outcome == Outcome.PROMOTED, reason)
 

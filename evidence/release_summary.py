@@ -17,7 +17,15 @@ from evidence.plain import finite
 from evidence.statistics import Estimate, mean_with_interval, quantile_with_interval, share_with_interval
 from evidence.strata import Chances, Strata, strata_of
 
-__all__ = ["CohortImpact", "ReleaseSummary", "by_replication", "change_failed", "summarise", "time_to_restore_s"]
+__all__ = [
+    "CohortImpact",
+    "ReleaseSummary",
+    "by_replication",
+    "change_failed",
+    "summarise",
+    "taken_back",
+    "time_to_restore_s",
+]
 
 _TAKEN_BACK = (Outcome.ROLLED_BACK, Outcome.FAILED)
 
@@ -136,7 +144,12 @@ def change_failed(rows: Sequence[FunctionMeasure]) -> bool:
     if first.outcome in NOT_STARTED:
         return False
     hurt = any(row.episodes or row.lost_writes for row in rows)
-    return first.outcome in _TAKEN_BACK or (bool(first.defects) and hurt)
+    return taken_back(first) or (bool(first.defects) and hurt)
+
+
+def taken_back(run: FunctionMeasure) -> bool:
+    """Whether the release began to be taken back, rightly or not, and whatever became of the rollback."""
+    return run.outcome in _TAKEN_BACK or (run.outcome == Outcome.RUNNING and run.taken_back_s is not None)
 
 
 def time_to_restore_s(rows: Sequence[FunctionMeasure]) -> tuple[float, bool] | None:

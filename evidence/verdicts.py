@@ -6,6 +6,7 @@ than a check that could not be made. A check that crashes is an error, never a p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -14,7 +15,7 @@ from typing import Any
 from evidence.statistics import Estimate
 from scenarios.quantities import Bound
 
-__all__ = ["Check", "Status", "Verdict", "guarded", "judge_estimate", "judge_value"]
+__all__ = ["Check", "Status", "Verdict", "guarded", "judge_estimate", "judge_value", "shown_share"]
 
 
 class Status(StrEnum):
@@ -86,7 +87,8 @@ def guarded(name: str, subject: str, check: Callable[[], Iterable[Check]]) -> li
 def judge_estimate(name: str, subject: str, estimate: Estimate, bound: Bound) -> Check:
     """Pass when the whole interval holds the bound, fail when none of it does, else inconclusive."""
     low, high = bound.holds(estimate.low), bound.holds(estimate.high)
-    shown = f"{name} {estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
+    value, interval_low, interval_high = (shown_share(each) for each in (estimate.value, estimate.low, estimate.high))
+    shown = f"{name} {value} [{interval_low}, {interval_high}]"
     if low and high:
         return Check(name, subject, Status.PASS, f"{shown} {bound} (n = {estimate.n})")
     if low or high:
@@ -94,6 +96,13 @@ def judge_estimate(name: str, subject: str, estimate: Estimate, bound: Bound) ->
         return Check(name, subject, Status.INCONCLUSIVE, reason)
     reason = f"{shown} {_OPPOSITE[bound.op]} {bound.value:g} (n = {estimate.n})"
     return Check(name, subject, Status.FAIL, reason)
+
+
+def shown_share(share: float) -> str:
+    """Three decimals, and three digits of what is next to nothing or next to all: bounds lie there."""
+    left = min(share, 1.0 - share)
+    decimals = 3 if left >= _SMALL or left <= 0.0 else 2 - math.floor(math.log10(left))
+    return f"{share:.{decimals}f}"
 
 
 def judge_value(name: str, subject: str, value: float, bound: Bound, unit: str = "") -> Check:
@@ -104,4 +113,5 @@ def judge_value(name: str, subject: str, value: float, bound: Bound, unit: str =
     return Check(name, subject, Status.PASS if holds else Status.FAIL, reason)
 
 
+_SMALL = 0.005
 _OPPOSITE = {">=": "<", "<=": ">", ">": "<=", "<": ">="}

@@ -22,6 +22,9 @@ def release_table(summaries: Mapping[str, ReleaseSummary]) -> Table:
     for name, each in summaries.items():
         if each.unrestored:
             note += f" {name}: {each.unrestored} not restored by the end, so the MTTR is longer than that."
+        if each.rollback_failed.value:
+            failed = round(each.rollback_failed.value * each.rollback_failed.n)
+            note += f" {name}: {failed:,} rollbacks failed; rolled back are those that succeeded."
         if each.running:
             note += f" {name}: {each.running} releases had not ended, and have no duration."
     return Table(

@@ -92,6 +92,16 @@ def test_a_function_that_is_not_good_before_anything_has_happened() -> None:
     )
 
 
+def test_windows_without_requests_are_not_blamed_on_the_system_as_well() -> None:
+    early = replace(next(each for each in made.measures() if each.function == "browse"), impact_start_s=1.0)
+    quiet = load_text(TEXT.replace("rate: 20/s", "rate: 1/s"), "tiny.yaml")
+    (line,) = caveats(quiet, [early], [])
+    assert "holds no request" in line
+    later = "rate: 20/s\n    profile: {steps: [{at: 30s, factor: 0.05}]}"
+    lines = caveats(load_text(TEXT.replace("rate: 20/s", later), "tiny.yaml"), [early], [])
+    assert ["holds no request" in lines[0], "not good before" in lines[1]] == [True, True]
+
+
 def test_a_release_that_is_under_way_when_the_run_ends() -> None:
     scenario = load_text(TEXT, "tiny.yaml")
     ended = next(each for each in made.measures() if each.function == "browse")

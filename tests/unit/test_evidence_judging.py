@@ -73,6 +73,31 @@ def test_intervals_decide(low: float, high: float, op: str, status: str, reason:
     assert (check.status.value, check.reason) == (status, reason)
 
 
+def test_small_shares_are_told_from_bounds_as_small() -> None:
+    reasons_of = [
+        judge_estimate("share", "buy", Estimate(value, value, value, 9), Bound(">", 0.001)).reason
+        for value in (0.00103, 0.00962, 0.99957, 0.0, 1.0)
+    ]
+    assert reasons_of == [
+        "share 0.00103 [0.00103, 0.00103] > 0.001 (n = 9)",
+        "share 0.010 [0.010, 0.010] > 0.001 (n = 9)",
+        "share 0.999570 [0.999570, 0.999570] > 0.001 (n = 9)",
+        "share 0.000 [0.000, 0.000] <= 0.001 (n = 9)",
+        "share 1.000 [1.000, 1.000] > 0.001 (n = 9)",
+    ]
+
+
+@pytest.mark.parametrize("outcome", ["failed", "running"])
+def test_an_alarm_is_false_whatever_becomes_of_the_rollback(outcome: str) -> None:
+    rows = [replace(row, outcome=outcome, taken_back_s=31.0) for row in made.measures(replications=200, bad_every=201)]
+    found = reasons(judge(made.scenario(), recorded(World.SIMULATION), [], rows))
+    assert found[("false_alarms", "release")][0] == "fail"
+    drilled = reasons(
+        judge(made.scenario(), recorded(World.STAGING), [], drill(outcome=outcome, defects=(), taken_back_s=31.0))
+    )
+    assert drilled[("false_alarms", "release")][0] == "fail"
+
+
 def test_a_simulation_is_judged_by_its_expectations() -> None:
     verdict = judge(made.scenario(), recorded(World.SIMULATION), [], made.measures(replications=200))
     found = reasons(verdict)

@@ -159,6 +159,13 @@ def test_tables_say_what_is_a_lower_bound() -> None:
         summarise([])
 
 
+def test_rollbacks_that_failed_are_told_beside_those_that_succeeded() -> None:
+    rows = [replace(row, outcome="failed" if row.defects else row.outcome) for row in made.measures(replications=10)]
+    table = release_table({"canary": summarise(rows)})
+    assert table.rows[0][2] == "0 %"
+    assert table.note.endswith("canary: 2 rollbacks failed; rolled back are those that succeeded.")
+
+
 def test_a_mean_of_one_has_no_interval_to_show() -> None:
     summary = summarise([buy(made.rolled_back(), (10.0, 40.0))])
     assert summary.mttr_s is not None
