@@ -58,7 +58,7 @@ class SimulatedWorld:
         self.edges_s: NDArray[np.float64] = compiled.network.edges_s
         self.events: list[Event] = []
         self._listeners: list[Callable[[str], None]] = []
-        self._failures = Failures()
+        self._failures = Failures([scenario.functions[name].timeout_s for name in compiled.functions])
         self._scenario = scenario
         self._compiled = compiled
         self._replication = replication
