@@ -68,7 +68,7 @@ class Profile(Part):
 
     @model_validator(mode="after")
     def _shape(self) -> Self:
-        if self.daily and len(self.daily) != 24:
+        if "daily" in self.model_fields_set and len(self.daily) != 24:
             raise ValueError(f"daily must have 24 factors, one for each hour, has {len(self.daily)}")
         if any(later.at_s <= earlier.at_s for earlier, later in pairwise(self.steps)):
             raise ValueError("steps must be in the order of their times, each later than the one before")

@@ -152,6 +152,7 @@ def test_moments_are_checked(start: object, rule: str) -> None:
     ("profile", "problem"),
     [
         ({"daily": [1] * 23}, "profile: daily must have 24 factors, one for each hour, has 23"),
+        ({"daily": []}, "profile: daily must have 24 factors, one for each hour, has 0"),
         ({"weekly": {"sat": 0}}, "profile.weekly.sat: must be above 0"),
         ({"steps": [{"at": "2m", "factor": 2}, {"at": "1m", "factor": 1}]}, f"profile: {ORDER}"),
         ({"peaks": [{"at": "1m", "from": "2026-11-27 16:00", "for": "1m", "factor": 2}]},
