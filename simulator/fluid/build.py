@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from simulator.draws import stream_keys
 from simulator.fluid.bounded import levels
 from simulator.fluid.lattice import pool
-from simulator.fluid.layout import PAST, RECORDS, RING, SCRATCH, SLOTS, State
+from simulator.fluid.layout import PAST, RECORDS, RING, SCRATCH, SLOTS, STAGES, State
 from simulator.fluid.walk import LEVELS, STEPS
 from simulator.kernel.build import cohort_shares, rate_segments, roots, service_rows
 from simulator.kernel.mechanics import BUDGET_MEMORY_S
@@ -109,6 +109,7 @@ def build(network: Network, seed: int, replication: int, detailed: Collection[in
         levels=levels(),
         more=np.zeros((len(versions), LEVELS)),
         met=np.zeros((len(versions), STEPS + 1)),
+        stages=np.zeros(len(STAGES), np.int64),
         log=np.zeros(log_rows, RECORDS["log"]),
         log_count=np.zeros(log_rows, np.int64),
     )

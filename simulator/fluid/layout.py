@@ -232,6 +232,7 @@ class State(NamedTuple):
     levels: NDArray[np.float64]  # [4, LEVELS] room to solve a bounded queue in
     more: NDArray[np.float64]  # [station and version, LEVELS] retries by level of the queue, as a share of the rest
     met: NDArray[np.float64]  # [station and version, STEPS + 1] share of retries refused, by steps since a refusal
+    stages: NDArray[np.int64]  # [STAGES] addresses of compiled stages, 0: not needed
     log: NDArray[np.void]  # [capacity] WRITE
     log_count: NDArray[np.int64]  # [capacity] writes that the row stands for
 
@@ -241,6 +242,8 @@ RECORDS: dict[str, np.dtype[np.void]] = {
     "calls": CALL, "nodes": NODE, "functions": FUNCTION, "replies": REPLY, "flows": FLOW, "held": HELD, "log": WRITE,
 }  # fmt: skip
 
+FIND, WAIT, DRAW, PLAY, MEET, ADVANCE = STAGES = range(6)
+"""Places of `State.stages` (`simulator.fluid.stages`)."""
 SLOTS, RING = 10, 256
 """Slots in a part of a circuit breaker's window (`simulator.layout.BUCKETS`), and all that there are."""
 AHEAD = RING - SLOTS * BUCKETS - 1
@@ -265,7 +268,7 @@ def empty_state() -> State:
         "shares": "f8", "alike": "i8", "writers": "f8", "answers": "f8", "seen": "f8", "answers_order": "i2",
         "seen_order": "i2",
         "arrivals": "i8", "written": "i8", "edges": "f8", "middles": "f8", "client": "i4", "service": "i4",
-        "outcomes": "i8", "levels": "f8", "more": "f8", "met": "f8", "log_count": "i8",
+        "outcomes": "i8", "levels": "f8", "more": "f8", "met": "f8", "stages": "i8", "log_count": "i8",
     }  # fmt: skip
     kinds: dict[str, np.dtype[Any]] = {**RECORDS, **{name: np.dtype(code) for name, code in codes.items()}}
     arrays: dict[str, Any] = {name: np.zeros((0,) * axes.get(name, 1), kind) for name, kind in kinds.items()}

@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import NetworkError, RequestError
-from simulator.fluid import advance
+from simulator.fluid.advance import LOG_FULL
 from simulator.fluid.build import Links, build
 from simulator.fluid.layout import State
+from simulator.fluid.stages import FLUSH, entry
 from simulator.fluid.under_way import Seen, UnderWay
 from simulator.kernel.build import service_rows
 from simulator.kernel.loop import ExitReason
@@ -49,6 +50,7 @@ class FluidPlane:
         self.rows = service_rows(network)
         chosen = range(len(network.stations)) if detailed is None else detailed
         self._state = build(network, seed, replication, chosen, _PARTS if rows_followed else 1, apart)
+        self._advance = entry(self._state)
         self._apart = frozenset(apart)
         self._under_way = UnderWay(self._state)
         self._seen: list[Seen] | None = None  # what failed before the control inputs of now
@@ -76,7 +78,7 @@ class FluidPlane:
         if until_s > self._now_s:
             if self._seen is None and self._state.clock[0]["stale"]:
                 self._seen = self._under_way.look()
-            while advance.advance(self._state, until_s) == advance.LOG_FULL:
+            while self._advance(until_s) == LOG_FULL:
                 self._drain()
             self._under_way.take_back(self._seen or [])
             self._seen = None
@@ -213,7 +215,7 @@ class FluidPlane:
         clock = self._state.clock[0]
         if clock["parts"] > 1 and clock["drawn_cell"] >= 0 and clock["now"] > clock["logged"]:
             self._drain()
-            advance.advance(self._state, advance.FLUSH)
+            self._advance(FLUSH)
         self._drain()
 
     def _replicas(self, row: int) -> NDArray[np.void]:
@@ -316,7 +318,7 @@ class FluidPlane:
         """Everything recorded so far, each row of the writes standing for `write_counts` of them."""
         clock = self._state.clock[0]
         if clock["drawn_cell"] >= 0:
-            advance.advance(self._state, advance.FLUSH)
+            self._advance(FLUSH)
         self._drain()
         network, state = self.network, self._state
         shape = (network.cells, len(network.functions), network.cohorts, state.client.shape[2])
@@ -332,5 +334,5 @@ class FluidPlane:
         Processes left over at the end of a replication refer to one another in a circle, and somewhere to the plane:
         until a garbage collection comes by, memory would grow from replication to replication.
         """
-        del self._state, self._under_way
+        del self._state, self._advance, self._under_way
         self._writes, self._counts = [], []

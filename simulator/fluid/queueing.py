@@ -12,8 +12,8 @@ from typing import Any
 
 from simulator.fluid import lattice
 from simulator.fluid.bounded import PHASES_MAX, bounded, burst_of, felt
-from simulator.fluid.layout import State
-from simulator.fluid.singly import meet
+from simulator.fluid.handed import call
+from simulator.fluid.layout import MEET, State
 from simulator.fluid.slow import is_slow, wait_inside
 from simulator.fluid.steady import steady
 from simulator.fluid.two import of_two
@@ -61,7 +61,7 @@ def find_wait(s: State, row: int, spell_s: float, wait: int, spare: int, spare2:
         version["refused"] = 1.0
         return
     if s.stations[version["station"]]["singly"] != 0:
-        meet(s, row, wait)
+        call(s, MEET, row, 0.0)
     elif version["hold_s"] > 0.0 and version["offered"] > 0.0:
         _find_waits(s, row, wait, spare, spare2)
     by_queue = version["refused"]

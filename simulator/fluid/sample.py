@@ -53,9 +53,9 @@ def due_between(s: State, index: int, begins_s: float, ends_s: float) -> float:
 
 
 @outlined
-def sample(s: State, cell: int, begins_s: float, ends_s: float) -> None:
+def sample(s: State, begins_s: float, ends_s: float) -> None:
     """Count what the requests of a step lead to; it lies within one cell."""
-    cohorts = s.shares.shape[1]
+    cohorts, cell = s.shares.shape[1], min(int(begins_s / s.clock[0]["resolution"] + 1e-9), len(s.client) - 1)
     for index in range(len(s.functions)):
         due = due_between(s, index, begins_s, ends_s)
         left = s.functions[index]["mass_left"]

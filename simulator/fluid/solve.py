@@ -9,13 +9,14 @@ from simulator.fluid.breaker import hold_back
 from simulator.fluid.budget import afford
 from simulator.fluid.calls import erring, mirrored_to, reply_of
 from simulator.fluid.flows import find_flows
+from simulator.fluid.handed import call
 from simulator.fluid.lattice import RARE
-from simulator.fluid.layout import SCRATCH, State
+from simulator.fluid.layout import SCRATCH, WAIT, State
 from simulator.fluid.past import remember, retry_fails, tried_again
-from simulator.fluid.queueing import find_wait, tell_near
+from simulator.fluid.queueing import tell_near
 from simulator.fluid.quota import find_over
 from simulator.fluid.tell import burst_below, order_bins, tell_attempts, tell_rows, tell_stuck
-from simulator.fluid.work import find_alike, find_work, wait_of, work_through
+from simulator.fluid.work import find_alike, find_work, work_through
 from simulator.kernel.inline import outlined
 from simulator.layout import ERROR, FIRST_BIN, REFUSED, TIMEOUT
 
@@ -130,11 +131,9 @@ def solve(s: State, spell_s: float) -> None:
         find_alike(s)
     nearly = s.clock[0]["stale"] == 0  # what was drawn has moved: the flows of before may do
     final = nearly
-    scratch = len(s.pool.n) - SCRATCH
     for turn in range(_ROUNDS_MAX + 1):
         find_over(s, spell_s)
-        for row in range(len(s.versions)):
-            find_wait(s, row, spell_s, wait_of(s, row), scratch, scratch + 1)
+        call(s, WAIT, spell_s, 0.0)
         for node in range(len(s.nodes) - 1, -1, -1):
             for cohort in range(s.shares.shape[1]):
                 if s.shares[s.nodes[node]["function"], cohort] > 0.0 and s.alike[node, cohort] == cohort:

@@ -19,6 +19,7 @@ import numpy as np
 from numba import config, float64, int64, njit, typeof, types
 
 from simulator import draws, layout
+from simulator.compiling import when_compiling
 from simulator.draws import Stream, mix, nth, unit
 from simulator.kernel import (
     balance,
@@ -421,6 +422,7 @@ def kernel(*, mechanics: bool) -> Callable[[State, float, int], tuple[int, int]]
     # Numba names the files of its cache after this. Variants in one file would overwrite each other's code when two
     # processes compile at the same time.
     function.__qualname__ = "run_full" if mechanics else "run_lean"
-    compiled: Callable[[State, float, int], tuple[int, int]] = njit(_SIGNATURE, cache=True, _nrt=False)(function)
+    with when_compiling():
+        compiled: Callable[[State, float, int], tuple[int, int]] = njit(_SIGNATURE, cache=True, _nrt=False)(function)
     # Draws are taken modulo 2**64, of which numpy warns where the loop is not compiled.
     return np.errstate(over="ignore")(compiled) if config.DISABLE_JIT else compiled

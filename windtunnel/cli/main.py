@@ -94,6 +94,9 @@ def root(
     """Fly a release before it flies: simulate a rollout, drill its rollback, judge both alike."""
     if debug:
         os.environ["WINDTUNNEL_DEBUG"] = "1"
+    from windtunnel.cli.logged import say_what_is_logged  # logging is not for `--help` to wait for
+
+    say_what_is_logged()
 
 
 def run(arguments: list[str] | None = None) -> None:
