@@ -2,12 +2,14 @@
 
 The share of variance that an input explains by itself is the first-order index of Sobol (Saltelli and others, Global
 sensitivity analysis: the primer, Wiley 2008, 1.2.8), estimated from the replications as they are: sorted by the input,
-cut into groups of equal size, variance between the groups over all variance. What is random besides the inputs counts
-as variance like any other, so shares need not add up to one. By chance alone, groups would explain about
-(groups - 1) / (n - 1) of it; epsilon squared takes that off (Kelley, An unbiased correlation ratio measure, PNAS 21,
-1935). Intervals are bootstrap percentiles over replications. An input is told apart from one without influence by the
-Kruskal-Wallis test of the same groups (outcomes are anything but normal), at 5 % over all inputs together (Holm, A
-simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6, 1979).
+cut into groups of equal size, a line through each group, and what the lines leave of the variance taken off. (Means of
+groups alone miss what an input does within one: of three groups, a ninth of a straight line, and half of a valley.)
+What is random besides the inputs counts as variance like any other, so shares need not add up to one. By chance alone,
+so many lines would explain some of it; the degrees of freedom take that off (adjusted R squared, as Kelley's unbiased
+correlation ratio does for means, PNAS 21, 1935). Intervals are bootstrap percentiles over replications. An input is
+told apart from one without influence by the Kruskal-Wallis test of the same groups (outcomes are anything but normal),
+at 5 % over all inputs together (Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of
+Statistics 6, 1979).
 """
 
 from __future__ import annotations
@@ -23,9 +25,11 @@ from evidence.statistics import Estimate
 
 __all__ = ["Influence", "rank_inputs"]
 
-_GROUPS_MAX = 10
-_PER_GROUP = 20
+_GROUPS_MIN, _GROUPS_MAX = 3, 10
+_PER_GROUP = 40
+"""With fewer, resampled values that come twice make an input without influence seem to have some."""
 _TRIALS = 400
+_ROUNDING = 1e-12
 _LEVEL = 0.05
 _ENOUGH = 60
 
@@ -59,7 +63,7 @@ def rank_inputs(
     n = len(next(iter(inputs.values()), ()))
     if n < _ENOUGH:
         raise JudgeError(f"a ranking of inputs needs at least {_ENOUGH} replications (got {n})")
-    groups = max(2, min(_GROUPS_MAX, n // _PER_GROUP))
+    groups = max(_GROUPS_MIN, min(_GROUPS_MAX, n // _PER_GROUP))
     ranked = []
     for (function, measure), values in outputs.items():
         y, rng = np.asarray(values, np.float64), np.random.default_rng(seed)
@@ -95,26 +99,28 @@ def _told(chances: Mapping[str, float]) -> set[str]:
 
 def _with_interval(x: Values, y: Values, groups: int, rng: np.random.Generator) -> Estimate:
     n = len(x)
-    value = _explained(y[np.argsort(x, kind="stable")], groups)
-    resampled = [_of_sample(x, y, rng.integers(0, n, n), groups) for _ in range(_TRIALS)]
+    value = _explained(x, y, groups)
+    resampled = []
+    for _ in range(_TRIALS):
+        sample = rng.integers(0, n, n)
+        resampled.append(_explained(x[sample], y[sample], groups))
     low, high = np.quantile(resampled, [0.025, 0.975])
     return Estimate(value, min(value, max(0.0, float(low))), max(value, float(high)), n)
 
 
-def _of_sample(x: Values, y: Values, sample: NDArray[np.int64], groups: int) -> float:
-    drawn = x[sample]
-    return _explained(y[sample][np.argsort(drawn, kind="stable")], groups)
-
-
-def _explained(y: Values, groups: int) -> float:
-    """Epsilon squared of values in the order of the input, cut into groups; 0 where nothing varies."""
-    n = len(y)
-    total = float(((y - y.mean()) ** 2).sum())
+def _explained(x: Values, y: Values, groups: int) -> float:
+    """Of the variance of y, what lines in x explain, one in each group of equal size; 0 where nothing varies."""
+    order = np.argsort(x, kind="stable")
+    # Around their means, so that sums of squares keep their digits.
+    x, y, n = x[order] - x.mean(), y[order] - y.mean(), len(y)
+    total = float((y**2).sum())
     if total <= 0.0:
         return 0.0
     edges = np.linspace(0, n, groups + 1).astype(int)
-    sums = np.add.reduceat(y, edges[:-1])
     counts = np.diff(edges)
-    between = float((counts * (sums / counts - y.mean()) ** 2).sum())
-    within = (total - between) / (n - groups)
-    return max(0.0, (between - (groups - 1) * within) / total)
+    sum_x, sum_y, xx, xy, yy = (np.add.reduceat(each, edges[:-1]) for each in (x, y, x * x, x * y, y * y))
+    xx, xy, yy = xx - sum_x**2 / counts, xy - sum_x * sum_y / counts, yy - sum_y**2 / counts
+    sloped = xx > _ROUNDING * float((x**2).sum())
+    left = float(yy.sum() - (xy[sloped] ** 2 / xx[sloped]).sum())
+    freedom = n - groups - int(sloped.sum())
+    return max(0.0, 1.0 - max(0.0, left) / freedom * (n - 1) / total)
