@@ -100,6 +100,23 @@ def test_capacity_counts_replicas_above_the_usual_number_only() -> None:
     assert extra_replica_s(blue_green, {"edge": ("1", 1)}, 60.0) == 0.0
 
 
+def test_capacity_counts_in_the_replicas_that_autoscaling_wants() -> None:
+    def deploy(time_s: float, version: str, replicas: int) -> Event:
+        return Event(time_s, "deploy", "shop", {"version": version, "replicas": replicas})
+
+    def scale(time_s: float, replicas: int) -> Event:
+        return Event(time_s, "scale", "shop", {"replicas": replicas})
+
+    usual = {"shop": ("1", 5)}
+    blue_green = [deploy(10.0, "2", 5), deploy(30.0, "1", 0)]
+    # Seventeen of each version instead of five, from the tenth second on or from the twentieth.
+    assert extra_replica_s(Timeline.of([scale(5.0, 17), *blue_green]), usual, 60.0) == 17 * 20.0
+    assert extra_replica_s(Timeline.of([*blue_green, scale(20.0, 17)]), usual, 60.0) == 5 * 10.0 + 17 * 10.0
+    # A canary of one in five is four of seventeen, rounded up; what autoscaling adds by itself is not the release's.
+    assert extra_replica_s(Timeline.of([scale(5.0, 17), deploy(10.0, "2", 1)]), usual, 60.0) == 4 * 50.0
+    assert extra_replica_s(Timeline.of([scale(5.0, 17)]), usual, 60.0) == 0.0
+
+
 def test_a_summary_counts_replications_not_functions() -> None:
     found = summarise(made.measures(replications=40))
     assert (found.change_failed.value, found.rolled_back.value, found.replications) == (0.2, 0.2, 40)
