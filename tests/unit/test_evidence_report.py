@@ -32,6 +32,7 @@ from evidence.report.table import Table, money, percent, seconds, with_range
 from evidence.report.timeline_figure import timeline_figure
 from evidence.tables import Samples
 from evidence.timeline import Timeline
+from evidence.verdicts import Verdict
 from tests.unit import evidence_made as made
 from tests.unit.test_evidence_judging import written
 
@@ -212,6 +213,18 @@ def test_junit_counts(runs: tuple[RunContent, RunContent]) -> None:
     inconclusive = [check for check in runs[0].verdict.checks if check.status.value == "inconclusive"]
     assert simulated.get("failures") == str(len(inconclusive))
     assert len(simulated.findall("testcase/failure")) == len(inconclusive)
+
+
+def test_junit_has_a_failure_where_nothing_was_judged(runs: tuple[RunContent, RunContent]) -> None:
+    simulation, _ = runs
+    silent = replace(simulation, verdict=Verdict(simulation.header.run_id, ()))
+    [suite] = ElementTree.fromstring(junit_xml([silent])).findall("testsuite")
+    assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
+    [failure] = suite.findall("testcase/failure")
+    assert failure.attrib == {
+        "type": "inconclusive",
+        "message": "the scenario expects nothing (expect), so there is nothing to judge",
+    }
 
 
 def test_json_has_no_infinities(runs: tuple[RunContent, RunContent]) -> None:
