@@ -38,6 +38,7 @@ CASES = (
     Case("64 places, no retry", retries=0),
     Case("64 places, one retry after 0.2 s"),
     Case("64 places, three retries after 0.1 s", retries=3, backoff_s=0.1),
+    Case("64 places, timeout 0.3 s, one retry after 0.1 s", backoff_s=0.1, timeout_s=0.3),
     Case("4 replicas of 64 places, one retry after 0.1 s", replicas=4, backoff_s=0.1),
     Case("2 replicas of 8 places, no retry", replicas=2, queue=8, retries=0),
     Case("2 replicas of 8 places, one retry after 0.1 s", replicas=2, queue=8, backoff_s=0.1),

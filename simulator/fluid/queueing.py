@@ -14,7 +14,7 @@ from simulator.fluid import lattice
 from simulator.fluid.bounded import PHASES_MAX, bounded, burst_of, felt
 from simulator.fluid.handed import call
 from simulator.fluid.layout import MEET, State
-from simulator.fluid.slow import is_slow, wait_inside
+from simulator.fluid.slow import is_slow, outlasts, wait_inside
 from simulator.fluid.steady import steady
 from simulator.fluid.two import of_two
 from simulator.fluid.walk import STEPS, walk
@@ -71,7 +71,11 @@ def find_wait(s: State, row: int, spell_s: float, wait: int, spare: int, spare2:
     over = s.stations[version["station"]]["over"]
     if over > 0.0:
         _go_over(s, row, over)
-    version["stays"] = by_queue if version["spread"] == 0.0 else version["refused"]
+    if version["spread"] > 0.0:
+        by_queue = version["refused"]
+    elif version["drawn"] != 0:
+        by_queue = 0.0  # its retries come to it when they do
+    version["stays"] = by_queue
 
 
 @inlined
@@ -98,12 +102,19 @@ def _find_waits(s: State, row: int, wait: int, spare: int, spare2: int) -> None:
     two = station["of_two"] != 0 and ready > 1
     pools, places = (ready, station["queue"] * ready) if station["pooled"] != 0 or two else (1, station["queue"])
     refused, burst, lasting, feels = 0.0, 0.0, load, variation
-    if station["queue"] >= 0:
+    waits, wait_s, may_be_drawn = 0.0, 0.0, _may_be_drawn(s, row)
+    if station["queue"] < 0 or may_be_drawn:
+        variability = 0.5 * (pools / ready + variation)
+        waits, wait_s = steady(workers * pools, load * pools, hold_s, variability)
+        if may_be_drawn and version["locked"] == 0 and version["held_s"] == 0.0:
+            slow = is_slow(workers * pools, load * pools, hold_s, variability, waits, wait_s, station["patience_s"])
+            version["drawn"] = 1 if slow else 0
+    if version["drawn"] != 0:
+        version["full"] = version["vain"] = 0.0
+    elif station["queue"] >= 0:
         forgets = station["kind"] == _FORGETS
         feels = felt(workers * pools, places, load * pools, variation, pools / ready, forgets)
         refused, waits, wait_s, burst, lasting = _find_bounded(s, row, pools, load, feels)
-    else:
-        waits, wait_s = steady(workers * pools, load * pools, hold_s, 0.5 * (pools / ready + variation))
     variability = 0.5 * (pools / ready + feels)
     if two:
         refused, waits, wait_s = of_two(
@@ -112,7 +123,8 @@ def _find_waits(s: State, row: int, wait: int, spare: int, spare2: int) -> None:
     limit = math.inf
     if station["queue"] >= 0:
         # Above capacity a queue is full, but for what its steady state leaves free of it on the mean.
-        limit = workers + (station["queue"] if lasting <= workers else waits * wait_s * load / hold_s * (1.0 - refused))
+        as_long = lasting <= workers or version["drawn"] != 0
+        limit = workers + (station["queue"] if as_long else waits * wait_s * load / hold_s * (1.0 - refused))
     longest_s, sheds = station["shed_s"] * load / workers, False
     if load > workers and longest_s < math.inf:
         # A queue takes everybody until its first has waited too long, then nobody until it is empty: waits are
@@ -129,9 +141,6 @@ def _find_waits(s: State, row: int, wait: int, spare: int, spare2: int) -> None:
         folds = min(max(folds, -FOLDS_MAX), FOLDS_MAX)
         chance = variability / (workers * pools + places)
         steady_to += workers * _DRIFT_MIN * chance
-    if _may_be_drawn(s, row) and version["locked"] == 0 and version["held_s"] == 0.0:
-        slow = is_slow(workers * pools, load * pools, hold_s, variability, waits, wait_s, station["patience_s"])
-        version["drawn"] = 1 if slow else 0
     if version["drawn"] == 0:
         version["late"][:] = version["again"]
     accepted = started = 0.0
@@ -140,7 +149,9 @@ def _find_waits(s: State, row: int, wait: int, spare: int, spare2: int) -> None:
     for index in range(version["first_replica"], version["first_replica"] + version["replicas"]):
         replica = s.replicas[index]
         was_full, was_refusing = replica["full"], replica["refused"] > 0.5 * chance
-        replica["full"], replica["refused"], replica["limit"], replica["behind_s"] = 0, 0.0, limit, 0.0
+        replica["full"], replica["limit"], replica["behind_s"] = 0, limit, 0.0
+        if version["drawn"] == 0 or replica["ready"] == 0:
+            replica["refused"] = 0.0
         if replica["ready"] == 0:
             continue
         backlog = replica["inside"] - workers
@@ -257,8 +268,15 @@ def _same(version: Any, pools: int, workers: int, places: float, load: float, va
 @inlined
 def _may_be_drawn(s: State, row: int) -> bool:
     """Whether what is inside a version's queues is drawn when they are slow."""
-    station = s.stations[s.versions[row]["station"]]
-    return bool(station["queue"] < 0 and station["of_two"] == 0 and station["shed_s"] == math.inf)
+    version = s.versions[row]
+    station = s.stations[version["station"]]
+    if station["of_two"] != 0 or station["shed_s"] < math.inf:
+        return False
+    if station["queue"] < 0:
+        return True
+    hold_s = max(version["hold_s"], 1e-9)
+    variation = version["hold_var"] / hold_s**2
+    return bool(outlasts(station["queue"], station["workers"], hold_s, variation, station["patience_s"]))
 
 
 @outlined
@@ -279,9 +297,10 @@ def tell_near(s: State) -> None:
         station["near"] = 0
         if station["singly"] != 0:  # chance is played there
             continue
-        if _may_be_drawn(s, station["first_version"]) and not _waits_for_calls(s, index):
-            continue  # drawn where it is slow, and as in its steady state where it is not
+        calls = _waits_for_calls(s, index)
         for row in range(station["first_version"], station["first_version"] + station["versions"]):
+            if _may_be_drawn(s, row) and not calls:
+                continue  # drawn where it is slow, and as in its steady state where it is not
             version = s.versions[row]
             capacity = version["ready"] * station["workers"]
             if NEAR_MIN * capacity <= version["offered"] * version["hold_s"] <= NEAR_MAX * capacity and capacity > 0:

@@ -23,7 +23,7 @@ _SLOW_S = 1.0
 """A queue that takes longer than that to get to its steady state is drawn."""
 _NOTICED_S = 0.25
 """Likewise, where it may tip over."""
-_NEVER = 1e-6
+_NEVER = 1e-7
 """Share of the requests that lose their patience, below which none does."""
 _WAITS_MIN = 0.01
 """Share of the requests that wait, below which nobody would notice."""
@@ -37,6 +37,19 @@ _LEAP = 0.125
 """Share of the holding time that a leap lasts where workers may run out of work."""
 _FAR = 4.0
 """Standard deviations of a leap that keep a queue away from there."""
+_EDGE = 0.02
+"""Share of its places by which a queue next to its end moves in a leap, as its standard deviation, or by one."""
+_FEW = 8.0
+"""Requests by which it is known what share a queue refuses now."""
+_MORE, _NOTICED = 0.1, 1e-3
+"""Share of what it refuses by which that is another share, and the least, of what comes, that it counts as."""
+
+
+@inlined
+def outlasts(places: int, workers: int, hold_s: float, variation: float, patience_s: float) -> bool:
+    """Whether callers have lost their patience as a rule when who is last of so many places has an answer."""
+    waits_s = (places - 2.0 * math.sqrt(places * variation)) * hold_s / workers
+    return places > 0 and waits_s + hold_s > patience_s
 
 
 @inlined
@@ -64,6 +77,13 @@ def is_slow(
 
 
 @inlined
+def top_of(s: State, row: int) -> float:
+    """How many can be inside a replica."""
+    station = s.stations[s.versions[row]["station"]]
+    return float(station["workers"] + station["queue"]) if station["queue"] >= 0 else math.inf
+
+
+@inlined
 def ahead_of(s: State, row: int, inside: float) -> float:
     """How many must leave a queue before somebody starts who comes now, when so many are inside each replica."""
     station = s.stations[s.versions[row]["station"]]
@@ -82,10 +102,12 @@ def wait_inside(s: State, row: int, index: int, variation: float, wait: int) -> 
     workers, hold_s, ready = float(station["workers"]), version["hold_s"], version["ready"]
     load = version["offered"] * hold_s / ready
     ahead = ahead_of(s, row, replica["inside"])
+    if station["queue"] >= 0:
+        ahead = min(ahead, float(station["queue"] * (ready if station["pooled"] != 0 else 1)))
     each = workers * ready if station["pooled"] != 0 else workers
     replica["behind_s"] = ahead * hold_s / each
     lattice.gamma(s.pool, wait, replica["behind_s"], max(1.0, ahead / max(variation, 0.1)))
-    version["waits_s"] += replica["behind_s"]
+    version["waits_s"] += (1.0 - replica["refused"]) * replica["behind_s"]
     return load * (1.0 - ahead) if ahead < 1.0 else workers * min(1.0, ahead - 1.0)
 
 
@@ -117,7 +139,8 @@ def walks_far(s: State, row: int, index: int, step_s: float) -> bool:
     version, workers = s.versions[row], s.stations[s.versions[row]["station"]]["workers"]
     replica = s.replicas[index]
     drift = version["offered"] / version["ready"] - workers / version["hold_s"]
-    return abs(drift) * step_s > _FURTHER * max(replica["inside"], 4.0 * workers)
+    room = top_of(s, row) - replica["inside"] if drift > 0.0 else math.inf
+    return min(abs(drift) * step_s, room) > _FURTHER * max(replica["inside"], 4.0 * workers)
 
 
 @outlined
@@ -130,8 +153,8 @@ def walk_on(s: State, row: int, step_s: float) -> None:
     came_per_s = version["offered"] - version["again"] + _comes_late(s, row, step_s)
     begin_draws(s.draw, s.keys, _QUEUE, row, int(s.clock[0]["now"] * 1024))
     version["turn"] = walk(
-        s.draw, s.replicas, first, last, version["turn"], station["pooled"], station["workers"], hold_s,
-        version["hold_var"] / (hold_s * hold_s), came_per_s, version["varies"], step_s,
+        s.draw, s.replicas, first, last, version["turn"], station["pooled"], station["workers"], top_of(s, row),
+        hold_s, version["hold_var"] / (hold_s * hold_s), came_per_s, version["varies"], step_s,
     )  # fmt: skip
     for index in range(first, last):
         replica = s.replicas[index]
@@ -139,7 +162,12 @@ def walk_on(s: State, row: int, step_s: float) -> None:
             continue
         ahead, solved = ahead_of(s, row, replica["inside"]), ahead_of(s, row, replica["solved_inside"])
         matters = max(0.02 * solved, 0.5 * math.sqrt(1.0 + solved))
-        if abs(ahead - solved) > max(matters, _OTHER * station["workers"]):
+        before = replica["refused"]
+        if replica["came"] > 0.0:
+            share = replica["turned"] / replica["came"]
+            replica["refused"] += (share - before) * replica["came"] / (replica["came"] + _FEW)
+        refuses = abs(replica["refused"] - before) > _MORE * max(_NOTICED, before)
+        if refuses or abs(ahead - solved) > max(matters, _OTHER * station["workers"]):
             s.clock[0]["walked"] = 1
 
 
@@ -152,6 +180,7 @@ def walk(
     turn: int,
     pooled: int,
     workers: int,
+    top: float,
     hold_s: float,
     variation: float,
     came_per_s: float,
@@ -160,22 +189,23 @@ def walk(
 ) -> int:
     """Let what is inside the ready replicas from `first` to before `last` go on for `left_s`; returns whose turn it is.
 
-    `came_per_s` come to all of them together. Over long times these vary by `varies`, and those that all `workers` work
-    off by `variation`: variances per mean.
+    `came_per_s` come to all of them together, and who finds `top` inside is refused. Over long times these vary by
+    `varies`, and those that all `workers` work off by `variation`: variances per mean.
     """
     deviation, owed = math.sqrt(variation), draw_unit(draw)
     ready = 0
     for index in range(first, last):
         ready += replicas[index]["ready"]
+        replicas[index]["came"] = replicas[index]["turned"] = 0.0
     while left_s > 1e-12:
-        leap_s = min(left_s, _leap_s(replicas, first, last, ready, pooled, workers, hold_s, variation, came_per_s))
+        leap_s = min(left_s, _leap_s(replicas, first, last, ready, pooled, workers, top, hold_s, variation, came_per_s))
         left_s -= leap_s
         mean = came_per_s * leap_s
         owed += mean + math.sqrt(varies) * (poisson(draw, mean) - mean)
         came = int(owed)
         owed -= came
         if pooled != 0:
-            _pool(draw, replicas, first, last, ready, workers, hold_s, deviation, came, leap_s)
+            _pool(draw, replicas, first, last, ready, workers, top, hold_s, deviation, came, leap_s)
             continue
         each, more = came // ready, came % ready
         place = 0
@@ -186,7 +216,10 @@ def walk(
             here = each + (1 if (place - turn) % ready < more else 0)
             place += 1
             left = _left(draw, replica["inside"], float(here), workers, leap_s / hold_s, deviation)
-            replica["inside"] = max(0.0, replica["inside"] + here - left)
+            inside = max(0.0, replica["inside"] + here - left)
+            replica["inside"] = min(inside, top)
+            replica["came"] += here
+            replica["turned"] += inside - replica["inside"]
         turn = (turn + more) % ready
     return turn
 
@@ -211,6 +244,7 @@ def _pool(
     last: int,
     ready: int,
     workers: int,
+    top: float,
     hold_s: float,
     deviation: float,
     came: int,
@@ -223,11 +257,20 @@ def _pool(
         if replicas[index]["ready"] != 0:
             busy += min(replicas[index]["inside"], float(workers))
     left = _left(draw, busy, float(came), workers * ready, leap_s / hold_s, deviation)
+    inside = 0.0
     for index in range(first, last):
         replica = replicas[index]
         if replica["ready"] != 0:
             share = min(replica["inside"], float(workers)) / busy if busy > 0.0 else 1.0 / ready
             replica["inside"] = max(0.0, replica["inside"] + here - left * share)
+            inside += replica["inside"]
+            replica["came"] += here
+    over = max(0.0, inside - top * ready)
+    if over > 0.0:
+        for index in range(first, last):
+            if replicas[index]["ready"] != 0:
+                replicas[index]["inside"] *= 1.0 - over / inside
+                replicas[index]["turned"] += over / ready
 
 
 @outlined
@@ -238,22 +281,31 @@ def _leap_s(
     ready: int,
     pooled: int,
     workers: int,
+    top: float,
     hold_s: float,
     variation: float,
     came_per_s: float,
 ) -> float:
     """How long the next leap may be."""
-    lowest = math.inf
+    lowest, room = math.inf, math.inf
     for index in range(first, last):
         if replicas[index]["ready"] != 0:
             lowest = min(lowest, replicas[index]["inside"] - workers)
-    if lowest <= 0.0:
-        return _LEAP * hold_s
-    gap = lowest * ready if pooled != 0 else lowest
-    share = 1.0 if pooled != 0 else 1.0 / ready
+            room = min(room, top - replicas[index]["inside"])
+    pools, share = (ready, 1.0) if pooled != 0 else (1, 1.0 / ready)
     works_per_s = workers / hold_s * ready * share
-    drift, spread = abs(came_per_s * share - works_per_s), came_per_s * share * share + works_per_s * variation
+    drift, spread = came_per_s * share - works_per_s, came_per_s * share * share + works_per_s * variation
+    longest_s = _LEAP * hold_s
+    if lowest > 0.0:
+        longest_s = max(longest_s, _until_s(lowest * pools, -drift, spread))
+    if room < math.inf:
+        edge = max(1.0, _EDGE * (top - workers) * pools)
+        longest_s = min(longest_s, max(edge * edge / spread, _until_s(room * pools, drift, spread)))
+    return longest_s
+
+
+@inlined
+def _until_s(gap: float, drift: float, spread: float) -> float:
+    """How long it takes at least, as a rule, until a queue has moved so far."""
     longest_s = gap * gap / (_FAR * _FAR * spread)
-    if drift > 0.0:
-        longest_s = min(longest_s, gap / (2.0 * drift))
-    return max(_LEAP * hold_s, longest_s)
+    return min(longest_s, gap / (2.0 * abs(drift))) if drift != 0.0 else longest_s

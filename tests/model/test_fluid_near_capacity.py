@@ -29,6 +29,7 @@ SECONDS, SEEDS = 1190.0, 4
         (Case("no bound", replicas=2, queue=UNBOUNDED, retries=0, timeout_s=0.5), 0.95, 0.1),
         (Case("no bound", replicas=2, queue=UNBOUNDED, retries=0, timeout_s=0.5), 1.0, 0.1),
         (Case("no bound", replicas=2, queue=UNBOUNDED, backoff_s=0.1, timeout_s=0.5), 0.95, 0.1),
+        (Case("outlasts", retries=3, backoff_s=0.1, timeout_s=0.3), 0.95, 0.1),
     ],
 )
 def test_flows_carry_through_the_capacity(case: Case, busy: float, tolerance: float) -> None:
@@ -88,8 +89,9 @@ def test_a_caveat_stands_beside_flows_whose_bounded_queue_is_near_its_capacity(r
     assert not any(line.startswith("system.services") for line in caveats(scenario, requests))
 
 
-def test_a_queue_without_a_bound_is_drawn_and_needs_no_caveat() -> None:
-    scenario = load_text(TEXT.replace("RATE", "314").replace("QUEUE", ""), "edge.yaml")
+@pytest.mark.parametrize("queue", ["", ", queue: 160"])
+def test_a_queue_that_outlasts_its_callers_patience_is_drawn_and_needs_no_caveat(queue: str) -> None:
+    scenario = load_text(TEXT.replace("RATE", "314").replace("QUEUE", queue), "edge.yaml")
     requests, flows = played(scenario, "requests"), played(scenario, "fluid")
     assert mean_share(requests) > 0.5  # it tips over
     chance = np.hypot(*(np.std([row.failed_share for row in rows], ddof=1) for rows in (requests, flows))) / 5**0.5

@@ -20,17 +20,26 @@ HOLD_S, STEP_S = 0.05, 0.1
 class Queue:
     """Replicas that are walked, `STEP_S` at a time."""
 
-    def __init__(self, workers: int, busy: float, replicas: int = 1, *, pooled: bool = False, seed: int = 1) -> None:
+    def __init__(
+        self,
+        workers: int,
+        busy: float,
+        replicas: int = 1,
+        *,
+        pooled: bool = False,
+        seed: int = 1,
+        top: float = math.inf,
+    ) -> None:
         self.replicas = np.zeros(replicas, REPLICA)
         self.replicas["ready"] = 1
         self._draw, self._turn = np.array([seed], np.uint64), 0
-        self._workers, self._pooled = workers, int(pooled)
+        self._workers, self._pooled, self._top = workers, int(pooled), top
         self.came_per_s = replicas * workers * busy / HOLD_S
 
     def go_on(self, left_s: float = STEP_S) -> NDArray[np.float64]:
         self._turn = walk(
-            self._draw, self.replicas, 0, len(self.replicas), self._turn, self._pooled, self._workers, HOLD_S, 1.0,
-            self.came_per_s, 1.0, left_s,
+            self._draw, self.replicas, 0, len(self.replicas), self._turn, self._pooled, self._workers, self._top,
+            HOLD_S, 1.0, self.came_per_s, 1.0, left_s,
         )  # fmt: skip
         return self.replicas["inside"].copy()
 
@@ -58,6 +67,33 @@ def test_a_walk_has_erlangs_waits(workers: int, busy: float, replicas: int) -> N
     all_busy, error = by_batches((inside >= servers - 1e-9).astype(float))
     assert error < 0.02
     assert all_busy == pytest.approx(wait_s * servers * (1.0 - busy) / HOLD_S, abs=4.0 * error)
+
+
+def last_of(workers: int, places: int, load: float) -> tuple[float, float]:
+    """M/M/c/K: share refused, and the mean number that waits."""
+    likely = [1.0]
+    for inside in range(1, workers + places + 1):
+        likely.append(likely[-1] * load / min(inside, workers))
+    shares = np.array(likely) / sum(likely)
+    return float(shares[-1]), float(shares[workers:] @ np.arange(places + 1))
+
+
+@pytest.mark.parametrize(
+    ("workers", "places", "busy", "replicas"), [(8, 16, 1.0, 1), (1, 20, 0.95, 1), (4, 8, 1.1, 2), (64, 64, 1.0, 1)]
+)
+def test_a_walk_refuses_as_m_m_c_k(workers: int, places: int, busy: float, replicas: int) -> None:
+    queue = Queue(workers, busy, replicas, pooled=replicas > 1, top=workers + places)
+    servers, steps = workers * replicas, []
+    for _ in range(30_000):
+        inside = queue.go_on().sum()
+        steps.append((queue.replicas["turned"].sum(), queue.replicas["came"].sum(), max(0.0, inside - servers)))
+    turned, came, waits = np.array(steps[500:]).T
+    refused, waiting = last_of(servers, places * replicas, busy * servers)
+    mean, error = by_batches(turned)
+    assert error < 0.1 * mean
+    assert mean / came.mean() == pytest.approx(refused, rel=0.04, abs=4.0 * error / came.mean())
+    mean, error = by_batches(waits)
+    assert mean == pytest.approx(waiting, rel=0.04, abs=4.0 * error)
 
 
 def test_requests_in_turn_make_queues_as_rare_as_e2_m_c() -> None:
@@ -91,12 +127,15 @@ def test_the_same_seed_walks_the_same_way() -> None:
     assert (one != other).any()
 
 
-RETRIES = Case("retries", replicas=2, queue=UNBOUNDED, backoff_s=0.1, timeout_s=0.5)
+NO_BOUND = Case("no bound", replicas=2, queue=UNBOUNDED, backoff_s=0.1, timeout_s=0.5)
+OUTLASTS = Case("a full queue's wait outlasts the timeout", backoff_s=0.1, timeout_s=0.3)
 
 
-def tipped_after_s(kind: type[DataPlane] | type[FluidPlane], seed: int, seconds: float) -> float:
+def tipped_after_s(
+    kind: type[DataPlane] | type[FluidPlane], seed: int, seconds: float, case: Case = NO_BOUND, busy: float = 0.95
+) -> float:
     """When most requests fail first in ten seconds; `seconds` when they never do."""
-    plane = kind(network(RETRIES, 0.95, seconds), seed)
+    plane = kind(network(case, busy, seconds), seed)
     for index, station in enumerate(plane.network.stations):
         plane.set_ready(index, 0, range(station.replicas[0]))
     until_s = 0.0
@@ -109,10 +148,11 @@ def tipped_after_s(kind: type[DataPlane] | type[FluidPlane], seed: int, seconds:
     return seconds
 
 
-def test_luck_tips_a_queue_over_when_it_does_request_by_request() -> None:
+@pytest.mark.parametrize(("case", "busy"), [(NO_BOUND, 0.95), (OUTLASTS, 0.9)])
+def test_luck_tips_a_queue_over_when_it_does_request_by_request(case: Case, busy: float) -> None:
     seeds, seconds = 60, 300.0
     requests, flows = (
-        np.array([tipped_after_s(kind, seed, seconds) for seed in range(1, seeds + 1)])
+        np.array([tipped_after_s(kind, seed, seconds, case, busy) for seed in range(1, seeds + 1)])
         for kind in (DataPlane, FluidPlane)
     )
     chance = math.hypot(requests.std(ddof=1), flows.std(ddof=1)) / math.sqrt(seeds)
