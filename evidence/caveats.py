@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from evidence.events import Outcome
+from evidence.events import NOT_STARTED, Outcome
 from evidence.idle import idle
 from evidence.measures import FunctionMeasure
 from evidence.offered import calls_per_s_at_most
@@ -49,7 +49,7 @@ Simulated = tuple[Scenario, Sequence[FunctionMeasure], Sequence[str] | None]
 
 def caveats_compared(runs: Mapping[str, Simulated]) -> list[str]:
     """Of simulations by their labels: what holds for all of them once, the rest with those that it holds for."""
-    said = {label: caveats(*run) for label, run in runs.items()}
+    said = {label: [*_not_started(run[1]), *caveats(*run)] for label, run in runs.items()}
     found = _measured_unlike([scenario for scenario, _, _ in runs.values()])
     for line in dict.fromkeys(line for each in said.values() for line in each):
         labels = [label for label, each in said.items() if line in each]
@@ -206,6 +206,16 @@ def _unended(scenario: Scenario, measures: Sequence[FunctionMeasure]) -> list[st
     )
     deadline = scenario.release.progress_deadline_s is not None
     return [line if deadline else f"{line}, or `progress_deadline` where replicas never become ready"]
+
+
+def _not_started(measures: Sequence[FunctionMeasure]) -> list[str]:
+    """Of one simulation the table of the calendar says so; side by side, who releases nothing would seem the best."""
+    outcomes = {row.replication: row.outcome for row in measures}
+    without = sum(outcome in NOT_STARTED for outcome in outcomes.values())
+    if not without:
+        return []
+    counted = f"{without:,} of {len(outcomes):,} replications"
+    return [f"release: the calendar let none start in {counted}: they count as good ones, but nothing was released"]
 
 
 def _near_capacity(scenario: Scenario, measures: Sequence[FunctionMeasure]) -> list[str]:

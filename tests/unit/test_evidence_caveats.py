@@ -92,6 +92,15 @@ def test_a_function_that_is_not_good_before_anything_has_happened() -> None:
     )
 
 
+def test_side_by_side_a_release_that_did_not_start_does_not_seem_the_best_unsaid() -> None:
+    scenario = load_text(TEXT, "tiny.yaml")
+    rows = made.measures(replications=20)
+    frozen = [replace(row, outcome="skipped" if row.replication % 2 else "waiting") for row in rows]
+    found = caveats_compared({"friday": (scenario, frozen, []), "monday": (scenario, rows, [])})
+    said = "release: the calendar let none start in 20 of 20 replications: they count as good ones, but "
+    assert [each.startswith(f"friday: {said}") for each in found] == [True]
+
+
 def test_windows_without_requests_are_not_blamed_on_the_system_as_well() -> None:
     early = replace(next(each for each in made.measures() if each.function == "browse"), impact_start_s=1.0)
     quiet = load_text(TEXT.replace("rate: 20/s", "rate: 1/s"), "tiny.yaml")
