@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import NetworkError, RequestError
+from simulator.fluid import backoffs
 from simulator.fluid.advance import LOG_FULL
 from simulator.fluid.build import Links, build
 from simulator.fluid.layout import State
@@ -54,6 +55,7 @@ class FluidPlane:
         self._apart = frozenset(apart)
         self._under_way = UnderWay(self._state)
         self._seen: list[Seen] | None = None  # what failed before the control inputs of now
+        self._waiting: list[backoffs.Waiting] | None = None  # for what was closed then
         self._now_s = 0.0  # the clock's, which takes longer to read
         self._worked: dict[
             tuple[int, int, int], tuple[float, float, float]
@@ -78,6 +80,9 @@ class FluidPlane:
         if until_s > self._now_s:
             if self._seen is None and self._state.clock[0]["stale"]:
                 self._seen = self._under_way.look()
+            if self._waiting is not None:
+                backoffs.come_back(self._state, self._waiting)
+                self._waiting = None
             while self._advance(until_s) == LOG_FULL:
                 self._drain()
             self._under_way.take_back(self._seen or [])
@@ -227,6 +232,8 @@ class FluidPlane:
         """To be called before a control input is in force: what fails by then is seen by what was."""
         if self._seen is None:
             self._seen = self._under_way.look()
+        if self._waiting is None:
+            self._waiting = backoffs.look(self._state)
         clock = self._state.clock[0]
         clock["stale"], clock["anew"] = max(how, int(clock["stale"])), 1
 

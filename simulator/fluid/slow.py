@@ -149,12 +149,12 @@ def walk_on(s: State, row: int, step_s: float) -> None:
     version = s.versions[row]
     station = s.stations[version["station"]]
     first, last = version["first_replica"], version["first_replica"] + version["replicas"]
-    hold_s = version["hold_s"]
+    hold_s = version["pace_s"]
     came_per_s = version["offered"] - version["again"] + _comes_late(s, row, step_s)
     begin_draws(s.draw, s.keys, _QUEUE, row, int(s.clock[0]["now"] * 1024))
     version["turn"] = walk(
         s.draw, s.replicas, first, last, version["turn"], station["pooled"], station["workers"], top_of(s, row),
-        hold_s, version["hold_var"] / (hold_s * hold_s), came_per_s, version["varies"], step_s,
+        hold_s, version["hold_var"] / version["hold_s"] ** 2, came_per_s, version["varies"], step_s,
     )  # fmt: skip
     for index in range(first, last):
         replica = s.replicas[index]

@@ -99,6 +99,42 @@ def test_who_waited_behind_what_failed_meets_the_end() -> None:
     assert requests < 0.5 * RATE * OUTAGES * (6.0 - 1.5)
 
 
+@pytest.mark.parametrize(("workers", "outage_s"), [(32, 12), (512, 5)])
+def test_who_waits_for_the_next_attempt_comes_to_those_that_are_back(workers: int, outage_s: int) -> None:
+    """A stock that can do a third more than is asked finds as many in backoffs as come in more than a second.
+
+    They are before all that come when it is back, in its own queue or, where they are all workers of the shop, there.
+    """
+    stations = (
+        Station("shop", workers, Distribution(Kind.CONSTANT, 0.002)),
+        Station("stock", 6, Distribution(Kind.EXPONENTIAL, 0.16)),
+    )
+    calls = (Call(CLIENT, SHOP), Call(SHOP, STOCK, retries=3, backoff_s=0.5, jitter=True))
+    functions = (Function("buy", ((0.0, 28.0), (1190.0, 0.0)), Node(0, (Node(1),))),)
+    lasts_s, chance = [], 0.0
+    middles_s = np.concatenate(([EDGES_S[0]], np.sqrt(EDGES_S[:-1] * EDGES_S[1:]), [EDGES_S[-1]]))
+    for kind in (FluidPlane, DataPlane):
+        found = []
+        for seed in range(1, 7):
+            plane = kind(Network(stations, calls, functions, 1.0, 1200, EDGES_S), seed)
+            plane.set_ready(SHOP, 0, [0])
+            plane.set_ready(STOCK, 0, [0])
+            for begins_s in range(20, 1160, 60):
+                plane.run(begins_s)
+                replicas_are_gone(plane, out=True)
+                plane.run(begins_s + outage_s)
+                replicas_are_gone(plane, out=False)
+            plane.run(1200.0)
+            client = plane.recording().client[:, 0, 0, FIRST_BIN:]
+            for ends_s in range(20 + outage_s, 1160 + outage_s, 60):
+                answers = client[ends_s : ends_s + 8].sum(axis=0)
+                found.append(float(answers @ middles_s / answers.sum()))
+        lasts_s.append(np.mean(found))
+        chance += np.var(found, ddof=1) / len(found)
+    assert lasts_s[0] == pytest.approx(lasts_s[1], rel=0.1, abs=3.0 * chance**0.5)
+    assert chance**0.5 < 0.1 * lasts_s[1]
+
+
 def test_retries_that_a_budget_does_not_pay_save_nothing() -> None:
     flows, requests = (
         failed(clients(kind, retries=2, budget=RetryBudget(share=0.01, minimum_per_s=1.0)))
