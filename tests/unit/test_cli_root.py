@@ -119,6 +119,16 @@ def test_defect_of_ours_is_4_and_short(windtunnel: Run) -> None:
     assert "Traceback" not in result.err
 
 
+def test_a_machine_that_is_too_small_is_no_defect_of_ours(windtunnel: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted() -> list[str]:
+        raise MemoryError("Unable to allocate 3.65 GiB")
+
+    monkeypatch.setattr("scenarios.catalogue.library_names", exhausted)
+    result = windtunnel("scenario", "list")
+    assert result.code == ExitCode.ERROR
+    assert result.err.startswith("windtunnel: not enough memory (Unable to allocate 3.65 GiB): a longer measure.")
+
+
 @pytest.mark.usefixtures("broken_library")
 def test_debug_shows_the_traceback(windtunnel: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WINDTUNNEL_DEBUG", "1")

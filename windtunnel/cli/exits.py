@@ -61,6 +61,8 @@ def exit_code_of(error: BaseException) -> ExitCode | None:
     """The code that an expected error ends in; None for one unforeseen (a defect of ours)."""
     if isinstance(error, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
+    if isinstance(error, MemoryError):
+        return ExitCode.ERROR
     for module, name, code in ERROR_CODES:
         kind = getattr(sys.modules.get(module), name, None)
         if kind is not None and isinstance(error, kind):

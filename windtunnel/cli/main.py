@@ -153,13 +153,19 @@ def _report(error: BaseException, *, as_json: bool) -> int:
         if not debug:
             say("This is a defect of Windtunnel; --debug shows where it came from.")
     else:
-        message = str(error) or type(error).__name__
+        message = _out_of_memory(error) if isinstance(error, MemoryError) else str(error) or type(error).__name__
         say(f"windtunnel: {message}" if "\n" not in message else f"windtunnel:\n{message}")
     if as_json:
         problems = getattr(error, "problems", ())
         details = {"problems": [str(problem) for problem in problems]} if problems else {}
         emit_error(message, type(error).__name__, int(code), details)
     return int(code)
+
+
+def _out_of_memory(error: MemoryError) -> str:
+    """Samples of a replication are kept cell by cell, which is most of what a simulation holds."""
+    what = f" ({error})" if str(error) else ""
+    return f"not enough memory{what}: a longer measure.resolution, a shorter duration or fewer --processes take less"
 
 
 def _report_usage(error: typer.TyperException, *, as_json: bool) -> int:
