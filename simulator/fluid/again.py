@@ -7,11 +7,14 @@ from simulator.fluid.layout import State
 from simulator.kernel.inline import inlined, outlined
 
 
-@inlined
-def retry_waits_s(s: State, node: int) -> float:
-    """How long a first retry of a call waits on the mean."""
-    call = s.calls[s.nodes[node]["call"]]
-    return float(call["backoff_s"]) * (0.5 if call["jitter"] != 0 else 1.0)
+@outlined
+def comes_to(s: State, node: int, cohort: int, version: int) -> float:
+    """How likely an attempt comes to the replicas of a version, which may serve others too."""
+    first, found = s.stations[s.nodes[node]["station"]]["first_version"], 0.0
+    for other in range(s.stations[s.nodes[node]["station"]]["versions"]):
+        if s.versions[first + other]["home"] == s.versions[first + version]["home"]:
+            found += s.weights[first + other, cohort] * (1.0 - erring(s, node, other))
+    return found
 
 
 @outlined

@@ -4,8 +4,11 @@ from simulator.fluid import lattice
 from simulator.fluid.calls import reply_of
 from simulator.fluid.lattice import NEVER, RARE
 from simulator.fluid.layout import SCRATCH, State
+from simulator.fluid.past import retry_fails, tried_again
 from simulator.kernel.inline import inlined, outlined
 
+_ONCE = 5
+"""The scratch lattice of what one attempt comes to, where retries fail more or less often: as `WHOLE`."""
 WHOLE = 7
 """The scratch lattice of what an attempt comes to if nobody gives up: its success; that of its failure is the next."""
 
@@ -47,6 +50,18 @@ def _meet_later(
         lattice.mix(p, bad, 1.0, spare, spare2)
 
 
+@inlined
+def _fail_as_often(s: State, node: int, good: int, bad: int, share: float, fails: float) -> None:
+    """Make an attempt's lattices those of one that fails with probability `share`, and not `fails`."""
+    p, once = s.pool, len(s.pool.n) - SCRATCH + _ONCE
+    lattice.copy(p, once + 1, bad, share / fails)
+    if fails < 1.0 - RARE:
+        lattice.copy(p, once, good, (1.0 - share) / (1.0 - fails))
+    else:  # what succeeds then takes as long as it does without a wait
+        station = s.stations[s.nodes[node]["station"]]
+        lattice.point(p, good, s.versions[station["first_version"]]["hold_s"], 1.0 - share)
+
+
 @outlined
 def repeat(
     s: State,
@@ -61,14 +76,13 @@ def repeat(
     sticks: float,
     succeeds: float,
     fails: float,
-    retries_fail: float,
     falls: float,
 ) -> float:
     """From one attempt (`good`, `bad`) to all of a call, in the node's own lattices; returns their mean number.
 
     Retries are refused at once with probability `sticks` where first attempts, of which `fails` do, are not, and so
-    many of the successes of these `succeeds`; where `retries_fail` is another share than `fails`, they fail more or
-    less often. Behind a lock waits fall by `falls` seconds a second.
+    many of the successes of these `succeeds`. Where the past of a node matters, they fail more or less often. Behind a
+    lock waits fall by `falls` seconds a second.
     """
     p = s.pool
     call = s.calls[s.nodes[node]["call"]]
@@ -86,19 +100,16 @@ def repeat(
         lattice.copy(p, bad, spare3, 1.0 - sticks)
         lattice.point(p, trial, 0.0, sticks * fails + (1.0 - succeeds) * (1.0 - fails))
         lattice.mix(p, spare3, 1.0, trial, spare2)
-    elif retries_fail != fails and call["retries"] > 0:
-        lattice.copy(p, bad, spare3, retries_fail / fails)
-        if fails < 1.0 - RARE:
-            lattice.copy(p, good, spare, (1.0 - retries_fail) / (1.0 - fails))
-            lattice.copy(p, spare, good, 1.0)
-        else:  # what succeeds then takes as long as it does without a wait
-            lattice.point(
-                p, good, s.versions[s.stations[s.nodes[node]["station"]]["first_version"]]["hold_s"], 1.0 - retries_fail
-            )
+    varies = sticks == 0.0 and fails > RARE and tried_again(s, node)
+    if varies:
+        lattice.copy(p, good, len(p.n) - SCRATCH + _ONCE, 1.0)
+        lattice.copy(p, bad, len(p.n) - SCRATCH + _ONCE + 1, 1.0)
     for retry in range(call["retries"]):
         lattice.convolve(p, before, bad, trial, spare, spare2)
-        if (sticks > 0.0 or retries_fail != fails) and retry == 0:
+        if sticks > 0.0 and retry == 0:
             lattice.copy(p, spare3, bad, 1.0)
+        if varies:
+            _fail_as_often(s, node, good, bad, retry_fails(s, node, cohort, retry + 1, fails), fails)
         if falls > 0.0:
             _meet_later(s, node, cohort, good, bad, falls * _begins_s(s, node, retry + 1), spare, spare2)
         again = lattice.mass(p, trial)

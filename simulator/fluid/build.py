@@ -23,6 +23,8 @@ Round robin at 75 and 90 % of its capacity: at 1.5 flows had 1.01 and 1.10 times
 """
 _PLACES = 4096
 """Places of a queue without a bound whose replicas are compared by it: longer ones count as equally long."""
+_RETRIES = 1 << 16
+"""Retries that may be to come at once. No more are made."""
 
 Links = Collection[tuple[int, int]]
 """Stations of callers and callees."""
@@ -36,12 +38,13 @@ def build(network: Network, seed: int, replication: int, detailed: Collection[in
     clock = np.zeros(1, RECORDS["clock"])
     clock["resolution"], clock["drawn_cell"], clock["stale"] = network.resolution_s, -1, 2
     clock["parts"] = parts
-    stations, versions = _stations(network)
+    played = [place for place, each in enumerate(network.stations) if is_played_singly(each)]
+    stations, versions = _stations(network, played)
     stations["detailed"] = [station in detailed for station in range(len(stations))]
     replicas = np.zeros(int(versions["replicas"].sum()), RECORDS["replicas"])
     replicas["limit"] = math.inf
     replicas["version"] = np.repeat(np.arange(len(versions)), versions["replicas"])
-    free, line, heard = _benches(network, stations, versions, replicas)
+    free, line, heard = _benches(network, played, versions, replicas)
     nodes = _nodes(network, apart)
     stations["patience_s"] = _patience_s(nodes, len(stations))
     functions = np.zeros(len(network.functions), RECORDS["functions"])
@@ -79,7 +82,8 @@ def build(network: Network, seed: int, replication: int, detailed: Collection[in
         free=free,
         line=line,
         heard=heard,
-        past=np.zeros((len(nodes), cohorts, PAST)),
+        retries=_retries(network, played),
+        past=np.zeros((len(nodes), cohorts, 1 + most, PAST)),
         weights=_weights(stations, len(versions), cohorts),
         effects=effects,
         contracts=np.zeros((len(versions), len(versions))),
@@ -115,10 +119,11 @@ def build(network: Network, seed: int, replication: int, detailed: Collection[in
     )
 
 
-def _stations(network: Network) -> tuple[NDArray[np.void], NDArray[np.void]]:
+def _stations(network: Network, singly: Collection[int]) -> tuple[NDArray[np.void], NDArray[np.void]]:
     stations = np.zeros(len(network.stations), RECORDS["stations"])
     versions = np.zeros(sum(len(station.replicas) for station in network.stations), RECORDS["versions"])
     counts = [count for station in network.stations for count in station.replicas]
+    versions["next_s"] = math.inf
     versions["replicas"], versions["first_replica"] = counts, np.concatenate(([0], np.cumsum(counts)[:-1]))
     first = 0
     for index, (row, station) in enumerate(zip(stations, network.stations, strict=True)):
@@ -130,7 +135,7 @@ def _stations(network: Network) -> tuple[NDArray[np.void], NDArray[np.void]]:
             row["tokens"] = station.quota.burst
         row["pooled"] = station.balancing is Balancing.LEAST_REQUEST
         row["of_two"] = station.balancing is Balancing.RANDOM_OF_TWO
-        row["singly"] = is_played_singly(station)
+        row["singly"] = index in singly
         if station.ejection is not None:
             row["eject_after"], row["eject_s"] = station.ejection.consecutive, station.ejection.for_s
             row["eject_most"] = station.ejection.most
@@ -152,12 +157,12 @@ def is_played_singly(station: Station) -> bool:
 
 
 def _benches(
-    network: Network, stations: NDArray[np.void], versions: NDArray[np.void], replicas: NDArray[np.void]
+    network: Network, singly: Collection[int], versions: NDArray[np.void], replicas: NDArray[np.void]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Workers, waiting places and outcomes to be heard of, for the replicas of stations that are played singly."""
-    chosen = np.flatnonzero(stations["singly"][versions["station"][replicas["version"]]])
+    chosen = np.flatnonzero(np.isin(versions["station"][replicas["version"]], list(singly)))
     replicas["bench"][chosen] = np.arange(len(chosen))
-    played = [station for station in network.stations if is_played_singly(station)]
+    played = [network.stations[place] for place in singly]
     workers = max((station.workers for station in played), default=0)
     places = max((station.queue if station.queue >= 0 else _PLACES for station in played), default=0)
     to_hear = _PLACES if any(station.ejection is not None for station in played) else 0
@@ -166,6 +171,12 @@ def _benches(
         np.zeros((len(chosen), max(1, places), 2)),
         np.zeros((len(chosen), to_hear, 2)),
     )
+
+
+def _retries(network: Network, singly: Collection[int]) -> NDArray[np.void]:
+    """Places for retries that are to come, of calls to stations that are played singly."""
+    tried_again = any(call.retries > 0 and call.callee in singly for call in network.calls)
+    return np.zeros(_RETRIES if tried_again else 0, RECORDS["retries"])
 
 
 def _patience_s(nodes: NDArray[np.void], stations: int) -> NDArray[np.float64]:

@@ -21,6 +21,7 @@ CLOCK = _record(
     stale="i8",  # 1 when the flows must be found anew, 2 when own work has changed too
     anew="i8",  # 1 when a control input has changed something since flows were found
     past_slot="i8",  # the last of `past` that is written
+    kept="i8",  # retries that are to come, of stations that are played singly
     walked="i8",  # 1 when they must be because of what was drawn: as a rule they are nearly the same
     mirrored="i8",  # 1 once requests have been copied
     log_n="i8",
@@ -66,6 +67,10 @@ VERSION = _record(
     held_s="f8",  # until all that it has can go on, and what comes until then with it
     drawn="i8",  # 1 while what is inside its replicas is drawn
     turn="i8",  # whose of its ready replicas it is, while it is drawn; where it is played singly, of all
+    firsts="f8",  # first attempts per second, while it is played singly
+    next_s="f8",  # when the next of them comes; infinite where it is not played singly
+    draws="u8",  # position in the sequence of its draws
+    reset="f8",  # requests that were in replicas that died, and are to be made again
     varies="f8",  # variance of what comes, per mean, over long times; 1: a Poisson stream
     again="f8",  # of the offered, what comes since an attempt before has failed
     again_s="f8",  # how long after the first attempts it comes
@@ -83,6 +88,7 @@ VERSION = _record(
     offered_before="f8",  # of the round before, while flows are found
     hold_before_s="f8",
     refused="f8",  # share of the offered
+    again_full="f8",  # share of the offered that is refused, and would be at once again, beyond chance
     burst="f8",  # by how much the variance of the refused is above their mean, per mean, over longer than a burst
     full="f8",  # share that its queue refuses in its steady state
     stays="f8",  # share refused by what may be as full still when a retry comes, its queue or its bucket
@@ -169,6 +175,8 @@ REPLY = _record(  # what a caller gets, all attempts together
     tries="f8",  # attempts of a call that fails
     once_ok="f8",  # share of the attempts that succeed
     once_s="f8",  # how long one lasts
+    fails_s="f8",  # how long one lasts that fails
+    again_full="f8",  # share of them that is refused, and would be at once again, beyond chance
     saved="f8",  # share of the possible retries of a call that succeeds, that it takes
 )
 FLOW = _record(
@@ -188,6 +196,7 @@ HELD = _record(
     burst="f8",  # of the failures in the service row
     fails="f8",  # share of a call's attempts that come to the version and fail there
 )
+RETRY = _record(at_s="f8", node="i8", cohort="i8", attempt="i8")
 FUNCTION = _record(segment="i8", root="i8", rate="f8", arrivals_left="i8", mass_left="f8")
 
 
@@ -208,7 +217,8 @@ class State(NamedTuple):
     free: NDArray[np.float64]  # [benches, workers] when each worker is free, of stations that are played singly
     line: NDArray[np.float64]  # [benches, places, 2] until when and since when who waits waits, from `head` on
     heard: NDArray[np.float64]  # [benches, places, 2] when an outcome is heard of, and 1 for a failure
-    past: NDArray[np.float64]  # [nodes, cohorts, PAST] share of the attempts that failed, by tenth of a second
+    retries: NDArray[np.void]  # [places] a heap by time, of what stations that are played singly have failed
+    past: NDArray[np.float64]  # [nodes, cohorts, 1 + versions, PAST] share of the attempts that failed, and by version
     weights: NDArray[np.float64]  # [station and version, cohorts] routing shares
     effects: NDArray[np.void]  # [station and version, cohorts]
     contracts: NDArray[np.float64]  # [caller's station and version, callee's] share of errors
@@ -246,6 +256,7 @@ class State(NamedTuple):
 RECORDS: dict[str, np.dtype[np.void]] = {
     "clock": CLOCK, "stations": STATION, "versions": VERSION, "replicas": REPLICA, "effects": EFFECT,
     "calls": CALL, "nodes": NODE, "functions": FUNCTION, "replies": REPLY, "flows": FLOW, "held": HELD, "log": WRITE,
+    "retries": RETRY,
 }  # fmt: skip
 
 FIND, WAIT, DRAW, PLAY, MEET, ADVANCE = STAGES = range(6)
@@ -265,8 +276,8 @@ def empty_state() -> State:
     axes = dict.fromkeys(("weights", "effects", "rate_until", "rate", "shares", "alike", "replies", "flows"), 2)
     axes |= dict.fromkeys(("writers", "held", "seen", "seen_order", "outcomes", "client", "service"), 3)
     axes["contracts"] = axes["levels"] = axes["more"] = axes["met"] = axes["free"] = 2
-    axes["line"] = axes["past"] = axes["heard"] = 3
-    axes |= {"arrivals": 2, "answers": 4, "answers_order": 4, "written": 4}
+    axes["line"] = axes["heard"] = 3
+    axes |= {"arrivals": 2, "past": 4, "answers": 4, "answers_order": 4, "written": 4}
     codes = {
         "keys": "u8", "luck": "f8", "failed": "i8", "begun": "i8", "copied": "i8", "doomed": "i8", "draw": "u8",
         "free": "f8", "line": "f8", "heard": "f8", "past": "f8",

@@ -199,12 +199,14 @@ class FluidPlane:
         self._write_down()
         killed["listed"] = 0
         self._let_in(row)
-        record["lost"] += killed["inside"]
+        inside = float(killed["inside"])
+        record["lost"] += inside
         if record["ready"] == 0:  # all that come are refused in any case
             self._under_way.break_off(station, row, float(record["lost"]))
             record["lost"] = 0.0
         killed["inside"] = 0.0
         if self._state.stations[station]["singly"]:
+            record["reset"] += inside
             killed["waiting"], killed["run"], killed["to_hear"] = 0, 0, 0
             self._state.free[killed["bench"]] = 0.0
 

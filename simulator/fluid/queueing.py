@@ -55,6 +55,7 @@ def find_wait(s: State, row: int, spell_s: float, wait: int, spare: int, spare2:
     version = s.versions[row]
     version["refused"], version["burst"], version["waits_s"], version["drive"] = 0.0, 0.0, 0.0, 1.0
     version["spread"], version["off_s"], version["falls"], version["drawn"] = 0.0, 0.0, 0.0, 0
+    version["again_full"] = 0.0
     lattice.point(s.pool, wait, 0.0, 1.0)
     ready = version["ready"]
     if ready == 0:
@@ -71,6 +72,8 @@ def find_wait(s: State, row: int, spell_s: float, wait: int, spare: int, spare2:
     over = s.stations[version["station"]]["over"]
     if over > 0.0:
         _go_over(s, row, over)
+    if version["again_full"] != 0.0:
+        version["again_full"] *= ((1.0 - version["refused"]) / (1.0 - by_queue)) ** 2
     if version["spread"] > 0.0:
         by_queue = version["refused"]
     elif version["drawn"] != 0:

@@ -1,122 +1,29 @@
 """Services that are played request by request beside the flows, since it matters what each replica has inside.
 
-Where replicas are ejected, or service times vary much more than their mean, outcomes hang on the luck of single
-replicas: a few long requests hold the workers of one for as long as they take. So requests are drawn
-from what flows bring (a Poisson stream), each comes to a replica by the rules of `simulator.kernel.balance`, and to the
-worker there that is free first. In a queue that is served in order it is known by then when it begins and ends (Kiefer,
-Wolfowitz 1955), so nothing is left to happen later, but that a replica is ejected when its callers hear of failures.
-Flows see at each step what a request would meet now: the waits of the replicas, and which of them are full.
+Where replicas are ejected, where service times vary much more than their mean, or where a guardrail hangs on which of
+two versions is full, outcomes hang on the luck of single replicas. So first attempts are drawn from what flows bring (a
+Poisson stream), each comes to a replica by the rules of `simulator.kernel.balance`, and takes its place there
+(`bench`). By then it is known when it ends. So nothing is left to happen later, but that its caller makes it again
+where it has failed (`retries`), and that a replica is ejected when its callers hear of failures. Flows see at each step
+what a request would meet now (`looks`): the waits of the replicas, and which of them are full.
 """
 
 import math
 
 from simulator.draws import Stream, duration
 from simulator.fluid import lattice
-from simulator.fluid.calls import first_call, goes_on, next_call, reply_of
+from simulator.fluid.again import in_vain
+from simulator.fluid.bench import count_inside, full_until_s, leave_line, sheds, take_worker
+from simulator.fluid.calls import erring, first_call, goes_on, next_call, reply_of
 from simulator.fluid.counts import begin_draws, draw_bits, draw_unit
 from simulator.fluid.ejection import eject, hear_later
-from simulator.fluid.flows import copying, entering
-from simulator.fluid.lattice import NEVER
+from simulator.fluid.flows import copying
 from simulator.fluid.layout import State
+from simulator.fluid.looks import look
+from simulator.fluid.retries import keep, next_retry_s, take_first, waits_s
 from simulator.kernel.inline import inlined, outlined
 
-_BALANCE = int(Stream.BALANCE)
-_POINTS = 64
-"""Of the lattice of waits."""
-_PATIENCE = 2.0
-"""Waits longer than so many times the longest timeout are as long as that: who meets them has given up."""
-
-
-@inlined
-def _free_s(s: State, index: int) -> float:
-    """When a replica has a worker for who comes next."""
-    station = s.stations[s.versions[s.replicas[index]["version"]]["station"]]
-    found = math.inf
-    for worker in range(station["workers"]):
-        found = min(found, s.free[s.replicas[index]["bench"], worker])
-    return found
-
-
-@inlined
-def _leave_line(s: State, index: int, now: float) -> None:
-    """Who has begun by now, or given up, is no longer in a replica's line."""
-    replica = s.replicas[index]
-    while replica["waiting"] > 0 and s.line[replica["bench"], replica["head"], 0] <= now:
-        replica["head"] = (replica["head"] + 1) % s.line.shape[1]
-        replica["waiting"] -= 1
-
-
-@inlined
-def _inside(s: State, index: int, now: float) -> int:
-    """Requests in a replica's workers and queue."""
-    _leave_line(s, index, now)
-    replica, busy = s.replicas[index], 0
-    for worker in range(s.stations[s.versions[replica["version"]]["station"]]["workers"]):
-        busy += 1 if s.free[replica["bench"], worker] > now else 0
-    return busy + replica["waiting"]
-
-
-@inlined
-def _full_until_s(s: State, index: int) -> float:
-    """Until when a replica's queue has no place."""
-    replica = s.replicas[index]
-    queue = s.stations[s.versions[replica["version"]]["station"]]["queue"]
-    if queue < 0 or replica["waiting"] < queue:
-        return 0.0
-    if queue == 0:
-        return float(_free_s(s, index))
-    return float(s.line[replica["bench"], (replica["head"] + replica["waiting"] - queue) % s.line.shape[1], 0])
-
-
-@inlined
-def _sheds(s: State, index: int, at_s: float) -> bool:
-    """Whether the first in a replica's queue has waited too long at a time, if nobody comes before."""
-    replica = s.replicas[index]
-    shed_s = s.stations[s.versions[replica["version"]]["station"]]["shed_s"]
-    if shed_s == math.inf:
-        return False
-    for place in range(replica["waiting"]):
-        at = (replica["head"] + place) % s.line.shape[1]
-        if s.line[replica["bench"], at, 0] > at_s:
-            return at_s - s.line[replica["bench"], at, 1] > shed_s
-    return False
-
-
-@inlined
-def _before(s: State, row: int, index: int) -> int:
-    """How many requests come to others before a replica has its turn; 0 where there are no turns."""
-    version = s.versions[row]
-    station = s.stations[version["station"]]
-    before = 0
-    if station["pooled"] + station["of_two"] == 0 and version["offered"] > 0.0:
-        at = version["turn"] % version["replicas"]
-        while version["first_replica"] + at != index:
-            before += s.replicas[version["first_replica"] + at]["ready"]
-            at = (at + 1) % version["replicas"]
-    return before
-
-
-@inlined
-def _look(s: State, row: int, index: int, now: float) -> tuple[float, float]:
-    """What the next request meets at a ready replica: how likely it is refused, and its wait if it is not.
-
-    Where each has its turn, requests come more evenly than at random, and find fewer inside than there are at any time.
-    So a replica is looked at when its turn comes, of which a random moment would be in a longer gap than others are,
-    by one request's: with k before it after k gaps, and not k + 1. What is inside until then only leaves.
-    """
-    before, offered = _before(s, row, index), max(NEVER, s.versions[row]["offered"])
-    at_s = now + before / offered
-    wait_s = max(0.0, _free_s(s, index) - at_s)
-    if _sheds(s, index, at_s):
-        return 1.0, wait_s
-    due = (_full_until_s(s, index) - now) * offered
-    if due <= 0.0:
-        return 0.0, wait_s
-    refused, term = 1.0, math.exp(-due)  # so many come before it has a place again
-    for k in range(before):
-        refused -= term
-        term *= due / (k + 1.0)
-    return max(0.0, refused), wait_s
+_BALANCE, _BACKOFF = int(Stream.BALANCE), int(Stream.BACKOFF)
 
 
 @inlined
@@ -138,12 +45,12 @@ def _choose(s: State, row: int, now: float) -> int:
         one = int(draw_unit(s.draw) * ready)
         other = (one + 1 + int(draw_unit(s.draw) * (ready - 1))) % ready
         first, second = _nth_ready(s, row, one), _nth_ready(s, row, other)
-        return second if _inside(s, second, now) < _inside(s, first, now) else first
+        return second if count_inside(s, second, now) < count_inside(s, first, now) else first
     if station["pooled"] != 0:
         best = fewest = -1
         for place in range(ready):
             index = _nth_ready(s, row, place)
-            inside = _inside(s, index, now)
+            inside = count_inside(s, index, now)
             if best < 0 or inside < fewest:
                 best, fewest = index, inside
         return best
@@ -190,34 +97,46 @@ def _draw_calls(s: State, node: int, cohort: int, version: int) -> tuple[float, 
 
 
 @inlined
-def _take_worker(s: State, index: int, now: float, holds_s: float, leaves_s: float) -> float:
-    """A request takes the worker that is free first, at the latest until `leaves_s`; returns when it begins."""
-    replica = s.replicas[index]
-    bench, first = replica["bench"], 0
-    for worker in range(1, s.stations[s.versions[replica["version"]]["station"]]["workers"]):
-        if s.free[bench, worker] < s.free[bench, first]:
-            first = worker
-    begins_s = max(now, s.free[bench, first])
-    if begins_s < leaves_s:
-        s.free[bench, first] = min(begins_s + holds_s, leaves_s)
-    places = s.line.shape[1]
-    if begins_s > now and replica["waiting"] < places:  # behind so many, one more is no longer a queue
-        place = (replica["head"] + replica["waiting"]) % places
-        s.line[bench, place, 0], s.line[bench, place, 1] = min(begins_s, leaves_s), now
-        replica["waiting"] += 1
-    return begins_s
+def _heard_s(s: State, node: int, answered_s: float, gives_up_s: float) -> float:
+    """When a caller hears of an answer, or gives up."""
+    call = s.calls[s.nodes[node]["call"]]
+    latency_s = call["latency_s"]
+    if call["latency_jitter_s"] > 0.0:
+        latency_s += call["latency_jitter_s"] * draw_unit(s.draw)
+    return float(min(answered_s + latency_s, gives_up_s))
+
+
+@inlined
+def _turned_away(s: State, node: int, cohort: int, version: int, attempt: int, copy: bool) -> bool:
+    """Whether a call fails before it comes to a replica: it is cut, none is ready, a fault, or a quota's bucket."""
+    station = s.stations[s.nodes[node]["station"]]
+    home = s.versions[s.versions[station["first_version"] + version]["home"]]
+    if s.calls[s.nodes[node]["call"]]["cut"] != 0 or home["ready"] == 0:
+        return True
+    errs, over = 0.0 if copy else erring(s, node, version), station["over"]
+    if errs > 0.0 and draw_unit(s.draw) < errs:
+        return True
+    if over > 0.0 and attempt > 0:
+        over += (1.0 - over) * in_vain(s, node, cohort, version)
+    return bool(over > 0.0 and draw_unit(s.draw) < over)
 
 
 @outlined
-def _come(s: State, row: int, node: int, cohort: int, version: int, copy: bool, now: float) -> None:
-    """A request comes to a version whose replicas are those of version `row`."""
-    station = s.stations[s.versions[row]["station"]]
+def _come(s: State, node: int, cohort: int, version: int, attempt: int, copy: bool, now: float) -> tuple[bool, float]:
+    """A call comes to a version; whether it fails, and when its caller hears of that."""
+    station = s.stations[s.nodes[node]["station"]]
+    gives_up_s = math.inf if copy else now + s.nodes[node]["timeout_s"]
+    if _turned_away(s, node, cohort, version, attempt, copy):
+        return True, _heard_s(s, node, now, gives_up_s)
+    row = s.versions[station["first_version"] + version]["home"]
+    if station["eject_after"] > 0 and eject(s, row, now):
+        s.clock[0]["stale"] = max(1, s.clock[0]["stale"])
     index = _choose(s, row, now)
-    _leave_line(s, index, now)
-    if now < _full_until_s(s, index) or _sheds(s, index, now):
+    leave_line(s, index, now)
+    if now < full_until_s(s, index) or sheds(s, index, now):
         if not copy:
             hear_later(s, index, True, now)
-        return
+        return True, _heard_s(s, node, now, gives_up_s)
     effect = s.effects[station["first_version"] + version, cohort]
     work_s = duration(station["kind"], station["p0"], station["p1"], draw_bits(s.draw))
     work_s = work_s * effect["factor"] + effect["add_s"]
@@ -225,64 +144,152 @@ def _come(s: State, row: int, node: int, cohort: int, version: int, copy: bool, 
     if not failed and s.nodes[node]["child"] >= 0:
         calls_s, failed = _draw_calls(s, node, cohort, version)
     holds_s = work_s + calls_s if station["holds_worker"] != 0 else work_s
-    gives_up_s = math.inf if copy else now + s.nodes[node]["timeout_s"]
     cancels = s.calls[s.nodes[node]["call"]]["cancel"] != 0
-    begins_s = _take_worker(s, index, now, holds_s, gives_up_s if cancels else math.inf)
+    begins_s = take_worker(s, index, now, holds_s, gives_up_s if cancels else math.inf)
     ends_s = begins_s + work_s + calls_s
     station["entered"] += 1.0
     if not copy:
         hear_later(s, index, failed or ends_s >= gives_up_s, min(ends_s, gives_up_s))
+    heard_s = _heard_s(s, node, ends_s, gives_up_s)
+    return failed or heard_s >= gives_up_s, heard_s
+
+
+@inlined
+def _route(s: State, node: int, cohort: int) -> int:
+    """The version that a retry comes to, by the weights; -1 where a breaker holds it back."""
+    held = s.calls[s.nodes[node]["call"]]["held"]
+    if held > 0.0 and draw_unit(s.draw) < held:
+        return -1
+    station = s.stations[s.nodes[node]["station"]]
+    left, chosen = draw_unit(s.draw), -1
+    for version in range(station["versions"]):
+        weight = s.weights[station["first_version"] + version, cohort]
+        if weight > 0.0 and left >= 0.0:
+            chosen = version
+            left -= weight
+    return chosen
 
 
 @outlined
-def _draw_request(s: State, row: int, now: float) -> None:
-    """One of those that flows bring to a version's replicas comes: of which call, cohort and version is drawn."""
+def _call(s: State, node: int, cohort: int, version: int, attempt: int, copy: bool, now: float) -> None:
+    """A call comes to a version, and where it fails to any of them again: at once, or when its backoff is over."""
+    index = s.nodes[node]["call"]
+    call = s.calls[index]
+    while version >= 0:
+        failed, at_s = _come(s, node, cohort, version, attempt, copy, now)
+        if copy or not failed or attempt >= call["retries"]:
+            return
+        if call["allow"] < 1.0 and draw_unit(s.draw) >= call["allow"]:
+            return
+        at_s += waits_s(s, index, attempt)
+        attempt += 1
+        if at_s > now:
+            keep(s, at_s, node, cohort, attempt)
+            return
+        version = _route(s, node, cohort)
+
+
+@inlined
+def _first_attempts(s: State, node: int, cohort: int, version: int) -> float:
+    """Per second, of one node and cohort, to one version; also of those that fail before they come to a replica."""
+    reply, call = s.replies[node, s.alike[node, cohort]], s.calls[s.nodes[node]["call"]]
+    if reply["attempts"] <= 0.0:
+        return 0.0
+    row = s.stations[s.nodes[node]["station"]]["first_version"] + version
+    return float(s.flows[node, cohort]["calls"] * s.weights[row, cohort] * (1.0 - call["held"]) / reply["attempts"])
+
+
+@outlined
+def _source(s: State, row: int, upto: float) -> tuple[float, int, int, int, bool]:
+    """Count the calls per second that flows bring to a version's replicas, `upto` some at the most.
+
+    Returns how many those are, of the last one node, cohort and version, and whether it is a copy. Retries are none of
+    them: those come when what was played has failed.
+    """
     index = s.versions[row]["station"]
     station = s.stations[index]
-    left = draw_unit(s.draw) * s.versions[row]["offered"]
-    last_node, last_cohort, last_version, last_copy = -1, -1, -1, False
+    total, last_node, last_cohort, last_version, last_copy = 0.0, -1, -1, -1, False
     for node in range(len(s.nodes)):
-        if s.nodes[node]["station"] != index or s.calls[s.nodes[node]["call"]]["cut"] != 0:
+        call = s.calls[s.nodes[node]["call"]]
+        if s.nodes[node]["station"] != index or (call["cut"] != 0 and call["retries"] == 0):
             continue
         for cohort in range(s.shares.shape[1]):
+            if s.flows[node, cohort]["calls"] <= 0.0:
+                continue
             for version in range(station["versions"]):
                 if s.versions[station["first_version"] + version]["home"] != row:
                     continue
                 for copy in (False, True):
-                    comes = copying(s, node, cohort, version) if copy else entering(s, node, cohort, version)
+                    comes = copying(s, node, cohort, version) if copy else _first_attempts(s, node, cohort, version)
                     if comes <= 0.0:
                         continue
                     last_node, last_cohort, last_version, last_copy = node, cohort, version, copy
-                    left -= comes * (1.0 - station["over"])
-                    if left < 0.0:
-                        _come(s, row, node, cohort, version, copy, now)
-                        return
-    if last_node >= 0:
-        _come(s, row, last_node, last_cohort, last_version, last_copy, now)
+                    total += comes
+                    if total > upto:
+                        return total, node, cohort, version, copy
+    return total, last_node, last_cohort, last_version, last_copy
 
 
 @outlined
-def _play(s: State, row: int, now: float, until_s: float) -> bool:
+def _break_off(s: State, row: int, now: float) -> None:
+    """Callers of what was inside a replica that died make their calls again."""
+    while s.versions[row]["reset"] >= 1.0:
+        s.versions[row]["reset"] -= 1.0
+        _, node, cohort, _, copy = _source(s, row, draw_unit(s.draw) * s.versions[row]["firsts"])
+        if node >= 0 and not copy and s.calls[s.nodes[node]["call"]]["retries"] > 0:
+            keep(s, now + waits_s(s, s.nodes[node]["call"], 0), node, cohort, 1)
+    s.versions[row]["reset"] = 0.0
+
+
+@outlined
+def _begin(s: State, now: float) -> None:
+    """Find out how many come to each version first, and when the next one does; the draws of retries begin."""
+    moment = int(now * 1024)
+    for row in range(len(s.versions)):
+        version = s.versions[row]
+        if s.stations[version["station"]]["singly"] == 0 or version["home"] != row:
+            continue
+        begin_draws(s.draw, s.keys, _BALANCE, row, moment)
+        version["firsts"] = _source(s, row, math.inf)[0]
+        _draw_next(s, row, now)
+    begin_draws(s.draw, s.keys, _BACKOFF, len(s.calls), moment)
+    for row in range(len(s.versions)):
+        if s.versions[row]["reset"] > 0.0:
+            _break_off(s, row, now)
+
+
+@inlined
+def _draw_next(s: State, row: int, now: float) -> None:
+    """When the next first attempt comes to a version; others may draw until then."""
     version = s.versions[row]
-    ejects = s.stations[version["station"]]["eject_after"] > 0
+    version["next_s"] = math.inf
+    if version["firsts"] > 0.0:
+        version["next_s"] = now - math.log(draw_unit(s.draw)) / version["firsts"]
+    version["draws"] = s.draw[0]
+
+
+@inlined
+def _next_first(s: State) -> tuple[int, float]:
+    """The version to which the next first attempt comes, and when."""
+    first, at_s = -1, math.inf
+    for row in range(len(s.versions)):
+        if s.versions[row]["next_s"] < at_s:
+            first, at_s = row, s.versions[row]["next_s"]
+    return first, at_s
+
+
+@outlined
+def _find_changes(s: State, now: float) -> bool:
+    """Whether what requests meet is not what they met when flows were found."""
     changed = False
-    if version["ready"] > 0 and version["offered"] > 0.0:
-        begin_draws(s.draw, s.keys, _BALANCE, row, int(now * 1024))
-        at_s = now
-        while True:
-            at_s -= math.log(draw_unit(s.draw)) / version["offered"]
-            if at_s >= until_s:
-                break
-            if ejects:
-                changed |= eject(s, row, at_s)
-            _draw_request(s, row, at_s)
-    if ejects:
-        changed |= eject(s, row, until_s)
-    for index in range(version["first_replica"], version["first_replica"] + version["replicas"]):
+    for index in range(len(s.replicas)):
         replica = s.replicas[index]
-        replica["inside"] = _inside(s, index, until_s)
+        row = replica["version"]
+        if s.stations[s.versions[row]["station"]]["singly"] == 0:
+            continue
+        replica["inside"] = count_inside(s, index, now)
         if replica["ready"] != 0:
-            refused, wait_s = _look(s, row, index, until_s)
+            refused, wait_s = look(s, row, index, now)
             changed |= replica["behind_s"] != wait_s or replica["refused"] != refused
     return changed
 
@@ -290,88 +297,28 @@ def _play(s: State, row: int, now: float, until_s: float) -> bool:
 @outlined
 def play(s: State, now: float, until_s: float) -> bool:
     """Play the services that are played singly until then; whether flows must be found anew."""
+    if len(s.free) == 0:
+        return False
+    _begin(s, now)
+    again = s.draw[0]
+    while True:
+        row, at_s = _next_first(s)
+        retry_s = next_retry_s(s)
+        if min(at_s, retry_s) >= until_s:
+            break
+        if retry_s <= at_s:
+            s.draw[0] = again
+            node, cohort, attempt = take_first(s)
+            _call(s, node, cohort, _route(s, node, cohort), attempt, False, retry_s)
+            again = s.draw[0]
+        else:
+            s.draw[0] = s.versions[row]["draws"]
+            _, node, cohort, number, copy = _source(s, row, draw_unit(s.draw) * s.versions[row]["firsts"])
+            _call(s, node, cohort, number, 0, copy, at_s)
+            _draw_next(s, row, at_s)
     changed = False
     for row in range(len(s.versions)):
-        if s.stations[s.versions[row]["station"]]["singly"] != 0 and s.versions[row]["home"] == row:
-            changed |= _play(s, row, now, until_s)
-    return changed
-
-
-@inlined
-def _tell_chosen(s: State, row: int, now: float) -> None:
-    """How likely each ready replica of a version takes the next request."""
-    version = s.versions[row]
-    station, ready = s.stations[version["station"]], version["ready"]
-    first, last = version["first_replica"], version["first_replica"] + version["replicas"]
-    for index in range(first, last):
-        s.replicas[index]["chosen"] = s.replicas[index]["ready"] / ready
-    if ready < 2 or station["of_two"] + station["pooled"] == 0:
-        return
-    best = -1
-    for index in range(first, last):
-        replica = s.replicas[index]
-        replica["chosen"] = 0.0
-        if replica["ready"] == 0:
-            continue
-        inside = _inside(s, index, now)
-        for other in range(first, last):
-            if other != index and s.replicas[other]["ready"] != 0:
-                more = _inside(s, other, now) - inside
-                replica["chosen"] += (2.0 if more > 0 else 1.0 if more == 0 else 0.0) / (ready * (ready - 1.0))
-        if best < 0 or inside < _inside(s, best, now):
-            best = index
-    if station["pooled"] != 0:
-        for index in range(first, last):
-            s.replicas[index]["chosen"] = 1.0 if index == best else 0.0
-
-
-@inlined
-def _patience_s(s: State, station: int) -> float:
-    """How long waits may be that anybody waits for."""
-    longest_s = 0.0
-    for node in range(len(s.nodes)):
-        if s.nodes[node]["station"] == station:
-            longest_s = max(longest_s, s.nodes[node]["timeout_s"])
-    return _PATIENCE * longest_s
-
-
-@outlined
-def meet(s: State, row: int, wait: int) -> None:
-    """Waits and refusals that a request meets now at a version, which has ready replicas; `wait` becomes the waits."""
-    version, now = s.versions[row], s.clock[0]["now"]
-    workers, patience_s = s.stations[version["station"]]["workers"], _patience_s(s, version["station"])
-    first, last = version["first_replica"], version["first_replica"] + version["replicas"]
-    _tell_chosen(s, row, now)
-    accepted = started = waits_s = top_s = 0.0
-    for index in range(first, last):
-        replica = s.replicas[index]
-        if replica["ready"] == 0:
-            continue
-        replica["refused"], replica["behind_s"] = _look(s, row, index, now)
-        takes = replica["chosen"] * (1.0 - replica["refused"])
-        accepted += takes
-        waits_s += takes * replica["behind_s"]
-        if takes > 0.0:
-            top_s = max(top_s, min(patience_s, replica["behind_s"]))
-        if _inside(s, index, now) > 2 * workers:
-            started += workers / max(version["hold_s"], NEVER) / max(version["offered"], NEVER)
-        else:
-            started += takes
-    version["refused"] = 1.0 - accepted
-    if accepted <= 0.0:
-        version["refused"] = 1.0
-        return
-    version["waits_s"], version["drive"] = waits_s / accepted, started / accepted
-    if top_s <= 0.0:
-        return
-    p, step_s = s.pool, top_s / (_POINTS - 1)
-    p.n[wait], p.off[wait], p.step[wait] = _POINTS, 0.0, step_s
-    p.w[wait, :_POINTS] = 0.0
-    for index in range(first, last):
-        replica = s.replicas[index]
-        takes = replica["chosen"] * (1.0 - replica["refused"]) / accepted
-        if replica["ready"] != 0 and takes > 0.0:
-            place = min(patience_s, replica["behind_s"]) / step_s
-            low = min(int(place), _POINTS - 2)
-            p.w[wait, low] += takes * (1.0 - (place - low))
-            p.w[wait, low + 1] += takes * (place - low)
+        station = s.stations[s.versions[row]["station"]]
+        if station["singly"] != 0 and station["eject_after"] > 0 and s.versions[row]["home"] == row:
+            changed |= eject(s, row, until_s)
+    return changed | _find_changes(s, until_s)

@@ -3,7 +3,7 @@
 import math
 
 from simulator.fluid import lattice
-from simulator.fluid.again import come_back, comes_back, kept_out, retry_waits_s
+from simulator.fluid.again import come_back, comes_back, comes_to, kept_out
 from simulator.fluid.attempts import WHOLE, falls_behind, repeat
 from simulator.fluid.breaker import hold_back
 from simulator.fluid.budget import afford
@@ -12,7 +12,7 @@ from simulator.fluid.flows import find_flows
 from simulator.fluid.handed import call
 from simulator.fluid.lattice import RARE
 from simulator.fluid.layout import SCRATCH, WAIT, State
-from simulator.fluid.past import remember, retry_fails, tried_again
+from simulator.fluid.past import remember
 from simulator.fluid.queueing import tell_near
 from simulator.fluid.quota import find_over
 from simulator.fluid.tell import burst_below, order_bins, tell_attempts, tell_rows, tell_stuck
@@ -37,7 +37,7 @@ def _find_reply(s: State, node: int, cohort: int, final: bool) -> None:
     lattice.clear(p, bad)
     refused, erred, burst = 0.0, 0.0, 0.0
     all_back = 0.0 if call["cut"] != 0 else come_back(s, node, cohort)
-    entered = succeeded = out = out_ok = 0.0
+    entered = succeeded = out = out_ok = both = 0.0
     if call["cut"] != 0:
         refused = 1.0
     else:
@@ -49,6 +49,8 @@ def _find_reply(s: State, node: int, cohort: int, final: bool) -> None:
             errs = erring(s, node, version)
             passes = weight * (1.0 - errs)
             refused += passes * row["refused"]
+            if row["again_full"] != 0.0:
+                both += passes * row["again_full"] * comes_to(s, node, cohort, version)
             erred += weight * errs
             work_through(s, node, cohort, version, work)
             burst += weight * burst_below(s, node, cohort, version)
@@ -103,12 +105,8 @@ def _find_reply(s: State, node: int, cohort: int, final: bool) -> None:
     (ok_s, _), (bad_s, _) = lattice.moments(p, good), lattice.moments(p, bad)
     reply = s.replies[node, cohort]
     reply["once_ok"], reply["once_s"] = lattice.mass(p, good), ok_s + bad_s
-    retries_fail = fails
-    if tried_again(s, node) and fails > RARE:
-        retries_fail = retry_fails(s, node, cohort, fails, bad_s / fails + retry_waits_s(s, node))
-    attempts = repeat(
-        s, node, cohort, good, bad, work, spare, spare2, spare3, sticks, succeeds, fails, retries_fail, falls
-    )
+    reply["fails_s"], reply["again_full"] = bad_s / fails if fails > RARE else 0.0, both
+    attempts = repeat(s, node, cohort, good, bad, work, spare, spare2, spare3, sticks, succeeds, fails, falls)
     ok = reply_of(s, node, cohort)
     reply["ok"], reply["fail"], reply["attempts"] = lattice.mass(p, ok), lattice.mass(p, ok + 1), attempts
     reply["returned"] = backs * (attempts - 1.0)

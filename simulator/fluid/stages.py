@@ -23,6 +23,7 @@ from simulator.fluid import (
     advance,
     again,
     attempts,
+    bench,
     bounded,
     breaker,
     budget,
@@ -34,9 +35,11 @@ from simulator.fluid import (
     inside,
     lattice,
     layout,
+    looks,
     past,
     queueing,
     quota,
+    retries,
     sample,
     singly,
     slow,
@@ -61,8 +64,9 @@ _HELPED = (FIND, WAIT)
 """Compiled by a second process, half of all."""
 _HELP_S = 300.0
 _SOURCES = (
-    advance, again, attempts, bounded, breaker, budget, calls, counts, draws, ejection, flows, handed, inline, inside,
-    lattice, layout, past, queueing, quota, sample, singly, slow, solve, steady, tell, two, walk, work, writes,
+    advance, again, attempts, bench, bounded, breaker, budget, calls, counts, draws, ejection, flows, handed, inline,
+    inside, lattice, layout, looks, past, queueing, quota, retries, sample, singly, slow, solve, steady, tell, two,
+    walk, work, writes,
 )  # fmt: skip
 """Modules with compiled parts."""
 
@@ -184,7 +188,7 @@ def _stages(source_number: int) -> dict[int, Callable[[Any, float, float], int]]
         if address == 0:
             return source_number
         s = at(address)
-        singly.meet(s, int(row), work.wait_of(s, int(row)))
+        looks.meet(s, int(row), work.wait_of(s, int(row)))
         return 0
 
     def advance_to(address: Any, until_s: float, _: float) -> int:

@@ -11,6 +11,7 @@ from simulator.fluid.calls import erring
 from simulator.fluid.counts import failing
 from simulator.fluid.lattice import NEVER, RARE
 from simulator.fluid.layout import State
+from simulator.fluid.past import tell_when, tried_again
 from simulator.kernel.inline import inlined, outlined
 from simulator.layout import ERROR, FIRST_BIN, REFUSED, TIMEOUT
 
@@ -104,6 +105,8 @@ def tell_attempts(s: State, node: int, cohort: int) -> None:
         bursts += held["fails"] * held["burst"]
     reply["attempt_fails"] = fails
     reply["attempt_burst"] = bursts / fails if fails > 0.0 else 0.0
+    if tried_again(s, node):
+        tell_when(s, node, cohort)
     reply["saved"] = 0.0
     if retries > 0 and reply["ok"] > NEVER:
         reply["saved"] = max(

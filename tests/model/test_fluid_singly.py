@@ -1,5 +1,7 @@
 """Services that flows play request by request: the luck of single replicas, beside requests."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -71,6 +73,44 @@ def test_a_killed_replica_forgets_what_it_had() -> None:
 def test_one_seed_is_played_alike() -> None:
     made = balanced(4, 100.0, 2.0, queue=8, ejection=OUT, balancing=TURNS, call=again(1))
     assert np.array_equal(played(FluidPlane, made, 2), played(FluidPlane, made, 2))
+
+
+def zone_lost(kind: type[DataPlane] | type[FluidPlane], made: Network, seed: int) -> list[float]:
+    """Failed share of the clients, and of each version's calls: each loses one of two replicas, one starts again."""
+    plane = kind(made, seed)
+    plane.set_ready(0, 0, [0])
+    plane.set_weights(1, (2 / 3, 1 / 3))
+    for version in range(2):
+        plane.set_ready(1, version, [0, 1])
+    plane.run(10.0)
+    for version in range(2):
+        plane.kill(1, version, 1)
+        plane.set_ready(1, version, [0])
+    plane.run(90.0)
+    plane.set_ready(1, 0, [0, 1])
+    plane.run(130.0)
+    recording = plane.recording()
+    rows = [recording.client[:, 0, 0]]
+    for version in range(2):
+        chosen = (recording.rows.station == 1) & (recording.rows.version == version)
+        rows.append(recording.service[:, np.flatnonzero(chosen)[0]])
+    counts = [row.sum(axis=0).astype(float) for row in rows]
+    return [row[ERROR : REFUSED + 1].sum() / row[ERROR:].sum() for row in counts]
+
+
+@pytest.mark.parametrize(("retries", "backoff_s"), [(1, 0.0), (3, 0.0)])
+def test_what_one_version_refuses_comes_to_the_other_when_it_does(retries: int, backoff_s: float) -> None:
+    call = Call(0, 1, timeout_s=1.0, retries=retries, backoff_s=backoff_s)
+    made = balanced(2, 42.0, 0.6, queue=8, ejection=NEVER_OUT, balancing=TURNS, call=call)
+    bank = replace(made.stations[1], workers=2, replicas=(2, 2))
+    made = replace(made, stations=(made.stations[0], bank))
+    requests, flows = (
+        np.array([zone_lost(kind, made, seed) for seed in range(1, 25)]) for kind in (DataPlane, FluidPlane)
+    )
+    assert requests.mean(axis=0).min() > 0.02
+    chance = 3.0 * np.sqrt((requests.var(axis=0, ddof=1) + flows.var(axis=0, ddof=1)) / len(flows))
+    for one, other, margin in zip(requests.mean(axis=0), flows.mean(axis=0), chance, strict=True):
+        assert other == pytest.approx(one, rel=0.05, abs=margin)
 
 
 def outage(kind: type[DataPlane] | type[FluidPlane], made: Network, seed: int) -> tuple[float, float]:

@@ -1,0 +1,161 @@
+"""What flows see of services that are played request by request: what a request would meet there now."""
+
+import math
+
+from simulator.fluid.bench import count_inside, free_s, full_until_s, sheds
+from simulator.fluid.lattice import NEVER
+from simulator.fluid.layout import State
+from simulator.kernel.inline import inlined, outlined
+
+_POINTS = 64
+"""Of the lattice of waits."""
+_PATIENCE = 2.0
+"""Waits longer than so many times the longest timeout are as long as that: who meets them has given up."""
+
+
+@inlined
+def _before(s: State, row: int, index: int) -> int:
+    """How many requests come to others before a replica has its turn; 0 where there are no turns."""
+    version = s.versions[row]
+    station = s.stations[version["station"]]
+    before = 0
+    if station["pooled"] + station["of_two"] == 0 and version["offered"] > 0.0:
+        at = version["turn"] % version["replicas"]
+        while version["first_replica"] + at != index:
+            before += s.replicas[version["first_replica"] + at]["ready"]
+            at = (at + 1) % version["replicas"]
+    return before
+
+
+@inlined
+def _shut_until_s(s: State, index: int, at_s: float) -> float:
+    """Until when a replica takes nobody, as far as is known of a time."""
+    return math.inf if sheds(s, index, at_s) else float(full_until_s(s, index))
+
+
+@inlined
+def _comes_before(due: float, before: int) -> float:
+    """How likely more than `before` come where so many are due."""
+    if due <= 0.0 or due == math.inf:
+        return 1.0 if due > 0.0 else 0.0
+    likely, term = 1.0, math.exp(-due)
+    for k in range(before):
+        likely -= term
+        term *= due / (k + 1.0)
+    return max(0.0, likely)
+
+
+@inlined
+def look(s: State, row: int, index: int, now: float) -> tuple[float, float]:
+    """What the next request meets at a ready replica: how likely it is refused, and its wait if it is not.
+
+    Where each has its turn, requests come more evenly than at random, and find fewer inside than there are at any time.
+    So a replica is looked at when its turn comes, of which a random moment would be in a longer gap than others are,
+    by one request's: with k before it after k gaps, and not k + 1. What is inside until then only leaves.
+    """
+    before, offered = _before(s, row, index), max(NEVER, s.versions[row]["offered"])
+    at_s = now + before / offered
+    wait_s = max(0.0, free_s(s, index) - at_s)
+    return _comes_before((_shut_until_s(s, index, at_s) - now) * offered, before), wait_s
+
+
+@inlined
+def _refuses_two(s: State, row: int, now: float) -> float:
+    """How likely a request is refused, and one that comes right after it, whose turn it is to the next replica."""
+    version, both = s.versions[row], 0.0
+    first, offered = version["first_replica"], max(NEVER, version["offered"])
+    for place in range(version["replicas"]):
+        index = first + place
+        if s.replicas[index]["ready"] == 0:
+            continue
+        other = first + (place + 1) % version["replicas"]
+        while s.replicas[other]["ready"] == 0:
+            other = first + (other - first + 1) % version["replicas"]
+        before = _before(s, row, index)
+        at_s = now + before / offered
+        until_s = min(_shut_until_s(s, index, at_s), _shut_until_s(s, other, at_s))
+        both += _comes_before((until_s - now) * offered, before) / version["ready"]
+    return both
+
+
+@inlined
+def _tell_chosen(s: State, row: int, now: float) -> None:
+    """How likely each ready replica of a version takes the next request."""
+    version = s.versions[row]
+    station, ready = s.stations[version["station"]], version["ready"]
+    first, last = version["first_replica"], version["first_replica"] + version["replicas"]
+    for index in range(first, last):
+        s.replicas[index]["chosen"] = s.replicas[index]["ready"] / ready
+    if ready < 2 or station["of_two"] + station["pooled"] == 0:
+        return
+    best = -1
+    for index in range(first, last):
+        replica = s.replicas[index]
+        replica["chosen"] = 0.0
+        if replica["ready"] == 0:
+            continue
+        inside = count_inside(s, index, now)
+        for other in range(first, last):
+            if other != index and s.replicas[other]["ready"] != 0:
+                more = count_inside(s, other, now) - inside
+                replica["chosen"] += (2.0 if more > 0 else 1.0 if more == 0 else 0.0) / (ready * (ready - 1.0))
+        if best < 0 or inside < count_inside(s, best, now):
+            best = index
+    if station["pooled"] != 0:
+        for index in range(first, last):
+            s.replicas[index]["chosen"] = 1.0 if index == best else 0.0
+
+
+@inlined
+def _patience_s(s: State, station: int) -> float:
+    """How long waits may be that anybody waits for."""
+    longest_s = 0.0
+    for node in range(len(s.nodes)):
+        if s.nodes[node]["station"] == station:
+            longest_s = max(longest_s, s.nodes[node]["timeout_s"])
+    return _PATIENCE * longest_s
+
+
+@outlined
+def meet(s: State, row: int, wait: int) -> None:
+    """Waits and refusals that a request meets now at a version, which has ready replicas; `wait` becomes the waits."""
+    version, now = s.versions[row], s.clock[0]["now"]
+    workers, patience_s = s.stations[version["station"]]["workers"], _patience_s(s, version["station"])
+    first, last = version["first_replica"], version["first_replica"] + version["replicas"]
+    _tell_chosen(s, row, now)
+    accepted = started = waits_s = top_s = 0.0
+    for index in range(first, last):
+        replica = s.replicas[index]
+        if replica["ready"] == 0:
+            continue
+        replica["refused"], replica["behind_s"] = look(s, row, index, now)
+        takes = replica["chosen"] * (1.0 - replica["refused"])
+        accepted += takes
+        waits_s += takes * replica["behind_s"]
+        if takes > 0.0:
+            top_s = max(top_s, min(patience_s, replica["behind_s"]))
+        if count_inside(s, index, now) > 2 * workers:
+            started += workers / max(version["hold_s"], NEVER) / max(version["offered"], NEVER)
+        else:
+            started += takes
+    version["refused"] = 1.0 - accepted
+    if accepted <= 0.0:
+        version["refused"] = 1.0
+        return
+    station = s.stations[version["station"]]
+    if 0.0 < version["refused"] < 1.0 and version["ready"] > 1 and station["pooled"] + station["of_two"] == 0:
+        version["again_full"] = _refuses_two(s, row, now) - version["refused"] ** 2
+    version["waits_s"], version["drive"] = waits_s / accepted, started / accepted
+    if top_s <= 0.0:
+        return
+    p, step_s = s.pool, top_s / (_POINTS - 1)
+    p.n[wait], p.off[wait], p.step[wait] = _POINTS, 0.0, step_s
+    p.w[wait, :_POINTS] = 0.0
+    for index in range(first, last):
+        replica = s.replicas[index]
+        takes = replica["chosen"] * (1.0 - replica["refused"]) / accepted
+        if replica["ready"] != 0 and takes > 0.0:
+            place = min(patience_s, replica["behind_s"]) / step_s
+            low = min(int(place), _POINTS - 2)
+            p.w[wait, low] += takes * (1.0 - (place - low))
+            p.w[wait, low + 1] += takes * (place - low)
