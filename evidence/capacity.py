@@ -21,7 +21,7 @@ def extra_replica_s(timeline: Timeline, usual: dict[str, tuple[str, int]], end_s
 
     `usual` has the old version and the number of replicas of each of them. Fewer than usual do not make up for more.
     """
-    changes = sorted([*timeline.all(EventKind.DEPLOY), *timeline.all(EventKind.SCALE)], key=lambda event: event.time_s)
+    changes = timeline.all(EventKind.DEPLOY, EventKind.SCALE)
     extra = 0.0
     for service, (old, replicas) in usual.items():
         ready, wanted, since_s = {old: replicas}, replicas, 0.0

@@ -20,6 +20,7 @@ def measures(
     *changes: tuple[str, str],
     replications: int = REPLICATIONS,
     defects: Sequence[str] | None = None,
+    strategy: str | None = None,
 ) -> list[FunctionMeasure]:
     """Of a library scenario, each `old` text (which must be there once) written as `new`."""
     file = library_file(name)
@@ -29,7 +30,9 @@ def measures(
         assert text.count(old) == 1, old
         text = text.replace(old, new)
     scenario = load_text(text, name)
-    return simulate(scenario, text, replications=replications, processes=1, defects=defects, keep=[]).measures
+    return simulate(
+        scenario, text, strategy=strategy, replications=replications, processes=1, defects=defects, keep=[]
+    ).measures
 
 
 def attained(rows: Sequence[FunctionMeasure]) -> float:
@@ -128,3 +131,20 @@ def test_silence_costs_what_it_hides() -> None:
     assert sum(row.tickets for row in silent) > sum(row.tickets for row in loud)
     # Customers are heard before the monitoring may speak, in some of the releases at least.
     assert any(hidden_s < 14 * 60 for hidden_s in hidden)
+
+
+def test_waves_see_a_region_that_weights_and_a_last_wave_drown() -> None:
+    regional, everywhere = ("decimal-comma",), ("broken-quotes",)
+    waves = measures("waves-by-region", defects=regional, replications=10)
+    weights = measures("waves-by-region", defects=regional, replications=10, strategy="canary")
+    last = ("[nordics], [iberia], [dach]", "[nordics], [dach], [iberia]")
+    with_all = measures("waves-by-region", last, defects=regional, replications=10)
+    assert {row.outcome for row in waves} == {"rolled-back"}
+    assert {cohort for row in waves for cohort in row.cohorts_hit} == {"iberia"}
+    # A quarter of 15 % is less than the guardrail allows, and more than customers do.
+    assert {row.outcome for row in [*weights, *with_all]} == {"promoted"}
+    assert not any(row.met_rto for row in [*weights, *with_all])
+    first = measures("waves-by-region", defects=everywhere, replications=10)
+    assert {row.outcome for row in first} == {"rolled-back"}
+    assert {cohort for row in first for cohort in row.cohorts_hit} == {"nordics"}
+    assert all(row.met_rto for row in [*waves, *first])
