@@ -9,7 +9,7 @@ from simulator.fluid.quota import runs_out, take_tokens
 from simulator.fluid.sample import draw_arrivals
 from simulator.fluid.slow import WALK_STEP_S, walks
 from simulator.fluid.writes import log_writes
-from simulator.kernel.inline import outlined
+from simulator.kernel.inline import merged, outlined
 
 DONE, LOG_FULL = 0, 1
 _MOVING_STEP_S = 0.1
@@ -41,7 +41,7 @@ def _tell_lost(s: State, step_s: float) -> None:
             s.clock[0]["stale"] = max(1, s.clock[0]["stale"])
 
 
-@outlined
+@merged
 def advance(s: State, until_s: float) -> int:
     """Advance to `until_s`; LOG_FULL when the write log must be emptied first."""
     clock = s.clock[0]

@@ -5,7 +5,7 @@ import math
 from simulator.fluid.bench import count_inside, free_s, full_until_s, sheds
 from simulator.fluid.lattice import NEVER
 from simulator.fluid.layout import State
-from simulator.kernel.inline import inlined, outlined
+from simulator.kernel.inline import inlined, merged
 
 _POINTS = 64
 """Of the lattice of waits."""
@@ -116,7 +116,7 @@ def _patience_s(s: State, station: int) -> float:
     return _PATIENCE * longest_s
 
 
-@outlined
+@merged
 def meet(s: State, row: int, wait: int) -> None:
     """Waits and refusals that a request meets now at a version, which has ready replicas; `wait` becomes the waits."""
     version, now = s.versions[row], s.clock[0]["now"]

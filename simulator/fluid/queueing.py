@@ -18,7 +18,7 @@ from simulator.fluid.slow import is_slow, outlasts, wait_inside
 from simulator.fluid.steady import steady
 from simulator.fluid.two import of_two
 from simulator.fluid.walk import STEPS, walk
-from simulator.kernel.inline import inlined, outlined
+from simulator.kernel.inline import inlined, merged, outlined
 from simulator.network import Kind
 
 BACKLOG_MIN = 0.5
@@ -45,7 +45,7 @@ _DRIFT_STAYS = 3.0
 """The same of a queue that chance has filled before: its refusals' retries are part of the surplus."""
 
 
-@outlined
+@merged
 def find_wait(s: State, row: int, spell_s: float, wait: int, spare: int, spare2: int) -> None:
     """Waits and refusals of a version at what is offered to it now; `wait` becomes the lattice of the waits.
 
@@ -95,7 +95,7 @@ def _go_over(s: State, row: int, over: float) -> None:
     version["refused"] = refused
 
 
-@outlined
+@merged
 def _find_waits(s: State, row: int, wait: int, spare: int, spare2: int) -> None:
     version = s.versions[row]
     station = s.stations[version["station"]]

@@ -17,7 +17,7 @@ from simulator.fluid.calls import erring, first_call, goes_on, next_call
 from simulator.fluid.counts import begin_draws, binomial, burst_at, draw_unit, failing, poisson
 from simulator.fluid.layout import State
 from simulator.fluid.writes import FAILED, STORED, UNKNOWN, note_writes
-from simulator.kernel.inline import inlined, outlined
+from simulator.kernel.inline import inlined, merged, outlined
 from simulator.layout import ARRIVED, ERROR, FIRST_BIN, REFUSED, TIMEOUT
 
 _ARRIVAL, _SERVICE, _ROUTE = int(Stream.ARRIVAL), int(Stream.SERVICE), int(Stream.ROUTE)
@@ -52,7 +52,7 @@ def due_between(s: State, index: int, begins_s: float, ends_s: float) -> float:
     return total
 
 
-@outlined
+@merged
 def sample(s: State, begins_s: float, ends_s: float) -> None:
     """Count what the requests of a step lead to; it lies within one cell."""
     cohorts, cell = s.shares.shape[1], min(int(begins_s / s.clock[0]["resolution"] + 1e-9), len(s.client) - 1)

@@ -21,7 +21,7 @@ from simulator.fluid.flows import copying
 from simulator.fluid.layout import State
 from simulator.fluid.looks import look
 from simulator.fluid.retries import keep, next_retry_s, take_first, waits_s
-from simulator.kernel.inline import inlined, outlined
+from simulator.kernel.inline import inlined, merged, outlined
 
 _BALANCE, _BACKOFF = int(Stream.BALANCE), int(Stream.BACKOFF)
 
@@ -294,7 +294,7 @@ def _find_changes(s: State, now: float) -> bool:
     return changed
 
 
-@outlined
+@merged
 def play(s: State, now: float, until_s: float) -> bool:
     """Play the services that are played singly until then; whether flows must be found anew."""
     if len(s.free) == 0:

@@ -17,7 +17,7 @@ from simulator.fluid.queueing import tell_near
 from simulator.fluid.quota import find_over
 from simulator.fluid.tell import burst_below, order_bins, tell_attempts, tell_rows, tell_stuck
 from simulator.fluid.work import find_alike, find_work, work_through
-from simulator.kernel.inline import outlined
+from simulator.kernel.inline import merged, outlined
 from simulator.layout import ERROR, FIRST_BIN, REFUSED, TIMEOUT
 
 _ROUNDS_MAX = 24
@@ -121,7 +121,7 @@ def _find_reply(s: State, node: int, cohort: int, final: bool) -> None:
     reply["lasts_var"] = max(0.0, ok_s2 + bad_s2 - (ok_s + bad_s) ** 2)
 
 
-@outlined
+@merged
 def solve(s: State, spell_s: float) -> None:
     """Find replies and flows for what is in force now; a kill's refusals are told within `spell_s`."""
     if s.clock[0]["stale"] == 2:

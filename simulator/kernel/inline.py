@@ -1,6 +1,7 @@
 """How the kernel's functions are compiled.
 
-`inlined` parts end up in the one compiled entry point (`loop.kernel`); `outlined` ones are rare or long. Both
+`inlined` parts end up in the one compiled entry point (`loop.kernel`); `outlined` ones are rare or long; `merged` ones
+are long and called in one place, where as outlined ones they would be optimised a second time. All
 run without numba's reference counting: the kernel allocates nothing and its arrays outlive each call, while counting
 them on each access made the loop about forty times slower. No fastmath: bits must equal those of the plain twin.
 
@@ -14,7 +15,8 @@ from inspect import signature
 from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import njit, types
+from numba.core.registry import CPUDispatcher
 
 
 def inlined(function: Callable[..., Any]) -> Any:
@@ -24,7 +26,21 @@ def inlined(function: Callable[..., Any]) -> Any:
 
 def outlined(function: Callable[..., Any]) -> Any:
     """Compiled by itself."""
-    return njit(**_options(function))(function)
+    return _Outlined(function, targetoptions={"nopython": True, "boundscheck": None, **_options(function)})
+
+
+def merged(function: Callable[..., Any]) -> Any:
+    """Compiled as a part of whoever calls it: for what is called in one place, and long."""
+    return njit(inline="always", **_options(function))(function)
+
+
+class _Outlined(CPUDispatcher):
+    """Numba compiles anew for each constant that is an argument: here it is a number like others."""
+
+    def get_call_template(self, args: Any, kws: Any) -> Any:
+        return super().get_call_template(
+            tuple(map(types.unliteral, args)), {name: types.unliteral(kind) for name, kind in kws.items()}
+        )
 
 
 def _options(function: Callable[..., Any]) -> dict[str, bool]:

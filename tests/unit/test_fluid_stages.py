@@ -1,6 +1,8 @@
 """Stages that are compiled each by itself: a State by its address, calls by theirs, and a process that helps."""
 
+import re
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -51,6 +53,13 @@ def test_arrays_of_other_types_or_strides_than_were_compiled_are_refused() -> No
 def test_who_plays_nothing_request_by_request_has_no_stages_for_it() -> None:
     addresses, _ = stages._loaded(singly=False)
     assert [addresses[stage] != 0 for stage in (FIND, WAIT, PLAY, MEET)] == [True, True, False, False]
+
+
+def test_whatever_is_compiled_counts_as_a_source_of_it() -> None:
+    folder = Path(str(stages.__file__)).parent
+    compiled = [path for path in folder.glob("*.py") if re.search(r"^@(in|out)lined|^@merged", path.read_text(), re.M)]
+    assert len(compiled) > 20
+    assert {str(path) for path in compiled} <= {module.__file__ for module in stages._SOURCES}
 
 
 def test_a_helper_is_stopped_when_it_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
