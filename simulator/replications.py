@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from evidence.measures import FunctionMeasure
 from scenarios.models import Scenario, Strategy
 from scenarios.uncertain import uncertain
+from simulator import unmodelled
 from simulator.errors import RequestError
 from simulator.executors import DaskCluster, Executor, executor_of
 from simulator.fidelity import require_modelled
@@ -163,6 +164,7 @@ def check_request(
     """Refuse what a simulation would refuse, before anything is written; raises RequestError."""
     _check(replications, seed)
     executor_of(executor, processes)
+    unmodelled.require_modelled(scenario)
     require_modelled(scenario, strategy_named(scenario, strategy))
     if defects is not None:
         named_defects(scenario, defects)

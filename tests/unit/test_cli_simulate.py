@@ -49,6 +49,24 @@ def test_check_ends_in_the_worst_verdict(windtunnel: Run, tmp_path: Path) -> Non
     assert result.code == CODES[document["status"]] == document["exit_code"]
 
 
+def test_check_refuses_what_it_cannot_play_before_it_plays_any(windtunnel: Run, tmp_path: Path) -> None:
+    result = windtunnel("check", "shop-release", "shop-game-day", "-n", "2", "--out", str(tmp_path / "runs"))
+    assert (result.code, result.out) == (2, "")
+    assert "shop-game-day cannot be simulated, only drilled" in result.err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_check_tells_files_with_one_name_apart(windtunnel: Run, tmp_path: Path) -> None:
+    files = [tmp_path / "june.yaml", tmp_path / "july.yaml"]
+    for file in files:
+        file.write_text(VALID)
+    arguments = ("check", *map(str, files), "-n", "2", "--out", str(tmp_path / "runs"))
+    lines = windtunnel(*arguments).out.splitlines()
+    assert [line for line in lines if line.startswith("tiny")] == [f"tiny ({file})" for file in files]
+    checked = json.loads(windtunnel(*arguments, "--json").out)["checked"]
+    assert [(each["scenario"], each["reference"]) for each in checked] == [("tiny", str(f)) for f in files]
+
+
 def test_a_verdict_on_nothing_says_why(windtunnel: Run, tmp_path: Path) -> None:
     plain = tmp_path / "plain.yaml"
     plain.write_text(VALID[: VALID.index("expect:")])

@@ -30,14 +30,25 @@ def check(
 
     The exit code is that of the worst verdict.
     """
+    from windtunnel.checking import called
     from windtunnel.checking import check as check_all
 
     outcomes = check_all(scenarios, replications=replications, seed=seed, out=out, say=say)
     worst = max((outcome.verdict for outcome in outcomes), key=lambda each: each.status.rank)
+    each_of = list(zip(scenarios, outcomes, strict=True))
     if as_json:
-        checked = [{"record": str(outcome.record.folder), "verdict": outcome.verdict.to_json()} for outcome in outcomes]
+        checked = [
+            {
+                "scenario": outcome.record.header.scenario.name,
+                "reference": reference,
+                "record": str(outcome.record.folder),
+                "verdict": outcome.verdict.to_json(),
+            }
+            for reference, outcome in each_of
+        ]
         emit_json({"checked": checked, "status": worst.status.value, "exit_code": worst.exit_code})
     else:
-        for outcome in outcomes:
-            emit_text(f"{outcome.record.header.scenario.name}\n{verdict_text(outcome.verdict)}\n")
+        for reference, outcome in each_of:
+            name = called(reference, outcome.record.header.scenario.name)
+            emit_text(f"{name}\n{verdict_text(outcome.verdict)}\n")
     raise typer.Exit(worst.exit_code)
