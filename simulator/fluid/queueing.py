@@ -29,6 +29,11 @@ FOLDS_MAX = 8.0
 """By how many powers of e waits become rarer, up to the longest that counts."""
 NEAR_MIN, NEAR_MAX = 0.9, 1.02
 """Share of its capacity that comes to a service, between which chance decides what nobody draws."""
+_CLEARLY = 2.5
+"""Deviations by which a full queue's wait outlasts callers' patience where collapses are drawn as they happen.
+
+Next to it they last too long: how fast a queue empties decides at once what it answers in time, and what comes again.
+"""
 _FORGETS = int(Kind.EXPONENTIAL)
 _REFUSES = 1e-6
 """Share that a queue refuses; less comes in no bursts."""
@@ -105,7 +110,7 @@ def _find_waits(s: State, row: int, wait: int, spare: int, spare2: int) -> None:
     two = station["of_two"] != 0 and ready > 1
     pools, places = (ready, station["queue"] * ready) if station["pooled"] != 0 or two else (1, station["queue"])
     refused, burst, lasting, feels = 0.0, 0.0, load, variation
-    waits, wait_s, may_be_drawn = 0.0, 0.0, _may_be_drawn(s, row)
+    waits, wait_s, may_be_drawn = 0.0, 0.0, _may_be_drawn(s, row, 0.0)
     if station["queue"] < 0 or may_be_drawn:
         variability = 0.5 * (pools / ready + variation)
         waits, wait_s = steady(workers * pools, load * pools, hold_s, variability)
@@ -269,8 +274,11 @@ def _same(version: Any, pools: int, workers: int, places: float, load: float, va
 
 
 @inlined
-def _may_be_drawn(s: State, row: int) -> bool:
-    """Whether what is inside a version's queues is drawn when they are slow."""
+def _may_be_drawn(s: State, row: int, deviations: float) -> bool:
+    """Whether what is inside a version's queues is drawn when they are slow: a wait there outlasts callers' patience.
+
+    Where a bounded queue is full: on the mean, or even if it is shorter by so many `deviations`.
+    """
     version = s.versions[row]
     station = s.stations[version["station"]]
     if station["of_two"] != 0 or station["shed_s"] < math.inf:
@@ -279,7 +287,7 @@ def _may_be_drawn(s: State, row: int) -> bool:
         return True
     hold_s = max(version["hold_s"], 1e-9)
     variation = version["hold_var"] / hold_s**2
-    return bool(outlasts(station["queue"], station["workers"], hold_s, variation, station["patience_s"]))
+    return bool(outlasts(station["queue"], station["workers"], hold_s, variation, station["patience_s"], deviations))
 
 
 @outlined
@@ -294,7 +302,7 @@ def _waits_for_calls(s: State, index: int) -> bool:
 
 @outlined
 def tell_near(s: State) -> None:
-    """Which stations are near their capacity with one of their versions, and nothing of it is drawn."""
+    """Which stations are near their capacity with one of their versions, and nothing of it is drawn, or not rightly."""
     for index in range(len(s.stations)):
         station = s.stations[index]
         station["near"] = 0
@@ -302,7 +310,7 @@ def tell_near(s: State) -> None:
             continue
         calls = _waits_for_calls(s, index)
         for row in range(station["first_version"], station["first_version"] + station["versions"]):
-            if _may_be_drawn(s, row) and not calls:
+            if _may_be_drawn(s, row, _CLEARLY) and not calls:
                 continue  # drawn where it is slow, and as in its steady state where it is not
             version = s.versions[row]
             capacity = version["ready"] * station["workers"]

@@ -46,9 +46,12 @@ _MORE, _NOTICED = 0.1, 1e-3
 
 
 @inlined
-def outlasts(places: int, workers: int, hold_s: float, variation: float, patience_s: float) -> bool:
-    """Whether callers have lost their patience as a rule when who is last of so many places has an answer."""
-    waits_s = (places - 2.0 * math.sqrt(places * variation)) * hold_s / workers
+def outlasts(places: int, workers: int, hold_s: float, variation: float, patience_s: float, deviations: float) -> bool:
+    """Whether callers have lost their patience when who is last of so many places has an answer.
+
+    On the mean, or even if those before are faster than that by so many `deviations`.
+    """
+    waits_s = (places - deviations * math.sqrt(places * variation)) * hold_s / workers
     return places > 0 and waits_s + hold_s > patience_s
 
 

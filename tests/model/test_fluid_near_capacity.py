@@ -79,9 +79,12 @@ def mean_share(rows: list[FunctionMeasure]) -> float:
     return float(np.mean([row.failed_share for row in rows]))
 
 
-@pytest.mark.parametrize(("rate", "near"), [(304, True), (200, False)])
-def test_a_caveat_stands_beside_flows_whose_bounded_queue_is_near_its_capacity(rate: int, near: bool) -> None:
-    scenario = load_text(TEXT.replace("RATE", str(rate)).replace("QUEUE", ", queue: 8"), "edge.yaml")
+@pytest.mark.parametrize(("rate", "queue", "near"), [(304, 8, True), (200, 8, False), (304, 80, True)])
+def test_a_caveat_stands_beside_flows_whose_bounded_queue_is_near_its_capacity(
+    rate: int, queue: int, near: bool
+) -> None:
+    """A full queue of 80 places has a wait of about the timeout."""
+    scenario = load_text(TEXT.replace("RATE", str(rate)).replace("QUEUE", f", queue: {queue}"), "edge.yaml")
     requests, flows = played(scenario, "requests"), played(scenario, "fluid")
     lines = [line for line in caveats(scenario, flows) if line.startswith("system.services.shop: ")]
     assert len(lines) == near
