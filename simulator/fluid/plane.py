@@ -52,6 +52,12 @@ class FluidPlane:
         chosen = range(len(network.stations)) if detailed is None else detailed
         self._state = build(network, seed, replication, chosen, _PARTS if rows_followed else 1, apart)
         self._advance = entry(self._state)
+        # What never changes, in plain numbers: those of an array's records take a microsecond each to read.
+        stations, versions = self._state.stations, self._state.versions
+        self._rows = [range(first, first + count) for first, count in stations[["first_version", "versions"]].tolist()]
+        self._places = [
+            slice(first, first + count) for first, count in versions[["first_replica", "replicas"]].tolist()
+        ]
         self._apart = frozenset(apart)
         self._under_way = UnderWay(self._state)
         self._seen: list[Seen] | None = None  # what failed before the control inputs of now
@@ -226,9 +232,7 @@ class FluidPlane:
         self._drain()
 
     def _replicas(self, row: int) -> NDArray[np.void]:
-        record = self._state.versions[row]
-        first = int(record["first_replica"])
-        return self._state.replicas[first : first + int(record["replicas"])]
+        return self._state.replicas[self._places[row]]
 
     def _changes(self, how: int) -> None:
         """To be called before a control input is in force: what fails by then is seen by what was."""
@@ -240,10 +244,10 @@ class FluidPlane:
         clock["stale"], clock["anew"] = max(how, int(clock["stale"])), 1
 
     def _version_row(self, station: int, version: int) -> int:
-        record = self._state.stations[station]
-        if not 0 <= version < record["versions"]:
-            raise NetworkError(f"version(={version}) must be below {record['versions']}.")
-        return int(record["first_version"]) + version
+        rows = self._rows[station]
+        if not 0 <= version < len(rows):
+            raise NetworkError(f"version(={version}) must be below {len(rows)}.")
+        return rows[version]
 
     def _unmodelled(self, station: int, what: str) -> RequestError:
         return RequestError(f"fidelity fluid: {what} (at {self.network.stations[station].name}) are not modelled")
@@ -252,7 +256,7 @@ class FluidPlane:
 
     def worked_s(self, station: int, version: int, replica: int) -> float:
         """Worker-seconds that a replica has been at work, as if it changed evenly between the times of asking."""
-        inside = float(self._replicas(self._version_row(station, version))[replica]["inside"])
+        inside = float(self._replicas(self._version_row(station, version))["inside"][replica])
         busy = min(inside, float(self.network.stations[station].workers))
         since_s, before, sum_s = self._worked.get((station, version, replica), (0.0, busy, 0.0))
         sum_s += (before + busy) / 2.0 * (self.now_s - since_s)
@@ -307,7 +311,7 @@ class FluidPlane:
     def _generator(self, row: int, replica: int, what: int) -> np.random.Generator:
         """Of what a probe finds at a replica now."""
         key = (row, replica, round(self.now_s * 1e6), what)
-        return np.random.default_rng(np.random.SeedSequence(int(self._state.keys[0]), spawn_key=key))
+        return np.random.Generator(np.random.PCG64(np.random.SeedSequence(int(self._state.keys[0]), spawn_key=key)))
 
     def near_capacity_s(self) -> dict[int, float]:
         """Stations that what came to a version was about the capacity of, and for how long: means say little there."""

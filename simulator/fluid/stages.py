@@ -80,7 +80,12 @@ def entry(state: State) -> Callable[[float], int]:
     addresses, run = _loaded(singly=bool(state.stations["singly"].any()))
     state.stages[:] = addresses
     words = handed.words_of(state)
-    return lambda until_s: run(words.ctypes.data, until_s, 0.0)
+    address = words.ctypes.data
+
+    def advance_to(until_s: float, _: object = words) -> int:  # it keeps them as long as their address
+        return run(address, until_s, 0.0)
+
+    return advance_to
 
 
 @functools.cache
