@@ -25,9 +25,11 @@ def idle(scenario: Scenario, given: Collection[str] | None) -> list[str]:
         *_never_drawn(scenario, given),
         *(line for defect in release.defects for line in _never_shows(scenario, defect)),
         *_longer_than_the_run(scenario),
+        *_never_often_enough(scenario),
         *(line for each in (release.strategy, *release.alternatives) for line in _of_strategy(scenario, each)),
         *_on_nobody(scenario),
         *_never_asked(scenario),
+        *_never_told(scenario),
     ]
 
 
@@ -70,6 +72,26 @@ def _longer_than_the_run(scenario: Scenario) -> Iterator[str]:
             )
 
 
+def _never_often_enough(scenario: Scenario) -> Iterator[str]:
+    """Judges that must find a release bad more often in a row than they look at it."""
+    release, resolution_s = scenario.release, scenario.measure.resolution_s
+    left_s = scenario.duration_s - release.at_s
+    for place, guardrail in enumerate(release.guardrails):
+        interval_s, looks = guardrail.interval_s(resolution_s), guardrail.consecutive
+        if (looks - 1) * interval_s > left_s:  # the first look is at the start of the release
+            yield (
+                f"release.guardrails[{place}]: {guardrail.name} must find it bad at {looks} looks in a row, one each "
+                f"{interval_s:g} s, and the run ends {left_s:g} s after the start of the release: it never trips"
+            )
+    for analysis in (each for strategy in (release.strategy, *release.alternatives) for each in strategy.analyses):
+        for check in analysis.checks:
+            if check.consecutive * resolution_s > analysis.for_s:
+                yield (
+                    f"release.strategy: {analysis.title}: {check.name} must find it bad at {check.consecutive} looks "
+                    f"in a row, one each {resolution_s:g} s: it never fails"
+                )
+
+
 def _of_strategy(scenario: Scenario, strategy: Strategy) -> Iterator[str]:
     """Counts above the replicas that there are, of a rolling deploy (a toggle's is one, too); waves that are empty."""
     rolling, at = strategy.rolling, "rolling"
@@ -108,3 +130,37 @@ def _never_asked(scenario: Scenario) -> Iterator[str]:
     signed = {name for each in (release.strategy, *release.alternatives) for name in each.approvals}
     for name in sorted(operations.approvals.keys() - signed):
         yield f"operations.approvals.{name}: no step of a strategy waits for it"
+
+
+def _never_told(scenario: Scenario) -> Iterator[str]:
+    """A silence that hides nothing, and notices of what cannot happen."""
+    operations, release = scenario.operations, scenario.release
+    actions = {guardrail.action for guardrail in release.guardrails}
+    silence = operations.suppression
+    if silence is not None and not actions & ({"page", "rollback"} if silence.guardrails == "all" else {"page"}):
+        whom = "pages or takes back" if silence.guardrails == "all" else "pages"
+        yield f"operations.suppression: no guardrail of the release {whom}, so it silences nothing"
+    events = {notice.on for notice in operations.notices}
+    if "acknowledge" in events and not _may_page(scenario):
+        yield "operations.notices: nobody is paged, so there is no first acknowledge to tell of"
+    analyses = any(each.analyses for each in (release.strategy, *release.alternatives))
+    desk = operations.tickets is not None and operations.tickets.page is not None
+    if "guardrail-trip" in events and not (actions & {"page", "rollback"} or analyses or desk):
+        yield "operations.notices: nothing trips, so there is no first guardrail-trip to tell of"
+
+
+def _may_page(scenario: Scenario) -> bool:
+    """Whether anything pages anybody: guardrails, support, analyses that are open, stores, bad data."""
+    operations, release = scenario.operations, scenario.release
+    stores = scenario.system.stores.values()
+    return (
+        any(guardrail.action == "page" for guardrail in release.guardrails)
+        or (operations.tickets is not None and operations.tickets.page is not None)
+        or any(
+            analysis.inconclusive == "pause"
+            for strategy in (release.strategy, *release.alternatives)
+            for analysis in strategy.analyses
+        )
+        or any(store.failover is not None and store.failover.by == "on-call" for store in stores)
+        or (release.repair is not None and operations.on_call is not None)
+    )

@@ -75,6 +75,9 @@ class Analysis(Part):
             if check.mann_whitney is not None and self.for_s < check.mann_whitney.points * interval_s:
                 needed = f"{check.mann_whitney.points} points, one each {interval_s:g}s"
                 raise ValueError(f"for must be at least as long as checks[{place}] takes to see enough: {needed}")
+            if check.consecutive * interval_s > self.for_s:
+                needed = f"{check.consecutive} looks in a row, one each {interval_s:g}s"
+                raise ValueError(f"for must be at least as long as checks[{place}] takes to fail: {needed}")
         return self
 
     @property

@@ -180,6 +180,42 @@ def test_who_is_never_asked_is_said() -> None:
     ]
 
 
+def test_a_judge_that_never_looks_as_often_as_it_must_is_said() -> None:
+    looks = ("minimum: 10", "minimum: 10, every: 20s, consecutive: 4")
+    assert said(looks) == [
+        (
+            "release.guardrails[0]: error-ratio of shop (new) must find it bad at 4 looks in a row, one each 20 s, and "
+            "the run ends 55 s after the start of the release: it never trips"
+        )
+    ]
+    assert said(("minimum: 10", "minimum: 10, every: 20s, consecutive: 3")) == []
+    check = "analysis: {for: 5s, checks: [{metric: error-ratio, of: shop, above: 5%, minimum: 1, consecutive: 30}]}"
+    paged = ("release:\n  at", "operations: {on_call: {acknowledge: 1m, decide: 1m}}\nrelease:\n  at")
+    assert said(("{bake: 20s}]", f"{{{check}}}, {{bake: 20s}}]"), paged) == [
+        (
+            "release.strategy: analysis 5 s: error-ratio of shop (new) must find it bad at 30 looks in a row, one each "
+            "0.25 s: it never fails"
+        )
+    ]
+
+
+def test_a_silence_that_hides_nothing_and_notices_of_nothing_are_said() -> None:
+    notices = "notices: [{to: support, on: acknowledge, after: 1m}, {to: status, on: guardrail-trip, after: 1m}]"
+    operations = ("release:\n  at", f"operations: {{suppression: {{for: 10m}}, {notices}}}\nrelease:\n  at")
+    assert said(operations) == [
+        "operations.suppression: no guardrail of the release pages, so it silences nothing",
+        "operations.notices: nobody is paged, so there is no first acknowledge to tell of",
+    ]
+    paged = ("release:\n  at", f"operations: {{on_call: {{acknowledge: 1m, decide: 1m}}, {notices}}}\nrelease:\n  at")
+    assert said(paged, ("minimum: 10", "minimum: 10, action: page")) == []
+    noted = ("release:\n  at", f"operations: {{suppression: {{for: 10m, guardrails: all}}, {notices}}}\nrelease:\n  at")
+    assert said(noted, ("minimum: 10", "minimum: 10, action: note")) == [
+        "operations.suppression: no guardrail of the release pages or takes back, so it silences nothing",
+        "operations.notices: nobody is paged, so there is no first acknowledge to tell of",
+        "operations.notices: nothing trips, so there is no first guardrail-trip to tell of",
+    ]
+
+
 def test_what_just_changes_something_is_not() -> None:
     assert said(("errors: 50%}", "errors: 50%, after: 54s, above_rate: 65/s}")) == []
     assert said(("window: 5s, minimum: 10", "window: 60s, minimum: 10")) == []

@@ -53,6 +53,10 @@ def test_what_is_right_is_taken(release: str) -> None:
         (analysed("of: web, action: note"), "checks[0] must have no action"),
         (analysed("of: web, every: 1h"), "for must be at least 3600s, or checks[0] never looks"),
         (
+            analysed("of: web, every: 2s, consecutive: 5"),
+            "for must be at least as long as checks[0] takes to fail: 5 looks in a row, one each 2s",
+        ),
+        (
             analysed("of: web, every: 1s, mann_whitney: {}").replace(" above: 9ms,", ""),
             "for must be at least as long as checks[0] takes to see enough: 50 points, one each 1s",
         ),
