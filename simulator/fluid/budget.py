@@ -7,7 +7,7 @@ from simulator.kernel.inline import inlined, outlined
 from simulator.kernel.mechanics import BUDGET_MEMORY_S
 
 SPENT = 1.0 + 1e-6
-"""A balance up to which retries are paid by income alone. What is paid so keeps it at 1, give or take a rounding."""
+"""A balance up to which retries are paid by income alone. What is paid so keeps it at 1."""
 
 _LEAST = 1e-3
 """Share of the retries that a spent budget pays at least: so that it is seen when it could pay more."""
@@ -43,6 +43,8 @@ def spend(s: State, step_s: float) -> bool:
         if call["budget"] == 0:
             continue
         before = call["tokens"]
+        if before <= SPENT and call["allow"] < 1.0 and call["retried"] > 0.0:
+            continue  # it pays what it has income for: what that is solved to within is neither saved nor owed
         goal = BUDGET_MEMORY_S * (_income(s, index) - call["retried"])
         call["tokens"] = max(1.0, goal + (before - goal) * math.exp(-step_s / BUDGET_MEMORY_S))
         if (before > SPENT) != (call["tokens"] > SPENT):

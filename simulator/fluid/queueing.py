@@ -301,6 +301,15 @@ def _waits_for_calls(s: State, index: int) -> bool:
 
 
 @outlined
+def _is_given_up(s: State, index: int) -> bool:
+    """Whether callers cancel what they do not wait for: who is served of a long queue depends on single waits."""
+    for node in range(len(s.nodes)):
+        if s.nodes[node]["station"] == index and s.calls[s.nodes[node]["call"]]["cancel"] != 0:
+            return True
+    return False
+
+
+@outlined
 def tell_near(s: State) -> None:
     """Which stations are near their capacity with one of their versions, and nothing of it is drawn, or not rightly."""
     for index in range(len(s.stations)):
@@ -308,11 +317,13 @@ def tell_near(s: State) -> None:
         station["near"] = 0
         if station["singly"] != 0:  # chance is played there
             continue
-        calls = _waits_for_calls(s, index)
+        calls, given_up = _waits_for_calls(s, index), _is_given_up(s, index)
         for row in range(station["first_version"], station["first_version"] + station["versions"]):
-            if _may_be_drawn(s, row, _CLEARLY) and not calls:
-                continue  # drawn where it is slow, and as in its steady state where it is not
             version = s.versions[row]
             capacity = version["ready"] * station["workers"]
-            if NEAR_MIN * capacity <= version["offered"] * version["hold_s"] <= NEAR_MAX * capacity and capacity > 0:
+            near = NEAR_MIN * capacity <= version["offered"] * version["hold_s"] <= NEAR_MAX * capacity
+            if _may_be_drawn(s, row, _CLEARLY) and not calls:
+                # Drawn where it is slow, and as in its steady state where it is not.
+                near = given_up and version["drawn"] != 0
+            if near and capacity > 0:
                 station["near"] = 1

@@ -104,6 +104,11 @@ def work_through(s: State, node: int, cohort: int, version: int, base: int) -> N
         waits_s = lattice.mean_upto(p, wait_of(s, s.versions[row]["home"]), limit_s)
         held_s = lattice.mean_upto(p, ok, limit_s) + lattice.mean_upto(p, bad, limit_s) - waits_s
         shorter = min(1.0, max(0.0, held_s) / max(mean_s, NEVER))
+        # Who comes later waits less the shorter workers are held, and holds them longer: rounds would go to and fro
+        # between a queue that nobody has the patience for and none.
+        before = s.held[node, cohort, version]["mean_s"] / max(mean_s, NEVER)
+        if before > 0.0:
+            shorter = min(max(shorter, 0.5 * before), 2.0 * before, 1.0)
         mean_s, var = mean_s * shorter, var * shorter * shorter
     held = s.held[node, cohort, version]
     held["mean_s"], held["var"], held["below"] = mean_s, var, below

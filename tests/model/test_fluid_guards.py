@@ -1,5 +1,7 @@
 """Quotas, circuit breakers, ejection and the better of two replicas as flows, beside requests."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,7 @@ from simulator.network import (
     Network,
     Node,
     Quota,
+    RetryBudget,
     Station,
 )
 
@@ -109,6 +112,30 @@ def test_a_breaker_holds_back_while_the_bank_fails(share: float, retries: int) -
     guarded = agree(network(None, BREAKER, retries, calm), 10, error)
     bare = played(FluidPlane, network(None, None, retries, calm), 1, error).mean(axis=0)
     assert guarded[1] < 0.8 * bare[1]
+
+
+@pytest.mark.parametrize("retries", [1, 3])
+def test_a_spent_budget_pays_what_it_has_income_for(retries: int) -> None:
+    made = network(None, None, retries, ((0.0, 40.0), (120.0, 0.0)), backoff_s=0.01)
+    bank = replace(made.calls[1], budget=RetryBudget(share=0.1, minimum_per_s=2.0))
+    found = agree(replace(made, calls=(made.calls[0], bank)), 5, (20.0, 120.0, 1.0))
+    # First attempts, what they pay for while all fail, and what had been saved by then: ten seconds of income at most.
+    assert found[1] == pytest.approx(120.0 * 40.0 + 100.0 * (4.0 + 2.0) + 55.0, rel=0.01)
+
+
+def test_a_queue_that_nobody_has_the_patience_for_is_told_as_near_its_capacity() -> None:
+    """One worker for half as much again as it can do, and callers who wait ten times as long as the work takes."""
+    bank = Station("bank", 1, Distribution(Kind.CONSTANT, 0.1))
+    calls = (Call(CLIENT, 0), Call(0, 1, timeout_s=1.0, cancel=True))
+    stations = (Station("shop", 4096, Distribution(Kind.CONSTANT, 0.001)), bank)
+    functions = (Function("buy", ((0.0, 15.0), (120.0, 0.0)), Node(0, (Node(1),))),)
+    plane = FluidPlane(Network(stations, calls, functions, 1.0, 130, EDGES_S), 1)
+    for index in (0, 1):
+        plane.set_ready(index, 0, [0])
+    plane.run(130.0)
+    client = plane.recording().client[:, 0, 0].sum(axis=0)
+    assert 0.25 < client[ERROR : REFUSED + 1].sum() / client[ARRIVED] < 0.75
+    assert plane.near_capacity_s()[1] > 60.0
 
 
 def balanced(
