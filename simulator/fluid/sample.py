@@ -117,7 +117,6 @@ def _count(
 
     Answers behind the last cell are not counted. `kinds` gets the failures by kind. Latency bins are drawn by a key
     of their own, so where a row that is not `detailed` has all successes of a cell in one bin, nothing else differs.
-    It takes the arrays that it uses: all of a `State` as an argument cost as much as the counting.
     """
     _kinds(draw, kinds, shares, failed)
     for column in range(ERROR, REFUSED + 1):
