@@ -36,7 +36,7 @@ def come_back(state: State, waiting: list[Waiting]) -> None:
     state.versions["back"][state.versions["ready"] == 0] = 0.0
     for each in waiting:
         mended = 1.0 - _closed(state, each.node, each.cohort) / each.closed
-        if mended <= 0.0:
+        if mended <= 0.0 or state.stations[state.nodes[each.node]["station"]]["singly"] != 0:
             continue
         rows, homes = _versions(state, each.node)
         taken = state.weights[rows, each.cohort] * (state.versions["ready"][homes] > 0)

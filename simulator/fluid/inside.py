@@ -2,18 +2,14 @@
 
 import math
 
-from simulator.fluid.lattice import NEVER
 from simulator.fluid.layout import State
+from simulator.fluid.pace import grow_older, pace_of
 from simulator.fluid.queueing import BACKLOG_MIN, FULL
 from simulator.fluid.slow import WALK_STEP_S, walk_on, walks_far
 from simulator.kernel.inline import outlined
 
 _LAST = 0.5
 """Requests; so few come back at once."""
-_SAME = 0.05
-"""Share by which what is left to those at work may differ from what it is after a while, and counts as the same."""
-_FILLS = 1.5
-"""So many times as many start as would have to, if there were always as many at work as are now: workers fill."""
 
 
 @outlined
@@ -44,53 +40,20 @@ def moves(s: State, step_s: float) -> bool:
 
 
 @outlined
-def _grow_older(s: State, row: int, step_s: float) -> None:
-    """Note how fast those at work leave: who has just come has all of the holding time before him.
-
-    So when callers' workers begin to wait for what does not come nobody leaves at first. What is left to those at work
-    (worker-seconds over workers) is, after a while, half of what the mean of squares is over the mean. It falls as they
-    work, and rises with each that starts; they leave by how much shorter or longer it is than after a while.
-    """
-    version, hold_s = s.versions[row], s.versions[row]["hold_s"]
-    workers = s.stations[version["station"]]["workers"]
-    part = min(1.0, 0.5 + 0.5 * version["hold_var"] / max(hold_s * hold_s, NEVER))
-    after_s, left_s = part * hold_s, version["left_s"]
-    if left_s == after_s:
-        version["pace_s"] = hold_s
-        return
-    busy = waiting = 0.0
-    for index in range(version["first_replica"], version["first_replica"] + version["replicas"]):
-        inside = s.replicas[index]["inside"]
-        busy += min(inside, workers)
-        waiting += max(0.0, inside - workers)
-    starts = version["offered"] * (1.0 - version["refused"]) / max(busy, 1.0)
-    fills = waiting == 0.0 and starts * hold_s > _FILLS
-    if left_s == 0.0 or (abs(left_s - after_s) < _SAME * after_s and not fills):
-        version["left_s"], version["pace_s"] = after_s, hold_s
-        return
-    if waiting > 0.0:  # who leaves is followed by who waits
-        shorter_s = left_s - step_s
-        left_s = 0.5 * (shorter_s + math.sqrt(shorter_s * shorter_s + 4.0 * step_s * after_s))
-    else:
-        left_s = (left_s + step_s * (starts * hold_s - 1.0 + part)) / (1.0 + step_s * starts)
-    version["left_s"] = min(max(left_s, _SAME * after_s), hold_s)
-    version["pace_s"] = version["left_s"] / part
-
-
-@outlined
 def _come_back(s: State, row: int, step_s: float) -> None:
-    """Requests that nobody took before come to a version's replicas at their next attempts."""
+    """Requests that nobody took before come to a version's replicas at their next attempts, as far as there is room."""
     version = s.versions[row]
-    came = (
-        version["back"] if version["back"] < _LAST else version["back"] * (1.0 - math.exp(-step_s / version["back_s"]))
-    )
-    version["back"] -= came
+    came = version["back"]
+    if came > _LAST:
+        came *= 1.0 - math.exp(-step_s / version["back_s"])
     for index in range(version["first_replica"], version["first_replica"] + version["replicas"]):
         replica = s.replicas[index]
         if replica["ready"] == 1:
-            replica["inside"] = min(
-                max(replica["limit"], replica["inside"]), replica["inside"] + came / version["ready"]
-            )
+            enter = min(came / version["ready"], max(0.0, replica["limit"] - replica["inside"]))
+            replica["inside"] += enter
+            version["back"] -= enter
+    if version["back"] < _LAST:
+        version["back"] = 0.0
 
 
 @outlined
@@ -104,8 +67,7 @@ def go_on(s: State, step_s: float) -> bool:
         station = s.stations[version["station"]]
         if station["singly"] != 0:
             continue
-        _grow_older(s, row, step_s)
-        workers, hold_s = float(station["workers"]), max(version["pace_s"], 1e-9)
+        workers, hold_s = float(station["workers"]), max(pace_of(s, row), 1e-9)
         if version["back"] > 0.0 and version["ready"] > 0:
             _come_back(s, row, step_s)
         if version["drawn"] != 0:
@@ -136,6 +98,7 @@ def go_on(s: State, step_s: float) -> bool:
             filled = inside >= FULL * replica["limit"] and accepted * hold_s > workers
             moved = max(inside, solved) > workers and abs(inside - solved) > 0.02 * max(solved, 1.0)
             changed |= replica["ready"] == 1 and (crossed or filled or moved)
+        changed |= grow_older(s, row, step_s)
     return changed
 
 

@@ -84,7 +84,6 @@ VERSION = _record(
     hold_s="f8",  # mean time that a request keeps a worker
     hold_var="f8",
     left_s="f8",  # of that, what is left to those at work, on the mean
-    pace_s="f8",  # the mean time that a request would keep a worker, if they left as fast for ever as they do now
     offered_before="f8",  # of the round before, while flows are found
     hold_before_s="f8",
     refused="f8",  # share of the offered

@@ -14,6 +14,7 @@ from simulator.fluid import lattice
 from simulator.fluid.bounded import PHASES_MAX, bounded, burst_of, felt
 from simulator.fluid.handed import call
 from simulator.fluid.layout import MEET, State
+from simulator.fluid.pace import pace_of
 from simulator.fluid.slow import is_slow, outlasts, wait_inside
 from simulator.fluid.steady import steady
 from simulator.fluid.two import of_two
@@ -184,7 +185,7 @@ def _find_waits(s: State, row: int, wait: int, spare: int, spare2: int) -> None:
                 replica["full"], replica["refused"] = 1, share
                 starts = load * (1.0 - share)
             elif backlog >= BACKLOG_MIN:
-                starts = float(workers)
+                starts = workers * hold_s / pace_of(s, row)
             replica["behind_s"] = max(0.0, backlog) * hold_s / workers
             free = station["queue"] - backlog if replica["full"] == 1 and station["queue"] >= 0 else 0.0
             spread_s = math.sqrt(max(0.0, backlog) * max(variation, 0.1) + free * free) * hold_s / workers

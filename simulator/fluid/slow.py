@@ -16,6 +16,7 @@ from simulator.draws import Stream
 from simulator.fluid import lattice
 from simulator.fluid.counts import begin_draws, binomial, draw_unit, poisson
 from simulator.fluid.layout import State
+from simulator.fluid.pace import pace_of
 from simulator.kernel.inline import inlined, outlined
 
 _QUEUE = int(Stream.QUEUE)
@@ -111,7 +112,7 @@ def wait_inside(s: State, row: int, index: int, variation: float, wait: int) -> 
     replica["behind_s"] = ahead * hold_s / each
     lattice.gamma(s.pool, wait, replica["behind_s"], max(1.0, ahead / max(variation, 0.1)))
     version["waits_s"] += (1.0 - replica["refused"]) * replica["behind_s"]
-    return load * (1.0 - ahead) if ahead < 1.0 else workers * min(1.0, ahead - 1.0)
+    return load * (1.0 - ahead) if ahead < 1.0 else workers * hold_s / pace_of(s, row) * min(1.0, ahead - 1.0)
 
 
 @inlined
@@ -152,7 +153,7 @@ def walk_on(s: State, row: int, step_s: float) -> None:
     version = s.versions[row]
     station = s.stations[version["station"]]
     first, last = version["first_replica"], version["first_replica"] + version["replicas"]
-    hold_s = version["pace_s"]
+    hold_s = pace_of(s, row)
     came_per_s = version["offered"] - version["again"] + _comes_late(s, row, step_s)
     begin_draws(s.draw, s.keys, _QUEUE, row, int(s.clock[0]["now"] * 1024))
     version["turn"] = walk(

@@ -36,6 +36,7 @@ from simulator.fluid import (
     lattice,
     layout,
     looks,
+    pace,
     past,
     queueing,
     quota,
@@ -65,8 +66,8 @@ _HELPED = (FIND, WAIT)
 _HELP_S = 300.0
 _SOURCES = (
     advance, again, attempts, bench, bounded, breaker, budget, calls, counts, draws, ejection, flows, handed, inline,
-    inside, lattice, layout, looks, past, queueing, quota, retries, sample, singly, slow, solve, steady, tell, two,
-    walk, work, writes,
+    inside, lattice, layout, looks, pace, past, queueing, quota, retries, sample, singly, slow, solve, steady, tell,
+    two, walk, work, writes,
 )  # fmt: skip
 """Modules with compiled parts."""
 
