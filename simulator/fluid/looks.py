@@ -2,6 +2,7 @@
 
 import math
 
+from simulator.fluid import lattice
 from simulator.fluid.bench import count_inside, free_s, full_until_s, sheds
 from simulator.fluid.lattice import NEVER
 from simulator.fluid.layout import State
@@ -139,8 +140,11 @@ def meet(s: State, row: int, wait: int) -> None:
         else:
             started += takes
     version["refused"] = 1.0 - accepted
-    if accepted <= 0.0:
+    if accepted <= 0.0:  # who comes again when there is a place waits as long as who would come now
         version["refused"] = 1.0
+        for index in range(first, last):
+            waits_s += s.replicas[index]["chosen"] * min(patience_s, s.replicas[index]["behind_s"])
+        lattice.point(s.pool, wait, waits_s, 1.0)
         return
     station = s.stations[version["station"]]
     if 0.0 < version["refused"] < 1.0 and version["ready"] > 1 and station["pooled"] + station["of_two"] == 0:

@@ -15,6 +15,9 @@ from simulator.fluid.past import tell_when, tried_again
 from simulator.kernel.inline import inlined, outlined
 from simulator.layout import ERROR, FIRST_BIN, REFUSED, TIMEOUT
 
+_FEW = 1e-4
+"""Share of its calls that a full version answers as if it was not: by these are the retries told that succeed later."""
+
 
 @outlined
 def burst_below(s: State, node: int, cohort: int, version: int) -> float:
@@ -41,7 +44,10 @@ def tell_rows(s: State, node: int, cohort: int, version: int, base: int) -> None
     if s.weights[station["first_version"] + version, cohort] <= 0.0:
         limit_s = math.inf  # copies alone come here, and nobody waits for those
     erred = erring(s, node, version)
-    enters = (1.0 - erred) * (1.0 - row["refused"])
+    refused = row["refused"]
+    if tried_again(s, node):
+        refused = min(refused, 1.0 - _FEW)
+    enters = (1.0 - erred) * (1.0 - refused)
     shares = s.answers[node, cohort, version]
     shares[:] = 0.0
     lattice.copy(p, base, base + 2, 1.0)
@@ -50,7 +56,7 @@ def tell_rows(s: State, node: int, cohort: int, version: int, base: int) -> None
     lattice.add_to_bins(p, base + 2, enters, s.edges, shares[FIRST_BIN:])
     shares[ERROR] = erred + enters * lattice.mass(p, base + 3)
     shares[TIMEOUT] = enters * late
-    shares[REFUSED] = (1.0 - erred) * row["refused"]
+    shares[REFUSED] = (1.0 - erred) * refused
     order_bins(shares, s.answers_order[node, cohort, version])
 
 

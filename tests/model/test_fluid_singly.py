@@ -98,7 +98,7 @@ def zone_lost(kind: type[DataPlane] | type[FluidPlane], made: Network, seed: int
     return [row[ERROR : REFUSED + 1].sum() / row[ERROR:].sum() for row in counts]
 
 
-@pytest.mark.parametrize(("retries", "backoff_s"), [(1, 0.0), (3, 0.0)])
+@pytest.mark.parametrize(("retries", "backoff_s"), [(1, 0.0), (3, 0.0), (3, 0.1)])
 def test_what_one_version_refuses_comes_to_the_other_when_it_does(retries: int, backoff_s: float) -> None:
     call = Call(0, 1, timeout_s=1.0, retries=retries, backoff_s=backoff_s)
     made = balanced(2, 42.0, 0.6, queue=8, ejection=NEVER_OUT, balancing=TURNS, call=call)
