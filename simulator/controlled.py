@@ -82,8 +82,7 @@ def play_controlled(
     """
     if not PAIRED_MIN <= paired <= replications:
         raise RequestError(f"paired(={paired}) must be {PAIRED_MIN} to the replications(={replications})")
-    for strategy in strategies.values():
-        require_modelled(scenario.at_fidelity("fluid"), strategy)
+    require_modelled(scenario.at_fidelity("fluid"))
     chosen = paired_replications(scenario, seed, replications, paired)
     flows: list[_Job] = [(place, number, "fluid") for number in range(replications) for place in range(len(strategies))]
     costly: list[_Job] = [(place, number, "requests") for number in chosen for place in range(len(strategies))]

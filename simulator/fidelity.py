@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import cast
 
-from scenarios.models import Fidelity, Scenario, Strategy
+from scenarios.models import Fidelity, Scenario
 from simulator.kernel.plane import DataPlane
 from simulator.network import Network
 
@@ -21,11 +21,13 @@ def plane_of(
     *,
     rows_followed: bool = False,
     apart: Collection[tuple[int, int]] = (),
+    singly: Collection[int] = (),
 ) -> DataPlane:
     """A data plane at time zero; `detailed` are the stations whose latencies will be looked at, None: any.
 
     `rows_followed`: what becomes of single rows of the write log will be asked (`simulator.rows.are_followed`).
     `apart`: stations of callers and callees whose versions may misunderstand each other (`simulator.contracts`).
+    `singly`: stations that are to be played request by request in any case.
 
     A fluid one has the verbs of DataPlane, and of its state what is read under a scenario that `require_modelled` lets
     pass.
@@ -34,14 +36,15 @@ def plane_of(
         from simulator.fluid.plane import FluidPlane  # it compiles what others do not need
 
         return cast(
-            "DataPlane", FluidPlane(network, seed, replication, detailed, rows_followed=rows_followed, apart=apart)
+            "DataPlane",
+            FluidPlane(network, seed, replication, detailed, rows_followed=rows_followed, apart=apart, singly=singly),
         )
     return DataPlane(network, seed, replication)
 
 
-def require_modelled(scenario: Scenario, strategy: Strategy) -> None:
+def require_modelled(scenario: Scenario) -> None:
     """Raise RequestError, naming the key, for what the scenario's fidelity does not model."""
     if scenario.fidelity == "fluid":
         from simulator.fluid.support import require_fluid
 
-        require_fluid(scenario, strategy)
+        require_fluid(scenario)

@@ -20,6 +20,7 @@ from simulator.contracts import links_apart
 from simulator.environment import SimulationEnvironment
 from simulator.errors import RequestError
 from simulator.fidelity import plane_of, require_modelled
+from simulator.fluid.outages import overloaded
 from simulator.parts import judged_services
 from simulator.recorded import Traffic
 from simulator.rows import are_followed
@@ -64,7 +65,8 @@ class Player:
         self._plan = MeasurePlan.of(scenario)
         judged = {*judged_services(scenario.release), *judged_services(strategy)}
         self._judged = frozenset(self._compiled.station(name) for name in judged)
-        require_modelled(scenario, strategy)
+        self._singly = overloaded(scenario, self._compiled, judged)
+        require_modelled(scenario)
 
     def measures(self, replication: int, watch: Watch | None = None) -> list[FunctionMeasure]:
         """Play, and measure each function; `watch` may start processes of its own before the first moment."""
@@ -117,6 +119,7 @@ class Player:
             detailed,
             rows_followed=are_followed(scenario),
             apart=links_apart(scenario, self._compiled),
+            singly=self._singly,
         )
         world = SimulatedWorld(
             scenario, self._compiled, plane, defects, tools(self._seed, replication), replication, self._seed

@@ -165,7 +165,8 @@ def check_request(
     _check(replications, seed)
     executor_of(executor, processes)
     unmodelled.require_modelled(scenario)
-    require_modelled(scenario, strategy_named(scenario, strategy))
+    strategy_named(scenario, strategy)
+    require_modelled(scenario)
     if defects is not None:
         named_defects(scenario, defects)
 

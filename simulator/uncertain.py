@@ -39,7 +39,7 @@ class UncertainPlayer:
         self._strategy = strategy
         self._seed = seed
         self._defects = defects
-        require_modelled(scenario, strategy)
+        require_modelled(scenario)
 
     def measures(self, replication: int, watch: Watch | None = None) -> list[FunctionMeasure]:
         """Draw, play, and measure each function."""

@@ -30,15 +30,24 @@ Links = Collection[tuple[int, int]]
 """Stations of callers and callees."""
 
 
-def build(network: Network, seed: int, replication: int, detailed: Collection[int], parts: int, apart: Links) -> State:
+def build(
+    network: Network,
+    seed: int,
+    replication: int,
+    detailed: Collection[int],
+    parts: int,
+    apart: Links,
+    singly: Collection[int],
+) -> State:
     """All arrays, sized for `network`; `detailed` stations count latencies by bin, writes are told in `parts`.
 
-    Calls between two stations in `apart` have a node for each version of the caller.
+    Calls between two stations in `apart` have a node for each version of the caller. Stations in `singly` are played
+    request by request, besides those that always are.
     """
     clock = np.zeros(1, RECORDS["clock"])
     clock["resolution"], clock["drawn_cell"], clock["stale"] = network.resolution_s, -1, 2
     clock["parts"] = parts
-    played = [place for place, each in enumerate(network.stations) if is_played_singly(each)]
+    played = {*singly, *(place for place, each in enumerate(network.stations) if is_played_singly(each))}
     stations, versions = _stations(network, played)
     stations["detailed"] = [station in detailed for station in range(len(stations))]
     replicas = np.zeros(int(versions["replicas"].sum()), RECORDS["replicas"])

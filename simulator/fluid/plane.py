@@ -34,7 +34,8 @@ class FluidPlane:
     RequestError. Of stations that are not `detailed` (None: all are) service rows have as many answers and failures in
     each cell, but not their latencies: those are most of what there is to draw. With `rows_followed` the rows of the
     write log stand for few writes each, so that a share of them can be wrong, or lost with a store. `apart` are the
-    stations of callers and callees whose versions may misunderstand each other.
+    stations of callers and callees whose versions may misunderstand each other. Stations in `singly` are played request
+    by request, besides those whose replicas differ by their luck in any case.
     """
 
     def __init__(
@@ -46,11 +47,12 @@ class FluidPlane:
         *,
         rows_followed: bool = False,
         apart: Links = (),
+        singly: Collection[int] = (),
     ) -> None:
         self.network = network
         self.rows = service_rows(network)
         chosen = range(len(network.stations)) if detailed is None else detailed
-        self._state = build(network, seed, replication, chosen, _PARTS if rows_followed else 1, apart)
+        self._state = build(network, seed, replication, chosen, _PARTS if rows_followed else 1, apart, singly)
         self._advance = entry(self._state)
         # What never changes, in plain numbers: those of an array's records take a microsecond each to read.
         stations, versions = self._state.stations, self._state.versions

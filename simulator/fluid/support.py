@@ -6,16 +6,15 @@ has decided what it means for flows, and never silently ignored.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from pydantic import BaseModel
 
-from scenarios.models import Call, Scenario, Strategy
+from scenarios.models import Call, Scenario
 from simulator.compile import compile_scenario
 from simulator.errors import RequestError
-from simulator.network import Network
-from simulator.parts import judged_services, parts
+from simulator.fluid.outages import offered_per_s
+from simulator.parts import parts
 
 __all__ = ["require_fluid"]
 
@@ -37,46 +36,10 @@ _SHORT = 0.05
 """Share of a lock, beyond the first attempt's timeout, for which it may seem to last longer."""
 
 
-def require_fluid(scenario: Scenario, strategy: Strategy) -> None:
+def require_fluid(scenario: Scenario) -> None:
     """Raise RequestError for the first key that flows do not model."""
     for path in (*_unmodelled(scenario.system, "system"), *_of_lists(scenario)):
         raise RequestError(f"fidelity fluid does not model {path}: play it with fidelity requests")
-    for reason in _decided_by_bursts(scenario, strategy):
-        raise RequestError(f"fidelity fluid does not model {reason}: play it with fidelity requests")
-
-
-def _decided_by_bursts(scenario: Scenario, strategy: Strategy) -> Iterator[str]:
-    """Zone outages that leave a judged service less than what it is offered.
-
-    Retries of what one version refuses then come to the other in bursts, and whether its guardrail trips hangs on them.
-    """
-    zones = len(scenario.system.zones)
-    faults = [place for place, fault in enumerate(scenario.faults) if getattr(fault, "zone", None) is not None]
-    if not faults:
-        return
-    compiled = compile_scenario(scenario)
-    judged = {*judged_services(scenario.release), *judged_services(strategy)}
-    for name in compiled.services:
-        service, station = scenario.system.services[name], compiled.station(name)
-        if name not in judged or service.external or service.queue is None:
-            continue
-        left = service.replicas - math.ceil(service.replicas / zones)
-        left_per_s = left * service.workers / compiled.network.stations[station].service.mean_s
-        offered_per_s = _offered_per_s(compiled.network, station)
-        if offered_per_s > left_per_s:
-            yield (
-                f"faults[{faults[0]}].zone (it leaves {name} {left_per_s:.4g} of {offered_per_s:.4g} requests/s; "
-                f"bursts of retries decide whether a judge of {name} trips)"
-            )
-
-
-def _offered_per_s(network: Network, station: int) -> float:
-    """First attempts at a station when all functions have their peaks."""
-    return sum(
-        max(rate for _, rate in function.rates)
-        * sum(network.calls[node.call].callee == station for node in function.root.walk())
-        for function in network.functions
-    )
 
 
 def _of_lists(scenario: Scenario) -> Iterator[str]:
@@ -110,13 +73,13 @@ def _crowded_locks(scenario: Scenario) -> Iterator[str]:
     network, place_of = (compiled := compile_scenario(scenario)).network, compiled.station
     for path, store, held_s in held:
         station = network.stations[place_of(store)]
-        offered_per_s = _offered_per_s(network, place_of(store))
+        each_per_s = offered_per_s(network, place_of(store))
         for call in scenario.system.calls:
             if call.callee != store or call.timeout_s is None or call.timeout_s >= held_s:
                 continue
             begin_s = [begins_s for begins_s in _retries_begin_s(call) if begins_s < held_s]
-            statements = offered_per_s * (held_s + sum(held_s - begins_s for begins_s in begin_s))
-            more_s = offered_per_s * sum(begin_s) * station.service.mean_s / station.workers
+            statements = each_per_s * (held_s + sum(held_s - begins_s for begins_s in begin_s))
+            more_s = each_per_s * sum(begin_s) * station.service.mean_s / station.workers
             if statements > station.workers and more_s > _SHORT * (held_s - call.timeout_s):
                 yield (
                     f"{path} (of {held_s:g} s, with retries after {call.timeout_s:g} s of which flows would hold up "
