@@ -254,7 +254,7 @@ def _sample_copies(s: State, index: int, cohort: int, cell: int, begins_s: float
             station = s.stations[s.nodes[node]["station"]]
             version = station["mirror_row"] - station["first_version"]
             failed = binomial(s.draw, copied, min(1.0, failing(s.answers[node, s.alike[node, cohort], version])))
-            _sample_row(s, node, cohort, version, copied - failed, failed, sent_s, moment, 1)
+            _sample_row(s, node, cohort, version, copied - failed, 0, failed, sent_s, moment, 1)
 
 
 @outlined
@@ -269,7 +269,7 @@ def _sample_node(
         begun, doomed = begun - held, doomed - held
     if begun == 0:
         return
-    ok, fails = begun - doomed, reply["attempt_fails"]
+    ok, late, fails = begun - doomed, 0, reply["attempt_fails"]
     saved = _fail(s, call["retries"] * ok, reply["saved"], reply["attempt_burst"], call["retries"] * ok)
     failed = doomed + saved
     if doomed > 0 and call["retries"] > 0:
@@ -279,7 +279,7 @@ def _sample_node(
         here = binomial(s.draw, failed, min(1.0, fails / max(_TINY, 1.0 - reply["ok"] / reply["attempts"])))
         late = failed - here
         hear(s, s.nodes[node]["call"], 0, late, sent_s + s.nodes[node]["timeout_s"])
-        ok, failed = ok + failed - here, here
+        ok, failed = ok + late, here
     works, attempts = 1.0 - fails, ok + failed
     for version in range(station["versions"]):
         weight = s.weights[station["first_version"] + version, cohort]
@@ -288,9 +288,14 @@ def _sample_node(
         mass = s.held[node, alike, version]["fails"]
         lost = binomial(s.draw, failed, min(1.0, mass / max(fails, _TINY)))
         working = binomial(s.draw, ok, min(1.0, (weight - mass) / max(works, _TINY)))
+        unheard = 0
+        if late > 0 and s.nodes[node]["writes"] != 0:
+            unheard = min(late, binomial(s.draw, working, late / ok))
+            unheard = max(unheard, late - (ok - working))  # no more than what is left can be later versions'
+        late -= unheard
         failed, ok, fails, works = failed - lost, ok - working, fails - mass, works - (weight - mass)
         if lost + working > 0:
-            _sample_row(s, node, cohort, version, working, lost, sent_s, moment, copy)
+            _sample_row(s, node, cohort, version, working, unheard, lost, sent_s, moment, copy)
             if call["breaker"] != 0:
                 _tell_breaker(s, node, version, working, sent_s)
     if station["mirror_share"] > 0.0 and copy == 0:
@@ -311,9 +316,21 @@ def _tell_breaker(s: State, node: int, version: int, ok: int, sent_s: float) -> 
 
 @outlined
 def _sample_row(
-    s: State, node: int, cohort: int, version: int, ok: int, failed: int, sent_s: float, moment: int, copy: int
+    s: State,
+    node: int,
+    cohort: int,
+    version: int,
+    ok: int,
+    unheard: int,
+    failed: int,
+    sent_s: float,
+    moment: int,
+    copy: int,
 ) -> None:
-    """What a version answers, in the cells in which it does, and the calls that it makes in turn."""
+    """What a version answers, in the cells in which it does, and the calls that it makes in turn.
+
+    Nobody waits any longer for the answers to `unheard` of the good ones: what they wrote is indeterminate.
+    """
     record = s.nodes[node]
     station = s.stations[record["station"]]
     row = record["row"] + version * s.shares.shape[1] + cohort
@@ -332,7 +349,8 @@ def _sample_row(
         if failed > 0:
             note_writes(s, node, cohort, s.failed[ERROR] + s.failed[REFUSED], FAILED)
             note_writes(s, node, cohort, s.failed[TIMEOUT], UNKNOWN)
-        note_writes(s, node, cohort, ok, STORED)
+        note_writes(s, node, cohort, unheard, UNKNOWN)
+        note_writes(s, node, cohort, ok - unheard, STORED)
     if record["child"] >= 0:
         _call_on(s, node, cohort, version, ok, home["drive"])
 

@@ -1,12 +1,14 @@
 """Calls that start together, copies, and versions that misunderstand each other: flows beside requests."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from simulator.errors import NetworkError, RequestError
 from simulator.fluid.plane import FluidPlane
 from simulator.kernel.plane import DataPlane, Defect
-from simulator.layout import ERROR, FIRST_BIN, REFUSED
+from simulator.layout import ERROR, FIRST_BIN, REFUSED, WRITE_INDETERMINATE, WRITE_OK
 from simulator.network import CLIENT, Call, Distribution, Function, Kind, Network, Node, Station
 
 EDGES_S = np.geomspace(1e-3, 10.0, 65)
@@ -82,6 +84,33 @@ def test_copies_load_whoever_they_reach_and_neither_answer_nor_write() -> None:
     assert row(mirrored, PRICE, 0).sum() == pytest.approx(row(requests, PRICE, 0).sum(), rel=0.02)
     with pytest.raises(NetworkError, match="share"):
         mirrored.set_mirror(SHOP, 1, 1.5)
+
+
+def written(plane: Plane, outcome: int) -> int:
+    """Writes of this outcome, by rows that each stand for as many as they say."""
+    recording = plane.recording()
+    chosen = recording.writes["outcome"] == outcome
+    return int(chosen.sum() if recording.write_counts is None else recording.write_counts[chosen].sum())
+
+
+def test_writes_whose_answers_the_way_delays_beyond_the_timeout_are_indeterminate() -> None:
+    made = network(200.0)
+    shop = replace(made.stations[SHOP], workers=500)  # nobody waits there for a worker that waits for an answer
+    calls = (made.calls[0], replace(made.calls[1], timeout_s=0.3), made.calls[2])
+    made = replace(made, stations=(shop, *made.stations[1:]), calls=calls)
+    counts = []
+    for plane in both(made):
+        plane.run(40.0)
+        plane.set_latency(1, 0.26)
+        plane.run(80.0)
+        plane.set_latency(1, 0.0)
+        plane.run(float(CELLS))
+        counts.append([written(plane, outcome) for outcome in (WRITE_OK, WRITE_INDETERMINATE)])
+    # 8,000 requests come meanwhile, and an attempt's work takes longer than the 40 ms that are left by this chance.
+    late = np.exp(-0.04 / 0.03)
+    for ok, indeterminate in counts:
+        assert indeterminate == pytest.approx(8000 * late * (1 + late), rel=0.06)
+        assert ok == pytest.approx(200 * (CELLS - 5) - 8000 * late**2, rel=0.03)
 
 
 def test_versions_that_misunderstand_each_other_fail_and_no_others() -> None:
