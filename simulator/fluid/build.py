@@ -10,6 +10,7 @@ from simulator.draws import stream_keys
 from simulator.fluid.bounded import levels
 from simulator.fluid.lattice import pool
 from simulator.fluid.layout import PAST, RECORDS, RING, SCRATCH, SLOTS, STAGES, State
+from simulator.fluid.slow import CLEARLY
 from simulator.fluid.walk import LEVELS, STEPS
 from simulator.kernel.build import cohort_shares, rate_segments, roots, service_rows
 from simulator.kernel.mechanics import BUDGET_MEMORY_S
@@ -47,15 +48,17 @@ def build(
     clock = np.zeros(1, RECORDS["clock"])
     clock["resolution"], clock["drawn_cell"], clock["stale"] = network.resolution_s, -1, 2
     clock["parts"] = parts
-    played = {*singly, *(place for place, each in enumerate(network.stations) if is_played_singly(each))}
+    nodes = _nodes(network, apart)
+    patience_s = _patience_s(nodes, len(network.stations))
+    here = {place for place, each in enumerate(network.stations) if is_played_singly(each, float(patience_s[place]))}
+    played = {*singly, *here}
     stations, versions = _stations(network, played)
+    stations["patience_s"] = patience_s
     stations["detailed"] = [station in detailed for station in range(len(stations))]
     replicas = np.zeros(int(versions["replicas"].sum()), RECORDS["replicas"])
     replicas["limit"] = math.inf
     replicas["version"] = np.repeat(np.arange(len(versions)), versions["replicas"])
     free, line, heard = _benches(network, played, versions, replicas)
-    nodes = _nodes(network, apart)
-    stations["patience_s"] = _patience_s(nodes, len(stations))
     functions = np.zeros(len(network.functions), RECORDS["functions"])
     functions["root"], functions["rate"] = roots(nodes), -1.0
     until, rate = rate_segments(network)
@@ -159,10 +162,22 @@ def _stations(network: Network, singly: Collection[int]) -> tuple[NDArray[np.voi
     return stations, versions
 
 
-def is_played_singly(station: Station) -> bool:
+def is_played_singly(station: Station, patience_s: float) -> bool:
     """Whether it matters what each replica has inside: `simulator.fluid.singly` plays the station."""
     alike = station.service.variation <= _VARIATION_MAX[station.balancing] or sum(station.replicas) == 1
-    return station.ejection is not None or not alike
+    return station.ejection is not None or not alike or _answers_just_in_time(station, patience_s)
+
+
+def _answers_just_in_time(station: Station, patience_s: float) -> bool:
+    """Whether it is luck that who is last in its queue has an answer before callers have lost their patience.
+
+    Whoever leaves a full queue sooner than as a rule lets others be answered in time, who do not come again then.
+    """
+    if station.queue <= 0:
+        return False
+    each_s = station.service.mean_s / station.workers
+    deviation_s = math.sqrt(station.queue) * station.service.variation * each_s
+    return abs(station.queue * each_s + station.service.mean_s - patience_s) < CLEARLY * deviation_s
 
 
 def _benches(

@@ -15,7 +15,7 @@ from simulator.fluid.bounded import PHASES_MAX, bounded, burst_of, felt
 from simulator.fluid.handed import call
 from simulator.fluid.layout import MEET, State
 from simulator.fluid.pace import pace_of
-from simulator.fluid.slow import is_slow, outlasts, wait_inside
+from simulator.fluid.slow import CLEARLY, is_slow, outlasts, wait_inside
 from simulator.fluid.steady import steady
 from simulator.fluid.two import of_two
 from simulator.fluid.walk import STEPS, walk
@@ -30,11 +30,6 @@ FOLDS_MAX = 8.0
 """By how many powers of e waits become rarer, up to the longest that counts."""
 NEAR_MIN, NEAR_MAX = 0.9, 1.02
 """Share of its capacity that comes to a service, between which chance decides what nobody draws."""
-_CLEARLY = 2.5
-"""Deviations by which a full queue's wait outlasts callers' patience where collapses are drawn as they happen.
-
-Next to it they last too long: how fast a queue empties decides at once what it answers in time, and what comes again.
-"""
 _FORGETS = int(Kind.EXPONENTIAL)
 _REFUSES = 1e-6
 """Share that a queue refuses; less comes in no bursts."""
@@ -323,7 +318,7 @@ def tell_near(s: State) -> None:
             version = s.versions[row]
             capacity = version["ready"] * station["workers"]
             near = NEAR_MIN * capacity <= version["offered"] * version["hold_s"] <= NEAR_MAX * capacity
-            if _may_be_drawn(s, row, _CLEARLY) and not calls:
+            if _may_be_drawn(s, row, CLEARLY) and not calls:
                 # Drawn where it is slow, and as in its steady state where it is not.
                 near = given_up and version["drawn"] != 0
             if near and capacity > 0:

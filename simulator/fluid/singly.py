@@ -1,11 +1,11 @@
 """Services that are played request by request beside the flows, since it matters what each replica has inside.
 
-Where replicas are ejected, where service times vary much more than their mean, or where a guardrail hangs on which of
-two versions is full, outcomes hang on the luck of single replicas. So first attempts are drawn from what flows bring (a
-Poisson stream), each comes to a replica by the rules of `simulator.kernel.balance`, and takes its place there
-(`bench`). By then it is known when it ends. So nothing is left to happen later, but that its caller makes it again
-where it has failed (`retries`), and that a replica is ejected when its callers hear of failures. Flows see at each step
-what a request would meet now (`looks`): the waits of the replicas, and which of them are full.
+Where replicas are ejected, where service times vary much more than their mean, where a guardrail hangs on which of two
+versions is full, or a full queue answers just in time, outcomes hang on the luck of single replicas. So first attempts
+are drawn from what flows bring (a Poisson stream), each comes to a replica by the rules of `simulator.kernel.balance`,
+and takes its place there (`bench`). By then it is known when it ends. So nothing is left to happen later, but that its
+caller makes it again where it has failed (`retries`), and that a replica is ejected when its callers hear of failures.
+Flows see at each step what a request would meet now (`looks`): the waits of the replicas, and which of them are full.
 """
 
 import math

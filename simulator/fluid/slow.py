@@ -40,6 +40,11 @@ _FAR = 4.0
 """Standard deviations of a leap that keep a queue away from there."""
 _EDGE = 0.02
 """Share of its places by which a queue next to its end moves in a leap, as its standard deviation, or by one."""
+CLEARLY = 2.5
+"""Deviations by which a full queue's wait outlasts callers' patience where collapses are drawn as they happen.
+
+Next to it they last too long: how fast a queue empties decides at once what it answers in time, and what comes again.
+"""
 _FEW = 8.0
 """Requests by which it is known what share a queue refuses now."""
 _MORE, _NOTICED = 0.1, 1e-3
