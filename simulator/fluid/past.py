@@ -7,6 +7,8 @@ that one. Over a while that counts the same. What somebody has changed since is 
 requests that are being tried again then), so the past begins with the last control input.
 """
 
+import math
+
 from simulator.fluid.counts import failing
 from simulator.fluid.lattice import RARE
 from simulator.fluid.layout import PAST, State
@@ -32,18 +34,37 @@ def _back(after_s: float) -> int:
 
 
 @inlined
+def _past(s: State, node: int, cohort: int, place: int, back: int) -> float:
+    """What is written down of so many slots ago."""
+    return float(s.past[node, cohort, place, min(_slot(s) - back, s.clock[0]["past_slot"]) % PAST])
+
+
+@inlined
+def _between(one: float, other: float) -> float:
+    """The mean between two moments: full queues are forgotten exponentially, so it is the logarithmic one."""
+    if min(one, other) <= 0.0 or abs(one - other) <= 1e-6 * one:
+        return min(one, other)
+    return (one - other) / math.log(one / other)
+
+
+@inlined
 def _then(s: State, node: int, cohort: int, place: int, retry: int, now: float) -> float:
-    """A share of `past`, or of `now`, at the moments that a retry of that number, from 1, stands for."""
+    """A share of `past`, or of `now`, at the moment that a retry of that number, from 1, stands for."""
     call, reply = s.calls[s.nodes[node]["call"]], s.replies[node, cohort]
     waits_s = call["backoff_s"] * (2.0 ** min(retry, 62) - 1.0)
     last = _back(retry * reply["fails_s"] + waits_s)
     if last == 0 or s.clock[0]["anew"] != 0:
         return now
     first = _back(retry * reply["fails_s"]) if call["jitter"] != 0 else last
-    found = now if first == 0 else 0.0
-    for back in range(max(1, first), last + 1):
-        found += s.past[node, cohort, place, min(_slot(s) - back, s.clock[0]["past_slot"]) % PAST]
-    return float(found / (last - first + 1))
+    after = now if first == 0 else _past(s, node, cohort, place, first)
+    if first == last:
+        return after
+    found = 0.0
+    for back in range(first + 1, last + 1):
+        before = _past(s, node, cohort, place, back)
+        found += _between(after, before)
+        after = before
+    return found / (last - first)
 
 
 @outlined
