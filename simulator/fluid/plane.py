@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import NetworkError, RequestError
-from simulator.fluid import backoffs
+from simulator.fluid import backoffs, patience
 from simulator.fluid.advance import LOG_FULL
 from simulator.fluid.build import Links, build
 from simulator.fluid.layout import State
@@ -63,6 +63,7 @@ class FluidPlane:
         self._apart = frozenset(apart)
         self._under_way = UnderWay(self._state)
         self._seen: list[Seen] | None = None  # what failed before the control inputs of now
+        self._queues: list[patience.Queue] | None = None  # in which clients timed out, likewise
         self._waiting: list[backoffs.Waiting] | None = None  # for what was closed then
         self._now_s = 0.0  # the clock's, which takes longer to read
         self._worked: dict[
@@ -87,14 +88,15 @@ class FluidPlane:
             raise NetworkError(f"until_s(={until_s}) must be between now ({self._now_s}) and {self.network.horizon_s}.")
         if until_s > self._now_s:
             if self._seen is None and self._state.clock[0]["stale"]:
-                self._seen = self._under_way.look()
+                self._seen, self._queues = self._under_way.look(), patience.look(self._state)
             if self._waiting is not None:
                 backoffs.come_back(self._state, self._waiting)
                 self._waiting = None
             while self._advance(until_s) == LOG_FULL:
                 self._drain()
             self._under_way.take_back(self._seen or [])
-            self._seen = None
+            patience.answer(self._state, self._queues or [])
+            self._seen = self._queues = None
         self._now_s = float(until_s)
         return ExitReason.UNTIL
 
@@ -239,7 +241,7 @@ class FluidPlane:
     def _changes(self, how: int) -> None:
         """To be called before a control input is in force: what fails by then is seen by what was."""
         if self._seen is None:
-            self._seen = self._under_way.look()
+            self._seen, self._queues = self._under_way.look(), patience.look(self._state)
         if self._waiting is None:
             self._waiting = backoffs.look(self._state)
         clock = self._state.clock[0]
