@@ -168,6 +168,12 @@ def test_short_queues_refuse_when_both_of_two_are_full(replicas: int, rate: floa
     assert agree(balanced(replicas, rate, 1.0, queue=4), 10)[0] > 0.001
 
 
+@pytest.mark.parametrize(("replicas", "rate", "cv"), [(8, 310.0, 0.9), (8, 316.0, 0.3), (3, 116.0, 0.3)])
+def test_longer_queues_of_two_are_seldom_full(replicas: int, rate: float, cv: float) -> None:
+    """What two replicas would refuse is of no matter for eight, which have as good as one queue."""
+    assert agree(balanced(replicas, rate, cv, queue=12), 10)[0] > 0.001
+
+
 @pytest.mark.parametrize("most", [0.5, 1.0])
 def test_ejected_replicas_leave_the_others_their_load(most: float) -> None:
     made = balanced(4, 100.0, 0.5, queue=4, ejection=Ejection(5, 20.0, most))
