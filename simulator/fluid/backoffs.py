@@ -26,7 +26,7 @@ class Waiting:
 
 def look(state: State) -> list[Waiting]:
     """Who waits for what is closed, before a change."""
-    if not state.calls["retries"].any():
+    if not state.calls["retries"].any() or not _is_any_closed(state):
         return []
     return list(_waiting(state))
 
@@ -73,6 +73,13 @@ def _in_backoffs(state: State, node: int, cohort: int, closed: float) -> Iterato
             yield begun_per_s * float(reply["waits_s"]) * retries * share, longest_s / (3.0 if call["jitter"] else 2.0)
         share *= float(reply["fail"])
         node = int(state.nodes[node]["parent"])
+
+
+def _is_any_closed(state: State) -> bool:
+    """Whether `_closed` is more than nothing anywhere: most changes close nothing, and it looks at each node."""
+    versions = state.versions
+    gone = (versions["ready"][versions["home"]] == 0) & (state.weights > 0.0).any(axis=1)
+    return bool(gone.any() or state.calls["cut"].any() or state.stations["error_share"].any())
 
 
 def _closed(state: State, node: int, cohort: int) -> float:
