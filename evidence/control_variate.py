@@ -27,6 +27,7 @@ from scipy import special
 
 from evidence.errors import JudgeError
 from evidence.measures import FunctionMeasure
+from evidence.pairs import CANNOT_TELL, SAME
 from evidence.statistics import CONFIDENCE, Estimate
 
 __all__ = [
@@ -246,10 +247,12 @@ def _difference(
 
 
 def statement_of(estimate: Estimate) -> str:
-    """Of all these measures, less is better."""
+    """Of all these measures, less is better. Without any width nothing differs in any replication."""
+    if estimate.low == estimate.high == 0.0:
+        return SAME
     if estimate.high < 0.0:
         return "better"
-    return "worse" if estimate.low > 0.0 else "the data cannot tell"
+    return "worse" if estimate.low > 0.0 else CANNOT_TELL
 
 
 def _finite(value: Any) -> Any:

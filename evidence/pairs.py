@@ -26,6 +26,7 @@ __all__ = [
     "CANNOT_TELL",
     "FUNCTION_MEASURES",
     "RELEASE_MEASURES",
+    "SAME",
     "Difference",
     "Measured",
     "Pair",
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 CANNOT_TELL = "the data cannot tell"
+SAME = "the same in every replication"
 _TURNED = {"better": "worse", "worse": "better", "higher": "lower", "lower": "higher"}
 
 _RESAMPLES = 2000
@@ -115,12 +117,11 @@ it, so only the duration of promoted ones is better when it is less."""
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A run minus another, pair by pair, and what that allows to say; `same`: no replication differs."""
+    """A run minus another, pair by pair, and what that allows to say: `SAME` where no replication differs."""
 
     measure: str
     estimate: Estimate
     statement: str
-    same: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ def turned(difference: Difference) -> Difference:
     was = difference.estimate
     estimate = Estimate(-was.value, -was.high, -was.low, was.n)
     statement = _TURNED.get(difference.statement, difference.statement)
-    return Difference(difference.measure, estimate, statement, difference.same)
+    return Difference(difference.measure, estimate, statement)
 
 
 def pairs_of(
@@ -223,8 +224,8 @@ def _pairs(
                 # Of those that have a value it is not known how likely each kind is.
                 kinds = strata[ours, theirs] if both.all() else None
                 estimate = _difference_of(each, a[both], b[both], confidence, kinds)
-            same = bool(np.array_equal(a, b, equal_nan=True))
-            found[ours, theirs].append(Difference(each.name, estimate, _statement(each, estimate), same))
+            statement = SAME if np.array_equal(a, b, equal_nan=True) else _statement(each, estimate)
+            found[ours, theirs].append(Difference(each.name, estimate, statement))
     return [Pair(function, *pair, tuple(differences)) for pair, differences in found.items()]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from evidence.pairs import CANNOT_TELL, FUNCTION_MEASURES, RELEASE_MEASURES, Difference, Pair, turned
+from evidence.pairs import CANNOT_TELL, FUNCTION_MEASURES, RELEASE_MEASURES, SAME, Difference, Pair, turned
 from evidence.plain import finite
 
 __all__ = ["Statement", "statements"]
@@ -70,8 +70,8 @@ def _statement(
         measure=measure,
         best=best,
         worse=tuple((name, each) for name, each in against.items() if each.statement == "better"),
-        alike=tuple(name for name, each in against.items() if each.same),
-        unclear=tuple(name for name, each in against.items() if each.statement == CANNOT_TELL and not each.same),
+        alike=tuple(name for name, each in against.items() if each.statement == SAME),
+        unclear=tuple(name for name, each in against.items() if each.statement == CANNOT_TELL),
     )
 
 

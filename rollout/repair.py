@@ -25,7 +25,7 @@ def repair(play: Play, plan: Repair, rollback: Callable[[], simpy.Event | None])
     while True:
         yield world.data.symptom()
         if plan.detect is not None:
-            yield world.env.timeout(draw_s(plan.detect, play.rng))
+            yield world.env.timeout(draw_s(plan.detect, play.people.stream("repair detect")))
         world.record("noticed", "data", what="bad data")
         if play.scenario.operations.on_call is not None:
             yield from play.people.page("bad data")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evidence.assess import assess, scenario_of
-from evidence.caveats import caveats_compared
+from evidence.caveats import caveats, caveats_compared
 from evidence.comparison import Comparison
 from evidence.comparison import compare as compare_measures
 from evidence.header import ScenarioText as RecordedText
@@ -40,6 +40,11 @@ class SimulationOutcome:
     result: SimulationResult
     record: RunRecord
     verdict: Verdict
+
+    @property
+    def caveats(self) -> list[str]:
+        """What to know before the figures are believed."""
+        return caveats(scenario_of(self.record), self.result.measures, self.record.header.defects)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from evidence.comparison import Comparison, StrategyRow
-from evidence.pairs import CANNOT_TELL, Difference
+from evidence.pairs import CANNOT_TELL, SAME, Difference
 from evidence.report.release_tables import cohorts_table, release_table
 from evidence.report.table import Table, money, percent, replications, seconds, share
 from evidence.statistics import Estimate
@@ -75,8 +75,8 @@ def _against_best(row: StrategyRow) -> str:
         for statement in ("better", "worse")
         if (those := [each for each in row.differences if each.statement == statement and each.measure in _SHOWN])
     ]
-    if not told and all(each.same for each in row.differences if each.measure in _SHOWN):
-        return "the same in every replication"
+    if not told and all(each.statement == SAME for each in row.differences if each.measure in _SHOWN):
+        return SAME
     return "; ".join(told) or CANNOT_TELL
 
 

@@ -10,6 +10,7 @@ from evidence.comparison import Comparison, StrategyRow
 from evidence.events import NOT_STARTED, EventKind, Outcome
 from evidence.header import World
 from evidence.measures import FunctionMeasure
+from evidence.pairs import SAME
 from evidence.report.content import RunContent
 from evidence.report.table import money, percent, replications, seconds, share, with_range
 from evidence.verdicts import Status, Verdict
@@ -91,8 +92,8 @@ def best_tiles(comparison: Comparison) -> list[Tile]:
             details.append(f"last, {last.strategy}: failed {percent(last.failed_share.value)}{_lost(last)}")
         answer = best.strategy if told else _NO_DIFFERENCE
         if not told:
-            alike = len(rows) > 1 and all(each.same for row in rows for each in row.differences)
-            why = "the same in every replication" if alike else "the data cannot tell the strategies apart"
+            alike = len(rows) > 1 and all(each.statement == SAME for row in rows for each in row.differences)
+            why = SAME if alike else "the data cannot tell the strategies apart"
             details = [why, *details[:1]]
         tiles.append(Tile(f"Best for {function}", answer, tuple(details)))
     return tiles

@@ -44,7 +44,16 @@ def test_sensitivity_ranks_and_records(capsys: pytest.CaptureFixture[str], tmp_p
     assert len(document["inputs"]) == 8
     assert {each["measure"] for each in document["influences"]} == {"rto_s", "failed_share"}
     assert document["unknown"] == [{"function": "buy", "measure": "rpo_s"}], "it writes nothing"
+    assert document["caveats"] == [], "its defect is in every replication"
     assert Path(document["record"]).is_dir()
+
+
+def test_sensitivity_says_what_makes_its_figures_mean_less(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "seldom.yaml"
+    file.write_text(read("uncertain-inputs").text.replace("probability: 5%..40%", "probability: 1%..2%"))
+    code, out = answered(capsys, "sensitivity", str(file), "-n", "60", "--out", str(tmp_path))
+    assert code == 0
+    assert re.search(r"^Caveat: release.defects.broken: met in \d of 60 replications", out, re.MULTILINE)
 
 
 def test_sensitivity_tells_money_as_money(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from evidence.comparison import compare
-from evidence.pairs import CANNOT_TELL, pairs_of
+from evidence.pairs import CANNOT_TELL, SAME, pairs_of
 from evidence.report.comparison_tables import comparison_table, pareto_table
 from evidence.report.statements import statement_lines
 from evidence.report.summary import best_tiles
@@ -27,7 +27,7 @@ def test_every_pair_is_there_and_turns_round() -> None:
     assert [(p.ours, p.theirs) for p in pairs if p.function == "buy"] == [("a", "b"), ("a", "c"), ("b", "c")]
     found = {each.measure: each for each in next(p for p in pairs if p.ours == "b").differences}
     assert (found["rto_s"].statement, found["rto_s"].estimate.value) == ("better", -2.0)
-    assert found["rto_attainment"].same
+    assert found["rto_attainment"].statement == SAME
     assert "rto_p95_s" not in found  # 2 of 40 values beyond it say too little
     back = compare("tiny", {"a": canary, "b": slow, "c": slower}).of("buy")[2]
     assert {each.measure: each.estimate.value for each in back.differences}["rto_s"] == 3.0

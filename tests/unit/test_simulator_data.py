@@ -164,6 +164,21 @@ def test_a_repair_answers_a_symptom_that_comes_after_the_rollback() -> None:
     assert measure.lost_writes == 0
 
 
+def test_who_finds_out_about_bad_data_shifts_no_draw_of_the_person_on_call() -> None:
+    def decided_s(detect: object) -> float:
+        release = {
+            "defects": [BAD],
+            "reconcile": {"takes": "15s"},
+            "repair": {"detect": detect, "steps": ["reconcile"]},
+        }
+        times = {"acknowledge": {"exponential": {"mean": "10s"}}, "decide": {"exponential": {"mean": "5s"}}}
+        _, events = played(scenario(release=release, operations={"on_call": times}))
+        noticed_s, repaired_s = (story(events, kind)[0][0] for kind in ("noticed", "response-start"))
+        return repaired_s - noticed_s
+
+    assert decided_s("10s") == pytest.approx(decided_s({"uniform": {"low": "5s", "high": "20s"}}), abs=1e-6)
+
+
 def test_a_restore_brings_back_the_state_before_the_release() -> None:
     store = {"size": "2GB", "backup": {"every": "1h", "restore": "200MB/s"}, "archive_every": "1s"}
     release = {"migration": MIGRATION, "defects": [BAD], "guardrails": [GUARDRAIL]}

@@ -108,6 +108,7 @@ def _document(found: SensitivityOutcome, seed: int) -> dict[str, Any]:
         "influences": [asdict(each) for each in found.influences],
         "constant": [{"function": function, "measure": measure} for function, measure in found.constant],
         "unknown": [{"function": function, "measure": measure} for function, measure in found.unknown],
+        "caveats": found.simulation.caveats,
         "record": str(found.simulation.record.folder),
     }
 
@@ -140,6 +141,7 @@ def _emit_text(found: SensitivityOutcome) -> None:
     )
     if found.spread is not None:
         emit_text(f"Every quantity of the world was drawn within {found.spread:.0%} of itself.".replace("%", " %"))
+    emit_text("\n".join(["", *(f"Caveat: {each}" for each in found.simulation.caveats)]))
     emit_text(f"record: {found.simulation.record.folder}")
 
 
