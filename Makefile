@@ -11,7 +11,7 @@ help:
 	@echo "make bench   every benchmark; each prints JSON"
 	@echo "make cluster build a Kubernetes control plane (once; minutes); make cluster-test runs what needs it"
 	@echo "make flagd   build flagd, which then serves flags in drills (once; minutes); make flagd-test runs what needs it"
-	@echo "make setup   only set up (.venv from the hashed lock, the Toxiproxy server)"
+	@echo "make setup   only set up (.venv from the hashed lock, the Toxiproxy server, compiled kernels)"
 	@echo "make lock    resolve requirements.lock anew (needs uv on PATH, or UV=...)"
 	@echo "make clean   remove .venv and caches"
 

@@ -1,7 +1,8 @@
-"""Sets the project up in .venv from the hashed lock; a second run is instant.
+"""Sets the project up in .venv from the hashed lock; a second run takes a second or two.
 
 Only the standard library, since nothing is installed yet. While pip installs, the Toxiproxy server
-is built (or found) beside it: one waits for the network, the other for the processor.
+is built (or found) beside it: one waits for the network, the other for the processor. Then the
+simulator's kernels are compiled, on all cores, unless they are there: no command waits for them later.
 """
 
 import contextlib
@@ -25,6 +26,7 @@ LOCK = ROOT / "requirements.lock"
 PROBE_TIMEOUT_S = 30.0
 INSTALL_TIMEOUT_S = 1800.0
 TOXIPROXY = [str(PYTHON), "-m", "chaos.staging.toxiproxy_build"]
+KERNELS = [str(PYTHON), "-m", "simulator.kernels"]
 
 
 class SetupError(Exception):
@@ -149,8 +151,16 @@ def finish_toxiproxy_build(build: "subprocess.Popen[bytes]") -> None:
         raise SetupError("the Toxiproxy server was neither found nor built; see the lines above")
 
 
+def compile_kernels() -> None:
+    """Compile those that are not on disk, which tells its own progress."""
+    try:
+        subprocess.run(KERNELS, cwd=ROOT, check=True, timeout=INSTALL_TIMEOUT_S)
+    except subprocess.SubprocessError as error:
+        raise SetupError(f"compiling the simulator's kernels failed ({error}); see the lines above") from error
+
+
 def set_up() -> None:
-    """Bring .venv and the Toxiproxy server up to date."""
+    """Bring .venv, the Toxiproxy server and the compiled kernels up to date."""
     ensure_venv()
     wanted = wanted_stamp()
     fresh = STAMP.exists() and STAMP.read_text() == wanted
@@ -162,8 +172,9 @@ def set_up() -> None:
             install()
             STAMP.write_text(wanted)
             say(f"packages installed in {time.monotonic() - started:.0f} s")
-            if build.poll() is None:
-                say("waiting for the Toxiproxy server to be built")
+        compile_kernels()
+        if build.poll() is None:
+            say("waiting for the Toxiproxy server to be built")
         finish_toxiproxy_build(build)
     finally:
         if build.poll() is None:

@@ -16,7 +16,7 @@ from collections import Counter
 
 from evidence.control_variate import statement_of
 from scenarios.loading import load
-from simulator.pool import cores
+from simulator.cores import cores
 from windtunnel.controlled import compare_controlled
 
 SCENARIO = "heavy-release"

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from evidence.measures import FunctionMeasure
 from scenarios.fidelity import Fidelity
 from scenarios.models import Scenario, Strategy
+from simulator.cores import cores
 from simulator.errors import RequestError
 from simulator.fidelity import require_modelled
-from simulator.pool import cores, measures_of
+from simulator.pool import measures_of
 from simulator.replication import Player
 from simulator.streams import defects_drawn
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from evidence.measures import FunctionMeasure
 from scenarios.models import CLIENT, Fault, Scenario
-from simulator.pool import cores, measures_of
+from simulator.cores import cores
+from simulator.pool import measures_of
 from simulator.work import Work
 
 __all__ = ["Outage", "Outages", "outages"]

@@ -23,16 +23,9 @@ from simulator.chunks import chunked
 from simulator.errors import WorkerDied
 from simulator.work import Plays, Task
 
-__all__ = ["cores", "measures_of"]
+__all__ = ["measures_of"]
 
 Answer = TypeVar("Answer")
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def measures_of(task: Task[Answer], replications: Sequence[int], processes: int) -> Iterator[list[Answer]]:

@@ -11,10 +11,11 @@ from evidence.measures import FunctionMeasure
 from scenarios.models import Scenario, Strategy
 from scenarios.uncertain import uncertain
 from simulator import unmodelled
+from simulator.cores import cores
 from simulator.errors import RequestError
 from simulator.executors import DaskCluster, Executor, executor_of
 from simulator.fidelity import require_modelled
-from simulator.pool import cores, measures_of
+from simulator.pool import measures_of
 from simulator.replication import Player, Timeline, named_defects
 from simulator.strategies import strategy_named
 from simulator.uncertain import UncertainPlayer

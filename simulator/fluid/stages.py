@@ -1,24 +1,20 @@
-"""The stages of a step, compiled each by itself: by both cores, and only those that are needed.
+"""The stages of a step, compiled each by itself: on all cores at once, and only those that are needed.
 
-A first run compiles them and keeps them on disk. How they call one another: `simulator.fluid.handed`.
+How they call one another: `simulator.fluid.handed`.
 """
 
 import functools
 import hashlib
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
-from numba import config, njit
+from numba import config
 from numpy.typing import NDArray
 
 from simulator import draws
-from simulator.compiling import when_compiling
+from simulator.compiling import Part, compiled, load
 from simulator.fluid import (
     advance,
     again,
@@ -55,15 +51,13 @@ from simulator.fluid import (
 from simulator.fluid.handed import INTERPRETED, STAGE, at
 from simulator.fluid.layout import ADVANCE, DRAW, FIND, MEET, PLAY, SCRATCH, STAGES, WAIT, State
 from simulator.kernel import inline
-from simulator.pool import cores
 
-__all__ = ["FLUSH", "compile_stages", "entry"]
+__all__ = ["FLUSH", "PARTS", "entry"]
 
 FLUSH = -1.0
 """Instead of a time: write down the running cell's writes."""
-_HELPED = (FIND, WAIT)
-"""Compiled by a second process, half of all."""
-_HELP_S = 300.0
+_SINGLY = (PLAY, MEET)
+"""Needed where something is played request by request."""
 _SOURCES = (
     advance, again, attempts, bench, bounded, breaker, budget, calls, counts, draws, ejection, flows, handed, inline,
     inside, lattice, layout, looks, pace, past, queueing, quota, retries, sample, singly, slow, solve, steady, tell,
@@ -92,65 +86,25 @@ def entry(state: State) -> Callable[[float], int]:
 @functools.cache
 def _loaded(*, singly: bool) -> tuple[NDArray[np.int64], Callable[[int, float, float], int]]:
     """Addresses of the stages that are needed, and the first of them as Python calls it."""
-    stages = (ADVANCE, DRAW, *((PLAY, MEET) if singly else ()), *_HELPED)
-    with _Helper() as helper, when_compiling(helper.start):
-        compile_stages(stage for stage in stages if stage not in _HELPED)
-        helper.wait()
-        compile_stages(stages)
+    stages = [stage for stage in PARTS if singly or stage not in _SINGLY]
+    load([PARTS[stage] for stage in stages])
     addresses = np.zeros(len(STAGES), np.int64)
     for stage in stages:
-        compiled = _only(stage)
-        addresses[stage] = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+        only = _only(stage)
+        addresses[stage] = only.library.get_pointer_to_function(only.fndesc.llvm_func_name)
     # Past numba's dispatcher, which looks at each argument on every call.
     return addresses, _only(ADVANCE).entry_point
-
-
-def compile_stages(stages: Iterable[int]) -> None:
-    """Compile those that are not on disk yet."""
-    for stage in stages:
-        _only(stage)
-
-
-class _Helper:
-    """A second process that compiles its share, where there is a core for it. What it leaves undone is done here."""
-
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Begin, if that pays."""
-        if cores() == 1:
-            return
-        code = f"from simulator.fluid import stages; stages.compile_stages({_HELPED})"
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", code],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(path or os.curdir for path in sys.path)},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,  # what goes wrong there goes wrong here again
-        )
-
-    def wait(self) -> None:
-        """Until it is done, or has taken too long."""
-        if self._process is not None:
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(_HELP_S)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
 
 
 @functools.cache
 def _only(stage: int) -> Any:
     """A stage compiled, or loaded from disk, for the one signature that it has."""
-    dispatcher = njit(STAGE, cache=True, _nrt=False)(_stages(_source_number())[stage])
-    (only,) = dispatcher.overloads.values()
+    (only,) = compiled(_stages(_source_number())[stage], STAGE).overloads.values()
     return only
+
+
+PARTS: dict[int, Part] = {stage: functools.partial(_only, stage) for stage in (FIND, DRAW, WAIT, PLAY, ADVANCE, MEET)}
+"""What is compiled by itself: what takes longest comes first (16, 8, 7, 6, 6 and 2 s)."""
 
 
 def _source_number() -> int:

@@ -14,12 +14,13 @@ import math
 from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numba import config, float64, int64, njit, typeof, types
+from numba import config, float64, int64, typeof, types
 
 from simulator import draws, layout
-from simulator.compiling import when_compiling
+from simulator.compiling import Part, compiled, load
 from simulator.draws import Stream, mix, nth, unit
 from simulator.kernel import (
     balance,
@@ -405,10 +406,18 @@ _SIGNATURE = types.UniTuple(int64, 2)(typeof(layout.empty_state()), float64, int
 
 @functools.cache
 def kernel(*, mechanics: bool) -> Callable[[State, float, int], tuple[int, int]]:
-    """The compiled entry point, full or lean (see `variant`): compiled, or loaded, when it is first asked for.
+    """The compiled entry point, full or lean (see `variant`): compiled, or loaded, when it is first asked for."""
+    load([PARTS[mechanics]])
+    only = _only(mechanics=mechanics)
+    # Draws are taken modulo 2**64, of which numpy warns where the loop is not compiled.
+    return np.errstate(over="ignore")(only) if config.DISABLE_JIT else only
 
-    Numba's disk cache notices changes of this file only, and of values that the function closes over. So that a
-    changed helper is never run in its old form, the entry closes over a digest of all of them.
+
+@functools.cache
+def _only(*, mechanics: bool) -> Any:
+    """Numba's disk cache notices changes of this file only, and of values that the function closes over.
+
+    So that a changed helper is never run in its old form, the entry closes over a digest of all of them.
     """
     source_number = _source_number()
 
@@ -422,7 +431,8 @@ def kernel(*, mechanics: bool) -> Callable[[State, float, int], tuple[int, int]]
     # Numba names the files of its cache after this. Variants in one file would overwrite each other's code when two
     # processes compile at the same time.
     function.__qualname__ = "run_full" if mechanics else "run_lean"
-    with when_compiling():
-        compiled: Callable[[State, float, int], tuple[int, int]] = njit(_SIGNATURE, cache=True, _nrt=False)(function)
-    # Draws are taken modulo 2**64, of which numpy warns where the loop is not compiled.
-    return np.errstate(over="ignore")(compiled) if config.DISABLE_JIT else compiled
+    return compiled(function, _SIGNATURE)
+
+
+PARTS: dict[bool, Part] = {mechanics: functools.partial(_only, mechanics=mechanics) for mechanics in (True, False)}
+"""The full kernel and the lean one: 14 and 8 s to compile."""

@@ -11,8 +11,9 @@ from evidence.measures import FunctionMeasure
 from evidence.statistics import Estimate, share_with_interval
 from scenarios.models import Scenario
 from scenarios.uncertain import uncertain
+from simulator.cores import cores
 from simulator.errors import RequestError
-from simulator.pool import cores, measures_of
+from simulator.pool import measures_of
 from simulator.rare.kinds import Kind, kinds_of, roots_of
 from simulator.rare.levels import Pilot, pilot
 from simulator.rare.paths import Outcome, Path

@@ -1,7 +1,6 @@
-"""Stages that are compiled each by itself: a State by its address, calls by theirs, and a process that helps."""
+"""Stages that are compiled each by itself: a State by its address, and calls by theirs."""
 
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -60,20 +59,3 @@ def test_whatever_is_compiled_counts_as_a_source_of_it() -> None:
     compiled = [path for path in folder.glob("*.py") if re.search(r"^@(in|out)lined|^@merged", path.read_text(), re.M)]
     assert len(compiled) > 20
     assert {str(path) for path in compiled} <= {module.__file__ for module in stages._SOURCES}
-
-
-def test_a_helper_is_stopped_when_it_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stages, "cores", lambda: 2)
-    with stages._Helper() as helper:
-        helper.start()
-        process = helper._process
-        assert isinstance(process, subprocess.Popen)
-    assert process.returncode is not None
-
-
-def test_there_is_no_helper_without_a_core_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stages, "cores", lambda: 1)
-    with stages._Helper() as helper:
-        helper.start()
-        assert helper._process is None
-        helper.wait()

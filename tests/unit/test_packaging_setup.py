@@ -65,6 +65,19 @@ def test_changed_lock_installs_again(bootstrap: ModuleType) -> None:
     assert bootstrap.wanted_stamp() != before
 
 
+@pytest.mark.parametrize("code", [0, 3])
+def test_set_up_fails_with_the_compiling_of_kernels_and_else_goes_on(
+    code: int, bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert bootstrap.KERNELS[1:] == ["-m", "simulator.kernels"]
+    monkeypatch.setattr(bootstrap, "KERNELS", ["sh", "-c", f"exit {code}"])
+    if code == 0:
+        bootstrap.compile_kernels()
+    else:
+        with pytest.raises(bootstrap.SetupError, match="exit status 3"):
+            bootstrap.compile_kernels()
+
+
 @pytest.mark.parametrize("python", ["/nonexistent/python3", "false"])
 def test_unusable_python_is_told_with_rule_and_remedy(python: str) -> None:
     result = subprocess.run(
