@@ -109,6 +109,16 @@ def test_a_simulation_is_judged_by_its_expectations() -> None:
     assert verdict.status is Status.PASS
 
 
+@pytest.mark.parametrize(("measure", "missed"), [("rto_attainment", "met_rto"), ("rpo_attainment", "met_rpo")])
+def test_each_attainment_is_of_its_own_objective(measure: str, missed: str) -> None:
+    rows = [replace(row, **{missed: row.replication % 4 > 0}) for row in made.measures(replications=200)]
+    found = reasons(judge(made.scenario(), recorded(World.SIMULATION), [], rows))
+    # 150 of 200 meet it: Clopper and Pearson have 0.684 to 0.808.
+    assert found.pop((measure, "buy")) == ("fail", f"{measure} 0.750 [0.684, 0.808] < 0.9 (n = 200)")
+    (other,) = {"rto_attainment", "rpo_attainment"} - {measure}
+    assert found[(other, "buy")][0] == "pass"
+
+
 @pytest.mark.parametrize(
     ("replications", "bad_every", "status"), [(200, 5, "pass"), (200, 50, "inconclusive"), (6, 1, "inconclusive")]
 )

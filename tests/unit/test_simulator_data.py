@@ -67,6 +67,21 @@ def test_after_the_contract_there_is_no_way_back() -> None:
     assert not measure.rto_censored
 
 
+@pytest.mark.parametrize("reverted", [True, False])
+def test_a_schema_is_taken_back_in_its_own_time(reverted: bool) -> None:
+    release: dict[str, Any] = {
+        "migration": {"store": "orders", "expand": "4s", "revert": "7s"},
+        "defects": [{"name": "half", "probability": "100%", "errors": "50%"}],
+        "strategy": CANARY,
+        "guardrails": [GUARDRAIL],
+        "rollback": ["redeploy", "route-back", "retire", *(["revert-migration"] if reverted else []), "verify"],
+    }
+    measure, events = played(scenario(release=release))
+    (began, _, _), (ended, _, _) = story(events, "rollback-start", "rollback-end")
+    assert ended - began == pytest.approx(7.0 if reverted else 0.0)
+    assert (measure.outcome, measure.rto_censored) == ("rolled-back", False)
+
+
 def test_a_phase_that_is_interrupted_never_was() -> None:
     broken = {"name": "broken", "probability": "100%", "errors": "100%"}
     slow = {**MIGRATION, "contract": "20s"}

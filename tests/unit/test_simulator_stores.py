@@ -68,6 +68,17 @@ def test_a_crashed_primary_comes_back_with_all_it_acknowledged() -> None:
     assert (measure.rto_s, measure.lost_writes, measure.rpo_s) == (30.0, 0, 0.0)
 
 
+def test_a_primary_that_is_cut_off_comes_back_or_is_replaced_as_one_that_has_died() -> None:
+    cut_off = [{"at": "40s", "for": "30s", "primary": {"of": "orders", "partitioned": True}}]
+    measure, _ = played(scenario(faults=cut_off))
+    assert (measure.rto_s, measure.lost_writes, measure.rpo_s) == (30.0, 0, 0.0)
+    measure, events = played(scenario(ASYNC, faults=cut_off))
+    assert story(events, "fail-over") == [(45.0, "fail-over", "orders")]
+    # Nothing that it acknowledged beyond the lag is missed: where nobody reaches it, it acknowledges nothing.
+    assert measure.rto_s == 5.0
+    assert within(measure.rpo_s or 0.0, 5.0)
+
+
 def test_a_primary_that_is_back_before_anybody_notices_stays() -> None:
     measure, events = played(scenario(ASYNC, faults=[{"at": "40s", "for": "1s", "primary": {"of": "orders"}}]))
     assert story(events, "fail-over", "noticed") == []
@@ -92,6 +103,12 @@ def test_a_restore_takes_size_over_throughput_and_loses_what_came_after_the_back
     assert 0 <= age_s <= 20
     assert within(measure.rpo_s or 0.0, age_s)
     assert measure.rto_s == pytest.approx(43.0, abs=0.25)
+
+
+def test_a_backup_that_is_there_already_is_not_copied() -> None:
+    store = {"size": "6GB", "backup": {**BACKUP, "prepositioned": True}}
+    _, events = played(scenario(store, faults=DESTROYED))
+    assert [time_s for time_s, *_ in story(events, "restore")] == pytest.approx([40 + 3 + 6000 / 200])
 
 
 def test_backups_are_as_old_as_chance_has_it() -> None:

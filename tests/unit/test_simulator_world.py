@@ -9,7 +9,7 @@ import simpy
 from rollout.errors import WorldError
 from rollout.world import Observation
 from scenarios.loading import load_text
-from scenarios.models import Fault, Scenario
+from scenarios.models import Fault, Operations, Scenario
 from simulator.compile import compile_scenario
 from simulator.kernel.plane import DataPlane
 from simulator.layout import ARRIVED, ERROR, FIRST_BIN, REFUSED, TIMEOUT
@@ -156,6 +156,20 @@ def test_a_route_shares_traffic_at_once(world: SimulatedWorld) -> None:
         "shop old: weight 0.75, must be 1",
         "shop new: weight 0.25, must be 0",
     ]
+
+
+def test_tools_take_their_time_and_metrics_are_late(scenario: Scenario) -> None:
+    tools_of = Operations.model_validate({"deploy": "3s", "route": "1s", "metrics_delay": "2s"})
+    slow = scenario.model_copy(update={"operations": tools_of})
+    plane = DataPlane(compile_scenario(slow).network, seed=7)
+    world = SimulatedWorld(slow, compile_scenario(slow), plane, (), tools(1, 0))
+    assert fired_at(world, world.deploy("shop", "new", 2)) == 3.0 + 2.0  # the tool, and the start of the replicas
+    assert fired_at(world, world.route("shop", {"old": 0.0, "new": 1.0})) == 6.0
+    wait(world, 1)
+    assert observed(world, "shop", "new", 1.0).requests == 0  # of 4 s to 5 s
+    wait(world, 2)
+    seen = observed(world, "shop", "new", 1.0)  # of 6 s to 7 s
+    assert seen.requests == plane.service_sum(1, 1, 24, 28).sum() > 50
 
 
 @pytest.mark.parametrize(
