@@ -2,6 +2,7 @@
 
 from simulator.fluid.breaker import listen_until, turn
 from simulator.fluid.budget import spend, spends
+from simulator.fluid.due import tell_due
 from simulator.fluid.handed import call
 from simulator.fluid.inside import go_on, moves
 from simulator.fluid.layout import DRAW, FIND, PLAY, State
@@ -60,6 +61,8 @@ def advance(s: State, until_s: float) -> int:
             clock["drawn_cell"] = cell
         target = _rates(s, now, min(until_s, ends_s))
         step_s = min(_MOVING_STEP_S, resolution)
+        if tell_due(s, min(step_s, target - now)):
+            clock["stale"] = max(1, clock["stale"])
         if clock["stale"] + clock["walked"] != 0:
             call(s, FIND, min(step_s, target - now), 0.0)
         if target - now > step_s and (moves(s, target - now) or spends(s, target - now) or runs_out(s, target - now)):
@@ -79,6 +82,12 @@ def advance(s: State, until_s: float) -> int:
         clock["now"] = target
     clock["now"] = until_s
     return DONE
+
+
+@outlined
+def find(s: State) -> None:
+    """Find the flows of now, without anything that comes back."""
+    call(s, FIND, min(_MOVING_STEP_S, s.clock[0]["resolution"]), 0.0)
 
 
 @outlined

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from simulator.draws import stream_keys
 from simulator.fluid.bounded import levels
 from simulator.fluid.lattice import pool
-from simulator.fluid.layout import PAST, RECORDS, RING, SCRATCH, SLOTS, STAGES, State
+from simulator.fluid.layout import DUE, LEFT, PAST, RECORDS, RING, SCRATCH, SLOTS, STAGES, State
 from simulator.fluid.slow import CLEARLY
 from simulator.fluid.walk import LEVELS, STEPS
 from simulator.kernel.build import cohort_shares, rate_segments, roots, service_rows
@@ -95,6 +95,7 @@ def build(
         line=line,
         heard=heard,
         retries=_retries(network, played),
+        due=np.zeros((len(versions), LEFT, DUE)),
         past=np.zeros((len(nodes), cohorts, 1 + most, PAST)),
         weights=_weights(stations, len(versions), cohorts),
         effects=effects,

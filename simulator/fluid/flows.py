@@ -70,6 +70,7 @@ def find_flows(s: State) -> float:
                 version["again_s"] /= version["again"]
         else:
             version["hold_s"] = version["hold_before_s"]
+        version["offered"] += version["comes"]
         change = max(change, _change(version["offered"], version["offered_before"]))
         change = max(change, _change(version["hold_s"], version["hold_before_s"]))
     return change

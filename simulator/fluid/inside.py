@@ -2,14 +2,12 @@
 
 import math
 
+from simulator.fluid.due import come_back
 from simulator.fluid.layout import State
 from simulator.fluid.pace import grow_older, pace_of
 from simulator.fluid.queueing import BACKLOG_MIN, FULL
 from simulator.fluid.slow import WALK_STEP_S, walk_on, walks_far
 from simulator.kernel.inline import outlined
-
-_LAST = 0.5
-"""Requests; so few come back at once."""
 
 
 @outlined
@@ -40,23 +38,6 @@ def moves(s: State, step_s: float) -> bool:
 
 
 @outlined
-def _come_back(s: State, row: int, step_s: float) -> None:
-    """Requests that nobody took before come to a version's replicas at their next attempts, as far as there is room."""
-    version = s.versions[row]
-    came = version["back"]
-    if came > _LAST:
-        came *= 1.0 - math.exp(-step_s / version["back_s"])
-    for index in range(version["first_replica"], version["first_replica"] + version["replicas"]):
-        replica = s.replicas[index]
-        if replica["ready"] == 1:
-            enter = min(came / version["ready"], max(0.0, replica["limit"] - replica["inside"]))
-            replica["inside"] += enter
-            version["back"] -= enter
-    if version["back"] < _LAST:
-        version["back"] = 0.0
-
-
-@outlined
 def go_on(s: State, step_s: float) -> bool:
     """Let what is inside change for a while; whether a regime changed, so that flows must be found anew."""
     changed = False
@@ -68,8 +49,9 @@ def go_on(s: State, step_s: float) -> bool:
         if station["singly"] != 0:
             continue
         workers, hold_s = float(station["workers"]), max(pace_of(s, row), 1e-9)
-        if version["back"] > 0.0 and version["ready"] > 0:
-            _come_back(s, row, step_s)
+        if version["back"] > 0.0:
+            come_back(s, row, step_s)
+            changed = True
         if version["drawn"] != 0:
             walk_on(s, row, step_s)
         for index in range(version["first_replica"], version["first_replica"] + version["replicas"]):
@@ -77,7 +59,8 @@ def go_on(s: State, step_s: float) -> bool:
             accepted = 0.0
             if replica["ready"] == 1:
                 accepted = version["offered"] / version["ready"] * (1.0 - replica["refused"])
-                if replica["refused"] > 0.0:  # no more than its workers do, whatever retries were thought to find
+                if replica["refused"] > 0.0 and version["back"] == 0.0:
+                    # No more than its workers do, whatever retries were thought to find.
                     accepted = min(accepted, workers / hold_s)
                 station["entered"] += accepted * step_s
                 if version["drawn"] != 0:

@@ -78,8 +78,10 @@ VERSION = _record(
     locked="i8",  # 1 while it is held up, and until what came meanwhile has been worked off
     falls="f8",  # seconds by which a wait behind that becomes shorter per second
     lost="f8",  # requests reset by a kill and not yet told to their callers
-    back="f8",  # requests that nobody took before, and that come to it at their next attempt
-    back_s="f8",  # in so long, on the mean
+    back="f8",  # requests that nobody took before, and whose next attempts are due there
+    back_call="i8",  # by which most of them come
+    comes="f8",  # of the offered, those that come back
+    failed_back="f8",  # of them, those that have failed for good and whose clients have not been told
     offered="f8",  # per second, those refused included
     hold_s="f8",  # mean time that a request keeps a worker
     hold_var="f8",
@@ -217,6 +219,7 @@ class State(NamedTuple):
     line: NDArray[np.float64]  # [benches, places, 2] until when and since when who waits waits, from `head` on
     heard: NDArray[np.float64]  # [benches, places, 2] when an outcome is heard of, and 1 for a failure
     retries: NDArray[np.void]  # [places] a heap by time, of what stations that are played singly have failed
+    due: NDArray[np.float64]  # [station and version, LEFT, DUE] attempts that come back, by those left and by time
     past: NDArray[np.float64]  # [nodes, cohorts, 1 + versions, PAST] share of the attempts that failed, and by version
     weights: NDArray[np.float64]  # [station and version, cohorts] routing shares
     effects: NDArray[np.void]  # [station and version, cohorts]
@@ -266,6 +269,8 @@ AHEAD = RING - SLOTS * BUCKETS - 1
 """Slots ahead of now that an answer on its way can be in."""
 PAST = 128
 """Tenths of a second that are remembered."""
+LEFT, DUE = 6, 256
+"""Numbers of attempts that are told apart of those that come back, the last for more, and tenths of a second ahead."""
 SCRATCH = 18
 """Lattices beside those of waits, own work and replies."""
 
@@ -275,11 +280,11 @@ def empty_state() -> State:
     axes = dict.fromkeys(("weights", "effects", "rate_until", "rate", "shares", "alike", "replies", "flows"), 2)
     axes |= dict.fromkeys(("writers", "held", "seen", "seen_order", "outcomes", "client", "service"), 3)
     axes["contracts"] = axes["levels"] = axes["more"] = axes["met"] = axes["free"] = 2
-    axes["line"] = axes["heard"] = 3
+    axes["line"] = axes["heard"] = axes["due"] = 3
     axes |= {"arrivals": 2, "past": 4, "answers": 4, "answers_order": 4, "written": 4}
     codes = {
         "keys": "u8", "luck": "f8", "failed": "i8", "begun": "i8", "copied": "i8", "doomed": "i8", "draw": "u8",
-        "free": "f8", "line": "f8", "heard": "f8", "past": "f8",
+        "free": "f8", "line": "f8", "heard": "f8", "due": "f8", "past": "f8",
         "weights": "f8", "contracts": "f8", "rate_until": "f8", "rate": "f8",
         "shares": "f8", "alike": "i8", "writers": "f8", "answers": "f8", "seen": "f8", "answers_order": "i2",
         "seen_order": "i2",

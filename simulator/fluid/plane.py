@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import NetworkError, RequestError
-from simulator.fluid import backoffs, patience
+from simulator.fluid import patience
 from simulator.fluid.advance import LOG_FULL
+from simulator.fluid.backoffs import Backoffs, Waiting
 from simulator.fluid.build import Links, build
 from simulator.fluid.layout import State
-from simulator.fluid.stages import FLUSH, entry
+from simulator.fluid.stages import FLUSH, LOOK, entry
 from simulator.fluid.under_way import Seen, UnderWay
 from simulator.kernel.build import service_rows
 from simulator.kernel.loop import ExitReason
@@ -61,10 +62,10 @@ class FluidPlane:
             slice(first, first + count) for first, count in versions[["first_replica", "replicas"]].tolist()
         ]
         self._apart = frozenset(apart)
-        self._under_way = UnderWay(self._state)
+        self._under_way, self._backoffs = UnderWay(self._state), Backoffs(self._state)
         self._seen: list[Seen] | None = None  # what failed before the control inputs of now
         self._queues: list[patience.Queue] | None = None  # in which clients timed out, likewise
-        self._waiting: list[backoffs.Waiting] | None = None  # for what was closed then
+        self._waiting: list[Waiting] | None = None  # for what was closed then
         self._now_s = 0.0  # the clock's, which takes longer to read
         self._worked: dict[
             tuple[int, int, int], tuple[float, float, float]
@@ -89,16 +90,21 @@ class FluidPlane:
         if until_s > self._now_s:
             if self._seen is None and self._state.clock[0]["stale"]:
                 self._seen, self._queues = self._under_way.look(), patience.look(self._state)
-            if self._waiting is not None:
-                backoffs.come_back(self._state, self._waiting)
-                self._waiting = None
+            self._look_after()
             while self._advance(until_s) == LOG_FULL:
                 self._drain()
-            self._under_way.take_back(self._seen or [])
-            patience.answer(self._state, self._queues or [])
-            self._seen = self._queues = None
+            self._under_way.fail_again()
         self._now_s = float(until_s)
         return ExitReason.UNTIL
+
+    def _look_after(self) -> None:
+        """Turn failures into answers that the changes of now let succeed, and let those come who are in backoffs."""
+        back = self._backoffs.come_back(self._waiting) if self._waiting is not None else []
+        if self._seen or self._queues:
+            self._advance(LOOK)
+            self._under_way.take_back(self._seen or [], back)
+            patience.answer(self._state, self._queues or [])
+        self._seen = self._queues = self._waiting = None
 
     def _drain(self) -> None:
         clock = self._state.clock[0]
@@ -243,7 +249,7 @@ class FluidPlane:
         if self._seen is None:
             self._seen, self._queues = self._under_way.look(), patience.look(self._state)
         if self._waiting is None:
-            self._waiting = backoffs.look(self._state)
+            self._waiting = self._backoffs.look()
         clock = self._state.clock[0]
         clock["stale"], clock["anew"] = max(how, int(clock["stale"])), 1
 
@@ -351,5 +357,5 @@ class FluidPlane:
         Processes left over at the end of a replication refer to one another in a circle, and somewhere to the plane:
         until a garbage collection comes by, memory would grow from replication to replication.
         """
-        del self._state, self._advance, self._under_way
+        del self._state, self._advance, self._under_way, self._backoffs
         self._writes, self._counts = [], []

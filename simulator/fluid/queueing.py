@@ -65,7 +65,7 @@ def find_wait(s: State, row: int, spell_s: float, wait: int, spare: int, spare2:
     if s.stations[version["station"]]["singly"] != 0:
         call(s, MEET, row, 0.0)
     elif version["hold_s"] > 0.0 and version["offered"] > 0.0:
-        _find_waits(s, row, wait, spare, spare2)
+        _find_waits(s, row, spell_s, wait, spare, spare2)
     by_queue = version["refused"]
     if version["lost"] > 0.0 and version["offered"] > 0.0:
         told = min(1.0, version["lost"] / (version["offered"] * spell_s))
@@ -97,7 +97,7 @@ def _go_over(s: State, row: int, over: float) -> None:
 
 
 @merged
-def _find_waits(s: State, row: int, wait: int, spare: int, spare2: int) -> None:
+def _find_waits(s: State, row: int, spell_s: float, wait: int, spare: int, spare2: int) -> None:
     version = s.versions[row]
     station = s.stations[version["station"]]
     workers, hold_s, ready = station["workers"], version["hold_s"], version["ready"]
@@ -179,8 +179,11 @@ def _find_waits(s: State, row: int, wait: int, spare: int, spare2: int) -> None:
                 share = 1.0 - workers / load if sheds else refused
                 replica["full"], replica["refused"] = 1, share
                 starts = load * (1.0 - share)
-            elif backlog >= BACKLOG_MIN:
-                starts = workers * hold_s / pace_of(s, row)
+            else:
+                if version["comes"] > 0.0:
+                    replica["refused"] = _overflows(replica, load / hold_s, workers / hold_s, spell_s)
+                if backlog >= BACKLOG_MIN:
+                    starts = workers * hold_s / pace_of(s, row)
             replica["behind_s"] = max(0.0, backlog) * hold_s / workers
             free = station["queue"] - backlog if replica["full"] == 1 and station["queue"] >= 0 else 0.0
             spread_s = math.sqrt(max(0.0, backlog) * max(variation, 0.1) + free * free) * hold_s / workers
@@ -201,9 +204,18 @@ def _find_waits(s: State, row: int, wait: int, spare: int, spare2: int) -> None:
     version["falls"] = version["locked"] * max(0.0, 1.0 - load / workers)
     version["refused"] = 1.0 - accepted / (load * ready)
     version["drive"] = started / accepted
+    if version["comes"] > 0.0:  # flows go on with what comes by itself
+        version["drive"] *= version["offered"] / max(version["offered"] - version["comes"], lattice.NEVER)
     version["waits_s"] *= load / accepted
     lattice.copy(s.pool, wait, spare, 1.0 / lattice.mass(s.pool, wait))
     lattice.copy(s.pool, spare, wait, 1.0)
+
+
+@inlined
+def _overflows(replica: Any, comes_per_s: float, works_per_s: float, spell_s: float) -> float:
+    """Share refused of what comes within a spell to a queue that is not full yet."""
+    over = replica["inside"] + (comes_per_s - works_per_s) * spell_s - replica["limit"]
+    return float(max(0.0, over) / (comes_per_s * spell_s))
 
 
 @outlined

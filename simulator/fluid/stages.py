@@ -25,6 +25,7 @@ from simulator.fluid import (
     budget,
     calls,
     counts,
+    due,
     ejection,
     flows,
     handed,
@@ -52,22 +53,22 @@ from simulator.fluid.handed import INTERPRETED, STAGE, at
 from simulator.fluid.layout import ADVANCE, DRAW, FIND, MEET, PLAY, SCRATCH, STAGES, WAIT, State
 from simulator.kernel import inline
 
-__all__ = ["FLUSH", "PARTS", "entry"]
+__all__ = ["FLUSH", "LOOK", "PARTS", "entry"]
 
-FLUSH = -1.0
-"""Instead of a time: write down the running cell's writes."""
+FLUSH, LOOK = -1.0, -2.0
+"""Instead of a time: write down the running cell's writes; find the flows of now."""
 _SINGLY = (PLAY, MEET)
 """Needed where something is played request by request."""
 _SOURCES = (
-    advance, again, attempts, bench, bounded, breaker, budget, calls, counts, draws, ejection, flows, handed, inline,
-    inside, lattice, layout, looks, pace, past, queueing, quota, retries, sample, singly, slow, solve, steady, tell,
-    two, walk, work, writes,
+    advance, again, attempts, bench, bounded, breaker, budget, calls, counts, draws, due, ejection, flows, handed,
+    inline, inside, lattice, layout, looks, pace, past, queueing, quota, retries, sample, singly, slow, solve, steady,
+    tell, two, walk, work, writes,
 )  # fmt: skip
 """Modules with compiled parts."""
 
 
 def entry(state: State) -> Callable[[float], int]:
-    """What advances a State to a time (`advance.advance`) or writes down its writes (FLUSH)."""
+    """What advances a State to a time (`advance.advance`), writes down its writes (FLUSH) or finds its flows (LOOK)."""
     if config.DISABLE_JIT:
         state.stages[:] = 1
         INTERPRETED.update(_stages(0))
@@ -156,6 +157,9 @@ def _stages(source_number: int) -> dict[int, Callable[[Any, float, float], int]]
             return source_number
         if until_s == FLUSH:
             advance.flush(at(address))
+            return 0
+        if until_s == LOOK:
+            advance.find(at(address))
             return 0
         return int(advance.advance(at(address), until_s))
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.fluid.backoffs import Back
 from simulator.fluid.budget import SPENT
 from simulator.fluid.layout import State
 from simulator.layout import ERROR, FIRST_BIN, REFUSED
@@ -37,10 +38,31 @@ class Seen:
     now_s: float
     fails: float  # share
     at_once: float  # of those, whose attempts are refused or fail, and do not time out, where they fail first
+    retries: int  # of the call that fails first
     last_s: NDArray[np.float64]  # from a request's arrival until its last attempt begins: values that it may have
     weights: NDArray[np.float64]  # and their shares
     first: int  # the first cell in which a request may be under way
     failed: NDArray[np.int32]  # [cells, 3] from there to the moment, by kind
+
+
+@dataclass(slots=True)
+class Turned:
+    """Failures of a function's cohort that have become answers."""
+
+    row: int  # of the clients' table
+    cells: NDArray[np.int64]
+    bins: NDArray[np.int64]  # [cells] the answers' columns
+    counts: NDArray[np.int64]  # [cells, 3] failures that they were, by kind
+
+
+def _helps(worse: float, retries: int) -> float:
+    """The share of requests with attempts left that are answered since calls fail less often, by that factor.
+
+    Who has one of three attempts left is helped by as much as that one fails less often. Most have: it comes last.
+    """
+    left = np.arange(1, retries + 1)
+    waits = 2.0 ** (retries - left)
+    return float(waits @ (1.0 - worse ** (left / (retries + 1))) / waits.sum())
 
 
 class UnderWay:
@@ -48,6 +70,9 @@ class UnderWay:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self._open: dict[int, NDArray[np.float64]] = {}  # see `_open_of`
+        self._turned: list[Turned] = []
+        self._back: list[Back] = []
         self._retries = bool(state.calls["retries"].any())
         self._children: list[list[int]] = [[] for _ in state.nodes]
         for place, parent in enumerate(state.nodes["parent"]):
@@ -68,12 +93,44 @@ class UnderWay:
         ]
         return [each for each in found if each is not None]
 
-    def take_back(self, seen: list[Seen]) -> None:
-        """Turn failures into answers, as far as the flows of now let the attempts succeed that were to come."""
+    def take_back(self, seen: list[Seen], back: list[Back]) -> None:
+        """Turn failures into answers, as far as the flows of now let the attempts succeed that were to come.
+
+        What becomes of those that come back is told as they do (`fail_again`).
+        """
+        self._back += back
+        followed = {each.row for each in back}
         for each in seen:
-            better = each.at_once * (1.0 - self._fails(each.root, each.cohort) / each.fails)
+            worse = self._fails(each.root, each.cohort) / each.fails
+            better = each.at_once * (1.0 - worse if each.row in followed else _helps(worse, each.retries))
             if better > 0.0:
                 self._turn(each, better)
+
+    def fail_again(self) -> None:
+        """Turn answers into failures again: of those that come back, some find no room until their last attempt."""
+        versions = self._state.versions
+        for home in np.flatnonzero(versions["failed_back"]):
+            here = [back for back in self._back if back.home == home]
+            share = float(versions[home]["failed_back"]) / sum(back.requests for back in here)
+            versions[home]["failed_back"] = 0.0
+            for back in here:
+                self._untell(back.row, min(1.0, share * back.last))
+                back.requests *= max(0.0, 1.0 - share)
+        if self._back and not versions["back"].any():
+            self._back, self._turned = [], []
+
+    def _untell(self, row: int, share: float) -> None:
+        state = self._state
+        key = (_KEY + 2, row, round(float(state.clock[0]["now"]) * 1e6))
+        generator = np.random.default_rng(np.random.SeedSequence(int(state.keys[0]), spawn_key=key))
+        for turned in self._turned:
+            if turned.row == row:
+                failed = generator.binomial(turned.counts, share).astype(np.int32)
+                turned.counts -= failed
+                before = state.client[turned.cells, row, ERROR:FIRST_BIN].sum(axis=1)
+                state.client[turned.cells, row, ERROR:FIRST_BIN] += failed
+                state.client[turned.cells, row, turned.bins] -= failed.sum(axis=1)
+                self._open_of(row)[turned.cells] *= before / np.maximum(1, before + failed.sum(axis=1))
 
     def break_off(self, station: int, row: int, inside: float) -> None:
         """Turn answers into failures: so many were inside a version when its last replica died."""
@@ -160,6 +217,12 @@ class UnderWay:
         attempt_fails = self._fails(node, cohort) ** (1.0 / (int(call["retries"]) + 1))  # late on the way, too
         return min(1.0, float(failed[0] + failed[REFUSED - ERROR]) / attempt_fails)
 
+    def _retries_of(self, node: int, cohort: int) -> int:
+        """How often it is tried again where a call fails first; where it is not, above."""
+        below = self._below(node, cohort)
+        here = int(self._state.calls[self._state.nodes[node]["call"]]["retries"])
+        return (self._retries_of(below, cohort) if below >= 0 else 0) or max(1, here)
+
     def _refused(self, node: int, cohort: int) -> float:
         """The share of a node's failed attempts that is refused."""
         failed = self._failed(node, cohort)
@@ -196,8 +259,14 @@ class UnderWay:
         row = function * state.shares.shape[1] + cohort
         first = max(0, int((now_s - float(last_s.max())) / resolution_s))
         failed = state.client[first : math.ceil(now_s / resolution_s - 1e-9), row, ERROR:FIRST_BIN].copy()
-        fails, at_once = self._fails(root, cohort), self._at_once(root, cohort)
-        return Seen(root, cohort, row, now_s, fails, at_once, last_s, weights, first, failed)
+        fails, at_once, retries = self._fails(root, cohort), self._at_once(root, cohort), self._retries_of(root, cohort)
+        return Seen(root, cohort, row, now_s, fails, at_once, retries, last_s, weights, first, failed)
+
+    def _open_of(self, row: int) -> NDArray[np.float64]:
+        """Of each cell's failures, the share that it has not been told of before whether they have an attempt left."""
+        if row not in self._open:
+            self._open[row] = np.ones(len(self._state.client))
+        return self._open[row]
 
     def _turn(self, seen: Seen, better: float) -> None:
         state = self._state
@@ -207,7 +276,10 @@ class UnderWay:
         share = better * (still_s[:-1] - still_s[1:]) / (ages_s[:-1] - ages_s[1:])
         key = (_KEY, seen.row, round(seen.now_s * 1e6))
         generator = np.random.default_rng(np.random.SeedSequence(int(state.keys[0]), spawn_key=key))
-        turned = generator.binomial(seen.failed, np.clip(share, 0.0, 1.0)[:, None])
+        share = np.clip(share * self._open_of(seen.row)[cells[:-1]], 0.0, 1.0)
+        self._open_of(seen.row)[cells[:-1]] *= (1.0 - better) / np.maximum(1.0 - share, 1e-9)
+        turned = generator.binomial(seen.failed, share[:, None])
         bins = FIRST_BIN + np.searchsorted(state.edges, 0.5 * (ages_s[:-1] + ages_s[1:]), side="right")
         state.client[cells[:-1], seen.row, ERROR:FIRST_BIN] -= turned
         state.client[cells[:-1], seen.row, bins] += turned.sum(axis=1)
+        self._turned.append(Turned(seen.row, cells[:-1], bins, turned))

@@ -135,6 +135,63 @@ def test_who_waits_for_the_next_attempt_comes_to_those_that_are_back(workers: in
     assert chance**0.5 < 0.1 * lasts_s[1]
 
 
+def through_cuts(kind: type[Plane], cut_s: float, backoff_s: float, every_s: float) -> float:
+    """Share that fails of what comes to a queue of 8 places at 90 % of its capacity, cut off once in 12 s.
+
+    What its callers have in backoffs is more than it can take when it is back.
+    """
+    stations = (
+        Station("shop", 4096, Distribution(Kind.CONSTANT, 0.002)),
+        Station("stock", 8, Distribution(Kind.EXPONENTIAL, 0.05), queue=8),
+    )
+    calls = (Call(CLIENT, SHOP), Call(SHOP, STOCK, retries=3, backoff_s=backoff_s, jitter=True))
+    functions = (Function("buy", ((0.0, 144.0), (195.0, 0.0)), Node(0, (Node(1),))),)
+    plane = kind(Network(stations, calls, functions, RESOLUTION_S, CELLS, EDGES_S), 5)
+    plane.set_ready(SHOP, 0, [0])
+    plane.set_ready(STOCK, 0, [0])
+    changes = {10.0 + 12.0 * outage + after_s: after_s == 0.0 for outage in range(15) for after_s in (0.0, cut_s)}
+    for at_s in sorted({*changes, *np.arange(every_s, CELLS * RESOLUTION_S + 1e-9, every_s)}):
+        plane.run(at_s)
+        if at_s in changes:
+            the_call_is_cut(plane, changes[at_s])
+    cells = plane.recording().client[:, 0, 0]
+    assert (cells >= 0).all()
+    assert cells[:, ERROR:].sum() == cells[:, ARRIVED].sum()
+    return failed(cells) / float(cells[:, ARRIVED].sum())
+
+
+@pytest.mark.parametrize("every_s", [0.25, 200.0])
+@pytest.mark.parametrize(("cut_s", "backoff_s"), [(2.0, 0.5), (4.0, 0.5), (1.0, 0.1)])
+def test_who_comes_back_to_a_full_queue_may_never_get_through(cut_s: float, backoff_s: float, every_s: float) -> None:
+    """Without that 3.5 % instead of 12 % fail behind 2 s; what is left is that retries of the others come later."""
+    flows, requests = (through_cuts(kind, cut_s, backoff_s, every_s) for kind in (FluidPlane, DataPlane))
+    assert flows == pytest.approx(requests, rel=0.15)
+
+
+def test_what_a_change_lets_succeed_is_told_by_its_moment_and_not_by_what_comes_much_later() -> None:
+    """A cut ends, and 10 s later so much comes that most of it fails: who was tried again by then had his answer."""
+    stations = (
+        Station("shop", 4096, Distribution(Kind.CONSTANT, 0.002)),
+        Station("stock", 8, Distribution(Kind.EXPONENTIAL, 0.005), queue=100),
+    )
+    calls = (Call(CLIENT, SHOP), Call(SHOP, STOCK, retries=2, backoff_s=0.5))
+    functions = (Function("buy", ((0.0, RATE), (20.0, 20_000.0), (25.0, 0.0)), Node(0, (Node(1),))),)
+    counts = []
+    for kind in (FluidPlane, DataPlane):
+        plane = kind(Network(stations, calls, functions, RESOLUTION_S, 60, EDGES_S), 5)
+        plane.set_ready(SHOP, 0, [0])
+        plane.set_ready(STOCK, 0, [0])
+        plane.run(8.0)
+        the_call_is_cut(plane, out=True)
+        plane.run(10.0)
+        the_call_is_cut(plane, out=False)
+        plane.run(24.0)
+        plane.run(30.0)
+        counts.append(failed(plane.recording().client[:30, 0, 0]))
+    expected = RATE * (2.0 - 1.5)
+    assert counts == pytest.approx([expected, expected], abs=5 * np.sqrt(expected))
+
+
 def test_retries_that_a_budget_does_not_pay_save_nothing() -> None:
     flows, requests = (
         failed(clients(kind, retries=2, budget=RetryBudget(share=0.01, minimum_per_s=1.0)))
