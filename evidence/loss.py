@@ -66,19 +66,22 @@ def loss_of(
     how long after an end of exposure a request that was under way then may still write.
     """
     outcome, found = writes.outcome[rows], writes.found[rows]
-    acknowledged_s, invoked_s = writes.acknowledged_s[rows], writes.invoked_s[rows]
-    times_s = np.where(np.isnan(acknowledged_s), invoked_s, acknowledged_s)
     promised = outcome == OK_WRITE
     lost = promised & (found == 0)
     unchecked = promised & (found < 0)
     indeterminate = outcome == INDETERMINATE_WRITE
+    unknown = lost | unchecked | (indeterminate & (found != 1))
+    # Times are looked at of writes that may be missing only: mostly a few of millions.
+    concerned = np.flatnonzero(rows)[unknown]
+    acknowledged_s, invoked_s = writes.acknowledged_s[concerned], writes.invoked_s[concerned]
+    times_s = np.where(np.isnan(acknowledged_s), invoked_s, acknowledged_s)
 
     before_load_s = max((failed_s - kept_s for kept_s, failed_s in failures_s if kept_s < 0.0), default=0.0)
 
     def number(chosen: NDArray[np.bool_]) -> int:
         return int(chosen.sum() if writes.counts is None else writes.counts[rows][chosen].sum())
 
-    def reaching_back(missing: NDArray[np.bool_]) -> float:
+    def reaching_back(missing: NDArray[np.bool_]) -> float:  # of those concerned
         if not missing.any():
             return before_load_s
         reach_s, rest = before_load_s, missing
@@ -96,13 +99,12 @@ def loss_of(
         failure_s = next((end for end in ends_s if end >= newest), max(end_s, newest))
         return max(reach_s, float(failure_s - times.min()))
 
-    rpo_s = reaching_back(lost)
-    rpo_unchecked_s = max(rpo_s, reaching_back(lost | unchecked))
-    unknown = lost | unchecked | (indeterminate & (found != 1))
+    rpo_s = reaching_back(lost[unknown])
+    rpo_unchecked_s = max(rpo_s, reaching_back((lost | unchecked)[unknown]))
     return Loss(
         rpo_s=rpo_s,
         rpo_unchecked_s=rpo_unchecked_s,
-        rpo_high_s=max(rpo_unchecked_s, reaching_back(unknown)),
+        rpo_high_s=max(rpo_unchecked_s, reaching_back(np.ones(len(concerned), np.bool_))),
         acknowledged=number(promised),
         lost=number(lost),
         indeterminate=number(indeterminate),

@@ -102,8 +102,11 @@ def play_controlled(
 
 
 def _spread(few: Sequence[_Job], many: Sequence[_Job]) -> list[_Job]:
-    """The few long jobs evenly among the many short ones, so that chunks of jobs take equally long."""
-    every = max(1, len(many) // max(1, len(few)))
+    """The few long jobs evenly among the first half of the many short ones: chunks of jobs take equally long.
+
+    The other half is for the end: a worker that is left with a long job is not waited for by idle ones.
+    """
+    every = max(1, len(many) // 2 // max(1, len(few)))
     spread: list[_Job] = []
     for place, job in enumerate(few):
         spread += [job, *many[place * every : (place + 1) * every]]

@@ -45,9 +45,10 @@ class Traffic:
     def writes(self) -> Writes:
         """The ledger. In the simulator a write's fate is known, unless its store is gone at the end."""
         log, compiled = self.recording.writes, self.compiled
-        stations, functions = np.array(compiled.node_stations()), np.array(compiled.node_functions())
+        stores = np.array(compiled.node_stations()) - len(compiled.services)
+        functions = np.array(compiled.node_functions())
         return Writes(
-            store=stations[log["node"]] - len(compiled.services),
+            store=stores[log["node"]],
             function=functions[log["node"]],
             invoked_s=log["invoked_s"],
             acknowledged_s=log["acknowledged_s"],

@@ -182,8 +182,10 @@ class Stores:
     def found(self, log: NDArray[np.void], taken_back: bool) -> NDArray[np.int64]:
         """Of each row of the whole log, whether a last look would find it: 1, 0, or -1 where nobody can look."""
         found = log["stored"].astype(np.int64)
-        stations = self._rows.stations(log)
         for store in self._stores.values():
+            if not store.lost and not store.gone:
+                continue
+            stations = self._rows.stations(log)
             for span in store.lost:
                 found[lost_in(span, stations, log)] = 0
             if store.gone:

@@ -15,6 +15,8 @@ from simulator.kernel.watch import Looks
 from simulator.network import Network
 
 NEVER = 2**62
+_LOG_ROWS_MAX = 1 << 17
+"""Writes between two drains, 7 MB: the kernel comes back some ten times in an hour at 500 writes/s."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,9 @@ class DataPlane:
     def _make_room(self, reason: ExitReason) -> None:
         state = self._state
         if reason is ExitReason.LOG_FULL:
-            self._drain()
+            self._writes.append(state.log[: state.clock[0]["log_n"]])
+            state.clock[0]["log_n"] = 0
+            self._state = state._replace(log=np.empty(min(2 * len(state.log), _LOG_ROWS_MAX), state.log.dtype))
         elif reason is ExitReason.SLOTS_FULL:
             self._state = build.with_slots(state, 2 * len(state.jobs))
         elif reason is ExitReason.RING_FULL:
@@ -119,6 +123,7 @@ class DataPlane:
             self._state = build.with_heap(state, 2 * len(state.heap))
 
     def _drain(self) -> None:
+        """What was logged so far, apart from the log, which is mostly empty still."""
         clock = self._state.clock[0]
         self._writes.append(self._state.log[: clock["log_n"]].copy())
         clock["log_n"] = 0
