@@ -24,6 +24,8 @@ from simulator.layout import ERROR, FIRST_BIN, REFUSED
 
 _LEAST = 0.01
 """Share of failures below which nothing is looked at."""
+_NONE = 1e-9
+"""Requests; fewer are none."""
 _KEY = 1 << 20
 """Keeps its draws apart from those of replicas' rooms."""
 
@@ -109,9 +111,9 @@ class UnderWay:
     def fail_again(self) -> None:
         """Turn answers into failures again: of those that come back, some find no room until their last attempt."""
         versions = self._state.versions
-        for home in np.flatnonzero(versions["failed_back"]):
+        for home in np.flatnonzero(versions["failed_back"] > 0.0):  # refusals may be below none by their rounding
             here = [back for back in self._back if back.home == home]
-            share = float(versions[home]["failed_back"]) / sum(back.requests for back in here)
+            share = float(versions[home]["failed_back"]) / max(_NONE, sum(back.requests for back in here))
             versions[home]["failed_back"] = 0.0
             for back in here:
                 self._untell(back.row, min(1.0, share * back.last))
@@ -126,10 +128,14 @@ class UnderWay:
         for turned in self._turned:
             if turned.row == row:
                 failed = generator.binomial(turned.counts, share).astype(np.int32)
+                left = state.client[turned.cells, row, turned.bins]
+                for kind in range(failed.shape[1]):  # a replica that died since may have taken some of them
+                    failed[:, kind] = np.minimum(failed[:, kind], left)
+                    left -= failed[:, kind]
                 turned.counts -= failed
                 before = state.client[turned.cells, row, ERROR:FIRST_BIN].sum(axis=1)
                 state.client[turned.cells, row, ERROR:FIRST_BIN] += failed
-                state.client[turned.cells, row, turned.bins] -= failed.sum(axis=1)
+                state.client[turned.cells, row, turned.bins] = left
                 self._open_of(row)[turned.cells] *= before / np.maximum(1, before + failed.sum(axis=1))
 
     def break_off(self, station: int, row: int, inside: float) -> None:

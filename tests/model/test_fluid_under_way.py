@@ -168,6 +168,36 @@ def test_who_comes_back_to_a_full_queue_may_never_get_through(cut_s: float, back
     assert flows == pytest.approx(requests, rel=0.15)
 
 
+def test_replicas_that_die_while_others_come_back_leave_every_request_one_outcome() -> None:
+    stations = (
+        Station("shop", 4096, Distribution(Kind.CONSTANT, 0.002)),
+        Station("stock", 8, Distribution(Kind.EXPONENTIAL, 0.05), queue=8, replicas=(2,)),
+    )
+    calls = (Call(CLIENT, SHOP), Call(SHOP, STOCK, retries=3, backoff_s=0.5, jitter=True))
+    functions = (Function("buy", ((0.0, 290.0), (35.0, 0.0)), Node(0, (Node(1),))),)
+    counts = []
+    for kind in (FluidPlane, DataPlane):
+        plane = kind(Network(stations, calls, functions, RESOLUTION_S, 80, EDGES_S), 5)
+        plane.set_ready(SHOP, 0, [0])
+        plane.set_ready(STOCK, 0, [0, 1])
+        for begins_s in (5.0, 12.0, 19.0):
+            plane.run(begins_s)
+            the_call_is_cut(plane, out=True)
+            plane.run(begins_s + 2.0)
+            the_call_is_cut(plane, out=False)
+            for after_s, replicas in ((0.2, [1]), (0.6, []), (1.0, [0]), (1.5, [0, 1])):
+                plane.run(begins_s + 2.0 + after_s)
+                for replica in {0, 1} - {*replicas}:
+                    plane.kill(STOCK, 0, replica)
+                plane.set_ready(STOCK, 0, replicas)
+        plane.run(40.0)
+        cells = plane.recording().client[:, 0, 0]
+        assert (cells >= 0).all()
+        assert cells[:, ERROR:].sum() == cells[:, ARRIVED].sum()
+        counts.append(failed(cells))
+    assert counts[0] == pytest.approx(counts[1], rel=0.15)
+
+
 def test_what_a_change_lets_succeed_is_told_by_its_moment_and_not_by_what_comes_much_later() -> None:
     """A cut ends, and 10 s later so much comes that most of it fails: who was tried again by then had his answer."""
     stations = (
