@@ -10,7 +10,7 @@ from typing import Any
 
 from evidence.errors import JudgeError, RecordForeignError
 from evidence.events import Event
-from evidence.header import Phase, ScenarioText, World
+from evidence.header import ScenarioText, World
 from evidence.judging import judge
 from evidence.measures import FunctionMeasure
 from evidence.measuring import measure_record
@@ -44,8 +44,8 @@ def assess(folder: Path) -> Verdict:
     """
     record = RunRecord.open(folder)
     scenario = scenario_of(record)
-    if record.header.phase is Phase.STARTED:
-        verdict = judge(scenario, record.header, [], [])
+    if not record.complete:
+        verdict = judge(scenario, record.header, [], [], guarded("record", record.header.run_id, lambda: _kept(record)))
     elif record.header.world is World.STAGING:
         verdict = _assess_drill(record, scenario)
     else:
@@ -81,6 +81,14 @@ def _assess_simulation(record: RunRecord, scenario: Scenario) -> Verdict:
 
     problems = guarded("record", record.header.run_id, read)
     return judge(scenario, record.header, events, measures, problems)
+
+
+def _kept(record: RunRecord) -> Iterator[Check]:
+    """What a run that did not come to its end has left: it is told, and nothing is judged by it."""
+    if record.has("measures"):
+        played = len({row.replication for row in record.measures()})
+        reason = f"interrupted: measures.parquet has {played} of {record.header.replications} replications"
+        yield Check("record", record.header.run_id, Status.ERROR, reason)
 
 
 def _alterations(record: RunRecord) -> Iterator[Check]:

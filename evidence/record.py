@@ -91,6 +91,11 @@ class RunRecord:
             raise RecordForeignError(f"{path}: not a run record: {error}") from error
         return cls(folder, _parse_header(path, text))
 
+    @property
+    def complete(self) -> bool:
+        """Whether the run came to its end and all of its tables are there."""
+        return self.header.phase is not Phase.STARTED
+
     # -- writing
 
     def append(self, event: Event) -> None:
@@ -158,7 +163,7 @@ class RunRecord:
     def judged(self, verdict: Mapping[str, Any]) -> None:
         """Write verdict.json; only a complete record moves to phase judged."""
         _write_whole(self.folder / "verdict.json", json.dumps(verdict, indent=2) + "\n")
-        if self.header.phase is not Phase.STARTED:
+        if self.complete:
             self._write_header(self.header.model_copy(update={"phase": Phase.JUDGED}))
 
     # -- reading

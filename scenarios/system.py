@@ -59,10 +59,10 @@ class Call(Part):
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:
-        if self.backoff is not None and self.retries == 0:
-            raise ValueError("backoff needs retries above 0")
-        if self.retry_budget is not None and self.retries == 0:
-            raise ValueError("retry_budget needs retries above 0")
+        # `retries: 0` is meant: whoever asks what retries are worth leaves the rest of the call as it is.
+        for name in ("backoff", "retry_budget"):
+            if getattr(self, name) is not None and "retries" not in self.model_fields_set:
+                raise ValueError(f"{name} needs retries")
         if self.cancel and self.timeout_s is None:
             raise ValueError("cancel needs a timeout")
         return self

@@ -94,6 +94,22 @@ class Simulation:
             if progress is not None:
                 progress(self._played, replications if of is None else of)
 
+    def salvage(self) -> str | None:
+        """Of a simulation that ends before its time: leave what was played in its record, which stays unfinished.
+
+        Says what is kept, or why it cannot be; None where there is nothing, or the record is complete.
+        """
+        from evidence.errors import RecordNotWrittenError
+
+        if self._record is None or self._record.complete or not self._played:
+            return None
+        played = f"the measures of {self._played} of {self._record.header.replications} replications"
+        try:
+            self._record.write_measures(self.measures)
+        except RecordNotWrittenError as error:
+            return f"{played} are lost: {error}"
+        return f"{played} are kept in {self._record.folder}, which is no finished run"
+
     def finish(
         self, keep: Sequence[int] | None = None, *, precise: bool | None = None, reached: str | None = None
     ) -> SimulationResult:
@@ -265,10 +281,10 @@ def _complete_record(
 ) -> None:
     from evidence.tables import Ledger, Samples
 
+    record.write_measures(measures)  # first: should the disk be full, what took longest is there
     record.write_events([event for timeline in timelines for event in timeline.events])
     bins = len(record.header.edges_s) + 1
     record.write_samples(Samples.join([Samples.empty(bins), *(timeline.samples for timeline in timelines)]))
     record.write_ledger(Ledger.join([Ledger.empty(), *(timeline.ledger for timeline in timelines)]))
-    record.write_measures(measures)
     kept = [timeline.replication for timeline in timelines]
     record.recorded(timelines=kept, replications=replications, precise=precise, reached=reached)

@@ -200,14 +200,19 @@ def _play(
         )
         for each in found
     }
-    if stop is None:
-        precise, reached = None, None
-        for name, simulation in simulations.items():
-            simulation.play_to(wanted, None if progress is None else _named(progress, name))
-    else:
-        chances = {each.label: chances_of(each.scenario, defects) for each in found}
-        precise, reached = sequential.play(simulations, stop, chances, progress)
-    return [_judged(simulation.finish(precise=precise, reached=reached)) for simulation in simulations.values()]
+    try:
+        if stop is None:
+            precise, reached = None, None
+            for name, simulation in simulations.items():
+                simulation.play_to(wanted, None if progress is None else _named(progress, name))
+        else:
+            chances = {each.label: chances_of(each.scenario, defects) for each in found}
+            precise, reached = sequential.play(simulations, stop, chances, progress)
+        return [_judged(simulation.finish(precise=precise, reached=reached)) for simulation in simulations.values()]
+    except BaseException as error:  # Ctrl-C, a lost worker, a full disk
+        for told in filter(None, (simulation.salvage() for simulation in simulations.values())):
+            error.add_note(told)
+        raise
 
 
 def _stop(

@@ -5,8 +5,10 @@ import os
 import pty
 import re
 import shlex
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from textwrap import dedent
 from typing import Any
@@ -145,6 +147,22 @@ def test_interrupt_is_130(windtunnel: Run, monkeypatch: pytest.MonkeyPatch) -> N
     result = windtunnel("scenario", "list", "--json")
     assert result.code == json.loads(result.out)["exit_code"] == ExitCode.INTERRUPTED
     assert "Traceback" not in result.err
+
+
+def test_an_interrupt_carries_what_those_say_whom_it_ends(windtunnel: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt() -> list[str]:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(10)
+        except KeyboardInterrupt as error:
+            error.add_note("a part is kept")
+            raise
+        return []
+
+    monkeypatch.setattr("scenarios.catalogue.library_names", interrupt)
+    result = windtunnel("scenario", "list", "--json")
+    assert result.code == json.loads(result.out)["exit_code"] == ExitCode.INTERRUPTED
+    assert json.loads(result.out)["error"]["message"] == "interrupted\na part is kept"
 
 
 def test_closed_pipe_is_quiet() -> None:

@@ -7,6 +7,13 @@ from typing import Any
 
 import pytest
 
+from evidence.errors import RecordNotWrittenError
+from evidence.measures import FunctionMeasure
+from evidence.record import RunRecord
+from scenarios.loading import load
+from simulator import work
+from simulator.errors import WorkerDied
+from simulator.replication import Player
 from tests.unit.scenario_texts import VALID
 from windtunnel.cli.exits import ExitCode
 
@@ -67,6 +74,70 @@ def test_check_tells_files_with_one_name_apart(windtunnel: Run, tmp_path: Path) 
     assert [(each["scenario"], each["reference"]) for each in checked] == [("tiny", str(f)) for f in files]
 
 
+class Ending(Player):
+    """Ends as told when the release is played for the fourth time."""
+
+    how: BaseException = KeyboardInterrupt()
+
+    def measures(self, replication: int) -> list[FunctionMeasure]:
+        if replication == 3:
+            raise self.how
+        return super().measures(replication)
+
+
+@pytest.mark.parametrize(
+    ("how", "code"),
+    [(KeyboardInterrupt("interrupted"), ExitCode.INTERRUPTED), (SystemExit(143), ExitCode.TERMINATED),
+     (WorkerDied("a worker ended"), ExitCode.ERROR)],
+)  # fmt: skip
+def test_what_was_played_before_an_end_is_kept_and_is_no_finished_run(
+    how: BaseException, code: int, windtunnel: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "Player", Ending)
+    monkeypatch.setattr(Ending, "how", how)
+    result = windtunnel("simulate", "shop-release", "-n", "9", "--processes", "1", "--out", str(tmp_path))
+    assert (result.code, result.out) == (code, "")
+    (folder,) = tmp_path.iterdir()
+    record = RunRecord.open(folder)
+    assert not record.complete
+    scenario, _ = load("shop-release")
+    player = Player(scenario, scenario.release.strategy, 1)
+    assert record.measures() == [row for replication in range(3) for row in player.measures(replication)]
+    if code != ExitCode.INTERRUPTED:  # a raised one is not the signal's own, which carries its notes
+        assert f"the measures of 3 of 9 replications are kept in {folder}, which is no finished run" in result.err
+    judged = windtunnel("assess", str(folder))
+    assert judged.code == ExitCode.ERROR
+    assert "interrupted: measures.parquet has 3 of 9 replications" in judged.out
+
+
+def test_a_comparison_keeps_what_it_has_of_each(
+    windtunnel: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "Player", Ending)
+    monkeypatch.setattr(Ending, "how", WorkerDied("a worker ended"))
+    arguments = ("compare", "shop-release", "-n", "3", "--processes", "1", "--out", str(tmp_path / "three"))
+    assert windtunnel(*arguments, "--strategies", "canary,rolling").code == 0
+
+    def full(_: object, samples: object) -> None:
+        raise RecordNotWrittenError("samples.parquet: cannot be written: No space left on device")
+
+    monkeypatch.setattr(RunRecord, "write_samples", full)
+    arguments = (*arguments[:-1], str(tmp_path / "full"))
+    result = windtunnel(*arguments, "--strategies", "canary,rolling")
+    assert result.code == ExitCode.ERROR
+    assert result.err.count("the measures of 3 of 3 replications are kept in") == 2
+    records = [RunRecord.open(folder) for folder in (tmp_path / "full").iterdir()]
+    assert [(record.complete, len(record.measures())) for record in records] == [(False, 6), (False, 6)]
+
+    def fuller(_: object, measures: object) -> None:
+        raise RecordNotWrittenError("measures.parquet: cannot be written: No space left on device")
+
+    monkeypatch.setattr(RunRecord, "write_measures", fuller)
+    result = windtunnel(*arguments[:-1], str(tmp_path / "fuller"), "--strategies", "canary,rolling")
+    assert result.code == ExitCode.ERROR
+    assert result.err.count("the measures of 3 of 3 replications are lost: measures.parquet: cannot be written") == 2
+
+
 def test_a_verdict_on_nothing_says_why(windtunnel: Run, tmp_path: Path) -> None:
     plain = tmp_path / "plain.yaml"
     plain.write_text(VALID[: VALID.index("expect:")])
@@ -94,10 +165,11 @@ def test_a_verdict_on_nothing_says_why(windtunnel: Run, tmp_path: Path) -> None:
         ["simulate", "shop-release", "--until", "difference failed_share +-1%"],
         ["compare", "shop-release", "--vary", "system.services.nobody.replicas=1,2"],
         ["compare", "shop-release", "--vary", "release.at"],
+        ["simulate", "shop-release", "--out", ""],
     ],
 )
 def test_bad_input_is_2_and_writes_no_record(arguments: list[str], windtunnel: Run, tmp_path: Path) -> None:
-    result = windtunnel(*arguments, "--out", str(tmp_path))
+    result = windtunnel(arguments[0], "--out", str(tmp_path), *arguments[1:])
     assert (result.code, result.out) == (ExitCode.USAGE, "")
     assert "Traceback" not in result.err
     assert list(tmp_path.iterdir()) == []

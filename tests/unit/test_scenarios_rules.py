@@ -28,6 +28,18 @@ def also(text: str, *changes: tuple[str, str]) -> str:
     return text
 
 
+@pytest.mark.parametrize(
+    ("resolution", "longest", "longer"), [("700ms", "700000s", "700001s"), ("9ms", "9000s", "9001s")]
+)
+def test_a_million_cells_are_allowed_at_every_resolution(resolution: str, longest: str, longer: str) -> None:
+    """700,000 s are 1,000,000.0000000001 times 0.7 s in floating point."""
+    measure = "{resolution: 1s, window: 5s", f"{{resolution: {resolution}, window: 6300ms"
+    assert load_text(also(VALID, measure, ("duration: 60s", f"duration: {longest}")), "f.yaml").name == "tiny"
+    assert problems(also(VALID, measure, ("duration: 60s", f"duration: {longer}"))) == [
+        f"f.yaml:4: duration: '{longer}': must hold at most 1000000 cells of measure.resolution"
+    ]
+
+
 def test_a_watcher_of_a_service_that_nobody_reaches_sees_nothing() -> None:
     spare = VALID, ("    bank:", "    spare: {service_time: 1ms}\n    bank:")
     assert load_text(also(*spare), "f.yaml").system.services["spare"].replicas == 1

@@ -34,6 +34,10 @@ def test_values_are_labelled_by_their_last_key() -> None:
     assert twice == ["functions.checkout.rate=40/s functions.browse.rate=40/s"]
 
 
+def test_retries_may_be_none_where_the_call_has_a_backoff() -> None:
+    assert labels("system.calls.checkout->payments.retries=0,1") == ["retries=0", "retries=1"]
+
+
 def test_a_strategy_that_a_path_does_not_concern_is_played_once() -> None:
     assert labels(BAKE, strategies=["canary", "recreate"]) == ["canary bake=1s", "canary bake=4s", "recreate"]
     second = "release.alternatives.1.rolling.surge=1,2"

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from functools import partial
 from types import FrameType
 from typing import Annotated
 
@@ -106,14 +107,19 @@ def run(arguments: list[str] | None = None) -> None:
     # the start.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     ending = [each for each in _ENDING if signal.getsignal(each) is not signal.SIG_IGN]  # nohup means it
-    before = {each: signal.signal(each, _unwind) for each in ending}
+    interrupt = KeyboardInterrupt("interrupted")
+    before = {each: signal.signal(each, partial(_unwind, interrupt)) for each in ending}
     as_json = "--json" in arguments
     try:
         # Typer would end bad usage and Ctrl-C itself, without the JSON document.
         code = app(arguments, prog_name="windtunnel", standalone_mode=False) or 0
         if code == ExitCode.INTERRUPTED:
-            raise KeyboardInterrupt("interrupted")
+            raise interrupt  # with the notes of those whom it has ended
         sys.exit(code)
+    except SystemExit as error:
+        for note in getattr(error, "__notes__", ()):
+            say(f"windtunnel: {note}")
+        raise
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last handler there is
         sys.exit(_report(error, as_json=as_json))
     finally:
@@ -121,12 +127,12 @@ def run(arguments: list[str] | None = None) -> None:
             signal.signal(number, handler)
 
 
-def _unwind(number: int, _frame: FrameType | None) -> None:
+def _unwind(interrupt: KeyboardInterrupt, number: int, _frame: FrameType | None) -> None:
     """End by way of every `finally`, so that what was started is stopped; no second signal cuts that short."""
     for each in _ENDING:
         signal.signal(each, _still_ending)
     if number == signal.SIGINT:
-        raise KeyboardInterrupt("interrupted")
+        raise interrupt
     raise SystemExit(128 + number)
 
 
@@ -154,6 +160,7 @@ def _report(error: BaseException, *, as_json: bool) -> int:
             say("This is a defect of Windtunnel; --debug shows where it came from.")
     else:
         message = _out_of_memory(error) if isinstance(error, MemoryError) else str(error) or type(error).__name__
+        message = "\n".join([message, *getattr(error, "__notes__", ())])
         say(f"windtunnel: {message}" if "\n" not in message else f"windtunnel:\n{message}")
     if as_json:
         problems = getattr(error, "problems", ())

@@ -146,8 +146,18 @@ FidelityOption = Annotated[
     Fidelity | None,
     typer.Option("--fidelity", help="Data plane: requests, or fluid for long and heavy loads; else the scenario's."),
 ]
+
+
+def _folder(text: str | Path) -> Path:
+    """An empty name, as of a variable that is not set, would be the current folder."""
+    if not str(text):
+        raise typer.BadParameter("must name a folder")
+    return Path(text)
+
+
 OutOption = Annotated[
-    Path, typer.Option("--out", metavar="FOLDER", help="Folder under which the run record is written.")
+    Path,
+    typer.Option("--out", metavar="FOLDER", parser=_folder, help="Folder under which the run record is written."),
 ]
 StagingOption = Annotated[
     str, typer.Option("--staging", metavar="local|FILE", help="The embedded staging, or one that a file describes.")
@@ -158,7 +168,7 @@ StateOption = Annotated[
     typer.Option(
         "--state",
         metavar="FOLDER",
-        resolve_path=True,
+        parser=lambda text: _folder(text).resolve(),
         help="The staging's state folder (WINDTUNNEL_STATE; else the user's).",
     ),
 ]
