@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from evidence.pairs import Difference, Pair, turned
+from evidence.pairs import SAME, Difference, Pair, turned
 from evidence.plain import finite
 from evidence.release_summary import ReleaseSummary
 
@@ -20,12 +20,14 @@ class ParetoRow:
 
     Infinite where a run has none (a release that is never promoted takes for ever).
 
-    Dominated by those that are at least as good in every objective, and better beyond doubt in one of them.
+    Dominated by those that are better beyond doubt in one objective at least, and in every other one too or the same in
+    every replication. Perhaps by those of whose other objectives the estimates say so, where the data cannot tell.
     """
 
     name: str
     values: dict[str, float]
     dominated_by: tuple[str, ...]
+    perhaps_by: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; infinite numbers as null."""
@@ -38,18 +40,13 @@ def pareto(summaries: Mapping[str, ReleaseSummary], pairs: Sequence[Pair]) -> tu
     told = {(pair.ours, pair.theirs): pair.differences for pair in pairs if not pair.function}
     told |= {(b, a): tuple(turned(each) for each in differences) for (a, b), differences in told.items()}
     values = {name: _values(each) for name, each in summaries.items()}
-    return tuple(
-        ParetoRow(
-            name,
-            values[name],
-            tuple(
-                other
-                for other in summaries
-                if other != name and _dominates(values[other], values[name], told[other, name])
-            ),
-        )
-        for name in summaries
-    )
+    rows = []
+    for name in summaries:
+        better = [o for o in summaries if o != name and _is_ahead(values[o], values[name], told[o, name])]
+        sure = [other for other in better if _surely(values[other], values[name], told[other, name])]
+        perhaps = tuple(other for other in better if other not in sure)
+        rows.append(ParetoRow(name, values[name], tuple(sure), perhaps))
+    return tuple(rows)
 
 
 def _values(summary: ReleaseSummary) -> dict[str, float]:
@@ -65,7 +62,14 @@ def _values(summary: ReleaseSummary) -> dict[str, float]:
     }
 
 
-def _dominates(ours: Mapping[str, float], theirs: Mapping[str, float], differences: Sequence[Difference]) -> bool:
+def _is_ahead(ours: Mapping[str, float], theirs: Mapping[str, float], differences: Sequence[Difference]) -> bool:
+    """By the estimates in nothing behind, and in something better beyond doubt."""
     if any(ours[name] > theirs[name] for name in ours if name in theirs):
         return False
     return any(each.statement == "better" for each in differences if each.measure in ours)
+
+
+def _surely(ours: Mapping[str, float], theirs: Mapping[str, float], differences: Sequence[Difference]) -> bool:
+    """Whether the data tell it of every objective; one that is infinite for both is the same."""
+    told = {each.measure for each in differences if each.statement in ("better", SAME)}
+    return all(name in told or math.isinf(theirs[name]) for name in ours if name in theirs)

@@ -119,12 +119,13 @@ def pareto_table(comparison: Comparison) -> Table:
                 f"{row.values['lost_writes']:,.1f}" if "lost_writes" in row.values else "-",
                 "never" if row.values["promoted_s"] == float("inf") else seconds(row.values["promoted_s"]),
                 f"{row.values['extra_replica_s']:,.0f}",
-                ", ".join(row.dominated_by) or "none",
+                ", ".join([*row.dominated_by, *(f"perhaps {name}" for name in row.perhaps_by)]) or "none",
             )
             for row in comparison.pareto
         ),
         align="lrrrrrrl",
         marks=tuple("" if row.dominated_by else "best" for row in comparison.pareto),
-        note="Dominated by: at least as good in all of them, and better beyond doubt in one. Capacity: replica-seconds "
+        note="Dominated by: better beyond doubt in one of them, and in each other one too or the same in every "
+        "replication; perhaps: in some only by the estimates, where the data cannot tell. Capacity: replica-seconds "
         "above the usual number. RTO missed: by any function. Writes lost: acknowledged ones, a mean.",
     )

@@ -40,7 +40,8 @@ def pareto_figure(comparison: Comparison) -> Figure | None:
         axes.plot(
             [x_s], [estimate.value], "o", color=colour, markersize=6, fillstyle="none" if row.dominated_by else "full"
         )
-    front = sorted((row.values["promoted_s"], row.values["failed_share"]) for row in rows if not row.dominated_by)
+    ahead = [row for row in rows if not row.dominated_by and not row.perhaps_by]
+    front = sorted((row.values["promoted_s"], row.values["failed_share"]) for row in ahead)
     axes.plot([x for x, _ in front], [y for _, y in front], color=BLUE, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
     longest_s = max(row.values["promoted_s"] for row in rows)
     axes.set_xlim(-0.03 * longest_s, longest_s * 1.16 + 0.1)

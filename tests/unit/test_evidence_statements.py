@@ -79,6 +79,17 @@ def test_dominated_is_what_another_is_at_least_as_good_as_and_surely_better_some
     assert statement_lines(found)[-1] == "Not dominated in risk, time and capacity: canary and risky."
 
 
+def test_where_the_data_cannot_tell_a_run_is_perhaps_dominated() -> None:
+    """Fewer replica-seconds for sure, but that two more releases of sixty miss their RTO may be chance."""
+    canary = made.measures(replications=60)
+    cheaper = [replace(row, extra_replica_s=row.extra_replica_s - 1.0) for row in canary]
+    missing = [replace(row, met_rto=row.met_rto if row.replication > 1 else False) for row in canary]
+    found = compare("tiny", {"canary": missing, "cheaper": cheaper})
+    assert [(row.dominated_by, row.perhaps_by) for row in found.pareto] == [((), ("cheaper",)), ((), ())]
+    assert [row[-1] for row in pareto_table(found).rows] == ["perhaps cheaper", "none"]
+    assert not any(line.startswith("Not dominated") for line in statement_lines(found))
+
+
 def test_whoever_loses_more_writes_dominates_nobody() -> None:
     canary = [replace(row, lost_writes=0) for row in made.measures(replications=60)]
     faster = [replace(row, release_duration_s=1.0) for row in canary]
