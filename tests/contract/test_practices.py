@@ -61,7 +61,7 @@ class Practice:
 
 def table() -> list[Practice]:
     lines = (DOCS / "practices.md").read_text(encoding="utf-8").splitlines()
-    rows = [line for line in lines if line.startswith("| ") and "`" in line]
+    rows = [line for line in lines if line.startswith("| ") and not line.startswith("| Practice |")]
     matches = [ROW.fullmatch(row) for row in rows]
     assert [row for row, match in zip(rows, matches, strict=True) if match is None] == []
     return [Practice(**match.groupdict()) for match in matches if match is not None]

@@ -70,6 +70,13 @@ def test_rolling_surge_one() -> None:
     ]  # fmt: skip
 
 
+def test_rolling_pauses_after_its_last_batch_too() -> None:
+    assert steps({"rolling": {"surge": 0, "unavailable": "100%", "pause": "5s"}}, 3)[-1] == "bake 5 s"
+    found = steps({"rolling": {"surge": 0, "unavailable": 1, "pause": "5s"}}, 2)
+    assert found.count("bake 5 s") == 2
+    assert found[-1] == "bake 5 s"
+
+
 def test_rolling_without_surge_takes_away_first() -> None:
     assert steps({"rolling": {"surge": 0, "unavailable": 1}}, 2) == [
         "route 0 to new",

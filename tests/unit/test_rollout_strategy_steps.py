@@ -46,6 +46,11 @@ def test_scale_holds_until_it_matches_the_traffic_again() -> None:
         "deploy v2 x5",
         "deploy v2 x10",
     ]
+    # Back to fewer, too.
+    early = {"canary": {"steps": [{"weight": "10%"}, {"scale": "50%"}, {"scale": "match"}, {"weight": "20%"}]}}
+    assert [step for step in steps(early) if step.startswith("deploy")] == [
+        "deploy v2 x1", "deploy v2 x5", "deploy v2 x1", "deploy v2 x2", "deploy v2 x10",
+    ]  # fmt: skip
     assert steps({"canary": {"steps": [{"scale": "25%"}, {"weight": "1%"}]}})[0] == "deploy v2 x3"
     assert steps({"canary": {"steps": [{"scale": 99}, {"weight": "1%"}]}})[0] == "deploy v2 x10"
 
@@ -191,6 +196,8 @@ def test_a_rollback_turns_the_flag_off_and_copies_too() -> None:
     toggle = {"toggle": {"steps": [{"on": "10%"}, {"bake": "60s"}], "propagation": "3s", "deploy": {"surge": "100%"}}}
     world = TinyWorld()
     play(world, scenario_of(data(strategy=toggle, rollback=["kill-switch", "verify"])), abort_at_s=40.0)
+    dark_s, on_s = (next(time_s for time_s, call in world.log if call == name) for name in ("route 1", "flag 0.1"))
+    assert on_s == pytest.approx(dark_s + 2.0 + 3.0)  # the old version stopped, and the flag's propagation
     assert world.log[-2:] == [(43.0, "flag 0"), (43.0, "verify web")]
     world = TinyWorld()
     play(world, scenario_of(data(strategy=toggle, rollback=["kill-switch", "verify"])), abort_at_s=11.0)
