@@ -89,6 +89,14 @@ def test_a_flag_reaches_one_replica_after_the_other_and_hits_what_it_is_on_for()
     assert "web v1: 0 replicas serve, must be 4" in played.verified()
 
 
+def test_what_no_flag_hides_shows_while_the_flag_is_off() -> None:
+    defect = {"name": "d", "probability": "50%", "errors": "100%"}
+    played = Played(scenario(strategy=TOGGLE, defects=[defect]), toggled=True)
+    played.world.route("web", {"v1": 0.0, "v2": 1.0})
+    answers = played.answers("default", 1, 20)["v2"]
+    assert played.answers("default", 1, 20, slice(ERROR, ERROR + 1))["v2"] == answers > 0
+
+
 def test_an_order_that_was_overtaken_is_forgotten() -> None:
     played = Played(scenario(strategy=TOGGLE), toggled=True)
     played.world.route("web", {"v1": 0.0, "v2": 1.0})
