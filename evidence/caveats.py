@@ -9,7 +9,9 @@ from evidence.events import NOT_STARTED, Outcome
 from evidence.idle import idle
 from evidence.measures import FunctionMeasure
 from evidence.offered import calls_per_s_at_most
-from evidence.precision import DEFECT_MET
+from evidence.precision import DEFECT_MET, seldom_risked
+from evidence.release_summary import taken_back
+from evidence.strata import risks_of
 from scenarios.models import Guardrail, Scenario, guardrail_labels
 
 __all__ = ["Simulated", "caveats", "caveats_compared"]
@@ -39,7 +41,7 @@ def caveats(
         *_sparse(scenario), *_blind(scenario), *_young(scenario), *_left_behind(scenario), *_old_schema(scenario),
         *idle(scenario, defects), *_hurt_before(scenario, measures), *_unended(scenario, measures),
         *_to_nobody(scenario, measures), *_near_capacity(scenario, measures), *_still_losing(scenario, measures),
-        *seldom
+        *seldom, *_seldom_risked(scenario, measures)
     ]  # fmt: skip
 
 
@@ -275,3 +277,14 @@ def _seldom_met(scenario: Scenario, measures: Sequence[FunctionMeasure]) -> list
             "intervals of means and of differences hold in about 90 %, for so few do not show the worst: play more"
         )
     return found
+
+
+def _seldom_risked(scenario: Scenario, measures: Sequence[FunctionMeasure]) -> list[str]:
+    """What is seldom wrong with a rollback may be the worst of all, and is in no mean before it was met."""
+    back, risks = len({row.replication for row in measures if taken_back(row)}), risks_of(scenario)
+    return [
+        f"release.rollback_risks.{name}: {back:,} of {len({row.replication for row in measures}):,} replications were "
+        f"taken back, of which about {back * risks[name]:.1f} met it, so means and their intervals say little of what "
+        "it costs: play more, or with a defect in every one (--defect)"
+        for name in seldom_risked(measures, risks)
+    ]

@@ -7,14 +7,16 @@ asymptotic theory of fixed-width sequential confidence intervals for the mean", 
 1965, show that the loss vanishes as the width goes to 0; Frey, "Fixed-width sequential confidence intervals for a
 proportion", The American Statistician 64, 2010, how much it is for shares). Three things hold it here, and
 tests/model/test_precision_coverage.py shows that they do: no look before 200 replications; Clopper and Pearson's
-interval for shares, which is never of no width; and no mean before every defect that is drawn has been met ten times
-and releases that have any of them forty times. Their variance is deceptively small before, and the less of the harm
-they happened to show, the sooner one would stop. Tried on releases of which 2 to 10 % lose a lognormal amount (400
-repetitions, standard error 1.1 points): after ten bad ones intervals cover in 89 to 96 %, after twenty in 91 to 97 %,
-after forty in 94 to 97 %, where a fixed n has 95 to 98 %. Which of them look even must not decide it: one that waits
-until their skewness is small stops where the worst was not met, and covers in 90 %. Where kinds of releases are not
-known, and of those without a defect, the skewness is all that tells that a few values make the mean; n must be 50 times
-the square of what it is for single values (Cochran, Sampling Techniques, 2.15, asks for 25 where n is fixed).
+interval for shares, which is never of no width; and no mean before every defect that is drawn has been met ten times,
+releases that have any of them forty times, and so many have been taken back that each risk of the rollback was met ten
+times among them (what 2 % of the rollbacks make thirty times as bad was held in 60 % before). Their variance is
+deceptively small before, and the less of the harm they happened to show, the sooner one would stop. Tried on releases
+of which 2 to 10 % lose a lognormal amount (400 repetitions, standard error 1.1 points): after ten bad ones intervals
+cover in 89 to 96 %, after twenty in 91 to 97 %, after forty in 94 to 97 %, where a fixed n has 95 to 98 %. Which of
+them look even must not decide it: one that waits until their skewness is small stops where the worst was not met, and
+covers in 90 %. Where kinds of releases are not known, and of those without a defect, the skewness is all that tells
+that a few values make the mean; n must be 50 times the square of what it is for single values (Cochran, Sampling
+Techniques, 2.15, asks for 25 where n is fixed).
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from numpy.typing import NDArray
 from evidence.errors import JudgeError
 from evidence.measures import FunctionMeasure
 from evidence.pairs import FUNCTION_MEASURES, RELEASE_MEASURES, Measured, differences_of, values_of
+from evidence.release_summary import taken_back
 from evidence.statistics import (
     Estimate,
     mean_with_interval,
@@ -40,13 +43,13 @@ from evidence.statistics import (
 )
 from evidence.strata import Chances, Strata, strata_of
 
-__all__ = ["DEFECT_MET", "FEWEST", "Precision", "looks", "precision_of"]
+__all__ = ["DEFECT_MET", "FEWEST", "Precision", "looks", "precision_of", "seldom_risked"]
 
 FEWEST = 200
 """Replications before the first look."""
 GROWTH = 1.2
 DEFECT_MET = 10
-"""Replications with a defect that is drawn, below which no mean is trusted."""
+"""Replications with a defect, or a risk of the rollback, that is drawn, below which no mean is trusted."""
 BAD_MET = 40
 """The same of those with any of them."""
 SKEWNESS_WEIGHT = 50
@@ -78,19 +81,30 @@ class Precision:
     difference: bool
 
     def reached(
-        self, runs: Mapping[str, Sequence[FunctionMeasure]], chances: Mapping[str, Chances] | None = None
+        self,
+        runs: Mapping[str, Sequence[FunctionMeasure]],
+        chances: Mapping[str, Chances] | None = None,
+        risks: Mapping[str, Chances] | None = None,
     ) -> bool:
-        """Whether every run (of a difference: every pair) is so precise; `chances` are those of what it draws."""
-        known = chances or {}
-        return self._trusted(runs, known) and self._narrow(self._widest(runs, known))
+        """Whether every run (of a difference: every pair) is so precise.
 
-    def told(self, runs: Mapping[str, Sequence[FunctionMeasure]], chances: Mapping[str, Chances] | None = None) -> str:
+        `chances` are those of the defects that each draws, `risks` those of what may be wrong with its rollback.
+        """
+        known = chances or {}
+        return self._trusted(runs, known, risks or {}) and self._narrow(self._widest(runs, known))
+
+    def told(
+        self,
+        runs: Mapping[str, Sequence[FunctionMeasure]],
+        chances: Mapping[str, Chances] | None = None,
+        risks: Mapping[str, Chances] | None = None,
+    ) -> str:
         """What was asked for, whether it was reached, and how wide half of the widest interval is."""
         known = chances or {}
         widest = self._widest(runs, known)
         if widest is None:
             return f"{self.text}: not reached, no run has data of it"
-        trusted = self._trusted(runs, known)
+        trusted = self._trusted(runs, known, risks or {})
         how = "reached" if trusted and self._narrow(widest) else "not reached"
         width = f"+-{self._shown(widest)}" if math.isfinite(widest) else "too few replications bound it"
         few = " by values too few or too skewed to trust it" if not trusted and self._narrow(widest) else ""
@@ -102,11 +116,18 @@ class Precision:
     def _widest(self, runs: Mapping[str, Sequence[FunctionMeasure]], known: Mapping[str, Chances]) -> float | None:
         return max(self.half_widths(runs, known), default=None)
 
-    def _trusted(self, runs: Mapping[str, Sequence[FunctionMeasure]], known: Mapping[str, Chances]) -> bool:
+    def _trusted(
+        self,
+        runs: Mapping[str, Sequence[FunctionMeasure]],
+        known: Mapping[str, Chances],
+        risks: Mapping[str, Chances],
+    ) -> bool:
         """Whether enough was met for an interval of this kind to be believed, however wide it is."""
         if self.measured.kind != "mean":
             return True
         if not all(_met(rows, known.get(name, {})) for name, rows in runs.items()):
+            return False
+        if any(seldom_risked(rows, risks.get(name, {})) for name, rows in runs.items()):
             return False
         return all(SKEWNESS_WEIGHT * skewness_of_mean(*each) ** 2 <= 1.0 for each in self._means(runs, known))
 
@@ -196,6 +217,12 @@ def _met(rows: Sequence[FunctionMeasure], defects: Collection[str]) -> bool:
     drawn = _drawn(rows)
     often = all(sum(defect in each for each in drawn) >= DEFECT_MET for defect in defects)
     return often and (not defects or sum(any(name in defects for name in each) for each in drawn) >= BAD_MET)
+
+
+def seldom_risked(rows: Sequence[FunctionMeasure], risks: Chances) -> list[str]:
+    """Risks of the rollback that fewer than ten releases are expected to have met; none where none was taken back."""
+    back = len({row.replication for row in rows if taken_back(row)})
+    return [name for name, chance in risks.items() if 0.0 < chance * back < DEFECT_MET]
 
 
 def looks(fewest: int, most: int) -> Iterator[int]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from scenarios.models import Scenario
 
-__all__ = ["EXPECTED", "Chances", "Strata", "chances_of", "strata_of"]
+__all__ = ["EXPECTED", "Chances", "Strata", "chances_of", "risks_of", "strata_of"]
 
 EXPECTED = 10.0
 
@@ -45,6 +45,11 @@ def chances_of(scenario: Scenario, given: Collection[str] | None) -> dict[str, f
     if given is not None:
         return {}
     return {each.name: each.probability for each in scenario.release.defects if 0.0 < each.probability < 1.0}
+
+
+def risks_of(scenario: Scenario) -> dict[str, float]:
+    """The probability of each risk of the rollback that is drawn; which replications met it no measure tells."""
+    return {each.name: each.probability for each in scenario.release.rollback_risks if 0.0 < each.probability < 1.0}
 
 
 def strata_of(drawn: Sequence[Collection[str]], chances: Chances) -> Strata | None:

@@ -57,21 +57,22 @@ def play(
     simulations: Mapping[str, Simulation],
     stop: Stop,
     chances: Mapping[str, Chances],
+    risks: Mapping[str, Chances],
     progress: Callable[[str, int, int], None] | None = None,
 ) -> tuple[bool, str]:
     """Play all of them to as many replications as it takes; whether all precisions were reached, and what was of each.
 
-    `chances` are those of the defects that each draws. All have the same number of replications in the end: they stay
-    pairs.
+    `chances` are those of the defects that each draws, `risks` those of its rollback. All have the same
+    number of replications in the end: they stay pairs.
     """
     precise, measures = False, {name: simulation.measures for name, simulation in simulations.items()}
     for n in looks(stop.fewest, stop.most):
         for name, simulation in simulations.items():
             simulation.play_to(n, _named(progress, name), of=stop.most)
-        precise = all(each.reached(measures, chances) for each in stop.precisions)
+        precise = all(each.reached(measures, chances, risks) for each in stop.precisions)
         if precise:
             break
-    return precise, "; ".join(each.told(measures, chances) for each in stop.precisions)
+    return precise, "; ".join(each.told(measures, chances, risks) for each in stop.precisions)
 
 
 def _writes(scenario: Scenario, function: str | None) -> bool:

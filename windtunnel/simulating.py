@@ -13,7 +13,7 @@ from evidence.comparison import compare as compare_measures
 from evidence.header import ScenarioText as RecordedText
 from evidence.header import Variant
 from evidence.record import RunRecord
-from evidence.strata import chances_of
+from evidence.strata import chances_of, risks_of
 from evidence.verdicts import Verdict
 from scenarios.editing import edited
 from scenarios.fidelity import Fidelity
@@ -207,7 +207,8 @@ def _play(
                 simulation.play_to(wanted, None if progress is None else _named(progress, name))
         else:
             chances = {each.label: chances_of(each.scenario, defects) for each in found}
-            precise, reached = sequential.play(simulations, stop, chances, progress)
+            risks = {each.label: risks_of(each.scenario) for each in found}
+            precise, reached = sequential.play(simulations, stop, chances, risks, progress)
         return [_judged(simulation.finish(precise=precise, reached=reached)) for simulation in simulations.values()]
     except BaseException as error:  # Ctrl-C, a lost worker, a full disk
         for told in filter(None, (simulation.salvage() for simulation in simulations.values())):

@@ -93,6 +93,18 @@ def test_a_mean_needs_forty_bad_releases_and_no_more_however_skewed_all_values_a
     assert not precision.reached({"run": rows})  # where kinds are not known: 800 < 50 times the squared skewness of 4
 
 
+@pytest.mark.parametrize(("back", "enough"), [(0, True), (99, False), (100, True)])
+def test_a_mean_waits_until_a_risk_of_the_rollback_was_met_ten_times(back: int, enough: bool) -> None:
+    """What goes wrong in a tenth of the rollbacks is met by no release that is not taken back."""
+    precision = precision_of("failed_share of buy +-1%", ("buy",))
+    rows = [
+        replace(MET, replication=k, outcome="rolled-back" if k < back else "promoted", failed_share=0.01 * (k % 2))
+        for k in range(800)
+    ]
+    assert precision.reached({"run": rows}, {}, {"run": {"drift": 0.1}}) is enough
+    assert precision.reached({"run": rows})
+
+
 def test_a_difference_waits_for_values_of_its_own_that_stand_alone() -> None:
     precision = precision_of("difference failed_share of buy +-1%", ("buy",))
     rows = [replace(MET, replication=k, failed_share=0.1 * (k == 7)) for k in range(400)]

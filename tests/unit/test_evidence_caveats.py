@@ -128,6 +128,16 @@ def test_a_release_that_is_under_way_when_the_run_ends() -> None:
     assert line.endswith("give a longer `duration`")
 
 
+def test_a_risk_of_the_rollback_that_few_releases_met() -> None:
+    risky = "  rollback_risks: [{name: drift, probability: 30%, step: redeploy, fails: true}]\n  strategy:"
+    scenario = load_text(TEXT.replace("  strategy:", risky), "tiny.yaml")
+    rows = made.measures(replications=132, bad_every=4)  # a quarter of them taken back
+    (line,) = caveats(scenario, rows, ["crash"])
+    assert line.startswith("release.rollback_risks.drift: 33 of 132 replications were taken back, of which about 9.9")
+    assert caveats(scenario, made.measures(replications=136, bad_every=4), ["crash"]) == []
+    assert caveats(scenario, [row for row in rows if not row.defects], ["crash"]) == []
+
+
 def test_a_drawn_defect_that_few_replications_met() -> None:
     scenario = load_text(TEXT, "tiny.yaml")  # crash, by 20 %
     assert caveats(scenario, made.measures(replications=80, bad_every=4)) == []
