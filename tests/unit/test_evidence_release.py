@@ -134,6 +134,14 @@ def test_a_summary_counts_replications_not_functions() -> None:
     json.dumps(found.to_json(), allow_nan=False)
 
 
+def test_service_is_restored_when_the_last_function_is() -> None:
+    rows = made.measures(replications=10)
+    both = [replace(row, episodes=1, rto_s=9.0) if row.defects and row.function == "browse" else row for row in rows]
+    found = summarise(both).mttr_s
+    assert found is not None
+    assert (found.value, found.n) == (9.0, 2)  # and not the 4 s of buy
+
+
 def test_every_table_weighs_kinds_of_releases_alike() -> None:
     rows = [replace(row, lost_writes=row.failed) for row in made.measures(replications=40)]
     chances = {"crash": 0.5}  # drawn in a fifth of them
