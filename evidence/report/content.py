@@ -50,6 +50,11 @@ class RunContent:
         return self.record.header
 
     @property
+    def played(self) -> int:
+        """Replications that there are: fewer than were asked for in a run that was interrupted."""
+        return len({row.replication for row in self.measures})
+
+    @property
     def chances(self) -> Chances:
         """How likely each defect was that the replications of a simulation drew."""
         return chances_of(self.scenario, self.header.defects)

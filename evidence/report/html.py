@@ -203,7 +203,7 @@ def _played(runs: Sequence[RunContent]) -> str:
     for run in runs:
         header = run.header
         defects = "drawn defects" if header.defects is None else ", ".join(header.defects) or "no defect"
-        times = f"simulated {header.replications:,} times"
+        times = f"simulated {run.played:,} times"
         how = f"{'drilled on staging' if header.world is World.STAGING else times} with {defects}"
         strategies.setdefault(how, []).append(header.label)
     return "; ".join(f"{', '.join(names)}: {how}" for how, names in strategies.items())

@@ -25,7 +25,7 @@ def run_json(run: RunContent) -> dict[str, Any]:
         "world": header.world.value,
         "strategy": header.strategy,
         "seed": header.seed,
-        "replications": header.replications,
+        "replications": run.played,
         "resolution_s": header.resolution_s,
         "commit": header.commit,
         "verdict": run.verdict.to_json(),

@@ -32,7 +32,7 @@ from evidence.report.table import Table, money, percent, seconds, with_range
 from evidence.report.timeline_figure import timeline_figure
 from evidence.tables import Samples
 from evidence.timeline import Timeline
-from evidence.verdicts import Verdict
+from evidence.verdicts import Status, Verdict
 from tests.unit import evidence_made as made
 from tests.unit.test_evidence_judging import written
 
@@ -172,6 +172,17 @@ def test_an_unfinished_run_has_a_page_too(tmp_path: Path) -> None:
     assert "unfinished" in text.run_text(run)
     assert "unfinished" in markdown.run_markdown(run)
     json.dumps(run_json(run), allow_nan=False)
+
+
+def test_a_run_that_was_interrupted_tells_how_far_it_came(tmp_path: Path) -> None:
+    record = RunRecord.create(tmp_path / "run", made.header(replications=200))
+    record.write_measures(made.measures(replications=40))
+    assess(record.folder)
+    run = gather(record.folder)
+    assert "simulated 40 times" in html.run_html(run)
+    assert "interrupted: measures.parquet has 40 of 200 replications" in html.run_html(run)
+    assert run_json(run)["replications"] == 40
+    assert run.verdict.status is Status.ERROR
 
 
 def test_customers_who_paid_for_nothing_are_told_though_no_objective_judges_them(
