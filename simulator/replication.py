@@ -19,8 +19,7 @@ from simulator.compile import Compiled, compile_scenario
 from simulator.contracts import links_apart
 from simulator.environment import SimulationEnvironment
 from simulator.errors import RequestError
-from simulator.fidelity import plane_of, require_modelled
-from simulator.fluid.outages import overloaded
+from simulator.fidelity import plane_of, played_singly, require_modelled
 from simulator.parts import judged_services
 from simulator.recorded import Traffic
 from simulator.rows import are_followed
@@ -63,9 +62,8 @@ class Player:
         self._forced = None if defects is None else named_defects(scenario, defects)
         self._compiled: Compiled = compile_scenario(scenario, toggled=strategy.toggle is not None)
         self._plan = MeasurePlan.of(scenario)
-        judged = {*judged_services(scenario.release), *judged_services(strategy)}
-        self._judged = frozenset(self._compiled.station(name) for name in judged)
-        self._singly = overloaded(scenario, self._compiled, judged)
+        self._judged_names = {*judged_services(scenario.release), *judged_services(strategy)}
+        self._judged = frozenset(self._compiled.station(name) for name in self._judged_names)
         require_modelled(scenario)
 
     def measures(self, replication: int, watch: Watch | None = None) -> list[FunctionMeasure]:
@@ -81,9 +79,13 @@ class Player:
             services=traffic.services(),
         )
 
+    def _singly(self, defects: Collection[Defect]) -> frozenset[int]:
+        return played_singly(self._scenario, self._compiled, self._judged_names, defects)
+
     def load(self) -> None:
         """Load, or compile, the kernel that plays this, so that processes forked from now on have it."""
-        plane_of(self._scenario.fidelity, self._compiled.network, self._seed, 0)
+        singly = self._singly(self._scenario.release.defects)
+        plane_of(self._scenario.fidelity, self._compiled.network, self._seed, 0, singly=singly)
 
     def latency_s(self, replication: int) -> NDArray[np.float64]:
         """Play; the mean latency of the successful answers by cell, of all functions: the upper edges of their bins."""
@@ -119,7 +121,7 @@ class Player:
             detailed,
             rows_followed=are_followed(scenario),
             apart=links_apart(scenario, self._compiled),
-            singly=self._singly,
+            singly=self._singly(defects),
         )
         world = SimulatedWorld(
             scenario, self._compiled, plane, defects, tools(self._seed, replication), replication, self._seed

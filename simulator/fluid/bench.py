@@ -11,12 +11,21 @@ from simulator.kernel.inline import inlined
 
 
 @inlined
-def free_s(s: State, index: int) -> float:
+def _next_free_s(s: State, index: int, now: float, ahead: int) -> float:
+    """When a replica whose workers wait for calls has one for who has so many ahead of him: on the mean."""
+    version = s.versions[s.replicas[index]["version"]]
+    return float(now + (ahead + 1) * version["hold_s"] / s.stations[version["station"]]["workers"])
+
+
+@inlined
+def free_s(s: State, index: int, now: float) -> float:
     """When a replica has a worker for who comes next."""
     station = s.stations[s.versions[s.replicas[index]["version"]]["station"]]
     found = math.inf
     for worker in range(station["workers"]):
         found = min(found, s.free[s.replicas[index]["bench"], worker])
+    if found == math.inf:
+        return _next_free_s(s, index, now, s.replicas[index]["waiting"])
     return found
 
 
@@ -24,6 +33,8 @@ def free_s(s: State, index: int) -> float:
 def leave_line(s: State, index: int, now: float) -> None:
     """Who has begun by now, or given up, is no longer in a replica's line."""
     replica = s.replicas[index]
+    if s.stations[s.versions[replica["version"]]["station"]]["linked"] != 0:  # jobs leave by themselves
+        return
     while replica["waiting"] > 0 and s.line[replica["bench"], replica["head"], 0] <= now:
         replica["head"] = (replica["head"] + 1) % s.line.shape[1]
         replica["waiting"] -= 1
@@ -40,14 +51,17 @@ def count_inside(s: State, index: int, now: float) -> int:
 
 
 @inlined
-def full_until_s(s: State, index: int) -> float:
+def full_until_s(s: State, index: int, now: float) -> float:
     """Until when a replica's queue has no place."""
     replica = s.replicas[index]
-    queue = s.stations[s.versions[replica["version"]]["station"]]["queue"]
+    station = s.stations[s.versions[replica["version"]]["station"]]
+    queue = station["queue"]
     if queue < 0 or replica["waiting"] < queue:
         return 0.0
     if queue == 0:
-        return float(free_s(s, index))
+        return float(free_s(s, index, now))
+    if station["linked"] != 0:
+        return _next_free_s(s, index, now, 0)
     return float(s.line[replica["bench"], (replica["head"] + replica["waiting"] - queue) % s.line.shape[1], 0])
 
 
@@ -58,6 +72,8 @@ def sheds(s: State, index: int, at_s: float) -> bool:
     shed_s = s.stations[s.versions[replica["version"]]["station"]]["shed_s"]
     if shed_s == math.inf:
         return False
+    if replica["waiting"] > 0 and s.stations[s.versions[replica["version"]]["station"]]["linked"] != 0:
+        return bool(at_s - s.jobs[replica["first"]]["came_s"] > shed_s)
     for place in range(replica["waiting"]):
         at = (replica["head"] + place) % s.line.shape[1]
         if s.line[replica["bench"], at, 0] > at_s:

@@ -10,22 +10,19 @@ from simulator.draws import stream_keys
 from simulator.fluid.bounded import levels
 from simulator.fluid.lattice import pool
 from simulator.fluid.layout import DUE, LEFT, PAST, RECORDS, RING, SCRATCH, SLOTS, STAGES, State
-from simulator.fluid.slow import CLEARLY
+from simulator.fluid.luck import patience_s
 from simulator.fluid.walk import LEVELS, STEPS
 from simulator.kernel.build import cohort_shares, rate_segments, roots, service_rows
 from simulator.kernel.mechanics import BUDGET_MEMORY_S
 from simulator.layout import BUCKETS, FIRST_BIN
-from simulator.network import CLIENT, Balancing, Network, Node, Station
+from simulator.network import CLIENT, Balancing, Network, Node
 
-_VARIATION_MAX = {Balancing.ROUND_ROBIN: 1.4, Balancing.LEAST_REQUEST: math.inf, Balancing.RANDOM_OF_TWO: 1.01}
-"""Coefficient of variation of service times up to which all replicas may be taken for alike: as measured.
-
-Round robin at 75 and 90 % of its capacity: at 1.5 flows had 1.01 and 1.10 times the failures, at 2 1.19 and 1.29.
-"""
 _PLACES = 4096
 """Places of a queue without a bound whose replicas are compared by it: longer ones count as equally long."""
-_RETRIES = 1 << 16
-"""Retries that may be to come at once. No more are made."""
+_RETRIES = 1 << 17
+"""Retries, and what else is to come, at once. No more are made."""
+_JOBS = 1 << 14
+"""Requests that may be inside callers that are linked. Who comes then has no answer."""
 
 Links = Collection[tuple[int, int]]
 """Stations of callers and callees."""
@@ -43,22 +40,23 @@ def build(
     """All arrays, sized for `network`; `detailed` stations count latencies by bin, writes are told in `parts`.
 
     Calls between two stations in `apart` have a node for each version of the caller. Stations in `singly` are played
-    request by request, besides those that always are.
+    request by request.
     """
     clock = np.zeros(1, RECORDS["clock"])
     clock["resolution"], clock["drawn_cell"], clock["stale"] = network.resolution_s, -1, 2
-    clock["parts"] = parts
+    clock["parts"], clock["free_job"] = parts, 0
     nodes = _nodes(network, apart)
-    patience_s = _patience_s(nodes, len(network.stations))
-    here = {place for place, each in enumerate(network.stations) if is_played_singly(each, float(patience_s[place]))}
-    played = {*singly, *here}
-    stations, versions = _stations(network, played)
-    stations["patience_s"] = patience_s
+    stations, versions = _stations(network, singly)
+    stations["linked"] = [
+        place in singly and any(call.caller == place and call.callee in singly for call in network.calls)
+        for place in range(len(stations))
+    ]
+    stations["patience_s"] = patience_s(network)
     stations["detailed"] = [station in detailed for station in range(len(stations))]
     replicas = np.zeros(int(versions["replicas"].sum()), RECORDS["replicas"])
     replicas["limit"] = math.inf
     replicas["version"] = np.repeat(np.arange(len(versions)), versions["replicas"])
-    free, line, heard = _benches(network, played, versions, replicas)
+    free, line, heard = _benches(network, singly, versions, replicas)
     functions = np.zeros(len(network.functions), RECORDS["functions"])
     functions["root"], functions["rate"] = roots(nodes), -1.0
     until, rate = rate_segments(network)
@@ -94,7 +92,8 @@ def build(
         free=free,
         line=line,
         heard=heard,
-        retries=_retries(network, played),
+        retries=_retries(network, singly),
+        jobs=_jobs(stations),
         due=np.zeros((len(versions), LEFT, DUE)),
         past=np.zeros((len(nodes), cohorts, 1 + most, PAST)),
         weights=_weights(stations, len(versions), cohorts),
@@ -163,24 +162,6 @@ def _stations(network: Network, singly: Collection[int]) -> tuple[NDArray[np.voi
     return stations, versions
 
 
-def is_played_singly(station: Station, patience_s: float) -> bool:
-    """Whether it matters what each replica has inside: `simulator.fluid.singly` plays the station."""
-    alike = station.service.variation <= _VARIATION_MAX[station.balancing] or sum(station.replicas) == 1
-    return station.ejection is not None or not alike or _answers_just_in_time(station, patience_s)
-
-
-def _answers_just_in_time(station: Station, patience_s: float) -> bool:
-    """Whether it is luck that who is last in its queue has an answer before callers have lost their patience.
-
-    Whoever leaves a full queue sooner than as a rule lets others be answered in time, who do not come again then.
-    """
-    if station.queue <= 0:
-        return False
-    each_s = station.service.mean_s / station.workers
-    deviation_s = math.sqrt(station.queue) * station.service.variation * each_s
-    return abs(station.queue * each_s + station.service.mean_s - patience_s) < CLEARLY * deviation_s
-
-
 def _benches(
     network: Network, singly: Collection[int], versions: NDArray[np.void], replicas: NDArray[np.void]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
@@ -199,19 +180,17 @@ def _benches(
 
 
 def _retries(network: Network, singly: Collection[int]) -> NDArray[np.void]:
-    """Places for retries that are to come, of calls to stations that are played singly."""
-    tried_again = any(call.retries > 0 and call.callee in singly for call in network.calls)
+    """Places for what is to come, where calls to stations that are played singly are tried again, or made by them."""
+    tried_again = any(call.callee in singly and (call.retries > 0 or call.caller in singly) for call in network.calls)
     return np.zeros(_RETRIES if tried_again else 0, RECORDS["retries"])
 
 
-def _patience_s(nodes: NDArray[np.void], stations: int) -> NDArray[np.float64]:
-    """The shortest time limit of those who wait for a station's answers: its callers, and theirs."""
-    limits_s, found = nodes["timeout_s"].copy(), np.full(stations, math.inf)
-    for index, node in enumerate(nodes):
-        if node["parent"] >= 0:
-            limits_s[index] = min(limits_s[index], limits_s[node["parent"]])
-        found[node["station"]] = min(found[node["station"]], limits_s[index])
-    return found
+def _jobs(stations: NDArray[np.void]) -> NDArray[np.void]:
+    """Places for requests inside callers that are linked, each leading to the next."""
+    jobs = np.zeros(_JOBS if stations["linked"].any() else 1, RECORDS["jobs"])
+    jobs["behind"] = np.arange(1, len(jobs) + 1)
+    jobs["behind"][-1] = jobs["replica"] = -1
+    return jobs
 
 
 def _weights(stations: NDArray[np.void], versions: int, cohorts: int) -> NDArray[np.float64]:

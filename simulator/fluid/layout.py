@@ -21,7 +21,8 @@ CLOCK = _record(
     stale="i8",  # 1 when the flows must be found anew, 2 when own work has changed too
     anew="i8",  # 1 when a control input has changed something since flows were found
     past_slot="i8",  # the last of `past` that is written
-    kept="i8",  # retries that are to come, of stations that are played singly
+    kept="i8",  # of `retries`
+    free_job="i8",  # the first free place of `jobs`, -1: none
     walked="i8",  # 1 when they must be because of what was drawn: as a rule they are nearly the same
     mirrored="i8",  # 1 once requests have been copied
     log_n="i8",
@@ -33,6 +34,7 @@ STATION = _record(
     pooled="i8",  # 1 when a request comes to the replica that has the fewest, as if all had one queue
     of_two="i8",  # 1 when it comes to the better of two drawn at random
     singly="i8",  # 1 when it is played request by request
+    linked="i8",  # 1 when it is, and makes calls that come to a station that is, too: those are made one by one
     eject_after="i8",  # failures in a row after which a replica is ejected, 0: never
     eject_s="f8",
     eject_most="f8",  # share of the replicas that may be out at once
@@ -70,6 +72,7 @@ VERSION = _record(
     firsts="f8",  # first attempts per second, while it is played singly
     next_s="f8",  # when the next of them comes; infinite where it is not played singly
     draws="u8",  # position in the sequence of its draws
+    follows="f8",  # share of what comes that comes since its caller's worker is free again, so that somebody has left
     reset="f8",  # requests that were in replicas that died, and are to be made again
     varies="f8",  # variance of what comes, per mean, over long times; 1: a Poisson stream
     again="f8",  # of the offered, what comes since an attempt before has failed
@@ -120,6 +123,9 @@ REPLICA = _record(
     bench="i8",  # its row of `free` and `line`, where its station is played singly
     head="i8",  # of its line
     waiting="i8",  # in it
+    first="i8",  # job in its line, and the last, where its station is linked
+    last="i8",
+    died="i8",  # 1 until its jobs are ended, likewise
     chosen="f8",  # how likely it takes the next request
     run="i8",  # failures in a row
     to_hear="i8",  # outcomes that its callers have not heard of
@@ -197,7 +203,31 @@ HELD = _record(
     burst="f8",  # of the failures in the service row
     fails="f8",  # share of a call's attempts that come to the version and fail there
 )
-RETRY = _record(at_s="f8", node="i8", cohort="i8", attempt="i8")
+RETRY = _record(  # or what else is to come
+    at_s="f8",
+    what="i8",  # CALL_COMES, or JOB_...
+    node="i8",
+    cohort="i8",
+    attempt="i8",  # of a call; of JOB_ANSWERED, 1 for a failure
+    job="i8",  # that makes the call, or has got that far; -1: flows make it
+    number="i8",  # of the job by then: it has ended when it has another one
+)
+JOB = _record(
+    number="i8",  # other than that of who had its place before
+    node="i8", cohort="i8", version="i8", attempt="i8", copy="i8", replica="i8",
+    caller="i8",  # the job that made the call, -1: flows did
+    number_of_caller="i8",
+    awaited="i8",  # 1 until its caller gives up
+    worker="i8",  # -1: it waits in line, or has none any more
+    behind="i8",  # who is next in line, or the next free place
+    child="i8",  # the node of the calls that it makes next, -1: none
+    calls="i8",  # that it waits for
+    failed="i8",
+    came_s="f8",
+    work_s="f8",
+    gives_up_s="f8",  # its caller
+    leaves_s="f8",  # it is cancelled
+)  # fmt: skip
 FUNCTION = _record(segment="i8", root="i8", rate="f8", arrivals_left="i8", mass_left="f8")
 
 
@@ -218,7 +248,8 @@ class State(NamedTuple):
     free: NDArray[np.float64]  # [benches, workers] when each worker is free, of stations that are played singly
     line: NDArray[np.float64]  # [benches, places, 2] until when and since when who waits waits, from `head` on
     heard: NDArray[np.float64]  # [benches, places, 2] when an outcome is heard of, and 1 for a failure
-    retries: NDArray[np.void]  # [places] a heap by time, of what stations that are played singly have failed
+    retries: NDArray[np.void]  # [places] a heap by time, of what is to come to stations that are played singly
+    jobs: NDArray[np.void]  # [places] inside stations that are linked
     due: NDArray[np.float64]  # [station and version, LEFT, DUE] attempts that come back, by those left and by time
     past: NDArray[np.float64]  # [nodes, cohorts, 1 + versions, PAST] share of the attempts that failed, and by version
     weights: NDArray[np.float64]  # [station and version, cohorts] routing shares
@@ -258,11 +289,13 @@ class State(NamedTuple):
 RECORDS: dict[str, np.dtype[np.void]] = {
     "clock": CLOCK, "stations": STATION, "versions": VERSION, "replicas": REPLICA, "effects": EFFECT,
     "calls": CALL, "nodes": NODE, "functions": FUNCTION, "replies": REPLY, "flows": FLOW, "held": HELD, "log": WRITE,
-    "retries": RETRY,
+    "retries": RETRY, "jobs": JOB,
 }  # fmt: skip
 
 FIND, WAIT, DRAW, PLAY, MEET, ADVANCE = STAGES = range(6)
 """Places of `State.stages` (`simulator.fluid.stages`)."""
+CALL_COMES, JOB_WORKED, JOB_ANSWERED, JOB_GIVEN_UP = range(4)
+"""What is to come: a call; a job's own work is done; a call of it is over; its caller gives up, or it is cancelled."""
 SLOTS, RING = 10, 256
 """Slots in a part of a circuit breaker's window (`simulator.layout.BUCKETS`), and all that there are."""
 AHEAD = RING - SLOTS * BUCKETS - 1

@@ -29,9 +29,9 @@ def _before(s: State, row: int, index: int) -> int:
 
 
 @inlined
-def _shut_until_s(s: State, index: int, at_s: float) -> float:
+def _shut_until_s(s: State, index: int, at_s: float, now: float) -> float:
     """Until when a replica takes nobody, as far as is known of a time."""
-    return math.inf if sheds(s, index, at_s) else float(full_until_s(s, index))
+    return math.inf if sheds(s, index, at_s) else float(full_until_s(s, index, now))
 
 
 @inlined
@@ -52,12 +52,23 @@ def look(s: State, row: int, index: int, now: float) -> tuple[float, float]:
 
     Where each has its turn, requests come more evenly than at random, and find fewer inside than there are at any time.
     So a replica is looked at when its turn comes, of which a random moment would be in a longer gap than others are,
-    by one request's: with k before it after k gaps, and not k + 1. What is inside until then only leaves.
+    by one request's: with k before it after k gaps, and not k + 1. What is inside until then only leaves. Of callers
+    whose workers are all held, a request comes when somebody has left, and finds one less than there are at any time.
     """
-    before, offered = _before(s, row, index), max(NEVER, s.versions[row]["offered"])
-    at_s = now + before / offered
-    wait_s = max(0.0, free_s(s, index) - at_s)
-    return _comes_before((_shut_until_s(s, index, at_s) - now) * offered, before), wait_s
+    before, offered, follows = (
+        _before(s, row, index),
+        max(NEVER, s.versions[row]["offered"]),
+        s.versions[row]["follows"],
+    )
+    at_s = now + (before + follows) / offered
+    wait_s = max(0.0, free_s(s, index, now) - at_s)
+    due = (_shut_until_s(s, index, at_s, now) - now) * offered
+    if s.stations[s.versions[row]["station"]]["linked"] != 0 and 0.0 < due < math.inf:
+        return (due / (1.0 + due)) ** (before + follows), wait_s  # when one leaves is known on the mean only
+    refused = _comes_before(due, before)
+    if follows > 0.0:
+        refused += follows * (_comes_before(due, before + 1) - refused)
+    return refused, wait_s
 
 
 @inlined
@@ -74,7 +85,7 @@ def _refuses_two(s: State, row: int, now: float) -> float:
             other = first + (other - first + 1) % version["replicas"]
         before = _before(s, row, index)
         at_s = now + before / offered
-        until_s = min(_shut_until_s(s, index, at_s), _shut_until_s(s, other, at_s))
+        until_s = min(_shut_until_s(s, index, at_s, now), _shut_until_s(s, other, at_s, now))
         both += _comes_before((until_s - now) * offered, before) / version["ready"]
     return both
 

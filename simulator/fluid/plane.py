@@ -12,6 +12,7 @@ from simulator.fluid.advance import LOG_FULL
 from simulator.fluid.backoffs import Backoffs, Waiting
 from simulator.fluid.build import Links, build
 from simulator.fluid.layout import State
+from simulator.fluid.luck import by_luck
 from simulator.fluid.stages import FLUSH, LOOK, entry
 from simulator.fluid.under_way import Seen, UnderWay
 from simulator.kernel.build import service_rows
@@ -36,7 +37,7 @@ class FluidPlane:
     each cell, but not their latencies: those are most of what there is to draw. With `rows_followed` the rows of the
     write log stand for few writes each, so that a share of them can be wrong, or lost with a store. `apart` are the
     stations of callers and callees whose versions may misunderstand each other. Stations in `singly` are played request
-    by request, besides those whose replicas differ by their luck in any case.
+    by request (None: those of `luck.by_luck`).
     """
 
     def __init__(
@@ -48,12 +49,13 @@ class FluidPlane:
         *,
         rows_followed: bool = False,
         apart: Links = (),
-        singly: Collection[int] = (),
+        singly: Collection[int] | None = None,
     ) -> None:
         self.network = network
         self.rows = service_rows(network)
         chosen = range(len(network.stations)) if detailed is None else detailed
-        self._state = build(network, seed, replication, chosen, _PARTS if rows_followed else 1, apart, singly)
+        played = by_luck(network) if singly is None else singly
+        self._state = build(network, seed, replication, chosen, _PARTS if rows_followed else 1, apart, played)
         self._advance = entry(self._state)
         # What never changes, in plain numbers: those of an array's records take a microsecond each to read.
         stations, versions = self._state.stations, self._state.versions
@@ -223,7 +225,7 @@ class FluidPlane:
         killed["inside"] = 0.0
         if self._state.stations[station]["singly"]:
             record["reset"] += inside
-            killed["waiting"], killed["run"], killed["to_hear"] = 0, 0, 0
+            killed["waiting"], killed["run"], killed["to_hear"], killed["died"] = 0, 0, 0, 1
             self._state.free[killed["bench"]] = 0.0
 
     def _let_in(self, row: int) -> None:
@@ -279,6 +281,8 @@ class FluidPlane:
         if self._state.stations[station]["singly"]:
             record = self._replicas(row)[replica]
             since_s = self._state.line[record["bench"], record["head"], 1]
+            if self._state.stations[station]["linked"]:
+                since_s = self._state.jobs[record["first"]]["came_s"]
             return self.now_s - float(since_s) if record["waiting"] else 0.0
         record, target = self._state.versions[row], self._replicas(row)[replica]
         each_s = float(record["hold_s"]) / float(self._state.stations[station]["workers"])

@@ -1,10 +1,10 @@
-"""Retries of what is played request by request, each kept until it comes: a heap by time."""
+"""Retries and what else is to come to services that are played request by request, until it does: a heap by time."""
 
 import math
 
 from simulator.fluid.counts import draw_unit
-from simulator.fluid.layout import State
-from simulator.kernel.inline import inlined
+from simulator.fluid.layout import CALL_COMES, State
+from simulator.kernel.inline import inlined, outlined
 
 
 @inlined
@@ -21,34 +21,33 @@ def waits_s(s: State, call: int, attempt: int) -> float:
 
 
 @inlined
-def _put(s: State, hole: int, at_s: float, node: int, cohort: int, attempt: int) -> None:
-    retry = s.retries[hole]
-    retry["at_s"], retry["node"], retry["cohort"], retry["attempt"] = at_s, node, cohort, attempt
-
-
-@inlined
 def _move(s: State, hole: int, other: int) -> None:
-    retry = s.retries[other]
-    _put(s, hole, retry["at_s"], retry["node"], retry["cohort"], retry["attempt"])
+    into, retry = s.retries[hole], s.retries[other]
+    into["at_s"], into["what"], into["node"], into["job"] = retry["at_s"], retry["what"], retry["node"], retry["job"]
+    into["cohort"], into["attempt"], into["number"] = retry["cohort"], retry["attempt"], retry["number"]
 
 
-@inlined
-def keep(s: State, at_s: float, node: int, cohort: int, attempt: int) -> None:
-    """Keep a retry until then. Of more than there are places for none are made."""
+@outlined
+def keep(s: State, at_s: float, what: int, node: int, cohort: int, attempt: int, job: int) -> None:
+    """Keep what is to come until then. Of the calls that flows make again, no more than half of the places hold."""
     hole = s.clock[0]["kept"]
-    if hole == len(s.retries):
+    if hole == len(s.retries) or (what == CALL_COMES and job < 0 and 2 * hole >= len(s.retries)):
         return
     s.clock[0]["kept"] = hole + 1
     while hole > 0 and s.retries[(hole - 1) // 2]["at_s"] > at_s:
         _move(s, hole, (hole - 1) // 2)
         hole = (hole - 1) // 2
-    _put(s, hole, at_s, node, cohort, attempt)
+    kept = s.retries[hole]
+    kept["at_s"], kept["what"], kept["node"], kept["cohort"], kept["attempt"] = at_s, what, node, cohort, attempt
+    kept["job"], kept["number"] = job, s.jobs[job]["number"] if job >= 0 else 0
 
 
 @inlined
-def take_first(s: State) -> tuple[int, int, int]:
-    """Take out the one that comes first: its node, cohort and attempt."""
+def take_first(s: State) -> tuple[int, int, int, int, int, bool]:
+    """Take out what comes first: what it is, its node, cohort, attempt and job, and whether that has ended before."""
+    what, job = s.retries[0]["what"], s.retries[0]["job"]
     node, cohort, attempt = s.retries[0]["node"], s.retries[0]["cohort"], s.retries[0]["attempt"]
+    ended = job >= 0 and s.jobs[job]["number"] != s.retries[0]["number"]
     left = s.clock[0]["kept"] - 1
     s.clock[0]["kept"] = left
     at_s, hole = s.retries[left]["at_s"], 0
@@ -61,4 +60,4 @@ def take_first(s: State) -> tuple[int, int, int]:
         _move(s, hole, below)
         hole = below
     _move(s, hole, left)
-    return node, cohort, attempt
+    return what, node, cohort, attempt, job, ended

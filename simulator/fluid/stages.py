@@ -24,12 +24,14 @@ from simulator.fluid import (
     breaker,
     budget,
     calls,
+    coming,
     counts,
     due,
     ejection,
     flows,
     handed,
     inside,
+    jobs,
     lattice,
     layout,
     looks,
@@ -45,6 +47,7 @@ from simulator.fluid import (
     steady,
     tell,
     two,
+    waiting,
     walk,
     work,
     writes,
@@ -60,9 +63,9 @@ FLUSH, LOOK = -1.0, -2.0
 _SINGLY = (PLAY, MEET)
 """Needed where something is played request by request."""
 _SOURCES = (
-    advance, again, attempts, bench, bounded, breaker, budget, calls, counts, draws, due, ejection, flows, handed,
-    inline, inside, lattice, layout, looks, pace, past, queueing, quota, retries, sample, singly, slow, solve, steady,
-    tell, two, walk, work, writes,
+    advance, again, attempts, bench, bounded, breaker, budget, calls, coming, counts, draws, due, ejection, flows,
+    handed, inline, inside, jobs, lattice, layout, looks, pace, past, queueing, quota, retries, sample, singly, slow,
+    solve, steady, tell, two, waiting, walk, work, writes,
 )  # fmt: skip
 """Modules with compiled parts."""
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from scenarios.models import Call, Scenario
 from simulator.compile import compile_scenario
 from simulator.errors import RequestError
-from simulator.fluid.outages import offered_per_s
+from simulator.fluid.luck import locked_stores, offered_per_s
 from simulator.parts import parts
 
 __all__ = ["require_fluid"]
@@ -60,14 +60,7 @@ def _crowded_locks(scenario: Scenario) -> Iterator[str]:
     Flows make a retry when the first attempt is made. So what waits when the lock ends is more than it should be, by
     what comes in the time that retries take to begin.
     """
-    held = [
-        (f"faults[{place}].standby", fault.standby.of, fault.for_s)
-        for place, fault in enumerate(scenario.faults)
-        if fault.standby is not None and scenario.system.stores[fault.standby.of].replication == "sync"
-    ]
-    migration = scenario.release.migration
-    if migration is not None and migration.lock_s > 0.0:
-        held.append(("release.migration.lock", migration.store, migration.lock_s))
+    held = [*locked_stores(scenario)]
     if not held:
         return
     network, place_of = (compiled := compile_scenario(scenario)).network, compiled.station
