@@ -174,6 +174,7 @@ def _measure_function(played: _Played, place: int) -> FunctionMeasure:
         reconciled_rows=timeline.reconciled_rows(),
         near_capacity=tuple(timeline.near_capacity()),
         near_capacity_s=tuple(timeline.near_capacity().values()),
+        inconclusive=timeline.inconclusive(),
     )
 
 
