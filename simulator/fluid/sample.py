@@ -352,7 +352,12 @@ def _sample_row(
         note_writes(s, node, cohort, unheard, UNKNOWN)
         note_writes(s, node, cohort, ok - unheard, STORED)
     if record["child"] >= 0:
-        _call_on(s, node, cohort, version, ok, home["drive"])
+        drive = home["drive"]
+        if station["singly"] != 0 and drive > 1.0:
+            # Of those counted now some get through later: they start no more than has come and is let in now.
+            served = ok + s.failed[ERROR] + s.failed[TIMEOUT]
+            drive = min(drive, (ok + failed) * (1.0 - home["refused"]) * drive / max(1, served))
+        _call_on(s, node, cohort, version, ok, drive)
 
 
 @outlined

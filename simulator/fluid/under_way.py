@@ -5,7 +5,8 @@ store is back or a route is changed, some of those counted as failed have an att
 by then. How long an attempt is still to come is known on the mean, by the backoffs, by queues that grew behind what
 failed, and by how long attempts last that fail; it varies as the time does after which requests fail. Clients get
 answers instead of failures then. Service rows and the write log are left as they are: what a guardrail sees fail it
-sees for as much longer. So are calls that time out: what they wait behind has to be worked off first.
+sees for as much longer. So are calls that time out: what they wait behind has to be worked off first, but for a lock,
+which ends for all of them.
 
 The other way round, flows have counted as answered who is still inside a replica that dies. Those that come next are
 refused instead; where none is left to refuse them besides all that come, the answers are taken back.
@@ -190,15 +191,19 @@ class UnderWay:
         return min(lasts_s, max(left_s, (left_s + waits_s) / (1.0 + grows)))
 
     def _queue(self, node: int, cohort: int) -> tuple[float, float]:
-        """How long who comes now waits at a node on the mean, and by how many seconds a second that grows."""
+        """How long who comes now waits at a node on the mean, and by how many seconds a second that grows.
+
+        Who finds no place does not wait, and a full queue does not grow.
+        """
         state = self._state
         station = state.stations[state.nodes[node]["station"]]
         first, versions = int(station["first_version"]), int(station["versions"])
         homes = state.versions[state.versions["home"][first : first + versions]]
         weights = state.weights[first : first + versions, cohort]
         capacity = np.maximum(1.0, homes["ready"] * int(station["workers"]))
-        grows = np.maximum(0.0, homes["offered"] * homes["hold_s"] / capacity - 1.0)
-        return float(weights @ homes["waits_s"]), float(weights @ grows)
+        enter = 1.0 - homes["refused"]
+        grows = np.maximum(0.0, homes["offered"] * enter * homes["hold_s"] / capacity - 1.0)
+        return float(weights @ (enter * homes["waits_s"])), float(weights @ grows)
 
     def _lasts_s(self, node: int, cohort: int) -> float:
         """How long a call lasts on the mean that fails."""
@@ -213,15 +218,24 @@ class UnderWay:
         return below if below >= 0 and self._fails(below, cohort) > _LEAST else -1
 
     def _at_once(self, node: int, cohort: int) -> float:
-        """Of a call that fails: the share of its attempts, where they fail first, that an answer tells of failing."""
+        """Of a call that fails: the share of its attempts, where they fail first, that nothing is left of.
+
+        An answer tells of failing, or they wait for a lock that ends for all of them at once.
+        """
         call, below = self._state.calls[self._state.nodes[node]["call"]], self._below(node, cohort)
         if below >= 0:
             return self._at_once(below, cohort)
-        if call["cut"] != 0:
+        if call["cut"] != 0 or (call["retries"] == 0 and self._is_locked(node)):
             return 1.0
         failed = self._failed(node, cohort)
         attempt_fails = self._fails(node, cohort) ** (1.0 / (int(call["retries"]) + 1))  # late on the way, too
         return min(1.0, float(failed[0] + failed[REFUSED - ERROR]) / attempt_fails)
+
+    def _is_locked(self, node: int) -> bool:
+        """Whether a node's station is held up; its own retries meet what is left of that (`attempts`)."""
+        station = self._state.stations[self._state.nodes[node]["station"]]
+        first, versions = int(station["first_version"]), int(station["versions"])
+        return bool((self._state.versions["held_s"][first : first + versions] > 0.0).any())
 
     def _retries_of(self, node: int, cohort: int) -> int:
         """How often it is tried again where a call fails first; where it is not, above."""

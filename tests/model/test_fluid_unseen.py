@@ -24,7 +24,11 @@ def failed_shares(name: str, fidelity: Fidelity, defect: str) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("name", "defect", "before"),
-    [("liveness-cascade", "serialiser", 0.69), ("dependency-partition", "bad-join", 1.14)],
+    [
+        ("liveness-cascade", "serialiser", 0.69),
+        ("dependency-partition", "bad-join", 1.14),
+        ("vendor-quota", "twice", 11.8),
+    ],
 )
 def test_failed_shares_agree(name: str, defect: str, before: float) -> None:
     """To 5 %, or what chance makes of the difference; by less than it was off `before`."""
