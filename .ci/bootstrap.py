@@ -1,17 +1,19 @@
 """Sets the project up in .venv from the hashed lock; a second run takes a second or two.
 
 Only the standard library, since nothing is installed yet. While pip installs, the Toxiproxy server
-is built (or found) beside it: one waits for the network, the other for the processor. Then the
-simulator's kernels are compiled, on all cores, unless they are there: no command waits for them later.
+is built (or found) beside it, and the simulator's kernels are compiled, so that no command waits for
+them later: pip waits for the network, the others for the processor.
 """
 
 import contextlib
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import venv
@@ -27,6 +29,8 @@ PROBE_TIMEOUT_S = 30.0
 INSTALL_TIMEOUT_S = 1800.0
 TOXIPROXY = [str(PYTHON), "-m", "chaos.staging.toxiproxy_build"]
 KERNELS = [str(PYTHON), "-m", "simulator.kernels"]
+COMPILING = ("llvmlite", "numba", "numpy")
+"""All that compiling the kernels needs."""
 
 
 class SetupError(Exception):
@@ -115,6 +119,21 @@ def run_pip(arguments: list[str], total: int) -> None:
         raise SetupError(f"pip install {' '.join(arguments)} failed; its last lines are above")
 
 
+def locked(names: tuple[str, ...]) -> str:
+    """The part of the lock that is about these packages."""
+    parts = re.split(r"^(?=\w)", LOCK.read_text(), flags=re.MULTILINE)
+    return "".join(part for part in parts if part.partition("==")[0] in names)
+
+
+def install_compiling() -> None:
+    """Install what compiling the kernels needs, before all others."""
+    say("installing what compiles the simulator's kernels")
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as part:
+        part.write(locked(COMPILING))
+        part.flush()
+        run_pip(["--require-hashes", "--no-deps", "--no-compile", "-r", part.name], 0)
+
+
 def install() -> None:
     """Install the locked packages, each checked against its hash, then the project itself."""
     names = [line for line in LOCK.read_text().splitlines() if line[:1].isalnum()]
@@ -135,9 +154,16 @@ def compile_packages() -> None:
     subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=INSTALL_TIMEOUT_S)
 
 
-def start_toxiproxy_build() -> "subprocess.Popen[bytes]":
-    """Start the build of the Toxiproxy server; it ends at once when the server is already there."""
-    return subprocess.Popen(TOXIPROXY, cwd=ROOT, stdout=subprocess.DEVNULL)
+@contextlib.contextmanager
+def beside(command: list[str]) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a command beside what is done meanwhile; it is ended with that."""
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(PROBE_TIMEOUT_S)
 
 
 def finish_toxiproxy_build(build: "subprocess.Popen[bytes]") -> None:
@@ -152,7 +178,7 @@ def finish_toxiproxy_build(build: "subprocess.Popen[bytes]") -> None:
 
 
 def compile_kernels() -> None:
-    """Compile those that are not on disk, which tells its own progress."""
+    """Compile those that are not on disk, which is told: beside pip, a half installed package may have been met."""
     try:
         subprocess.run(KERNELS, cwd=ROOT, check=True, timeout=INSTALL_TIMEOUT_S)
     except subprocess.SubprocessError as error:
@@ -164,22 +190,23 @@ def set_up() -> None:
     ensure_venv()
     wanted = wanted_stamp()
     fresh = STAMP.exists() and STAMP.read_text() == wanted
-    build = start_toxiproxy_build()
-    try:
+    with beside(TOXIPROXY) as build:
         if not fresh:
             started = time.monotonic()
             STAMP.unlink(missing_ok=True)
-            install()
-            STAMP.write_text(wanted)
-            say(f"packages installed in {time.monotonic() - started:.0f} s")
+            install_compiling()
+            with beside(KERNELS) as kernels:
+                install()
+                STAMP.write_text(wanted)
+                say(f"packages installed in {time.monotonic() - started:.0f} s")
+                if kernels.poll() is None:
+                    say("waiting for the kernels to be compiled")
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    kernels.wait(INSTALL_TIMEOUT_S)
         compile_kernels()
         if build.poll() is None:
             say("waiting for the Toxiproxy server to be built")
         finish_toxiproxy_build(build)
-    finally:
-        if build.poll() is None:
-            build.terminate()
-            build.wait(PROBE_TIMEOUT_S)
 
 
 def main() -> int:

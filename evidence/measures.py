@@ -28,6 +28,7 @@ class FunctionMeasure:
     notified_s the time from the impact to the first notice after it. reconcile_s is how long reconciling took in all,
     reconciled_rows how many rows that was. near_capacity names the services and stores
     that flows (fidelity fluid) had near their capacity, where means say little, near_capacity_s for how long.
+    inconclusive counts the analyses that had seen too little at their end.
     """
 
     replication: int
@@ -91,3 +92,4 @@ class FunctionMeasure:
     reconciled_rows: int | None = None
     near_capacity: tuple[str, ...] = ()
     near_capacity_s: tuple[float, ...] = ()
+    inconclusive: int = 0

@@ -17,7 +17,7 @@ from evidence.collapse import collapsed
 from evidence.episodes import Episode, find_episodes, longest
 from evidence.errors import JudgeError
 from evidence.events import Event
-from evidence.header import Header
+from evidence.header import Header, World
 from evidence.health import cells_until, fit, good_windows, names_where
 from evidence.loss import Loss, loss_of, worst_loss
 from evidence.measure_plan import MeasurePlan
@@ -26,6 +26,7 @@ from evidence.service_health import ServiceCells, unhealthy_services
 from evidence.tables import ClientCells, Ledger, Samples, Writes
 from evidence.timeline import Parts, Timeline, began_s
 from scenarios.models import Scenario
+from scenarios.uncertain import uncertain
 
 __all__ = ["function_health", "measure", "measure_record"]
 
@@ -173,6 +174,7 @@ def _measure_function(played: _Played, place: int) -> FunctionMeasure:
         reconciled_rows=timeline.reconciled_rows(),
         near_capacity=tuple(timeline.near_capacity()),
         near_capacity_s=tuple(timeline.near_capacity().values()),
+        inconclusive=timeline.inconclusive(),
     )
 
 
@@ -240,11 +242,17 @@ def _met_rto(rto_s: float, censored: bool, objective_s: float) -> bool:
 def measure_record(
     scenario: Scenario, header: Header, events: Sequence[Event], samples: Samples, ledger: Ledger
 ) -> list[FunctionMeasure]:
-    """Measures of every replication whose timeline the tables hold (header.timelines)."""
+    """Measures of every replication whose timeline the tables hold (header.timelines).
+
+    A simulated one is measured by the scenario that it drew, where inputs are ranges.
+    """
+    inputs = uncertain(header.scenario.text, header.scenario.source) if header.world is World.SIMULATION else None
     plan = MeasurePlan.of(scenario, header.edges_s)
     names = plan.function_names
     measures: list[FunctionMeasure] = []
     for replication in header.timelines:
+        if inputs is not None and header.seed is not None:
+            plan = MeasurePlan.of(inputs.drawn(header.seed, replication), header.edges_s)
         rows = samples.of_replication(replication)
         writes = ledger.of_replication(replication).writes(plan.stores, names, spans=header.fidelity == "fluid")
         cells = ClientCells.of(rows, names, plan.resolution_s, len(plan.edges) + 1)

@@ -41,7 +41,7 @@ _TURNED = {"better": "worse", "worse": "better", "higher": "lower", "lower": "hi
 
 _RESAMPLES = 2000
 _CHUNK = 100
-_QUANTILE_VALUES_MIN = 5
+_QUANTILE_VALUES_MIN = 10
 """Values that must be expected beyond a quantile: below, its bootstrap says too little."""
 
 Values = NDArray[np.float64]

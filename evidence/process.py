@@ -21,7 +21,7 @@ __all__ = ["ProcessRow", "process"]
 class ProcessRow:
     """One thing that happened. `share` is of the replications `of`; p50 and p95 of those in which it has a size.
 
-    Sizes are in `unit`: s, tickets or rows.
+    Sizes are in `unit`: s, tickets, rows or analyses.
     """
 
     what: str
@@ -49,6 +49,9 @@ def process(measures: Sequence[FunctionMeasure]) -> list[ProcessRow]:
         *_outcome("release still waiting at the end", runs, Outcome.WAITING),
         *_sizes("calendar held the release for", "replications", [run.held_s for run in runs], n),
         *_sizes("sign-offs took", "replications", [run.approval_s for run in runs], n),
+        *_sizes(
+            "analyses inconclusive", "replications", [_float(run.inconclusive or None) for run in runs], n, "analyses"
+        ),
         *_sizes("page acknowledged after", "replications", [run.acknowledged_s for run in runs], n),
         *_sizes("alert suppressed for", "replications", [run.suppressed_s for run in runs], n),
         *_sizes("reconciling took", "replications", [run.reconcile_s for run in runs], n),

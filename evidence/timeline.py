@@ -303,6 +303,10 @@ class Timeline:
         """Support tickets about a function."""
         return sum(int(event.detail["count"]) for event in self.all(EventKind.TICKETS) if event.subject == function)
 
+    def inconclusive(self) -> int:
+        """Analyses of which a check had not seen its minimum at the end."""
+        return sum(event.detail.get("result") == "inconclusive" for event in self.all(EventKind.ANALYSIS))
+
     def reconcile_s(self) -> float | None:
         """From the start of each reconciling to its end, in all; None when none came to its end."""
         starts = [event.time_s for event in self._reconciles("start")]

@@ -88,8 +88,14 @@ class _Absent(Exception):
 
 
 class _Refusing(event.Listener):
+    """It hears of all threads, and what others compile is their business."""
+
+    def __init__(self) -> None:
+        self._thread = threading.get_ident()
+
     def on_start(self, _: event.Event) -> None:
-        raise _Absent
+        if threading.get_ident() == self._thread:
+            raise _Absent
 
     def on_end(self, _: event.Event) -> None:
         pass

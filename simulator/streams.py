@@ -13,8 +13,9 @@ from enum import IntEnum
 import numpy as np
 
 from scenarios.models import Defect, RollbackRisk
+from scenarios.uncertain import STREAM
 
-__all__ = ["ControlStream", "defects_drawn", "inputs_drawn", "people", "replica", "risks_drawn", "third_party", "tools"]
+__all__ = ["ControlStream", "defects_drawn", "people", "replica", "risks_drawn", "third_party", "tools"]
 
 
 class ControlStream(IntEnum):
@@ -26,7 +27,7 @@ class ControlStream(IntEnum):
     REPLICAS = 1010
     THIRD_PARTIES = 1011
     ROLLBACK_RISKS = 1012
-    INPUTS = 1100
+    INPUTS = STREAM
 
 
 def defects_drawn(defects: Sequence[Defect], seed: int, replication: int) -> list[Defect]:
@@ -44,11 +45,6 @@ def risks_drawn(risks: Sequence[RollbackRisk], seed: int, replication: int) -> l
 def _unit(stream: ControlStream, seed: int, replication: int, name: str) -> float:
     key = (stream, replication, zlib.crc32(name.encode()))
     return float(np.random.SeedSequence(seed, spawn_key=key).generate_state(1, np.uint64)[0]) / 2.0**64
-
-
-def inputs_drawn(names: Sequence[str], seed: int, replication: int) -> list[float]:
-    """Where in its range (0 to 1) each uncertain input of one replication lies, by the name of its place."""
-    return [_unit(ControlStream.INPUTS, seed, replication, name) for name in names]
 
 
 def people(seed: int, replication: int) -> np.random.Generator:

@@ -13,14 +13,8 @@ from scenarios.uncertain import Uncertain
 from simulator.fidelity import require_modelled
 from simulator.replication import Player, Timeline, Watch
 from simulator.strategies import same_strategy
-from simulator.streams import inputs_drawn
 
-__all__ = ["UncertainPlayer", "shares_drawn"]
-
-
-def shares_drawn(inputs: Uncertain, seed: int, replication: int) -> list[float]:
-    """Where in its range each input of a replication lies, 0 to 1: the same under every strategy."""
-    return inputs_drawn([each.name for each in inputs.ranges], seed, replication)
+__all__ = ["UncertainPlayer"]
 
 
 class UncertainPlayer:
@@ -50,7 +44,7 @@ class UncertainPlayer:
         return self._player(replication).timeline(replication)
 
     def _player(self, replication: int) -> Player:
-        drawn = self._inputs.scenario(shares_drawn(self._inputs, self._seed, replication))
+        drawn = self._inputs.drawn(self._seed, replication)
         drawn = drawn.at_fidelity(self._scenario.fidelity)
         strategy = same_strategy(self._scenario, self._strategy, drawn)
         return Player(drawn, strategy, self._seed, self._defects)

@@ -12,7 +12,6 @@ from scenarios.loading import ScenarioText, load_text
 from scenarios.ranges import Range
 from scenarios.uncertain import Uncertain, uncertain
 from scenarios.widening import widened
-from simulator.uncertain import shares_drawn
 from windtunnel.errors import UsageError
 from windtunnel.simulating import SimulationOutcome, simulate
 
@@ -99,7 +98,7 @@ def sensitivity(
 
 
 def _inputs(inputs: Uncertain, seed: int, replications: int) -> dict[str, list[float]]:
-    drawn = [shares_drawn(inputs, seed, replication) for replication in range(replications)]
+    drawn = [inputs.shares(seed, replication) for replication in range(replications)]
     return {each.name: [shares[place] for shares in drawn] for place, each in enumerate(inputs.ranges)}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evidence.control_variate import MEASURES, Controlled, ControlledRow
-from evidence.report.table import Table, with_range
+from evidence.report.table import Table, mean_with_range
 
 __all__ = ["controlled_tables", "controlled_text"]
 
@@ -44,9 +44,8 @@ def controlled_tables(found: Controlled, currency: str | None) -> tuple[Table, T
 def _mean(row: ControlledRow | None, currency: str | None) -> str:
     if row is None:
         return "-"
-    # An interval may reach below what the measure can be; what cannot be is not shown.
-    low, unit = max(0.0, row.estimate.low), _UNITS.get(row.measure, currency or "")
-    return with_range(max(0.0, row.estimate.value), low, row.estimate.high, unit)
+    unit = _UNITS.get(row.measure, currency or "")
+    return mean_with_range(max(0.0, row.estimate.value), row.estimate.low, row.estimate.high, unit)
 
 
 def controlled_text(found: Controlled, currency: str | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from evidence.release_summary import CohortImpact, ReleaseSummary
-from evidence.report.table import Table, money, percent, replications, seconds, share, with_range
+from evidence.report.table import Table, mean_with_range, money, percent, replications, seconds, share, with_range
 from evidence.statistics import Estimate
 
 __all__ = ["cohorts_table", "release_table"]
@@ -103,4 +103,4 @@ def _range(estimate: Estimate | None) -> str:
         return "-"
     if estimate.n == 1:
         return seconds(estimate.value)
-    return with_range(estimate.value, max(0.0, estimate.low), estimate.high, "s")
+    return mean_with_range(estimate.value, estimate.low, estimate.high, "s")

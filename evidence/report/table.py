@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -105,6 +106,16 @@ def with_range(value: float | None, low: float | None, high: float | None, unit:
         # The unit is said once where it is the same.
         ends = [text.removesuffix(f" {unit}") for text in ends]
     return shown if low == high else f"{shown} [{ends[0]}, {ends[1]}]"
+
+
+def mean_with_range(value: float, low: float, high: float, unit: str) -> str:
+    """As `with_range`, `2.5 s [-, -]` where too few values bound the mean: an endless interval is no endless time.
+
+    What a measure cannot be, less than 0, is not shown.
+    """
+    if math.isinf(low) or math.isinf(high):
+        return f"{_shown(value, unit)} [-, -]"
+    return with_range(value, max(0.0, low), high, unit)
 
 
 def _shown(value: float, unit: str) -> str:

@@ -52,6 +52,8 @@ def agree(requests: list[float], flows: list[float]) -> None:
         ("third-party-quota", None, 40),
         ("slow-replicas", None, 40),
         ("zone-outage", None, 15),
+        ("sync-replication", None, 15),
+        ("blamed-release", None, 10),
     ],
 )
 def test_rto_and_failed_share_agree(name: str, strategy: str | None, replications: int) -> None:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,17 @@ def test_a_part_is_compiled_and_told_once_and_loaded_from_then_on(
     load([again])
     assert caplog.messages == [COMPILING]
     assert again()(41) == 42
+
+
+def test_what_another_thread_compiles_meanwhile_is_let_through(source: Path) -> None:
+    other = functools.cache(part_of(source))
+
+    def meanwhile() -> None:
+        with ThreadPoolExecutor(1) as threads:
+            threads.submit(other).result(PATIENCE_S)
+
+    assert compiling._loads(meanwhile)
+    assert other()(41) == 42
 
 
 def test_a_source_is_compiled_anew_when_it_says_something_else_and_not_when_it_is_written_anew(

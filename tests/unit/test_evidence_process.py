@@ -81,6 +81,17 @@ def test_reconcilings_add_up_and_one_that_failed_counts_for_nothing() -> None:
     assert (found["rows reconciled"].share.value, found["rows reconciled"].p50.value) == (0.5, 11.0)
 
 
+def test_analyses_that_saw_too_little_are_counted() -> None:
+    told = timeline(
+        (10.0, "analysis", "analysis 30 s", {"result": "inconclusive"}),
+        (20.0, "analysis", "analysis 30 s", {"result": "passed"}),
+        (30.0, "analysis", "analysis 30 s", {"result": "inconclusive"}),
+    )
+    assert (told.inconclusive(), timeline().inconclusive()) == (2, 0)
+    (row,) = process([calm(inconclusive=2), calm(1)])
+    assert (row.what, row.share.value, row.p50 and row.p50.value) == ("analyses inconclusive", 0.5, 2.0)
+
+
 def test_a_row_for_each_thing_that_happened() -> None:
     rows = [
         calm(0, outcome="skipped"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from copy import copy
 from dataclasses import replace
@@ -28,7 +29,7 @@ from evidence.report.junit import junit_xml
 from evidence.report.lanes_figure import lanes_of
 from evidence.report.rto_figure import rto_figure
 from evidence.report.summary import Tile, comparison_tiles, run_tiles, side_by_side_tiles
-from evidence.report.table import Table, money, percent, seconds, with_range
+from evidence.report.table import Table, mean_with_range, money, percent, seconds, with_range
 from evidence.report.timeline_figure import timeline_figure
 from evidence.tables import Samples
 from evidence.timeline import Timeline
@@ -300,6 +301,8 @@ def test_cells_of_tables() -> None:
     ]
     assert with_range(2.5, 1.25, 3.0, "s") == "2.5 s [1.25, 3]"
     assert with_range(1505.0, 1499.0, float("inf"), "s") == "25 min 5 s [24 min 59 s, not recovered]"
+    assert mean_with_range(1505.0, -math.inf, math.inf, "s") == "25 min 5 s [-, -]"
+    assert mean_with_range(2.5, -1.0, 3.0, "s") == "2.5 s [0, 3]"
     assert with_range(715.0, 440.0, 1045.0, "EUR") == "715 EUR [440, 1,045]"
     assert [with_range(0.0, 0.0, 0.0, "%"), with_range(None, None, None, "s")] == ["0 %", "-"]
     assert [percent(None), percent(0.0), percent(1.0), percent(0.0125)] == ["-", "0 %", "100 %", "1.2 %"]

@@ -1,8 +1,10 @@
 """Set-up: which Python it takes, which .venv it trusts, when it installs again."""
 
+import importlib.metadata
 import importlib.util
 import os
 import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -26,6 +28,26 @@ def bootstrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setattr(module, "VENV", tmp_path / ".venv")
     monkeypatch.setattr(module, "PYTHON", tmp_path / ".venv" / "bin" / "python")
     return module
+
+
+def test_what_compiles_kernels_is_taken_from_the_lock_with_its_hashes(bootstrap: ModuleType) -> None:
+    one, two = "a==1 \\\n    --hash=x\n    # via\n    #   b\n", "b==2 ; marker \\\n    --hash=y\n"
+    bootstrap.LOCK.write_text(f"# by hand\n{one}{two}bc==3\n")
+    assert bootstrap.locked(("a",)) == one
+    assert bootstrap.locked(("b",)) == two
+    bootstrap.LOCK.write_text((ROOT / "requirements.lock").read_text())
+    for name in bootstrap.COMPILING:
+        assert f"{name}==" in bootstrap.locked((name,))
+        assert "--hash=sha256:" in bootstrap.locked((name,))
+
+
+def test_kernels_are_compiled_by_what_is_installed_first_alone(bootstrap: ModuleType) -> None:
+    ours = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    others = set(importlib.metadata.packages_distributions()) - {*bootstrap.COMPILING, *ours}
+    assert {"scipy", "pydantic", "simpy"} <= others
+    missing = f"import sys; sys.modules.update(dict.fromkeys({sorted(others)}))"
+    command = [sys.executable, "-c", f"{missing}; from simulator import kernels; kernels.main()"]
+    subprocess.run(command, cwd=ROOT, timeout=300, check=True)
 
 
 def fake_python(bootstrap: ModuleType, prefix: str, new_enough: bool = True) -> None:

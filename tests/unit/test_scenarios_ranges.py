@@ -1,15 +1,17 @@
 """Ranges: what may be one, what it draws, and what is wrong with it, told in the author's words."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from evidence.assess import assess
+from evidence.verdicts import Status
 from scenarios.loading import load_text
 from scenarios.ranges import ranges_in
 from scenarios.uncertain import uncertain
 from scenarios.widening import widened
 from simulator.replications import simulate
-from simulator.uncertain import shares_drawn
 from tests.unit.scenario_texts import VALID, changed, problems
 
 
@@ -93,11 +95,21 @@ def test_replications_draw_inputs_of_their_own_the_same_for_any_number_of_proces
     assert found[0].measures == found[1].measures
     inputs = uncertain(text, "f.yaml")
     assert inputs is not None
-    rates = [5 + 45 * shares_drawn(inputs, 4, replication)[0] for replication in range(12)]
+    rates = [5 + 45 * inputs.shares(4, replication)[0] for replication in range(12)]
     requests = [row.requests for row in found[0].measures]
     assert max(rates) > 2 * min(rates)
     for rate, count in zip(rates, requests, strict=True):
         assert count == pytest.approx(60 * rate, abs=4 * (60 * rate) ** 0.5)
+
+
+def test_a_record_is_judged_by_what_each_replication_drew(tmp_path: Path) -> None:
+    """What is above the usual number depends on what that is: measured again by the middle, the record seemed false."""
+    text = changed("replicas: 4", "replicas: 2..6")
+    scenario = load_text(text, "f.yaml")
+    found = simulate(scenario, text, source="f.yaml", replications=6, seed=1, processes=1, keep=range(6), out=tmp_path)
+    assert len({row.extra_replica_s for row in found.measures}) > 1
+    assert found.record is not None
+    assert [check.reason for check in assess(found.record).checks if check.status is Status.ERROR] == []
 
 
 def test_widening_makes_a_range_of_each_quantity_of_the_world() -> None:
