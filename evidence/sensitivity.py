@@ -7,18 +7,22 @@ groups alone miss what an input does within one: of three groups, a ninth of a s
 What is random besides the inputs counts as variance like any other, so shares need not add up to one. By chance alone,
 so many lines would explain some of it; the degrees of freedom take that off (adjusted R squared, as Kelley's unbiased
 correlation ratio does for means, PNAS 21, 1935). Intervals are bootstrap percentiles over replications. An input is
-told apart from one without influence by the Kruskal-Wallis test of the same groups (outcomes are anything but normal),
-at 5 % over all inputs together (Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of
-Statistics 6, 1979).
+told apart from one without influence by two tests of the same groups, at half the level each, at 5 % over all inputs
+together (Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6, 1979).
+Kruskal and Wallis' goes by ranks and takes no harm from a few huge outcomes, but sees hardly anything where most are
+the same, as in the four fifths of the releases that hurt nobody (16 % of inputs that matter in the others, of 1,000
+releases). Fisher's of their means sees those (all of them), and with groups of equal size it tells no more than 5 % of
+the inputs without influence however skewed the outcomes are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from evidence.errors import JudgeError
 from evidence.statistics import Estimate
@@ -73,6 +77,8 @@ def rank_inputs(
         for name, order in orders.items():
             low_mean, high_mean = float(y[order[: n // 3]].mean()), float(y[order[-(n // 3) :]].mean())
             share = _with_interval(np.asarray(inputs[name], np.float64), y, groups, rng)
+            if name not in told:  # a share that may be none
+                share = replace(share, low=0.0)
             found.append(Influence(function, measure, name, share, low_mean, high_mean, name in told))
         ranked += sorted(found, key=lambda each: -each.share.value)
     return ranked
@@ -84,7 +90,17 @@ def _chance(y: Values, groups: int) -> float:
 
     if np.ptp(y) == 0.0:
         return 1.0
-    return float(kruskal(*np.array_split(y, groups)).pvalue)
+    parts = np.array_split(y, groups)
+    return 2.0 * min(float(kruskal(*parts).pvalue), _chance_of_means(parts))
+
+
+def _chance_of_means(parts: Sequence[Values]) -> float:
+    """The p value of Fisher's test; 0 where all that varies is the groups' means."""
+    n, groups = sum(len(part) for part in parts), len(parts)
+    mean = sum(float(part.sum()) for part in parts) / n
+    between = sum(len(part) * (float(part.mean()) - mean) ** 2 for part in parts) / (groups - 1)
+    within = sum(float(((part - part.mean()) ** 2).sum()) for part in parts) / (n - groups)
+    return float(special.fdtrc(groups - 1, n - groups, between / within)) if within > 0.0 else 0.0
 
 
 def _told(chances: Mapping[str, float]) -> set[str]:
