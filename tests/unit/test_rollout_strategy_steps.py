@@ -160,6 +160,14 @@ def test_an_analysis_takes_a_bad_release_back_at_its_first_bad_look(errors_from_
     assert world.detail("release-end") == [{"outcome": "rolled-back"}]
 
 
+@pytest.mark.parametrize(("well_s", "rejected_s"), [(0.0, 16.0), (15.0, 18.0)])
+def test_a_check_must_find_it_bad_so_often_in_a_row(well_s: float, rejected_s: float) -> None:
+    world = TinyWorld()
+    world.sees = lambda now: observation(100, errors=0 if now == well_s else 50)
+    play(world, gated({"analysis": {"for": "30s", "checks": [{**CHECK, "consecutive": 3}]}}))
+    assert [time_s for time_s, kind, _, _ in world.events if kind == "guardrail-trip"] == [rejected_s]
+
+
 def test_an_analysis_that_finds_nothing_lasts_as_long_as_it_says() -> None:
     world = TinyWorld()
     world.sees = lambda _now: observation(100)
