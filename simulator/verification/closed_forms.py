@@ -58,6 +58,16 @@ def retries_load_variance(x: float, retries: int) -> float:
     return stopped + (retries + 1 - mean) ** 2 * x**retries
 
 
+def retries_take_s(timeout_s: float, backoff_s: float, retries: int, waited: float) -> float:
+    """Mean time of a call whose attempts all time out: retry k waits `waited` of backoff_s * 2**k, half with jitter."""
+    return timeout_s * (retries + 1) + waited * backoff_s * ((1 << retries) - 1)
+
+
+def retries_take_variance(backoff_s: float, retries: int) -> float:
+    """Of that time with jitter: each wait is a uniform draw of its own."""
+    return sum((backoff_s * (1 << k)) ** 2 / 12 for k in range(retries))
+
+
 def all_survive(needed: Iterable[int], others: int, killed: int) -> float:
     """Probability that each service needed keeps a replica when `killed` of all replicas die, every set alike.
 

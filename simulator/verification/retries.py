@@ -1,4 +1,7 @@
-"""Independent retries without queueing: requests fail with x**(r+1), load grows by (1 - x**(r+1)) / (1 - x)."""
+"""Independent retries without queueing: requests fail with x**(r+1), load grows by (1 - x**(r+1)) / (1 - x).
+
+And how long it takes until the last is given up, where the callee never answers in time: all timeouts and waits.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,9 @@ __all__ = ["independent_retries"]
 RETRIES = 3
 _RATE_PER_S = 100.0
 _CELLS = 2000
+_TIMEOUT_S, _BACKOFF_S = 0.1, 0.2
+_ROUNDING = 1e-9
+"""Of a mean of differences of moments, relative."""
 
 
 def _network() -> Network:
@@ -53,4 +59,29 @@ def independent_retries(settings: Settings) -> list[Agreement]:
                 f"a mean of {requests:,}",
             )
         )
-    return found
+    return [*found, *(_time_taken(settings, jitter) for jitter in (False, True))]
+
+
+def _time_taken(settings: Settings, jitter: bool) -> Agreement:
+    """Of calls whose attempts all time out. None is under way at the end: the load stops long before."""
+    call = Call(0, 1, _TIMEOUT_S, RETRIES, _BACKOFF_S, jitter)
+    network = Network(
+        (Station("caller", PLENTY, NO_TIME), Station("callee", PLENTY, Distribution(Kind.CONSTANT, 2 * _TIMEOUT_S))),
+        (Call(CLIENT, 0), call),
+        (Function("f", ((0.0, _RATE_PER_S), (_CELLS / 2, 0.0)), Node(0, (Node(1),))),),
+        1.0,
+        _CELLS,
+        EDGES_S,
+    )
+    plane = ready(network, settings.seed)
+    plane.run(network.horizon_s)
+    caller = plane.state.stations[0]
+    assert caller["entered"] == caller["left"], "every request must have come to its end"
+    theory_s = closed_forms.retries_take_s(_TIMEOUT_S, _BACKOFF_S, RETRIES, 0.5 if jitter else 1.0)
+    requests = int(caller["left"])
+    observed_s = float(caller["balance_s"]) / requests
+    case = f"retries time out, {'' if jitter else 'no '}jitter: time taken"
+    if not jitter:
+        return around(case, theory_s, observed_s, _ROUNDING * theory_s, "rounding", "s")
+    error_s = math.sqrt(closed_forms.retries_take_variance(_BACKOFF_S, RETRIES) / requests)
+    return around(case, theory_s, observed_s, error_s, f"a mean of {requests:,}", "s")

@@ -63,6 +63,7 @@ def scaled(function: Callable[..., float], factor: float) -> Callable[..., float
         ("mm1k", "mm1k_refused", 1.05),
         ("retries", "retries_failed", 1.05),
         ("retries", "retries_load", 1.01),
+        ("retries", "retries_take_s", 1.01),
         ("kills", "all_survive_independent", 1.5),
         ("krasnovsky", "all_survive", 1.5),
         ("judges", "found_at_one_look", 1.3),
