@@ -5,6 +5,7 @@ That is decided here, for a whole scenario, before anything is played (`simulato
 - replicas are ejected, or service times vary so much that one replica is stuck beside others (`_differ`);
 - a full queue answers its last just in time (`_answers_just_in_time`);
 - callers cancel what they no longer wait for, at a service near its capacity or beyond (`_is_left`);
+- callers cancel what makes calls of its own: the service and all below it, where calls end with it (`stations_below`);
 - a judged service is overloaded by the outage of a zone, so that a guardrail hangs on which version is full
   (`overloaded`);
 - a caller's workers may all be held by waits for a service near its capacity: the services from the caller down to that
@@ -23,7 +24,7 @@ from simulator.compile import Compiled
 from simulator.fluid.slow import CLEARLY
 from simulator.network import Balancing, Network, Node, Station
 
-__all__ = ["by_luck", "locked_stores", "of_scenario", "offered_per_s", "overloaded", "patience_s"]
+__all__ = ["by_luck", "locked_stores", "of_scenario", "offered_per_s", "overloaded", "patience_s", "stations_below"]
 
 _VARIATION_MAX = {Balancing.ROUND_ROBIN: 1.4, Balancing.LEAST_REQUEST: math.inf, Balancing.RANDOM_OF_TWO: 1.01}
 """Coefficient of variation of service times up to which all replicas may be taken for alike: as measured.
@@ -72,6 +73,9 @@ def _by_luck(
 ) -> frozenset[int]:
     limits_s = patience_s(network)
     found = {place for place, station in enumerate(network.stations) if _differ(station)}
+    for call in network.calls:
+        if call.cancel and (below := stations_below(network, call.callee)):
+            found |= {call.callee, *below}
     for slow in slower:
         times = _Times(network, slow)
         for place, station in enumerate(network.stations):
@@ -80,6 +84,15 @@ def _by_luck(
                 found.add(place)
         found |= _held_up(times, replicas)
     return frozenset(found - {*locked})
+
+
+def stations_below(network: Network, place: int) -> set[int]:
+    """Stations that a station calls, directly or not."""
+    found, found_before = {call.callee for call in network.calls if call.caller == place}, set[int]()
+    while found != found_before:
+        found_before = found
+        found = found | {call.callee for call in network.calls if call.caller in found}
+    return found
 
 
 def _differ(station: Station) -> bool:

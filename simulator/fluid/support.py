@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from scenarios.models import Call, Scenario
 from simulator.compile import compile_scenario
 from simulator.errors import RequestError
-from simulator.fluid.luck import locked_stores, offered_per_s
+from simulator.fluid.luck import locked_stores, offered_per_s, stations_below
 from simulator.parts import parts
 
 __all__ = ["require_fluid"]
@@ -47,11 +47,20 @@ def _of_lists(scenario: Scenario) -> Iterator[str]:
         yield from _unmodelled(defect, f"release.defects[{place}]")
     for place, fault in enumerate(scenario.faults):
         yield from _unmodelled(fault, f"faults[{place}]")
-    callers = {call.caller for call in scenario.system.calls}
-    for place, call in enumerate(scenario.system.calls):
-        if call.cancel and call.callee in callers:
-            yield f"system.calls[{place}].cancel ({call.callee} makes calls of its own, which would be cancelled too)"
+    yield from _cancelled_locks(scenario)
     yield from _crowded_locks(scenario)
+
+
+def _cancelled_locks(scenario: Scenario) -> Iterator[str]:
+    """Cancelled calls that make calls to a store that is locked, which is never played request by request."""
+    locked = {store for _, store, _ in locked_stores(scenario)}
+    if not locked or not any(call.cancel for call in scenario.system.calls):
+        return
+    compiled = compile_scenario(scenario)
+    for place, call in enumerate(scenario.system.calls):
+        below = map(compiled.name_of, stations_below(compiled.network, compiled.station(call.callee)))
+        for store in sorted(locked.intersection(below) if call.cancel else ()):
+            yield f"system.calls[{place}].cancel ({call.callee} makes calls to {store}, which is locked for a while)"
 
 
 def _crowded_locks(scenario: Scenario) -> Iterator[str]:

@@ -11,7 +11,7 @@ from evidence.assess import assess
 from evidence.measures import FunctionMeasure
 from evidence.record import RunRecord
 from scenarios.fidelity import Fidelity
-from scenarios.loading import load
+from scenarios.loading import load, load_text
 from simulator.errors import RequestError
 from simulator.replication import Player
 from simulator.replications import simulate
@@ -89,14 +89,16 @@ def test_a_record_tells_its_fidelity_and_is_judged_again(tmp_path: Path) -> None
 
 
 def test_what_flows_do_not_model_is_refused_by_its_key() -> None:
-    scenario, source = load("heavy-release")
-    callers = {call.caller for call in scenario.system.calls}
-    place = next(place for place, call in enumerate(scenario.system.calls) if call.callee in callers)
-    calls = list(scenario.system.calls)
-    calls[place] = calls[place].model_copy(update={"cancel": True})
-    scenario = scenario.model_copy(update={"system": scenario.system.model_copy(update={"calls": calls})})
-    with pytest.raises(RequestError, match=rf"system\.calls\[{place}\]\.cancel \({calls[place].callee} makes calls"):
-        simulate(scenario.at_fidelity("fluid"), source.text, replications=1)
+    text = load("expand-contract")[1].text.replace("path: [checkout]", "path: [edge, checkout]")
+    text = text.replace("    checkout: {replicas", "    edge: {service_time: 1ms}\n    checkout: {replicas", 1)
+    text = text.replace("  calls:\n", "  calls:\n    - {from: edge, to: checkout, timeout: 1s, cancel: true}\n")
+    scenario = load_text(text, "edge.yaml").at_fidelity("fluid")
+    with pytest.raises(
+        RequestError, match=r"system\.calls\[0\]\.cancel \(checkout makes calls to orders, which is locked"
+    ):
+        simulate(scenario, text, replications=1)
+    without = text.replace("    lock: 500ms\n", "")
+    simulate(load_text(without, "edge.yaml").at_fidelity("fluid"), without, replications=1)
 
 
 def test_a_lock_whose_retries_crowd_the_connections_is_refused_by_its_key() -> None:
