@@ -50,7 +50,10 @@ def problem_of(
     rule = _RULE_OF_TYPE.get(error["type"], "").format(**error.get("ctx", {}))
     if error["type"] == "string_too_short" and error["ctx"]["min_length"] == 1:
         rule = "must not be empty"
-    value = _shown(_value_at(path, data, error["input"]))
+    written = _value_at(path, data, error["input"])
+    if isinstance(written, str) and error["type"] in ("model_type", "list_type"):
+        rule += _as_written(written, error["type"], keys(path))
+    value = _shown(written)
     if not rule:
         rule = error["msg"].removeprefix("Value error, ")
     if loc[-1:] == ("[key]",) or error["type"] == "invalid_key":
@@ -60,6 +63,13 @@ def problem_of(
     elif error["type"] == "extra_forbidden":
         rule = _unknown_key(path, keys)
     return Problem(source, _line(path, lines), dotted(path) or "(the whole)", value, rule)
+
+
+def _as_written(text: str, kind: str, allowed: list[str]) -> str:
+    """How to write what somebody wrote as a bare text: `path: web`, or `strategy: canary`."""
+    if kind == "list_type":
+        return f", such as [{text}]"
+    return f", such as {{{text}: {{...}}}}" if text in allowed else ""
 
 
 def _value_at(path: Path, data: Any, otherwise: Any) -> Any:

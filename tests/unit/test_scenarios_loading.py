@@ -108,6 +108,14 @@ def test_yaml_that_is_no_mapping(text: str) -> None:
     assert problem.endswith(": must be a mapping of keys to values")
 
 
+def test_a_bare_text_where_a_list_or_a_mapping_stands_is_told_how_to_write_it() -> None:
+    (problem,) = problems(VALID.replace("sources: [", "sources: made up # ["))
+    assert problem.endswith("sources: 'made up': must be a list, such as [made up]")
+    (strategy,) = [line for line in VALID.splitlines() if line.strip().startswith("strategy:")]
+    (problem,) = problems(VALID.replace(strategy, "  strategy: rolling"))
+    assert problem.endswith("strategy: 'rolling': must be a mapping of keys to values, such as {rolling: {...}}")
+
+
 def test_keys_that_are_no_text_and_numbers_that_are_too_long_to_show() -> None:
     (problem,) = problems(changed("name: tiny", "name: tiny\n7: x"))
     assert problem == "f.yaml:3: [7]: 7: must be text, not a number or a list"
