@@ -11,7 +11,7 @@ from simulator.kernel.plane import Defect
 from simulator.layout import ARRIVED, ERROR
 from simulator.network import CLIENT, Call, Distribution, Function, Kind, Network, Node, Station
 from simulator.verification import closed_forms
-from simulator.verification.agreement import Agreement, around, of_share
+from simulator.verification.agreement import Agreement, around, exactly, of_share
 from simulator.verification.playing import EDGES_S, NO_TIME, PLENTY, ready
 from simulator.verification.settings import Settings
 
@@ -28,7 +28,7 @@ _ROUNDING = 1e-9
 def _network() -> Network:
     return Network(
         (Station("caller", PLENTY, NO_TIME), Station("callee", PLENTY, Distribution(Kind.CONSTANT, 0.001))),
-        (Call(CLIENT, 0), Call(0, 1, retries=RETRIES)),
+        (Call(CLIENT, 0), Call(0, 1, retries=RETRIES, writes=True)),
         (Function("f", ((0.0, _RATE_PER_S),), Node(0, (Node(1),))),),
         1.0,
         _CELLS,
@@ -47,6 +47,7 @@ def independent_retries(settings: Settings) -> list[Agreement]:
         client = plane.recording().client
         requests, failed = int(client[..., ARRIVED].sum()), int(client[..., ERROR].sum())
         attempts = int(plane.service_sum(1, None, 0, network.cells).sum())
+        logged = len(plane.recording().writes)
         effective = closed_forms.retries_failed(x, RETRIES)
         error = math.sqrt(closed_forms.retries_load_variance(x, RETRIES) / requests)
         found.append(of_share(f"retries fail, x {x}: x^{RETRIES + 1}", effective, failed, requests))
@@ -59,6 +60,7 @@ def independent_retries(settings: Settings) -> list[Agreement]:
                 f"a mean of {requests:,}",
             )
         )
+        found.append(exactly(f"retries write, x {x}: one row an attempt", attempts, logged))
     return [*found, *(_time_taken(settings, jitter) for jitter in (False, True))]
 
 

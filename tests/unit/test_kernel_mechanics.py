@@ -174,6 +174,26 @@ def test_cancelled_work_frees_its_worker_and_queue_place_and_what_it_called():
     assert not frugal.recording().writes["stored"].any()
 
 
+@pytest.mark.parametrize("holds", [True, False])
+def test_work_that_is_cancelled_gives_its_worker_back_whether_or_not_calls_hold_it(holds: bool) -> None:
+    """Each attempt is cancelled at work, long after the load has ended: nobody is busy any more."""
+    slow = Station("back", 2, Distribution(Kind.CONSTANT, 5.0), holds_worker=holds)
+    network = Network(
+        (Station("front", 10**6, Distribution(Kind.CONSTANT, 0.0)), slow),
+        (Call(CLIENT, 0), Call(0, 1, timeout_s=1.0, cancel=True)),
+        (Function("f", ((0.0, 10.0), (20.0, 0.0)), Node(0, (Node(1),))),),
+        1.0,
+        40,
+        EDGES_S,
+    )
+    plane = DataPlane(network, 1)
+    for station in range(2):
+        plane.set_ready(station, 0, [0])
+    plane.run(40.0)
+    assert plane.state.replicas["busy"].tolist() == [0, 0]
+    assert plane.state.stations[1]["started"] > 20
+
+
 def test_without_cancel_or_timeouts_nothing_is_different():
     one, two = (plane_of(back(), Call(0, 1, timeout_s=1.0, cancel=cancel)) for cancel in (False, True))
     for plane in (one, two):
