@@ -51,15 +51,18 @@ def _meet_later(
 
 
 @inlined
-def _fail_as_often(s: State, node: int, good: int, bad: int, share: float, fails: float) -> None:
+def _fail_as_often(s: State, node: int, cohort: int, good: int, bad: int, share: float, fails: float) -> None:
     """Make an attempt's lattices those of one that fails with probability `share`, and not `fails`."""
     p, once = s.pool, len(s.pool.n) - SCRATCH + _ONCE
     lattice.copy(p, once + 1, bad, share / fails)
     if fails < 1.0 - RARE:
         lattice.copy(p, once, good, (1.0 - share) / (1.0 - fails))
-    else:  # what succeeds then takes as long as it does without a wait
-        station = s.stations[s.nodes[node]["station"]]
-        lattice.point(p, good, s.versions[station["first_version"]]["hold_s"], 1.0 - share)
+    else:  # what succeeds then takes as long as it does on the mean
+        station, lasts_s = s.stations[s.nodes[node]["station"]], 0.0
+        for row in range(station["first_version"], station["first_version"] + station["versions"]):
+            home = s.versions[s.versions[row]["home"]]
+            lasts_s += s.weights[row, cohort] * (home["waits_s"] + home["hold_s"])
+        lattice.point(p, good, lasts_s, 1.0 - share)
 
 
 @outlined
@@ -109,7 +112,7 @@ def repeat(
         if sticks > 0.0 and retry == 0:
             lattice.copy(p, spare3, bad, 1.0)
         if varies:
-            _fail_as_often(s, node, good, bad, retry_fails(s, node, cohort, retry + 1, fails), fails)
+            _fail_as_often(s, node, cohort, good, bad, retry_fails(s, node, cohort, retry + 1, fails), fails)
         if falls > 0.0:
             _meet_later(s, node, cohort, good, bad, falls * _begins_s(s, node, retry + 1), spare, spare2)
         again = lattice.mass(p, trial)

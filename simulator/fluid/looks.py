@@ -6,6 +6,7 @@ from simulator.fluid import lattice
 from simulator.fluid.bench import count_inside, free_s, full_until_s, sheds
 from simulator.fluid.lattice import NEVER
 from simulator.fluid.layout import State
+from simulator.fluid.past import comes_at_once
 from simulator.kernel.inline import inlined, merged
 
 _POINTS = 64
@@ -72,22 +73,37 @@ def look(s: State, row: int, index: int, now: float) -> tuple[float, float]:
 
 
 @inlined
-def _refuses_two(s: State, row: int, now: float) -> float:
-    """How likely a request is refused, and one that comes right after it, whose turn it is to the next replica."""
-    version, both = s.versions[row], 0.0
-    first, offered = version["first_replica"], max(NEVER, version["offered"])
-    for place in range(version["replicas"]):
-        index = first + place
-        if s.replicas[index]["ready"] == 0:
-            continue
-        other = first + (place + 1) % version["replicas"]
-        while s.replicas[other]["ready"] == 0:
-            other = first + (other - first + 1) % version["replicas"]
-        before = _before(s, row, index)
-        at_s = now + before / offered
-        until_s = min(_shut_until_s(s, index, at_s, now), _shut_until_s(s, other, at_s, now))
-        both += _comes_before((until_s - now) * offered, before) / version["ready"]
-    return both
+def _tried_at_once(s: State, row: int) -> bool:
+    """Whether a version has its replicas take turns, and callers that come again the moment that they are refused."""
+    version = s.versions[row]
+    station = s.stations[version["station"]]
+    if version["ready"] < 2 or station["pooled"] + station["of_two"] != 0:
+        return False
+    for node in range(len(s.nodes)):
+        call = s.calls[s.nodes[node]["call"]]
+        if s.nodes[node]["station"] == version["station"] and call["retries"] > 0 and comes_at_once(call):
+            return True
+    return False
+
+
+@inlined
+def _find_refused(s: State, row: int, now: float) -> None:
+    """Whether the replica whose turn it is refuses who comes now, and the next one who comes again at once.
+
+    A retry at once takes a turn, too: while one of two replicas is full, all first attempts come to that one, and all
+    retries to the other. So turns are not a matter of chance. First attempts are a Poisson stream, to which any moment
+    is like those at which one comes (Wolff 1982).
+    """
+    version, index, shut = s.versions[row], s.versions[row]["turn"] - 1, 0
+    for _ in range(2):
+        index += 1
+        while s.replicas[version["first_replica"] + index % version["replicas"]]["ready"] == 0:
+            index += 1
+        if now >= _shut_until_s(s, version["first_replica"] + index % version["replicas"], now, now):
+            break
+        shut += 1
+    version["refused"] = 1.0 if shut > 0 else 0.0
+    version["again_full"] = (1.0 if shut > 1 else 0.0) - version["refused"]
 
 
 @inlined
@@ -157,9 +173,8 @@ def meet(s: State, row: int, wait: int) -> None:
             waits_s += s.replicas[index]["chosen"] * min(patience_s, s.replicas[index]["behind_s"])
         lattice.point(s.pool, wait, waits_s, 1.0)
         return
-    station = s.stations[version["station"]]
-    if 0.0 < version["refused"] < 1.0 and version["ready"] > 1 and station["pooled"] + station["of_two"] == 0:
-        version["again_full"] = _refuses_two(s, row, now) - version["refused"] ** 2
+    if 0.0 < version["refused"] < 1.0 and _tried_at_once(s, row):
+        _find_refused(s, row, now)
     version["waits_s"], version["drive"] = waits_s / accepted, started / accepted
     if top_s <= 0.0:
         return

@@ -8,6 +8,7 @@ requests that are being tried again then), so the past begins with the last cont
 """
 
 import math
+from typing import Any
 
 from simulator.fluid.counts import failing
 from simulator.fluid.lattice import RARE
@@ -26,6 +27,12 @@ def _slot(s: State) -> int:
 def tried_again(s: State, node: int) -> bool:
     """Whether the past of a node matters."""
     return s.stations[s.nodes[node]["station"]]["singly"] != 0 and s.calls[s.nodes[node]["call"]]["retries"] > 0
+
+
+@inlined
+def comes_at_once(call: Any) -> bool:
+    """Whether a call's retry comes in the moment in which the attempt before is refused."""
+    return bool(call["backoff_s"] + call["latency_s"] + call["latency_jitter_s"] == 0.0)
 
 
 @inlined
@@ -75,7 +82,7 @@ def retry_fails(s: State, node: int, cohort: int, retry: int, fails: float) -> f
     """
     call = s.calls[s.nodes[node]["call"]]
     found = _then(s, node, cohort, 0, retry, fails)
-    if call["backoff_s"] + call["latency_s"] + call["latency_jitter_s"] == 0.0:
+    if comes_at_once(call):
         found += s.replies[node, cohort]["again_full"] / fails
     return min(1.0, max(0.0, found))
 

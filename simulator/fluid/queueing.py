@@ -66,15 +66,15 @@ def find_wait(s: State, row: int, spell_s: float, wait: int, spare: int, spare2:
         call(s, MEET, row, 0.0)
     elif version["hold_s"] > 0.0 and version["offered"] > 0.0:
         _find_waits(s, row, spell_s, wait, spare, spare2)
-    by_queue = version["refused"]
+    by_queue, passes = version["refused"], 1.0
     if version["lost"] > 0.0 and version["offered"] > 0.0:
         told = min(1.0, version["lost"] / (version["offered"] * spell_s))
         version["refused"] = 1.0 - (1.0 - version["refused"]) * (1.0 - told)
+        passes = 1.0 - told
     over = s.stations[version["station"]]["over"]
     if over > 0.0:
         _go_over(s, row, over)
-    if version["again_full"] != 0.0:
-        version["again_full"] *= ((1.0 - version["refused"]) / (1.0 - by_queue)) ** 2
+    version["again_full"] *= (passes * (1.0 - over)) ** 2
     if version["spread"] > 0.0:
         by_queue = version["refused"]
     elif version["drawn"] != 0:

@@ -74,10 +74,13 @@ def _log(s: State, node: int, cohort: int, version: int, fate: int, count: int, 
         return
     if s.clock[0]["parts"] > 1 and fate != LOST:
         parts = min(count, s.clock[0]["parts"])
+        ahead = draw_unit(s.draw) if count > parts else 0.0  # rounded down, all would be late by half a write
+        told = 0
         for part in range(parts):
             at_s = begins_s + (part + draw_unit(s.draw)) / parts * (ends_s - begins_s)
-            writes = (part + 1) * count // parts - part * count // parts
-            _log_row(s, node, cohort, version, fate, writes, at_s)
+            upto = int((part + 1) * count / parts + ahead)
+            _log_row(s, node, cohort, version, fate, upto - told, at_s)
+            told = upto
         return
     at = draw_unit(s.draw) if fate == LOST else 0.5
     _log_row(s, node, cohort, version, fate, count, begins_s + at * (ends_s - begins_s))

@@ -56,6 +56,22 @@ def test_what_is_cancelled_holds_no_worker() -> None:
     agree(balanced(5, 150.0, 3.0, UNBOUNDED, OUT, TURNS, call), 15)
 
 
+@pytest.mark.parametrize(("versions", "rate"), [((2,), 42.0), ((2, 2), 84.0)])
+def test_a_retry_at_once_takes_the_turn_of_the_next_replica(versions: tuple[int, ...], rate: float) -> None:
+    """While one of two replicas is full, all first attempts come to it and all retries to the other."""
+    call = Call(0, 1, timeout_s=1.0, retries=1)
+    made = balanced(2, rate, 0.6, queue=8, ejection=NEVER_OUT, balancing=TURNS, call=call)
+    bank = replace(made.stations[1], workers=2, replicas=versions)
+    made = replace(made, stations=(made.stations[0], bank))
+    found = np.array([[in_turn(kind, made, seed) for seed in range(1, 25)] for kind in (DataPlane, FluidPlane)])
+    requests, flows = found.mean(axis=1)
+    chance = 3.0 * np.sqrt(found.var(axis=1, ddof=1).sum(axis=0) / found.shape[1])
+    assert requests[0] > 0.06
+    for one, other, margin in zip(requests, flows, chance, strict=True):
+        assert other == pytest.approx(one, abs=margin)
+    assert chance[0] < 0.18 * requests[0]  # as much was missing when turns were left to chance
+
+
 def test_a_killed_replica_forgets_what_it_had() -> None:
     plane = FluidPlane(balanced(2, 60.0, 3.0, ejection=OUT), 1)
     plane.set_ready(0, 0, [0])
@@ -75,6 +91,28 @@ def test_one_seed_is_played_alike() -> None:
     assert np.array_equal(played(FluidPlane, made, 2), played(FluidPlane, made, 2))
 
 
+def shares(plane: DataPlane | FluidPlane) -> list[float]:
+    """The failed share of the clients' requests, and of each version's calls."""
+    recording = plane.recording()
+    counts = [recording.client[:, 0, 0].sum(axis=0).astype(float)]
+    for version in range(len(plane.network.stations[1].replicas)):
+        row = np.flatnonzero((recording.rows.station == 1) & (recording.rows.version == version))[0]
+        counts.append(recording.service[:, row].sum(axis=0).astype(float))
+    return [row[ERROR : REFUSED + 1].sum() / row[ERROR:].sum() for row in counts]
+
+
+def in_turn(kind: type[DataPlane] | type[FluidPlane], made: Network, seed: int) -> list[float]:
+    """`shares` of two minutes: six requests of ten come to the first version, if there are two."""
+    plane = kind(made, seed)
+    plane.set_ready(0, 0, [0])
+    versions = made.stations[1].replicas
+    for version, replicas in enumerate(versions):
+        plane.set_ready(1, version, range(replicas))
+    plane.set_weights(1, (0.6, 0.4) if len(versions) > 1 else (1.0,))
+    plane.run(made.horizon_s)
+    return shares(plane)
+
+
 def zone_lost(kind: type[DataPlane] | type[FluidPlane], made: Network, seed: int) -> list[float]:
     """Failed share of the clients, and of each version's calls: each loses one of two replicas, one starts again."""
     plane = kind(made, seed)
@@ -89,13 +127,7 @@ def zone_lost(kind: type[DataPlane] | type[FluidPlane], made: Network, seed: int
     plane.run(90.0)
     plane.set_ready(1, 0, [0, 1])
     plane.run(130.0)
-    recording = plane.recording()
-    rows = [recording.client[:, 0, 0]]
-    for version in range(2):
-        chosen = (recording.rows.station == 1) & (recording.rows.version == version)
-        rows.append(recording.service[:, np.flatnonzero(chosen)[0]])
-    counts = [row.sum(axis=0).astype(float) for row in rows]
-    return [row[ERROR : REFUSED + 1].sum() / row[ERROR:].sum() for row in counts]
+    return shares(plane)
 
 
 @pytest.mark.parametrize(("retries", "backoff_s"), [(1, 0.0), (3, 0.0), (3, 0.1)])
