@@ -132,8 +132,8 @@ def _come(
     work_s = duration(station["kind"], station["p0"], station["p1"], draw_bits(s.draw))
     work_s = work_s * effect["factor"] + effect["add_s"]
     leaves_s = gives_up_s if s.calls[s.nodes[node]["call"]]["cancel"] != 0 else math.inf
-    if caller != NONE:
-        leaves_s = min(leaves_s, s.jobs[caller]["leaves_s"])
+    if caller != NONE and s.jobs[caller]["leaves_s"] < gives_up_s:  # later it has nobody left to end with
+        leaves_s = s.jobs[caller]["leaves_s"]
     if station["linked"] != 0:
         slot = take_slot(s, node)
         if slot == NONE:  # behind so many, one more has no answer

@@ -113,15 +113,21 @@ def test_it_is_luck_who_is_served_of_a_line_that_callers_cancel(busy: float) -> 
     assert agree(made)[0] > 0.05
 
 
-def test_calls_end_with_what_is_cancelled() -> None:
-    """96 % failed where they went on, and 7 % should."""
-    first = kiosk(150.0, queue=16)
+@pytest.mark.parametrize(
+    ("first", "below"),
+    [
+        (kiosk(150.0, queue=16), Call(1, 2)),
+        (kiosk(128.0), Call(1, 2, timeout_s=0.4, retries=1, backoff_s=0.1)),  # an attempt given up before goes on
+    ],
+)
+def test_calls_end_with_what_is_cancelled(first: Network, below: Call) -> None:
+    """96 % failed where they went on, and 8 % should."""
     edge = Station("edge", 4096, Distribution(Kind.EXPONENTIAL, 0.0005))
-    calls = (Call(CLIENT, 0), Call(0, 1, timeout_s=0.5, retries=1, backoff_s=0.1, cancel=True), Call(1, 2))
+    calls = (Call(CLIENT, 0), Call(0, 1, timeout_s=0.5, retries=1, backoff_s=0.1, cancel=True), below)
     functions = (replace(first.functions[0], root=Node(0, (Node(1, (Node(2),)),))),)
     made = replace(first, stations=(edge, *first.stations), calls=calls, functions=functions)
     assert by_luck(made) == {1, 2}
-    assert agree(made)[0] > 0.05
+    assert agree(made)[0] > 0.02
 
 
 @pytest.mark.parametrize("kill", [False, True])
