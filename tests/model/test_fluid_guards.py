@@ -123,19 +123,38 @@ def test_a_spent_budget_pays_what_it_has_income_for(retries: int) -> None:
     assert found[1] == pytest.approx(120.0 * 40.0 + 100.0 * (4.0 + 2.0) + 55.0, rel=0.01)
 
 
-def test_a_queue_that_nobody_has_the_patience_for_is_told_as_near_its_capacity() -> None:
+def impatient() -> Network:
     """One worker for half as much again as it can do, and callers who wait ten times as long as the work takes."""
     bank = Station("bank", 1, Distribution(Kind.CONSTANT, 0.1))
     calls = (Call(CLIENT, 0), Call(0, 1, timeout_s=1.0, cancel=True))
     stations = (Station("shop", 4096, Distribution(Kind.CONSTANT, 0.001)), bank)
     functions = (Function("buy", ((0.0, 15.0), (120.0, 0.0)), Node(0, (Node(1),))),)
-    plane = FluidPlane(Network(stations, calls, functions, 1.0, 130, EDGES_S), 1)
+    return Network(stations, calls, functions, 1.0, 130, EDGES_S)
+
+
+def failed_share(plane: DataPlane | FluidPlane) -> float:
     for index in (0, 1):
         plane.set_ready(index, 0, [0])
     plane.run(130.0)
     client = plane.recording().client[:, 0, 0].sum(axis=0)
-    assert 0.25 < client[ERROR : REFUSED + 1].sum() / client[ARRIVED] < 0.75
+    return float(client[ERROR : REFUSED + 1].sum() / client[ARRIVED])
+
+
+def test_a_queue_that_nobody_has_the_patience_for_is_told_as_near_its_capacity() -> None:
+    plane = FluidPlane(impatient(), 1, singly=())
+    assert 0.25 < failed_share(plane) < 0.75
     assert plane.near_capacity_s()[1] > 60.0
+
+
+def test_a_queue_that_nobody_has_the_patience_for_is_played_request_by_request() -> None:
+    requests = np.array([failed_share(DataPlane(impatient(), seed)) for seed in range(1, 6)])
+    flows = np.array([failed_share(FluidPlane(impatient(), seed)) for seed in range(1, 6)])
+    chance = 3.0 * float(np.hypot(requests.std(ddof=1), flows.std(ddof=1))) / 5**0.5
+    assert flows.mean() == pytest.approx(requests.mean(), rel=0.05, abs=chance)
+    assert chance < 0.1
+    plane = FluidPlane(impatient(), 1)
+    failed_share(plane)
+    assert plane.near_capacity_s() == {}
 
 
 def balanced(
