@@ -28,12 +28,13 @@ EDGES_S = np.arange(1, 101) / 10.0
 HORIZON_S = 200.0
 
 
-def plane_of(back: Station, call: Call, rate: float = 10.0, until_s: float = 100.0) -> DataPlane:
-    """A front that does nothing itself calls the back; `rate`/s until `until_s`, then silence."""
+def plane_of(back: Station, call: Call, rate: float = 10.0, until_s: float = 100.0, quiet_s: float = 0.0) -> DataPlane:
+    """A front that does nothing itself calls the back; after `quiet_s` `rate`/s until `until_s`, then silence."""
+    rates = ((0.0, rate),) if quiet_s == 0 else ((0.0, 0.0), (quiet_s, rate))
     network = Network(
         (Station("front", 10**6, Distribution(Kind.CONSTANT, 0.0)), back),
         (Call(CLIENT, 0), call),
-        (Function("f", ((0.0, rate), (until_s, 0.0)), Node(0, (Node(1),))),),
+        (Function("f", (*rates, (until_s, 0.0)), Node(0, (Node(1),))),),
         1.0,
         200,
         EDGES_S,
@@ -113,6 +114,12 @@ def test_a_quota_takes_its_burst_and_then_its_rate():
     assert answers(plane)[REFUSED] == client(plane)[:, ARRIVED].sum() - answers(plane)[FIRST_BIN:].sum()
 
 
+def test_a_quota_saves_no_more_than_its_burst():
+    plane = plane_of(back(quota=Quota(20.0, 50.0)), Call(0, 1), rate=100.0, until_s=40.0, quiet_s=30.0)
+    plane.run(HORIZON_S)
+    assert answers(plane)[FIRST_BIN:].sum() == pytest.approx(50 + 20 * 10, abs=5)
+
+
 def test_a_quota_that_is_not_reached_refuses_nobody():
     plane = plane_of(back(quota=Quota(200.0, 100.0)), Call(0, 1), rate=100.0)
     plane.run(HORIZON_S)
@@ -126,6 +133,9 @@ def test_shedding_bounds_the_wait_by_its_limit_and_the_time_of_those_ahead():
     # Ten a second are served. Nobody joins a queue whose head has waited above 0.45 s, but those behind it do wait.
     assert seen[FIRST_BIN:].sum() == pytest.approx(1000, abs=60)
     assert seen[REFUSED] > 3500
+    # Those ahead have come within 0.45 s: 22.5 on average, 44 at most (1 in 100,000), of 0.1 s each.
+    assert seen[FIRST_BIN + 50 :].sum() == 0
+    assert seen[FIRST_BIN + 10 :].sum() > 500
 
 
 def test_ejection_takes_a_failing_replica_out_and_lets_it_back():
