@@ -60,9 +60,8 @@ def test_numbers_that_make_no_estimate_are_refused() -> None:
     strategies = {"canary": strategy_named(scenario, "canary")}
     with pytest.raises(RequestError, match=r"paired\(=3\) must be 4 to the replications\(=10\)"):
         play_controlled(scenario, strategies, replications=10, paired=3, seed=1)
-    system = load("heavy-release")[0].system
-    callers = {call.caller for call in system.calls}
-    calls = [call.model_copy(update={"cancel": call.callee in callers}) for call in system.calls]
-    unmodelled = load("heavy-release")[0].model_copy(update={"system": system.model_copy(update={"calls": calls})})
+    locked = load("expand-contract")[0]
+    calls = [call.model_copy(update={"retries": 1, "timeout_s": 0.3}) for call in locked.system.calls]
+    unmodelled = locked.model_copy(update={"system": locked.system.model_copy(update={"calls": calls})})
     with pytest.raises(RequestError, match="does not model"):
         play_controlled(unmodelled, {"main": unmodelled.release.strategy}, replications=10, paired=4, seed=1)
