@@ -27,7 +27,7 @@ def test_table_and_code_0_when_all_is_within(windtunnel: Run) -> None:
     assert result.code == ExitCode.PASS
     for word in ("CHECK", "THEORY", "OBSERVED", "BOUNDS", "WITHIN", "retries fail, x 0.5: x^4", "0.0625", "0.0603"):
         assert word in result.out
-    assert "12 of 12 within; seed 1, 20 repetitions" in result.out
+    assert "17 of 17 within; seed 1, 20 repetitions" in result.out
     assert "NO" not in result.out
 
 
