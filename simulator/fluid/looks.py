@@ -37,7 +37,7 @@ def _shut_until_s(s: State, index: int, at_s: float, now: float) -> float:
 
 @inlined
 def _comes_before(due: float, before: int) -> float:
-    """How likely more than `before` come where so many are due."""
+    """How likely at least `before` come where so many are due."""
     if due <= 0.0 or due == math.inf:
         return 1.0 if due > 0.0 else 0.0
     likely, term = 1.0, math.exp(-due)
