@@ -27,7 +27,9 @@ LOG_TAIL_LINES = 15
 REAP_TIMEOUT_S = 5.0
 PROC = Path("/proc")
 # Of /proc/PID/stat, counted from behind the name, which may hold anything: see proc_pid_stat(5).
-_START_FIELD = 19
+_FLAGS_FIELD, _START_FIELD = 6, 19
+_KERNEL_THREAD = 0x00200000  # PF_KTHREAD of the kernel's linux/sched.h
+_STARTING_S = 1.0
 
 # Children of this very process must be reaped, or they stay as zombies: by pid.
 _children: dict[int, subprocess.Popen[bytes]] = {}
@@ -78,12 +80,17 @@ def spawn(
 
 def identify(pid: int) -> ProcessId:
     """The process that has this pid now. Raises ProcessLookupError."""
+    start = _stat(pid)[_START_FIELD]
+    boot = (PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return ProcessId(pid, f"{start} of {boot}")
+
+
+def _stat(pid: int) -> list[str]:
     try:
         stat = (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
     except (FileNotFoundError, ProcessLookupError) as error:  # the second when it ends while it is read
         raise ProcessLookupError(f"process {pid} does not run") from error
-    boot = (PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    return ProcessId(pid, f"{stat.rpartition(')')[2].split()[_START_FIELD]} of {boot}")
+    return stat.rpartition(")")[2].split()
 
 
 def own() -> ProcessId:
@@ -157,7 +164,7 @@ def with_token(token: str) -> list[ProcessId]:
     found = []
     for process in psutil.process_iter():
         try:
-            if process.pid != os.getpid() and process.environ().get(TOKEN_VARIABLE) == token:
+            if process.pid != os.getpid() and environment_of(process).get(TOKEN_VARIABLE) == token:
                 found.append(identify(process.pid))
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess, ProcessLookupError):
             continue
@@ -177,6 +184,25 @@ def strays(token: str, recorded: Iterable[ProcessId], folder: Path) -> list[Proc
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             continue
     return found
+
+
+def environment_of(process: psutil.Process) -> dict[str, str]:
+    """What a process was started with. Raises what psutil does, and ProcessLookupError.
+
+    While a program is being loaded, for some milliseconds, the kernel tells an empty environment. Who looks for a token
+    at that moment would not find it, and leave what was just started: a young process without any is looked at again.
+    """
+    environment: dict[str, str] = process.environ()
+    while not environment and _is_starting(process):
+        time.sleep(POLL_S / 10.0)
+        environment = process.environ()
+    return environment
+
+
+def _is_starting(process: psutil.Process) -> bool:
+    stat = _stat(process.pid)
+    age_s = time.clock_gettime(time.CLOCK_BOOTTIME) - int(stat[_START_FIELD]) / os.sysconf("SC_CLK_TCK")
+    return age_s < _STARTING_S and not int(stat[_FLAGS_FIELD]) & _KERNEL_THREAD and not zombie(process.pid)
 
 
 def log_tail(log: Path, lines: int = LOG_TAIL_LINES) -> str:

@@ -119,6 +119,24 @@ def test_processes_are_found_by_their_token(tmp_path: Path) -> None:
     assert processes.with_token(token) == []
 
 
+def test_a_process_that_is_just_being_loaded_is_told_by_its_environment(tmp_path: Path) -> None:
+    """One in forty has an empty one when its start returns: of 200 at least one, but in one of a hundred runs."""
+    for _ in range(200):
+        with subprocess.Popen(["sleep", "60"], env={**os.environ, "A": "token"}) as child:
+            try:
+                assert processes.environment_of(psutil.Process(child.pid))["A"] == "token"
+            finally:
+                child.kill()
+
+
+def test_a_process_without_any_environment_is_told_so() -> None:
+    with subprocess.Popen(["/bin/sleep", "60"], env={}) as child:
+        try:
+            assert processes.environment_of(psutil.Process(child.pid)) == {}
+        finally:
+            child.kill()
+
+
 def test_what_cannot_be_started_says_so(tmp_path: Path) -> None:
     with pytest.raises(ComponentFailed, match="/no/such could not be started"):
         processes.spawn(["/no/such"], log=tmp_path / "log", environment={}, token="t", cwd=tmp_path)

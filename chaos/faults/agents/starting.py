@@ -45,7 +45,10 @@ def found(entry_id: str) -> list[ProcessId]:
     ours = []
     for process in psutil.process_iter():
         try:
-            if process.environ().get(ENTRY_VARIABLE) == entry_id and process.status() != psutil.STATUS_ZOMBIE:
+            if (
+                processes.environment_of(process).get(ENTRY_VARIABLE) == entry_id
+                and process.status() != psutil.STATUS_ZOMBIE
+            ):
                 ours.append(processes.identify(process.pid))
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess, ProcessLookupError):
             continue
