@@ -33,7 +33,7 @@ from evidence.report.table import seconds
 from evidence.tables import ClientCells
 from evidence.timeline import Timeline
 
-__all__ = ["timeline_figure"]
+__all__ = ["label_impacts", "timeline_figure"]
 
 _WIDTH_IN = 10.0
 _LEFT, _RIGHT = 0.105, 0.985
@@ -71,11 +71,12 @@ def timeline_figure(plan: MeasurePlan, events: Sequence[Event], cells: ClientCel
         spans = [(e.start_s, e.end_s, seconds(e.length_s, censored=e.censored)) for e in episodes]
         axes = left.pop(0)
         _draw_failed(axes, plan, place, cells, len(good))
-        _shade(axes, spans, end_s, label=True)
+        _shade(axes, spans, end_s)
+        label_impacts(axes, spans, end_s)
         if one.criteria.quantiles:
             axes = left.pop(0)
             _draw_latency(axes, plan, place, cells, len(good))
-            _shade(axes, spans, end_s, label=False)
+            _shade(axes, spans, end_s)
     for axes in panels:
         for time_s, colour in _moments(timeline):
             axes.axvline(time_s, color=colour, linewidth=1.0, linestyle=(0, (4, 2)), zorder=1)
@@ -90,23 +91,34 @@ def _moments(timeline: Timeline) -> list[tuple[float, str]]:
     return [(event.time_s, colour) for kind, colour in marked for event in timeline.all(kind)[:1]]
 
 
-def _shade(axes: Axes, spans: Sequence[Span], end_s: float, *, label: bool) -> None:
-    for start_s, stop_s, text in spans:
+def _shade(axes: Axes, spans: Sequence[Span], end_s: float) -> None:
+    for start_s, stop_s, _ in spans:
         axes.axvspan(start_s, min(stop_s, end_s), color=RED, alpha=0.12, linewidth=0)
-        if label:
-            right = start_s + text_width(axes, f"impact {text}", 8.0) <= end_s
-            axes.annotate(
-                f"impact {text}",
-                (start_s if right else min(stop_s, end_s), 1.0),
-                xytext=(0, 2),
-                xycoords=("data", "axes fraction"),
-                textcoords="offset points",
-                ha="left" if right else "right",
-                va="bottom",
-                fontsize=8.0,
-                color=RED,
-                fontweight="bold",
-            )
+
+
+def label_impacts(axes: Axes, spans: Sequence[Span], end_s: float) -> None:
+    """Of impacts close to each other only the longer one is named: the text of another would lie across it."""
+    taken: list[tuple[float, float]] = []
+    for start_s, stop_s, text in sorted(spans, key=lambda span: span[0] - span[1]):
+        width_s = text_width(axes, f"impact {text}", 8.0)
+        right = start_s + width_s <= end_s
+        at_s = start_s if right else min(stop_s, end_s)
+        from_s = at_s if right else at_s - width_s
+        if any(from_s < other_until_s and other_s < from_s + width_s for other_s, other_until_s in taken):
+            continue
+        taken.append((from_s, from_s + width_s))
+        axes.annotate(
+            f"impact {text}",
+            (at_s, 1.0),
+            xytext=(0, 2),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            ha="left" if right else "right",
+            va="bottom",
+            fontsize=8.0,
+            color=RED,
+            fontweight="bold",
+        )
 
 
 def _window_ends_s(plan: MeasurePlan, cells: int) -> NDArray[np.float64]:

@@ -22,7 +22,7 @@ from evidence.header import World
 from evidence.record import RunRecord
 from evidence.report import html, markdown, text
 from evidence.report.content import RunContent, comparison_of, gather
-from evidence.report.drawing import png_bytes, spread
+from evidence.report.drawing import figure, png_bytes, spread
 from evidence.report.graph_figure import graph_figure
 from evidence.report.json_report import run_json, side_by_side_json
 from evidence.report.junit import junit_xml
@@ -30,7 +30,7 @@ from evidence.report.lanes_figure import lanes_of
 from evidence.report.rto_figure import rto_figure
 from evidence.report.summary import Tile, comparison_tiles, run_tiles, side_by_side_tiles
 from evidence.report.table import Table, mean_with_range, money, percent, seconds, with_range
-from evidence.report.timeline_figure import timeline_figure
+from evidence.report.timeline_figure import label_impacts, timeline_figure
 from evidence.tables import Samples
 from evidence.timeline import Timeline
 from evidence.verdicts import Status, Verdict
@@ -249,7 +249,7 @@ def test_json_has_no_infinities(runs: tuple[RunContent, RunContent]) -> None:
 
 def test_figures_draw_what_is_odd_too() -> None:
     scenario, plan = made.scenario(), made.plan()
-    for figure in (
+    for drawn in (
         timeline_figure(plan, made.rolled_back(), made.cells((40.0, 60.0))),
         timeline_figure(plan, [], made.cells(count=1)),
         rto_figure({"canary": made.measures(replications=1)}),
@@ -257,7 +257,7 @@ def test_figures_draw_what_is_odd_too() -> None:
         graph_figure(scenario, {}, {}),
         graph_figure(scenario, {"shop": "all runs", "ads": "2 % of runs"}, {"browse": "drill"}),
     ):
-        assert png_bytes(figure, dpi=40).startswith(b"\x89PNG")
+        assert png_bytes(drawn, dpi=40).startswith(b"\x89PNG")
 
 
 def test_long_texts_of_a_page_may_break_and_figures_may_not(runs: tuple[RunContent, RunContent]) -> None:
@@ -284,6 +284,14 @@ def test_each_fault_is_named_in_a_lane_of_its_own() -> None:
     drawn = timeline_figure(made.plan(), events, made.cells((40.0, 60.0)))
     shown = [text.get_text() for text in drawn.axes[0].texts]
     assert sorted(text for text in shown if text in faults) == sorted(faults)
+
+
+def test_of_impacts_side_by_side_the_longer_one_is_named() -> None:
+    axes = figure(10.0, 2.0).add_subplot()
+    axes.set_xlim(0.0, 2700.0)
+    spans = [(400.0, 401.0, "1 s"), (440.0, 1949.0, "25 min"), (2400.0, 2402.0, "2 s")]
+    label_impacts(axes, spans, 2700.0)
+    assert [text.get_text() for text in axes.texts] == ["impact 25 min", "impact 2 s"]
 
 
 def test_labels_are_moved_apart_in_their_order() -> None:
