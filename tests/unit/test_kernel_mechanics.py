@@ -187,18 +187,7 @@ def test_cancelled_work_frees_its_worker_and_queue_place_and_what_it_called():
 @pytest.mark.parametrize("holds", [True, False])
 def test_work_that_is_cancelled_gives_its_worker_back_whether_or_not_calls_hold_it(holds: bool) -> None:
     """Each attempt is cancelled at work, long after the load has ended: nobody is busy any more."""
-    slow = Station("back", 2, Distribution(Kind.CONSTANT, 5.0), holds_worker=holds)
-    network = Network(
-        (Station("front", 10**6, Distribution(Kind.CONSTANT, 0.0)), slow),
-        (Call(CLIENT, 0), Call(0, 1, timeout_s=1.0, cancel=True)),
-        (Function("f", ((0.0, 10.0), (20.0, 0.0)), Node(0, (Node(1),))),),
-        1.0,
-        40,
-        EDGES_S,
-    )
-    plane = DataPlane(network, 1)
-    for station in range(2):
-        plane.set_ready(station, 0, [0])
+    plane = plane_of(back(5.0, 2, holds_worker=holds), Call(0, 1, timeout_s=1.0, cancel=True), until_s=20.0)
     plane.run(40.0)
     assert plane.state.replicas["busy"].tolist() == [0, 0]
     assert plane.state.stations[1]["started"] > 20
