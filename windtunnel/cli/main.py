@@ -160,8 +160,11 @@ def _report(error: BaseException, *, as_json: bool) -> int:
             say("This is a defect of Windtunnel; --debug shows where it came from.")
     else:
         message = _out_of_memory(error) if isinstance(error, MemoryError) else str(error) or type(error).__name__
-        message = "\n".join([message, *getattr(error, "__notes__", ())])
         say(f"windtunnel: {message}" if "\n" not in message else f"windtunnel:\n{message}")
+        notes = getattr(error, "__notes__", ())
+        for note in notes:
+            say(f"windtunnel: {note}")
+        message = "\n".join([message, *notes])
     if as_json:
         problems = getattr(error, "problems", ())
         details = {"problems": [str(problem) for problem in problems]} if problems else {}
