@@ -7,9 +7,14 @@ each other. Each figure is requests per second of processor time, which other wo
 rounds (one seed each), building the model included, compiling not. All are judged by the same bounds, and one that is
 wrong is printed with what it answered.
 
-cimba and happysim are no dependencies of the project: what is not installed is named with the reason. To have them
-beside the rest, install them into an environment of Python 3.13 or later (happysim takes no older one):
-pip install cimba==0.9.6 happysim==0.2.5
+cimba and happysim are no dependencies of the project: what is not installed is named with the reason. The first comes
+by pip install cimba==0.9.6; the other takes Python 3.13 or later only. Where there is none, a Debian in a folder of its
+own has one (as root, 2 GB; it plays SimPy and the loops faster than a Python 3.11 does, and the kernel alike):
+
+    debootstrap --variant=minbase --include=python3.13-venv,ca-certificates trixie /tmp/trixie
+    git archive HEAD | tar -x -C /tmp/trixie/srv
+    chroot /tmp/trixie sh -ec 'cd /srv; python3.13 -m venv .venv; .venv/bin/pip install -r requirements.lock
+        .venv/bin/pip install cimba==0.9.6 happysim==0.2.5; .venv/bin/python -m benchmarks.peers'
 """
 
 import argparse
