@@ -7,7 +7,7 @@ from collections.abc import Callable
 from evidence.comparison import Comparison, StrategyRow
 from evidence.pairs import CANNOT_TELL, SAME, Difference
 from evidence.report.release_tables import cohorts_table, release_table
-from evidence.report.table import Table, money, percent, replications, seconds, share
+from evidence.report.table import Table, decimals_shown, money, percent, replications, seconds, share
 from evidence.statistics import Estimate
 
 __all__ = ["comparison_table", "comparison_tables", "pareto_table"]
@@ -84,13 +84,17 @@ def _difference(difference: Difference, currency: str | None) -> str:
     return _SHOWN[difference.measure](difference.estimate.value, currency)
 
 
+def _signed(value: float, fewest: int) -> str:
+    return f"{value:+,.{decimals_shown(value, fewest)}f}"
+
+
 _SHOWN: dict[str, Callable[[float, str | None], str]] = {
-    "rto_attainment": lambda value, _: f"RTO met {value * 100:+.1f} points",
-    "rpo_attainment": lambda value, _: f"RPO met {value * 100:+.1f} points",
-    "rto_s": lambda value, _: f"RTO {value:+.2f} s",
-    "failed_share": lambda value, _: f"failed {value * 100:+.2f} points",
-    "revenue_lost": lambda value, currency: f"revenue lost {value:+,.0f} {currency or ''}".rstrip(),
-    "lost_writes": lambda value, _: f"writes lost {value:+,.1f}",
+    "rto_attainment": lambda value, _: f"RTO met {_signed(value * 100, 1)} points",
+    "rpo_attainment": lambda value, _: f"RPO met {_signed(value * 100, 1)} points",
+    "rto_s": lambda value, _: f"RTO {_signed(value, 2)} s",
+    "failed_share": lambda value, _: f"failed {_signed(value * 100, 2)} points",
+    "revenue_lost": lambda value, currency: f"revenue lost {_signed(value, 0)} {currency or ''}".rstrip(),
+    "lost_writes": lambda value, _: f"writes lost {_signed(value, 1)}",
 }
 """What a table's cell has room for; the statements and the JSON document have all of them."""
 

@@ -27,7 +27,7 @@ def recovery_table(found: Sequence[Recovery]) -> Table:
         rows=tuple(rows),
         align="lll" + "r" * (len(QUANTILES) + 5),
         note="Hurt: share of replications; of the RPO, the mean of acknowledged writes lost. Quantiles: over all of "
-        "them, the unhurt included. Parts: means over those hurt and recovered in which a guardrail tripped.",
+        "them, the unhurt included. Parts: means over those hurt and recovered in which the impact was detected.",
         grouped=True,
     )
 

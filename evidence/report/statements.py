@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from evidence.comparison import Comparison
 from evidence.pairs import Difference
+from evidence.report.table import decimals_shown
 from evidence.statements import Statement
 
 __all__ = ["statement_lines"]
@@ -85,13 +85,8 @@ def _difference_text(difference: Difference, currency: str | None) -> str:
         unit, decimals = "replica-seconds", 0
     else:
         unit, decimals = "s", 2
-    decimals = _decimals(value, decimals)
+    decimals = decimals_shown(value, decimals)
     return f"{value:,.{decimals}f} {unit}".rstrip() + f" [{low:,.{decimals}f}, {high:,.{decimals}f}]"
-
-
-def _decimals(value: float, fewest: int) -> int:
-    """So many that a difference which is told apart from none does not read as none."""
-    return fewest if value == 0.0 else max(fewest, -math.floor(math.log10(value)))
 
 
 def _upright(sign: float, value: float, low: float, high: float) -> tuple[float, float, float]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Table", "money", "percent", "replications", "seconds", "share", "with_range"]
+__all__ = ["Table", "decimals_shown", "money", "percent", "replications", "seconds", "share", "with_range"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,11 @@ def seconds(value: float | None, *, censored: bool = False) -> str:
     if value == float("inf"):
         return "not recovered"
     return f"{'> ' if censored else ''}{_duration(value)}"
+
+
+def decimals_shown(value: float, fewest: int) -> int:
+    """So many that a difference which is told apart from none does not read as none."""
+    return fewest if value == 0.0 else max(fewest, -math.floor(math.log10(abs(value))))
 
 
 def _duration(value: float) -> str:

@@ -108,9 +108,14 @@ def test_whoever_loses_more_writes_dominates_nobody() -> None:
 def test_a_small_difference_does_not_read_as_none() -> None:
     canary = made.measures(replications=60)
     more = [replace(row, extra_replica_s=row.extra_replica_s + 0.25, rto_s=row.rto_s + 0.004) for row in canary]
-    lines = statement_lines(compare("tiny", {"canary": canary, "rolling": more}))
+    found = compare("tiny", {"canary": canary, "rolling": more})
+    lines = statement_lines(found)
     assert "release, capacity: canary is better than rolling (by 0.2 replica-seconds [0.2, 0.2])." in lines
     assert "buy, mean RTO: canary is better than rolling (by 0.004 s [0.004, 0.004])." in lines
+    assert [row[-1] for row in comparison_table(found).rows][:2] == ["best", "worse: RTO +0.004 s"]
+    share = [replace(row, failed_share=row.failed_share + 0.00002) for row in canary]
+    table = comparison_table(compare("tiny", {"canary": canary, "rolling": share}))
+    assert table.rows[1][-1] == "worse: failed +0.002 points"
 
 
 def test_one_run_has_nothing_to_be_compared_with() -> None:
