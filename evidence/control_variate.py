@@ -78,13 +78,14 @@ class ControlledDifference:
 
 @dataclass(frozen=True, slots=True)
 class Controlled:
-    """All rows and differences, by function, measure and strategy in the order given."""
+    """All rows and differences, by function, measure and strategy in the order given; `currency` of revenue lost."""
 
     scenario: str
     replications: int
     paired: int
     rows: tuple[ControlledRow, ...]
     differences: tuple[ControlledDifference, ...]
+    currency: str | None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; infinite numbers as null."""
@@ -212,7 +213,8 @@ def controlled(
                     statement = statement_of(joint)
                     differences.append(ControlledDifference(function, name, other, measure, alone, joint, statement))
     paired = len({number for _, number in first_costly})
-    return Controlled(scenario, len(replications), paired, tuple(rows), tuple(differences))
+    currency = next((row.currency for row in first_cheap.values() if row.currency is not None), None)
+    return Controlled(scenario, len(replications), paired, tuple(rows), tuple(differences), currency)
 
 
 _Table = dict[tuple[str, int], FunctionMeasure]

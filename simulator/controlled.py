@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,13 +16,14 @@ from simulator.pool import measures_of
 from simulator.replication import Player
 from simulator.streams import defects_drawn
 
-__all__ = ["PAIRED_MIN", "play_controlled"]
+__all__ = ["PAIRED_MIN", "ControlledSimulation"]
 
 PAIRED_MIN = 4
 """Replications to be played at both fidelities at the least: two releases with a defect, two without."""
 
 
 _Job = tuple[int, int, Fidelity]
+_ByStrategy = dict[str, list[FunctionMeasure]]
 
 
 @dataclass(frozen=True)
@@ -67,38 +69,65 @@ def paired_replications(scenario: Scenario, seed: int, replications: int, paired
     return sorted([*kinds[0][:with_defect], *kinds[1][: paired - with_defect]])
 
 
-def play_controlled(
-    scenario: Scenario,
-    strategies: Mapping[str, Strategy],
-    *,
-    replications: int,
-    paired: int,
-    seed: int,
-    processes: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> tuple[dict[str, list[FunctionMeasure]], dict[str, list[FunctionMeasure]]]:
-    """Measures by strategy: of all replications as flows, and of the paired ones request by request.
+class ControlledSimulation:
+    """Replications as flows, the paired ones request by request too, under each strategy."""
 
-    Raises RequestError for numbers that make no estimate and for what flows do not model, WorkerDied.
-    """
-    if not PAIRED_MIN <= paired <= replications:
-        raise RequestError(f"paired(={paired}) must be {PAIRED_MIN} to the replications(={replications})")
-    require_modelled(scenario.at_fidelity("fluid"))
-    chosen = paired_replications(scenario, seed, replications, paired)
-    flows: list[_Job] = [(place, number, "fluid") for number in range(replications) for place in range(len(strategies))]
-    costly: list[_Job] = [(place, number, "requests") for number in chosen for place in range(len(strategies))]
-    work = _Jobs(scenario, tuple(strategies.values()), seed, tuple(_spread(costly, flows)))
-    names = list(strategies)
-    found: dict[Fidelity, dict[str, list[FunctionMeasure]]] = {
-        "fluid": {name: [] for name in names},
-        "requests": {name: [] for name in names},
-    }
-    answers = _played(work, cores() if processes is None else processes)
-    for done, ((place, _, fidelity), measured) in enumerate(zip(work.jobs, answers, strict=True), start=1):
-        found[fidelity][names[place]] += measured
-        if progress is not None:
-            progress(done, len(work.jobs))
-    return found["fluid"], found["requests"]
+    def __init__(
+        self,
+        scenario: Scenario,
+        strategies: Mapping[str, Strategy],
+        *,
+        replications: int,
+        paired: int,
+        seed: int,
+    ) -> None:
+        """Raises RequestError for numbers that make no estimate and for what flows do not model."""
+        if not PAIRED_MIN <= paired <= replications:
+            raise RequestError(f"paired(={paired}) must be {PAIRED_MIN} to the replications(={replications})")
+        require_modelled(scenario.at_fidelity("fluid"))
+        self.replications = replications
+        self.chosen = paired_replications(scenario, seed, replications, paired)
+        self._bad = {number for number in self.chosen if defects_drawn(scenario.release.defects, seed, number)}
+        places = range(len(strategies))
+        flows: list[_Job] = [(place, number, "fluid") for number in range(replications) for place in places]
+        costly: list[_Job] = [(place, number, "requests") for number in self.chosen for place in places]
+        self._work = _Jobs(scenario, tuple(strategies.values()), seed, tuple(_spread(costly, flows)))
+        self._names = list(strategies)
+        self._found: dict[_Job, list[FunctionMeasure]] = {}
+
+    def play(self, processes: int | None = None, progress: Callable[[int, int], None] | None = None) -> None:
+        """Play all of them; raises WorkerDied."""
+        jobs = self._work.jobs
+        answers = _played(self._work, cores() if processes is None else processes)
+        for job, measured in zip(jobs, answers, strict=True):
+            self._found[job] = measured
+            if progress is not None:
+                progress(len(self._found), len(jobs))
+
+    def measures(self) -> tuple[_ByStrategy, _ByStrategy]:
+        """By strategy: as flows, and request by request; of the replications that are `played` so far."""
+        flows, pairs = self.played()
+        return self._of("fluid", flows), self._of("requests", pairs)
+
+    def enough(self) -> bool:
+        """Whether what is played so far makes an estimate: PAIRED_MIN pairs, two of each kind (or all there are)."""
+        _, pairs = self.played()
+        wanted, there = (Counter(number in self._bad for number in numbers) for numbers in (self.chosen, pairs))
+        return len(pairs) >= PAIRED_MIN and all(there[kind] >= min(2, count) for kind, count in wanted.items())
+
+    def played(self) -> tuple[list[int], list[int]]:
+        """Replications that all strategies have played: as flows, and of those the ones request by request too."""
+        counts = Counter((number, fidelity) for _, number, fidelity in self._found)
+        done = {each for each, count in counts.items() if count == len(self._names)}
+        flows = sorted(number for number, fidelity in done if fidelity == "fluid")
+        return flows, [number for number in flows if (number, "requests") in done]
+
+    def _of(self, fidelity: Fidelity, numbers: Sequence[int]) -> _ByStrategy:
+        found: _ByStrategy = defaultdict(list)
+        for number in numbers:
+            for place, name in enumerate(self._names):
+                found[name] += self._found[place, number, fidelity]
+        return dict(found)
 
 
 def _spread(few: Sequence[_Job], many: Sequence[_Job]) -> list[_Job]:

@@ -23,7 +23,7 @@ from simulator.chunks import chunked
 from simulator.errors import WorkerDied
 from simulator.work import Plays, Task
 
-__all__ = ["measures_of"]
+__all__ = ["measures_of", "stopped"]
 
 Answer = TypeVar("Answer")
 
@@ -32,7 +32,8 @@ def measures_of(task: Task[Answer], replications: Sequence[int], processes: int)
     """What the task's player measures of each replication, chunk by chunk, in their order.
 
     The compiled kernel must be loaded already, so that forked workers have it. An interrupt, or an error of one worker,
-    stops all of them after the replications that they are at. Raises WorkerDied when a worker ends by itself.
+    stops all of them after the replications that they are at, or where their player asks `stopped`. Raises WorkerDied
+    when a worker ends by itself.
     """
     chunks = chunked(replications, processes)
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
@@ -52,6 +53,11 @@ def measures_of(task: Task[Answer], replications: Sequence[int], processes: int)
     finally:
         stop.set()
         executor.shutdown(wait=True, cancel_futures=True)
+
+
+def stopped() -> bool:
+    """Whether this process is a worker for whose answer nobody waits any more."""
+    return _worker is not None and _worker.stop.is_set()
 
 
 @dataclass
@@ -83,7 +89,7 @@ def _play(replications: Sequence[int]) -> list[Any]:
     assert _worker is not None
     measured = []
     for replication in replications:
-        if _worker.stop.is_set():
-            break  # nobody waits for the answer any more
+        if stopped():
+            break
         measured.append(_worker.player.measures(replication))
     return measured

@@ -11,7 +11,7 @@ _NAMES = dict(zip(MEASURES, ("failed", "RTO", "revenue lost", "release takes"), 
 _UNITS = {"failed_share": "%", "rto_s": "s", "release_duration_s": "s"}
 
 
-def controlled_tables(found: Controlled, currency: str | None) -> tuple[Table, Table]:
+def controlled_tables(found: Controlled) -> tuple[Table, Table]:
     """Means by function and strategy, and the pairs that are told apart or not."""
     cells: dict[tuple[str, str], dict[str, ControlledRow]] = {}
     for row in found.rows:
@@ -20,7 +20,9 @@ def controlled_tables(found: Controlled, currency: str | None) -> tuple[Table, T
     means = Table(
         title="Means, flows corrected request by request",
         headers=("function", "strategy", *(_NAMES[each] for each in shown)),
-        rows=tuple((*key, *(_mean(measures.get(each), currency) for each in shown)) for key, measures in cells.items()),
+        rows=tuple(
+            (*key, *(_mean(measures.get(each), found.currency) for each in shown)) for key, measures in cells.items()
+        ),
         align="ll" + "r" * len(shown),
         note=f"{found.replications} replications as flows, {found.paired} of them request by request as well. In "
         "brackets 95 % intervals, which hold for the request-level means. An RTO that did not end counts at its bound.",
@@ -48,6 +50,6 @@ def _mean(row: ControlledRow | None, currency: str | None) -> str:
     return mean_with_range(max(0.0, row.estimate.value), row.estimate.low, row.estimate.high, unit)
 
 
-def controlled_text(found: Controlled, currency: str | None) -> str:
+def controlled_text(found: Controlled) -> str:
     """Both tables."""
-    return "\n\n".join(table.text() for table in controlled_tables(found, currency)) + "\n"
+    return "\n\n".join(table.text() for table in controlled_tables(found)) + "\n"

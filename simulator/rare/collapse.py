@@ -18,7 +18,7 @@ from simulator.rare.kinds import Kind, kinds_of, roots_of
 from simulator.rare.levels import Pilot, pilot
 from simulator.rare.paths import Outcome, Path
 from simulator.rare.splitting import Run, estimate, weighed
-from simulator.rare.trajectories import PathTask, RunTask
+from simulator.rare.trajectories import PathTask, Runs, RunTask
 from simulator.strategies import strategy_named
 from simulator.work import Task, Work
 
@@ -26,6 +26,8 @@ __all__ = ["RUNS", "Collapse", "Foretold", "Part", "Rest", "collapse_probability
 
 RUNS = 16
 """Independent runs of the splitting: enough for a t interval that is not wide for their number alone."""
+RUNS_MIN = 4
+"""Where it is ended early: intervals of so few cover like those of RUNS; of fewer they say next to nothing."""
 EFFORT_MIN = 20
 _PILOT = 200
 """Trajectories of the pilot, for each level."""
@@ -120,7 +122,8 @@ def collapse_probability(
     A pilot of each kind of roots chooses its levels, and `foretold` hears what they promise; then RUNS independent
     runs play `effort` trajectories for each level, fewer of kinds that add less. Of the kinds whose pilots meet no
     collapse plain replications are played, and the interval reaches up to what those can still rule out. The answer
-    depends on the seed alone. Raises RequestError for what the scenario does not have.
+    depends on the seed alone. Raises RequestError for what the scenario does not have; what ends it before its time
+    (Ctrl-C, a lost worker) carries a note of what the runs that were done tell.
     """
     chosen = strategy_named(scenario, strategy)
     if scenario.fidelity == "fluid":
@@ -128,21 +131,26 @@ def collapse_probability(
     work = Work(scenario, chosen, seed, None if defects is None else tuple(defects), uncertain(text, scenario.name))
     workers = cores() if processes is None else processes
 
+    plan: _Plan | None = None
+    played: list[Run] = []
+
     def play(paths: Sequence[Path]) -> list[Outcome]:
         return [*_spread(PathTask(work, collapsed, tuple(paths)), len(paths), workers)]
 
-    sought, left = _pilots(kinds_of(work), play)
-    if foretold is not None:
-        foretold(_foretell(sought))
-    tasks = _tasks(work, sought, left, effort)
-    runs: list[list[Run]] = []
-    for task in tasks:
-        runs.append([])
-        for run in _spread(task, RUNS, workers):
-            runs[-1].append(run)
+    try:
+        plan = _planned(*_pilots(kinds_of(work), play), effort)
+        if foretold is not None:
+            foretold(_foretell(plan.sought))
+        for run in _spread(RunTask(work, collapsed, plan.runs), RUNS * len(plan.runs), workers):
+            played.append(run)
             if progress is not None:
-                progress(RUNS * (len(runs) - 1) + len(runs[-1]), RUNS * len(tasks))
-    return _collapse(sought, left, tasks, runs)
+                progress(len(played), RUNS * len(plan.runs))
+    except RequestError:  # before anything was played
+        raise
+    except BaseException as error:  # Ctrl-C, a lost worker
+        error.add_note(_told_early(plan, played))
+        raise
+    return _collapse(plan, played)
 
 
 @dataclass(frozen=True)
@@ -189,27 +197,37 @@ def _foretell(sought: Sequence[_Piloted]) -> Foretold:
     return Foretold(chance, max(1.0, (1.0 - chance) / chance * chance**2 / (trajectories * max(variance, 1e-12))))
 
 
-def _tasks(work: Work, sought: Sequence[_Piloted], left: Sequence[_Piloted], effort: int) -> list[RunTask]:
-    """One for each kind that is sought, in order, and one for the others, if any; of roots that no pilot had."""
-    tasks = []
+@dataclass(frozen=True)
+class _Plan:
+    """The kinds that are sought, the others, and their runs: of each kind that is sought, and of the others if any."""
+
+    sought: Sequence[_Piloted]
+    left: Sequence[_Piloted]
+    runs: tuple[Runs, ...]
+
+
+def _planned(sought: Sequence[_Piloted], left: Sequence[_Piloted], effort: int) -> _Plan:
+    """Their roots are those that no pilot had."""
+    runs = []
     for each in sought:
         worth = each.adds / max(other.adds for other in sought)
-        tasks.append(_task(work, islice(each.kind.roots(0), _PILOT, None), each.pilot.levels, effort * worth))
+        runs.append(_runs(islice(each.kind.roots(0), _PILOT, None), each.pilot.levels, effort * worth))
     if left:
         roots = roots_of([each.kind for each in left], _AFRESH)
-        tasks.append(_task(work, roots, (), effort * sum(each.kind.share for each in left)))
-    return tasks
+        runs.append(_runs(roots, (), effort * sum(each.kind.share for each in left)))
+    return _Plan(sought, left, tuple(runs))
 
 
-def _task(work: Work, roots: Iterator[int], levels: tuple[float, ...], effort: float) -> RunTask:
+def _runs(roots: Iterator[int], levels: tuple[float, ...], effort: float) -> Runs:
     taken = tuple(islice(roots, RUNS * max(EFFORT_MIN, round(effort))))
-    return RunTask(work, collapsed, levels, tuple(taken[run::RUNS] for run in range(RUNS)))
+    return Runs(levels, tuple(taken[run::RUNS] for run in range(RUNS)))
 
 
-def _collapse(
-    sought: Sequence[_Piloted], left: Sequence[_Piloted], tasks: Sequence[RunTask], runs: Sequence[Sequence[Run]]
-) -> Collapse:
-    found = [_estimate(task, each) for task, each in zip(tasks, runs, strict=True)]
+def _collapse(plan: _Plan, played: Sequence[Run]) -> Collapse:
+    """From the first runs of the plan, as many of each kind: one that others lack is left out."""
+    sought, left, kinds = plan.sought, plan.left, len(plan.runs)
+    runs = [played[kind : len(played) // kinds * kinds : kinds] for kind in range(kinds)]
+    found = [_estimate(planned, each) for planned, each in zip(plan.runs, runs, strict=True)]
     parts = tuple(
         Part(each.kind.name, each.kind.share, probability, each.pilot.levels)
         for each, probability in zip(sought, found[: len(sought)], strict=True)
@@ -220,15 +238,35 @@ def _collapse(
     together = zip(*runs, strict=True)
     whole = [sum(share * run.probability for share, run in zip(shares, each, strict=True)) for each in together]
     probability = weighed([*zip(shares, found, strict=True)])
-    played = [run for each in runs for run in each]
+    counted = [run for each in runs for run in each]
     piloted = sum(each.pilot.trajectories for each in (*sought, *left))
     return Collapse(
         probability=probability,
         parts=parts,
         rest=rest,
-        trajectories=piloted + sum(run.trajectories for run in played),
-        hits=sum(run.hits for run in played),
-        plain_replications=_plain(probability.value, whole) if len(tasks) > 1 or tasks[0].levels else None,
+        trajectories=piloted + sum(run.trajectories for run in counted),
+        hits=sum(run.hits for run in counted),
+        plain_replications=_plain(probability.value, whole) if kinds > 1 or plan.runs[0].levels else None,
+    )
+
+
+def _told_early(plan: _Plan | None, played: Sequence[Run]) -> str:
+    """Of an estimate that is ended before its time.
+
+    The first runs are an estimate like all of them, but for one thing: a run that meets more collapses takes longer,
+    and is rather the one that is not done. That is a small part of one run's share (Glynn, Heidelberger, Bias
+    properties of budget constrained simulations, Operations Research 38, 1990), far within the interval.
+    """
+    if plan is None:
+        return "it was still looking for its levels: what was played is lost, as it tells no probability"
+    done = len(played) // len(plan.runs)
+    runs = f"{done} of {RUNS} runs" + (" of each kind" if len(plan.runs) > 1 else "")
+    if done < RUNS_MIN:
+        return f"{runs} were done, which are lost: an estimate takes {RUNS_MIN}"
+    found = _collapse(plan, played).probability
+    return (
+        f"the {runs} that were done tell a probability of {found.value:.3g} [{found.low:.3g}, {found.high:.3g}] "
+        "(95 %); the others are lost, as part of a run tells nothing"
     )
 
 
@@ -238,10 +276,10 @@ def _rest(left: Sequence[_Piloted], probability: Estimate) -> Rest:
     return Rest(tuple(each.kind.name for each in left), share, probability, probability.n, reach)
 
 
-def _estimate(task: RunTask, runs: Sequence[Run]) -> Estimate:
+def _estimate(planned: Runs, runs: Sequence[Run]) -> Estimate:
     """Without levels the trajectories are plain replications, whose share has an exact interval."""
-    roots = sum(len(each) for each in task.roots)
-    return estimate(runs, roots) if task.levels else share_with_interval(sum(run.hits for run in runs), roots)
+    roots = sum(len(each) for each in planned.roots[: len(runs)])
+    return estimate(runs, roots) if planned.levels else share_with_interval(sum(run.hits for run in runs), roots)
 
 
 def _plain(probability: float, runs: Sequence[float]) -> int | None:

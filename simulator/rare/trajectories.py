@@ -17,12 +17,14 @@ import simpy
 
 from evidence.measures import FunctionMeasure
 from simulator.environment import SimulationEnvironment
+from simulator.errors import WorkerDied
 from simulator.kernel.watch import Looks, Reached
+from simulator.pool import stopped
 from simulator.rare.paths import Outcome, Path, branch_keys, records_of
 from simulator.rare.splitting import Run, split_run
 from simulator.work import Work
 
-__all__ = ["PathTask", "RunTask", "Trajectories"]
+__all__ = ["PathTask", "RunTask", "Runs", "Trajectories"]
 
 Event = Callable[[Sequence[FunctionMeasure]], bool]
 
@@ -63,11 +65,17 @@ class _Runs:
         self._trajectories = Trajectories(task.work, task.event)
 
     def measures(self, number: int) -> Run:
-        paths = [Path(root) for root in self._task.roots[number]]
-        return split_run(self._task.levels, paths, self._play)
+        run, place = divmod(number, len(self._task.kinds))
+        runs = self._task.kinds[place]
+        return split_run(runs.levels, [Path(root) for root in runs.roots[run]], self._play)
 
     def _play(self, paths: Sequence[Path], enough: float) -> list[Outcome]:
-        return [self._trajectories.play(path, enough) for path in paths]
+        outcomes = []
+        for path in paths:
+            if stopped():  # a run may take minutes
+                raise WorkerDied("a run of the splitting was given up: nobody waits for it any more")
+            outcomes.append(self._trajectories.play(path, enough))
+        return outcomes
 
 
 class _Paths:
@@ -93,13 +101,23 @@ class PathTask:
 
 
 @dataclass(frozen=True)
+class Runs:
+    """Of one kind of roots: run n has `roots[n]`, and plays as many trajectories a level."""
+
+    levels: tuple[float, ...]
+    roots: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
 class RunTask:
-    """Plays runs: number n has `roots[n]`, and plays as many trajectories a level."""
+    """Plays runs of several kinds in turn: of k kinds, number n is run n // k of kind n % k.
+
+    So the first of them are as many of each kind, whenever it ends.
+    """
 
     work: Work
     event: Event
-    levels: tuple[float, ...]
-    roots: tuple[tuple[int, ...], ...]
+    kinds: tuple[Runs, ...]
 
     def player(self) -> _Runs:
         """Who plays them."""

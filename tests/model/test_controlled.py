@@ -7,7 +7,7 @@ import pytest
 
 from evidence.control_variate import controlled
 from scenarios.loading import load
-from simulator.controlled import paired_replications, play_controlled
+from simulator.controlled import ControlledSimulation, paired_replications
 from simulator.errors import RequestError
 from simulator.replications import simulate
 from simulator.strategies import strategy_named
@@ -41,9 +41,10 @@ def test_the_corrected_mean_holds_the_request_level_one() -> None:
 def test_processes_change_nothing() -> None:
     scenario, _ = load("shop-release")
     strategies = {kind: strategy_named(scenario, kind) for kind in KINDS}
-    one, two = (
-        play_controlled(scenario, strategies, replications=12, paired=4, seed=2, processes=count) for count in (1, 2)
-    )
+    simulations = [ControlledSimulation(scenario, strategies, replications=12, paired=4, seed=2) for _ in range(2)]
+    for processes, simulation in enumerate(simulations, start=1):
+        simulation.play(processes)
+    one, two = (simulation.measures() for simulation in simulations)
     assert one == two
     assert controlled(scenario.name, *one, bad_share=0.5) == controlled(scenario.name, *two, bad_share=0.5)
 
@@ -59,9 +60,9 @@ def test_numbers_that_make_no_estimate_are_refused() -> None:
     scenario, _ = load("shop-release")
     strategies = {"canary": strategy_named(scenario, "canary")}
     with pytest.raises(RequestError, match=r"paired\(=3\) must be 4 to the replications\(=10\)"):
-        play_controlled(scenario, strategies, replications=10, paired=3, seed=1)
+        ControlledSimulation(scenario, strategies, replications=10, paired=3, seed=1)
     locked = load("expand-contract")[0]
     calls = [call.model_copy(update={"retries": 1, "timeout_s": 0.3}) for call in locked.system.calls]
     unmodelled = locked.model_copy(update={"system": locked.system.model_copy(update={"calls": calls})})
     with pytest.raises(RequestError, match="does not model"):
-        play_controlled(unmodelled, {"main": unmodelled.release.strategy}, replications=10, paired=4, seed=1)
+        ControlledSimulation(unmodelled, {"main": unmodelled.release.strategy}, replications=10, paired=4, seed=1)

@@ -1,6 +1,7 @@
 """``windtunnel simulate|compare|check|assess`` on a small run: one document, one record, one verdict."""
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from simulator.errors import WorkerDied
 from simulator.replication import Player
 from tests.unit.scenario_texts import VALID
 from windtunnel.cli.exits import ExitCode
+from windtunnel.cli.main import Terminated
 
 Run = Callable[..., Any]
 CODES = {"pass": 0, "fail": 1, "inconclusive": 3, "error": 4}
@@ -87,7 +89,7 @@ class Ending(Player):
 
 @pytest.mark.parametrize(
     ("how", "code"),
-    [(KeyboardInterrupt("interrupted"), ExitCode.INTERRUPTED), (SystemExit(143), ExitCode.TERMINATED),
+    [(KeyboardInterrupt("interrupted"), ExitCode.INTERRUPTED), (Terminated(signal.SIGTERM), ExitCode.TERMINATED),
      (WorkerDied("a worker ended"), ExitCode.ERROR)],
 )  # fmt: skip
 def test_what_was_played_before_an_end_is_kept_and_is_no_finished_run(

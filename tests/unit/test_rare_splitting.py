@@ -14,7 +14,7 @@ from simulator.draws import Stream, stream_keys
 from simulator.rare import collapse
 from simulator.rare.collapse import Foretold, collapse_probability, collapsed
 from simulator.rare.kinds import kinds_of, roots_of
-from simulator.rare.levels import NOT_RARE, pilot
+from simulator.rare.levels import NOT_RARE, Pilot, pilot
 from simulator.rare.paths import Outcome, Path, Split, branch_keys
 from simulator.rare.splitting import Run, branches, estimate, split_run, weighed
 from simulator.rare.trajectories import Trajectories
@@ -244,3 +244,40 @@ def test_a_collapse_that_is_not_rare_needs_no_levels_and_any_number_of_processes
     assert found.probability.low > 0.2
     assert found.probability == share_with_interval(found.hits, 16 * 20)  # exact, also where all collapse
     assert found == collapse_probability(scenario, "", effort=20, processes=2)
+
+
+def test_runs_that_were_done_before_an_end_are_an_estimate_from_four_on() -> None:
+    scenario, _ = load("metastable")
+    functions = {name: each.model_copy(update={"rate_per_s": 205.0}) for name, each in scenario.functions.items()}
+    scenario = scenario.model_copy(update={"functions": functions, "duration_s": 30.0})
+
+    def told(last: int) -> list[str]:
+        def progress(done: int, _: int) -> None:
+            if done == last:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt) as ended:
+            collapse_probability(scenario, "", effort=20, processes=1, progress=progress)
+        return ended.value.__notes__
+
+    assert told(3) == ["3 of 16 runs were done, which are lost: an estimate takes 4"]
+    player = Work(scenario, strategy_named(scenario, None), 1, None).player()
+    roots = [200 + run + 16 * place for run in range(4) for place in range(20)]  # the first 200 are the pilot's
+    found = share_with_interval(sum(collapsed(player.measures(root)) for root in roots), len(roots))
+    interval = f"{found.value:.3g} [{found.low:.3g}, {found.high:.3g}] (95 %)"
+    (note,) = told(4)
+    assert note.startswith(f"the 4 of 16 runs that were done tell a probability of {interval}; the others are lost, ")
+
+
+def test_runs_of_several_kinds_are_played_in_turn_and_one_that_others_lack_is_left_out() -> None:
+    scenario, _ = load("shop-release")
+    kinds = kinds_of(Work(scenario, strategy_named(scenario, None), 1, None))
+    sought = [collapse._Piloted(each, Pilot((1.0,), 0.1, 1.0, 200)) for each in kinds[:2]]
+    runs = collapse.Runs((1.0,), tuple((each,) for each in range(16)))
+    plan = collapse._Plan(sought, [], (runs, runs))
+    first, second = [Run(chance, 1, 0) for chance in (0.1, 0.2, 0.3, 0.4)], [Run(0.02, 1, 0)] * 4
+    played = [run for pair in zip(first, second, strict=True) for run in pair]
+    found = collapse._collapse(plan, played)
+    assert [part.probability for part in found.parts] == [estimate(first, 4), estimate(second, 4)]
+    assert collapse._collapse(plan, [*played, Run(0.9, 1, 0)]) == found
+    assert collapse._told_early(plan, played).startswith("the 4 of 16 runs of each kind that were done tell a prob")

@@ -57,5 +57,4 @@ def emit_controlled(
     if as_json:
         emit_json({**found.to_json(), "seed": seed})
         return
-    revenues = [function.revenue for function in loaded.functions.values() if function.revenue is not None]
-    emit_text(controlled_text(found, revenues[0].currency if revenues else None))
+    emit_text(controlled_text(found))

@@ -40,7 +40,7 @@ from windtunnel.cli.output import emit_error, emit_text, say
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-__all__ = ["app", "run"]
+__all__ = ["Terminated", "app", "run"]
 
 # Plain help: formatting it with rich would double the time of `windtunnel --help`.
 app = typer.Typer(
@@ -116,11 +116,7 @@ def run(arguments: list[str] | None = None) -> None:
         if code == ExitCode.INTERRUPTED:
             raise interrupt  # with the notes of those whom it has ended
         sys.exit(code)
-    except SystemExit as error:
-        for note in getattr(error, "__notes__", ()):
-            say(f"windtunnel: {note}")
-        raise
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last handler there is
+    except (Exception, KeyboardInterrupt, Terminated) as error:  # noqa: BLE001 - the last handler there is
         sys.exit(_report(error, as_json=as_json))
     finally:
         for number, handler in before.items():
@@ -133,7 +129,18 @@ def _unwind(interrupt: KeyboardInterrupt, number: int, _frame: FrameType | None)
         signal.signal(each, _still_ending)
     if number == signal.SIGINT:
         raise interrupt
-    raise SystemExit(128 + number)
+    raise Terminated(number)
+
+
+class Terminated(SystemExit):
+    """By a signal that is no Ctrl-C, with the code that a shell gives it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self.number = number
+
+    def __str__(self) -> str:
+        return "the terminal was closed" if self.number == signal.SIGHUP else "terminated"
 
 
 def _still_ending(_number: int, _frame: FrameType | None) -> None:
@@ -147,7 +154,7 @@ def _report(error: BaseException, *, as_json: bool) -> int:
     if isinstance(error, typer.TyperException):
         return _report_usage(error, as_json=as_json)
     debug = os.environ.get("WINDTUNNEL_DEBUG", "") not in ("", "0")
-    code = exit_code_of(error)
+    code = ExitCode(128 + error.number) if isinstance(error, Terminated) else exit_code_of(error)
     if debug:
         import traceback
 
