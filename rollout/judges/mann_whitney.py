@@ -1,6 +1,7 @@
 """Kayenta's judge: the Mann-Whitney test on two series of points, one of the new and one of the old version.
 
-Each look adds a point to each series: the metric of the answers since the look before. The new version is bad when the
+Each look adds a point to each series, the metric of the answers since the look before, so that both are of the same
+times: a look at which one version answered nothing says nothing of the other. The new version is bad when the
 lower confidence bound of the shift between the series (Hodges and Lehmann) exceeds a share of the estimated shift, and
 its mean has risen by more than is allowed. The test assumes that it is made once; who looks again and again, as a
 guardrail does, has more false alarms than its confidence says. Rules as of Kayenta's MannWhitneyClassifier.
@@ -26,6 +27,9 @@ __all__ = ["MannWhitneyJudge", "shift_with_lower_bound"]
 
 # So many differences of pairs are put in order at once; of more, those of a rank are found by counting.
 _AT_ONCE = 1_000_000
+
+# A metric's value, and the requests that it is of.
+_Point = tuple[float, int]
 
 
 def shift_with_lower_bound(
@@ -77,8 +81,8 @@ def _difference(new: NDArray[np.float64], old: NDArray[np.float64], rank: int) -
 class MannWhitneyJudge:
     """Compares the series of `new` and `old`; the value is the lower bound of the shift, in the metric's unit.
 
-    A look at which a version answered nothing adds no point to its series. Below `points` points of each, or `minimum`
-    requests of each in them, nothing is bad. `lookback` points at most are kept (None: all).
+    A look at which a version answered nothing adds no points. Below `points` points of each, or `minimum` requests of
+    each in them, nothing is bad. Points of the last `lookback` looks are kept (None: all).
     """
 
     def __init__(
@@ -101,21 +105,26 @@ class MannWhitneyJudge:
         self._points = points
         self._minimum = minimum
         self._increments = tuple(Increments() for _ in versions)
-        self._series: tuple[deque[tuple[float, int]], ...] = tuple(deque(maxlen=lookback) for _ in versions)
+        # Of each look the points of both versions; None where one is missing, which ages the others all the same.
+        self._looks: deque[tuple[_Point, _Point] | None] = deque(maxlen=lookback)
 
     def judge(self, observations: Sequence[Observation]) -> Finding:
         """Add the points of this look, and test."""
-        for increments, series, total in zip(self._increments, self._series, observations, strict=True):
-            news = increments.of(total)
-            value = None if news is None else self._metric.value(news)
-            if news is not None and value is not None:
-                series.append((value, news.requests))
-        requests = min(sum(point[1] for point in series) for series in self._series)
-        if min(map(len, self._series)) < self._points or requests < self._minimum:
+        new_point, old_point = (
+            self._point(increments.of(total)) for increments, total in zip(self._increments, observations, strict=True)
+        )
+        self._looks.append(None if new_point is None or old_point is None else (new_point, old_point))
+        pairs = [pair for pair in self._looks if pair is not None]
+        requests = min(sum(pair[place][1] for pair in pairs) for place in range(len(self.queries)))
+        if len(pairs) < self._points or requests < self._minimum:
             return Finding(False, False, None, 0.0, requests)
-        new, old = (np.array([point[0] for point in series]) for series in self._series)
+        new, old = (np.array([pair[place][0] for pair in pairs]) for place in range(len(self.queries)))
         if new.mean() < self._allowed * old.mean() or not _is_above(new, old, self._confidence):
             return Finding(False, True, None, 0.0, requests)
         shift, low = shift_with_lower_bound(new, old, self._confidence)
         limit = self._tolerance * abs(shift)
         return Finding(low > limit, True, low, limit, requests)
+
+    def _point(self, news: Observation | None) -> _Point | None:
+        value = None if news is None else self._metric.value(news)
+        return None if news is None or value is None else (value, news.requests)

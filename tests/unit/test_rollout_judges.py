@@ -157,6 +157,26 @@ def test_a_look_without_answers_adds_no_point() -> None:
     assert looks(mann_whitney(), gaps, [(100, 0)] * 18)[-1].enough is False
 
 
+@pytest.mark.parametrize("alone", [0, 1])
+def test_what_one_version_answered_alone_is_compared_with_no_other_time(alone: int) -> None:
+    """Trouble after a switch, or before the canary's first request, is not the difference of two versions."""
+    both, quiet, trouble, nothing = 20, [(100, 1), (100, 2)], [(100, 40), (100, 41)], [(0, 0)]
+    if alone == 0:
+        new, old = quiet * (both // 2) + trouble * 40, quiet * (both // 2) + nothing * 80
+    else:
+        new, old = nothing * 80 + trouble * (both // 2), quiet * 40 + trouble * (both // 2)
+    found = looks(mann_whitney(), new, old)[-1]
+    assert (found.bad, found.enough, found.requests) == (False, True, 2000)
+
+
+def test_looks_without_a_pair_of_points_age_those_before() -> None:
+    gap = [(0, 0)] * 15
+    bad, fine = [(100, 40)] * 12 + gap, [(100, k % 3) for k in range(12)] + gap
+    found = looks(judge(every="10s", mann_whitney={"points": 10, "lookback": "200s"}), bad, fine)
+    assert (found[20].bad, found[20].requests, found[22].enough) == (True, 1200, True)
+    assert [finding.enough for finding in found[23:]] == [False] * 5
+
+
 def test_points_beyond_the_lookback_are_forgotten() -> None:
     bad_then_good = [(100, 50)] * 20 + [(100, 0)] * 20
     rules = {"points": 10, "lookback": "200s"}
