@@ -19,13 +19,14 @@ __all__ = ["analyse"]
 
 @dataclass
 class _Check:
-    """One judge at work. Its last finding counts at the end: without enough data the check is inconclusive."""
+    """One judge at work. Its last finding counts at the end: without enough data a `needed` check is inconclusive."""
 
     guardrail: Guardrail
     name: str
     judge: Judge
     interval_s: float
     due_s: float
+    needed: bool
     in_a_row: int = 0
     enough: bool = False
 
@@ -47,7 +48,7 @@ def analyse(play: Play, change: Change, analysis: Analysis) -> Generator[simpy.E
                 check.due_s += check.interval_s
                 yield from _look(play, check, subject)
     yield world.env.timeout(until_s - world.env.now)
-    open_ = [check for check in checks if not check.enough]
+    open_ = [check for check in checks if check.needed and not check.enough]
     if not open_:
         world.record("analysis", subject, result="passed")
         return
@@ -64,9 +65,11 @@ def _checks(play: Play, change: Change, analysis: Analysis) -> Iterator[_Check]:
     for guardrail, name in zip(analysis.checks, analysis.names, strict=True):
         of = release.change_of(guardrail.of) or change
         interval_s = guardrail.interval_s(resolution_s)
-        for watched in play.watched(of, guardrail):
-            judge = judge_of(guardrail, watched, play.world.edges_s)
-            yield _Check(guardrail, name, judge, interval_s, play.world.env.now + interval_s)
+        watched = play.watched(of, guardrail)
+        for each in watched:
+            judge = judge_of(guardrail, each, play.world.edges_s)
+            # Of a toggle the answers with the flag on, which are last: once it is on for all, there are no others.
+            yield _Check(guardrail, name, judge, interval_s, play.world.env.now + interval_s, each is watched[-1])
 
 
 def _look(play: Play, check: _Check, subject: str) -> Generator[simpy.Event, Any, None]:

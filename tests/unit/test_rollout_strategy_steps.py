@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import simpy
 
 from rollout.cohorts import cohort_shares
 from rollout.plan import plan
@@ -64,6 +65,14 @@ def test_a_toggle_deploys_dark_before_the_flag_moves() -> None:
     assert steps({"toggle": {"steps": [{"on": "100%"}]}}, 1)[-1] == "flag on for 1"
 
 
+def test_a_toggle_is_gated_between_the_steps_of_its_flag() -> None:
+    looks = {"for": "9s", "checks": [CHECK]}
+    gates = [{"pause": "7s"}, {"analysis": looks}, {"approve": "boss"}]
+    assert steps({"toggle": {"steps": [{"cohort": "staff"}, *gates, {"on": "50%"}]}})[-6:] == [
+        "flag on for staff", "pause", "analysis 9 s", "approval by boss", "flag on for staff, 0.5", "flag on for 1",
+    ]  # fmt: skip
+
+
 def test_waves_over_zones_replace_what_stands_there() -> None:
     waves = {"waves": {"by": "zones", "waves": [["a"], ["b", "c"]], "bake": "5s"}}
     # Of 4 replicas in turn over a, b, c the first zone has two.
@@ -79,6 +88,13 @@ def test_waves_over_zones_replace_what_stands_there() -> None:
         "bake 5 s",
         "bake 5 s",
     ]
+
+
+def test_each_wave_is_looked_at_after_its_bake_the_last_one_too() -> None:
+    looks = {"for": "9s", "checks": [CHECK]}
+    waves = {"by": "cohorts", "waves": [["staff"], ["eu"]], "bake": "5s", "analysis": looks}
+    gates = [step for step in steps({"waves": waves}) if step.startswith(("bake", "analysis"))]
+    assert gates == ["bake 5 s", "analysis 9 s", "bake 5 s", "analysis 9 s"]
 
 
 def test_waves_over_cohorts_end_with_all_of_them() -> None:
@@ -221,3 +237,19 @@ def test_guardrails_of_a_toggle_judge_the_flagged_answers_by_themselves() -> Non
     world = TinyWorld()
     play(world, scenario_of(data(strategy=toggle, guardrails=[CHECK])), until_s=11.0)
     assert {version for _, _, version, _ in world.observed} == {"v2", "v2 (flag on)"}
+
+
+@pytest.mark.parametrize(("on", "off", "result"), [(100, 0, "passed"), (3, 100, "inconclusive")])
+def test_an_analysis_of_a_toggle_wants_enough_answers_with_the_flag_on(on: int, off: int, result: str) -> None:
+    """With the flag on for all there are no others, and as long as it is on for few there are enough of them."""
+
+    class Flagged(TinyWorld):
+        def observe(self, service: str, version: str | None, window_s: float) -> simpy.Event:
+            super().observe(service, version, window_s)
+            return self.env.event().succeed(observation(on if version == "v2 (flag on)" else off))
+
+    looks = {"for": "30s", "checks": [CHECK], "inconclusive": "go-on"}
+    toggle = {"toggle": {"steps": [{"on": "100%"}, {"analysis": looks}], "deploy": {"surge": "100%"}}}
+    world = Flagged()
+    play(world, scenario_of(data(strategy=toggle)))
+    assert [detail["result"] for detail in world.detail("analysis")] == [result]
