@@ -7,6 +7,7 @@ from evidence.measures import FunctionMeasure
 from scenarios.catalogue import library_file
 from scenarios.loading import load, load_text
 from simulator.replication import Player
+from tests.model.test_library_process import measures as changed
 
 
 def measures(name: str, replications: int) -> list[FunctionMeasure]:
@@ -80,3 +81,24 @@ def test_each_dump_that_does_not_restore_costs_an_attempt_and_a_day() -> None:
         assert each.rto_s / 3600 > 1 + (days + 1) * attempt_h - 0.5
     first = sum((each.rpo_s or 0.0) <= 86400 for each in found) / 40
     assert abs(first - 0.67) < 4 * np.sqrt(0.67 * 0.33 / 40)
+
+
+def test_a_restore_loses_all_since_the_release_and_a_reconciliation_what_it_leaves() -> None:
+    steps = "rollback: [redeploy, route-back, retire, {}, verify]\n"
+    instead = (steps.format("restore"), steps.format("reconcile"))
+    restored, reconciled = (
+        changed("restore-or-reconcile", *edits, defects=["wrong-amounts"], replications=8) for edits in ([], [instead])
+    )
+    assert {row.outcome for row in restored + reconciled} == {"rolled-back"}
+    # 24 GB at 200 MB/s, through which all of 10 orders a second fail.
+    failed = [float(np.mean([row.failed for row in rows])) for rows in (restored, reconciled)]
+    assert failed[0] - failed[1] == pytest.approx(10 * 120, abs=4 * np.sqrt(10 * 120 / 8))
+    # Nine in ten and more of the orders between the release and the restore were acknowledged.
+    lost = sum(row.lost_writes for row in restored)
+    assert 9 < lost / sum(row.rpo_s or 0.0 for row in restored) < 10
+    wrong = sum(row.lost_writes + (row.reconciled_rows or 0) for row in reconciled)
+    left = sum(row.lost_writes for row in reconciled)
+    assert left == pytest.approx(0.02 * wrong, abs=4 * np.sqrt(0.02 * wrong))
+    assert 0 < left < lost / 100
+    assert all(row.met_rto for row in reconciled)
+    assert not any(row.met_rto for row in restored)
