@@ -1,8 +1,8 @@
 """How well each guardrail tells bad releases from good ones: false alarms, misses and delay, over replications.
 
-A release that has defects is bad. It can be seen from the moment at which the new version first is sent requests, later
-by the `after` of a defect that has one, and from there the delay counts; a bad release that never got so far shows
-nothing, and is left out. A guardrail that trips before that moment has seen something else, and has missed it.
+A release that has defects is bad. It can be seen from the moment at which a request first could meet one of them
+(evidence/exposure.py), and from there the delay counts; a bad release that never got so far shows nothing, and is left
+out. A guardrail that trips before that moment has seen something else, and has missed it.
 
 A guardrail stops when the release is taken back. Where that happened before it tripped, through another guardrail,
 nobody knows what it would have said: such releases are cut short, and count neither way. Guardrails with `action: note`
@@ -12,14 +12,14 @@ take nothing back, so that several see all of the same releases.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from evidence.events import NOT_STARTED
 from evidence.measures import FunctionMeasure
 from evidence.statistics import Estimate, quantile_with_interval, share_with_interval
-from scenarios.models import Defect, Scenario, guardrail_labels
+from scenarios.models import Scenario, guardrail_labels
 
 __all__ = ["Caught", "JudgeRow", "detection", "finite"]
 
@@ -70,8 +70,7 @@ def detection(scenario: Scenario, measures: Sequence[FunctionMeasure]) -> list[J
     runs = [run for run in runs if run.outcome not in NOT_STARTED]
     if not runs or any(run.tripped and not run.trips for run in runs):
         return []
-    after_s = {defect.name: _shows_after_s(defect) for defect in scenario.release.defects}
-    return [_row(*watcher, runs, after_s) for watcher in _watchers(scenario, runs[0].strategy)]
+    return [_row(*watcher, runs) for watcher in _watchers(scenario, runs[0].strategy)]
 
 
 def _watchers(scenario: Scenario, kind: str) -> Iterator[tuple[str, str, str]]:
@@ -93,20 +92,12 @@ def _watchers(scenario: Scenario, kind: str) -> Iterator[tuple[str, str, str]]:
             yield f"tickets of {function}", "tickets", "page"
 
 
-def _shows_after_s(defect: Defect) -> float:
-    return defect.after_s if defect.bad_data is None else defect.bad_data.symptom_after_s
-
-
-def _row(name: str, judge: str, action: str, runs: Sequence[FunctionMeasure], after_s: Mapping[str, float]) -> JudgeRow:
+def _row(name: str, judge: str, action: str, runs: Sequence[FunctionMeasure]) -> JudgeRow:
     trips = [(run, _trip_s(run, name)) for run in runs]
     watched = [(run, trip_s) for run, trip_s in trips if trip_s is not None or run.taken_back_s is None]
     alarms = [trip_s is not None for run, trip_s in watched if not run.defects]
     # Of each bad release that was met: when the guardrail tripped, and when each of its defects could be seen.
-    bad = [
-        (trip_s, {defect: run.exposed_s + after_s.get(defect, 0.0) for defect in run.defects})
-        for run, trip_s in watched
-        if run.defects and run.exposed_s is not None
-    ]
+    bad = [(trip_s, seen_s) for run, trip_s in watched if (seen_s := _seen_s(run))]
     names = sorted({defect for _, seen_s in bad for defect in seen_s})
     return JudgeRow(
         guardrail=name,
@@ -120,6 +111,14 @@ def _row(name: str, judge: str, action: str, runs: Sequence[FunctionMeasure], af
         ),
         cut_short=len(trips) - len(watched),
     )
+
+
+def _seen_s(run: FunctionMeasure) -> dict[str, float]:
+    """When each defect that a request could meet first could be seen."""
+    if not run.defects_seen_s:
+        return {}
+    seen_s = zip(run.defects, run.defects_seen_s, strict=True)
+    return {defect: time_s for defect, time_s in seen_s if math.isfinite(time_s)}
 
 
 def _trip_s(run: FunctionMeasure, name: str) -> float | None:

@@ -13,7 +13,7 @@ from evidence.errors import JudgeError
 from evidence.health import Criteria, cells_until
 from evidence.histogram import edges_s
 from evidence.reach import services_used, stores_written
-from scenarios.models import Function, Scenario
+from scenarios.models import Function, Release, Scenario
 
 __all__ = ["FunctionPlan", "MeasurePlan"]
 
@@ -46,6 +46,7 @@ class MeasurePlan:
     consecutive: int
     usual: dict[str, tuple[str, int]]
     surge_end_s: float
+    release: Release
     warmup_cells: int = 0
 
     @classmethod
@@ -84,6 +85,7 @@ class MeasurePlan:
             surge_end_s=max(
                 surge_end_s(function, scenario.clock, scenario.duration_s) for function in scenario.functions.values()
             ),
+            release=scenario.release,
             warmup_cells=cells_until(warmup, scenario.measure.resolution_s),
         )
 

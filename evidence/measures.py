@@ -28,7 +28,8 @@ class FunctionMeasure:
     notified_s the time from the impact to the first notice after it. reconcile_s is how long reconciling took in all,
     reconciled_rows how many rows that was. near_capacity names the services and stores
     that flows (fidelity fluid) had near their capacity, where means say little, near_capacity_s for how long.
-    inconclusive counts the analyses that had seen too little at their end.
+    inconclusive counts the analyses that had seen too little at their end. defects_seen_s tells of each of defects when
+    the first request could meet it (inf where none could).
     """
 
     replication: int
@@ -93,3 +94,4 @@ class FunctionMeasure:
     near_capacity: tuple[str, ...] = ()
     near_capacity_s: tuple[float, ...] = ()
     inconclusive: int = 0
+    defects_seen_s: tuple[float, ...] = ()

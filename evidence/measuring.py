@@ -17,6 +17,7 @@ from evidence.collapse import collapsed
 from evidence.episodes import Episode, find_episodes, longest
 from evidence.errors import JudgeError
 from evidence.events import Event
+from evidence.exposure import defects_seen_s
 from evidence.header import Header, World
 from evidence.health import cells_until, fit, good_windows, names_where
 from evidence.loss import Loss, loss_of, worst_loss
@@ -175,6 +176,7 @@ def _measure_function(played: _Played, place: int) -> FunctionMeasure:
         near_capacity=tuple(timeline.near_capacity()),
         near_capacity_s=tuple(timeline.near_capacity().values()),
         inconclusive=timeline.inconclusive(),
+        defects_seen_s=defects_seen_s(timeline, plan.release),
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from evidence.episodes import Episode
 from evidence.events import Event, EventKind, Outcome
 
-__all__ = ["Parts", "Timeline", "began_s"]
+__all__ = ["Parts", "Timeline", "began_s", "sent_to"]
 
 _CAUSES = (
     EventKind.STORE_FAILURE,
@@ -210,7 +210,7 @@ class Timeline:
             released = {service for service, _ in new}
             return next((event.time_s for event in on if event.subject in released), None)
         for event in self.all(EventKind.ROUTE, EventKind.MIRROR):
-            if any((event.subject, version) in new for version in _sent_to(event)):
+            if any((event.subject, version) in new for version in sent_to(event)):
                 return event.time_s
         return None
 
@@ -219,7 +219,7 @@ class Timeline:
         if all(event.detail.get("behind_flag") for event in self.all(EventKind.RELEASE_START)):
             return False
         last = {event.subject: event for event in self.all(EventKind.ROUTE)}
-        return any(service in last and version in _sent_to(last[service]) for service, version in self._new_versions())
+        return any(service in last and version in sent_to(last[service]) for service, version in self._new_versions())
 
     def _new_versions(self) -> set[tuple[str, str]]:
         """Service and new version of what is released; of several, those with a defect where any has one."""
@@ -336,11 +336,12 @@ def _acted(ends_s: Iterable[float], begun_s: float, episode: Episode) -> tuple[f
     return ended_s - begun_s, episode.end_s - ended_s
 
 
-def _sent_to(event: Event) -> Iterator[str]:
-    """Versions that get requests, or copies of them, by this event."""
+def sent_to(event: Event, cohort: str | None = None) -> Iterator[str]:
+    """Versions that get requests, or copies of them, by this event: any requests, or those of a cohort."""
     detail = event.detail
     if event.kind == EventKind.MIRROR:
         yield from [detail["version"]] if detail["share"] > 0 else []
         return
-    for weights in (detail.get("weights", {}), *detail.get("cohorts", {}).values()):
+    others, own = detail.get("weights", {}), detail.get("cohorts", {})
+    for weights in (others, *own.values()) if cohort is None else (own.get(cohort, others),):
         yield from (version for version, weight in weights.items() if weight > 0)

@@ -29,10 +29,10 @@ def judges_table(rows: Sequence[JudgeRow]) -> Table:
         ),
         rows=tuple(cells for row in rows for cells in _cells(row)),
         align="lllrrlrrr",
-        note="False alarms are of the good releases; delays of the bad ones that were caught, since the new version "
-        "was first sent requests (later by a defect's `after`). Of a defect: releases that have it, alone or among "
-        "others. Cut short: taken back before this one tripped, so that they count neither way. In brackets: 95 % "
-        "intervals, - where too few releases bound them.",
+        note="False alarms are of the good releases; delays of the bad ones that were caught, since a request first "
+        "could meet the defect. Of a defect: releases that have it, alone or among others. Cut short: taken back "
+        "before this one tripped, so that they count neither way. In brackets: 95 % intervals, - where too few "
+        "releases bound them.",
         grouped=True,
     )
 

@@ -57,9 +57,10 @@ def _agrees_with_itself(row: FunctionMeasure, duration_s: float) -> None:
     sizes = (
         *known, row.rto_s, row.rto_from_cause_s, row.rpo_s, row.trip_after_s, row.rollback_duration_s,
         row.release_duration_s, row.exposed_s, row.taken_back_s, row.held_s, row.approval_s, row.acknowledged_s,
-        row.suppressed_s, row.notified_s, row.reconcile_s,
+        row.suppressed_s, row.notified_s, row.reconcile_s, *row.defects_seen_s,
     )  # fmt: skip
     assert min(size for size in sizes if size is not None) >= 0.0
+    assert len(row.defects_seen_s) == len(row.defects)
     if len(known) == len(parts):
         assert sum(known) == pytest.approx(row.rto_s, abs=1e-6)
     assert sum(known) <= row.rto_s + 1e-6

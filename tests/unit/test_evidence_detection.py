@@ -40,7 +40,7 @@ def run(
     number: int,
     trips: dict[str, float] | None = None,
     defects: tuple[str, ...] = (),
-    exposed_s: float | None = 10.0,
+    seen_s: float = 10.0,
     taken_back_s: float | None = None,
 ) -> FunctionMeasure:
     trips = trips or {}
@@ -50,7 +50,7 @@ def run(
         function="buy",
         defects=defects,
         tripped=bool(trips),
-        exposed_s=exposed_s,
+        defects_seen_s=(seen_s,) * len(defects),
         taken_back_s=taken_back_s,
         trips=tuple(trips),
         trip_times_s=tuple(trips.values()),
@@ -103,10 +103,9 @@ def test_a_trip_before_the_defect_could_be_seen_is_none_on_it(scenario: Scenario
     assert (errors.caught.misses.value, errors.caught.delay_p50_s) == (1.0, None)
 
 
-def test_the_delay_of_a_defect_that_shows_late_counts_from_when_it_shows() -> None:
-    text = re.sub(r"  guardrails: .*\n", GUARDRAILS, made.TEXT).replace("errors: 50%}", "errors: 50%, after: 20s}")
-    runs = [run(0, {ERRORS: 33.0}, ("crash",)), run(1, {ERRORS: 29.0}, ("crash",))]
-    errors, _ = detection(load_text(text, "tiny.yaml"), runs)
+def test_the_delay_of_a_defect_that_shows_late_counts_from_when_it_shows(scenario: Scenario) -> None:
+    runs = [run(0, {ERRORS: 33.0}, ("crash",), seen_s=30.0), run(1, {ERRORS: 29.0}, ("crash",), seen_s=30.0)]
+    errors, _ = detection(scenario, runs)
     assert errors.caught is not None
     assert errors.caught.misses.value == 0.5
     assert errors.caught.delay_p50_s is not None
@@ -114,7 +113,7 @@ def test_the_delay_of_a_defect_that_shows_late_counts_from_when_it_shows() -> No
 
 
 def test_a_bad_release_that_never_got_so_far_is_left_out(scenario: Scenario) -> None:
-    errors, _ = detection(scenario, [run(0, defects=("crash",), exposed_s=None), run(1)])
+    errors, _ = detection(scenario, [run(0, defects=("crash",), seen_s=math.inf), run(1)])
     assert (errors.caught, errors.by_defect) == (None, ())
 
 
@@ -172,12 +171,12 @@ def test_exposure_is_the_first_request_to_a_new_version() -> None:
 
 
 def test_measures_keep_trips_through_a_record_and_records_of_before_read_on(tmp_path: Path) -> None:
-    rows = [run(0, {ERRORS: 12.5, "slow": 30.0}, ("crash",)), run(1, exposed_s=None)]
+    rows = [run(0, {ERRORS: 12.5, "slow": 30.0}, ("crash",)), replace(run(1), exposed_s=None)]
     table = schema.measures_to_arrow(rows)
     assert schema.measures_from_arrow(table) == rows
-    before = table.drop_columns(["exposed_s", "taken_back_s", "trips", "trip_times_s"])
+    before = table.drop_columns(["exposed_s", "taken_back_s", "trips", "trip_times_s", "defects_seen_s"])
     assert schema.measures_from_arrow(before)[0] == replace(
-        rows[0], exposed_s=None, taken_back_s=None, trips=(), trip_times_s=()
+        rows[0], exposed_s=None, taken_back_s=None, trips=(), trip_times_s=(), defects_seen_s=()
     )
     with pytest.raises(schema.TableError, match="measures columns are"):
         schema.measures_from_arrow(table.drop_columns(["outcome"]))
