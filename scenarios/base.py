@@ -56,8 +56,10 @@ Text = Annotated[str, Field(min_length=1)]
 
 def exactly_one(part: BaseModel, names: tuple[str, ...]) -> str:
     """The one of the fields `names` that is given; raises ValueError (with the YAML words) for none or several."""
+    words = {name: type(part).model_fields[name].alias or name for name in names}
     given = [name for name in names if getattr(part, name) is not None]
+    empty = [words[name] for name in names if name in part.model_fields_set and name not in given]
     if len(given) != 1:
-        words = ", ".join(type(part).model_fields[name].alias or name for name in names)
-        raise ValueError(f"must have exactly one of {words}, has {len(given)}")
+        hint = f": {empty[0]} has no value" if empty else ""
+        raise ValueError(f"must have exactly one of {', '.join(words.values())}, has {len(given)}{hint}")
     return given[0]

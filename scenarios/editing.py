@@ -17,7 +17,7 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from scenarios.errors import PathError
-from scenarios.schema import allowed_keys
+from scenarios.schema import allowed_keys, json_schema
 
 __all__ = ["edited"]
 
@@ -90,7 +90,7 @@ def _find(node: Node, steps: Sequence[str], depth: int, whole: Sequence[str]) ->
             yield _Target(child)
         return
     where = ".".join(whole[:depth]) or "the top level"
-    if rest and isinstance(node, MappingNode) and step in allowed_keys(tuple(whole[:depth])):
+    if rest and isinstance(node, MappingNode) and step in allowed_keys(tuple(whole[:depth]), json_schema()):
         yield _Target(node, rest[-1], tuple(steps[:-1]))
         return
     if rest or not isinstance(node, MappingNode):

@@ -53,7 +53,9 @@ class Function(Part):
     rto_s: PositiveDurationS = Field(alias="rto")
     rpo_s: DurationS = Field(alias="rpo")
     good: Good
-    timeout_s: PositiveDurationS | None = Field(None, alias="timeout", description="how long its client waits")
+    timeout_s: PositiveDurationS | None = Field(
+        None, alias="timeout", description="how long its client waits; without it, for as long as it takes"
+    )
     cohorts: dict[Name, PositiveRatio] = Field({}, description="shares of requests; the rest is 'default'")
 
     @model_validator(mode="after")

@@ -9,14 +9,15 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from scenarios.catalogue import library_file, library_names
 from scenarios.errors import InvalidScenario, Problem, ScenarioNotFound, ScenarioUnreadable
-from scenarios.problems import problem_of, told
+from scenarios.problems import path_of, problem_of, told
 from scenarios.ranges import ranges_in, with_values
 from scenarios.rules import violations
 from scenarios.scenario import Scenario
-from scenarios.schema import allowed_keys
+from scenarios.schema import json_schema
 from scenarios.yaml_text import Path, parse
 
 __all__ = ["ScenarioText", "load", "load_file", "load_text", "read"]
@@ -97,13 +98,32 @@ def load_text(text: str, source: str) -> Scenario:
     return scenarios[0]
 
 
+# Parts of these say what there is for others to name.
+_NAMED_ELSEWHERE = ((), ("system",), ("release",), ("release", "strategy"), ("operations",), ("calendar",))
+_WORDS = (("schema",), ("name",), ("sources",), ("duration",))
+_SHAPES = ("missing", "model_type", "dict_type", "list_type", "extra_forbidden", "too_short")
+
+
+def _names_are_missing(error: ErrorDetails) -> bool:
+    """Whether a whole part is not there, or not under its name: rules between parts would miss all that it names."""
+    path = path_of(error)
+    return error["type"] in _SHAPES and path[:-1] in _NAMED_ELSEWHERE and path not in _WORDS
+
+
 def _checked(data: Any, lines: dict[Path, int], source: str) -> tuple[Scenario | None, list[Problem]]:
     """The scenario of plain data without ranges, and everything that is wrong with it."""
     problems: list[Problem] = []
     scenario: Scenario | None = None
+    wrong: set[Path] = set()
     try:
         scenario = Scenario.model_validate(data)
     except ValidationError as error:
-        problems += [problem_of(each, data, lines, source, allowed_keys) for each in error.errors(include_url=False)]
-    problems += [told(each.path, each.value, each.rule, lines, source) for each in violations(data)]
+        errors = error.errors(include_url=False)
+        problems += [problem_of(each, data, lines, source, json_schema()) for each in errors]
+        wrong = {path_of(each) for each in errors}
+        if any(_names_are_missing(each) for each in errors):
+            return None, problems
+    problems += [
+        told(each.path, each.value, each.rule, lines, source) for each in violations(data) if each.path not in wrong
+    ]
     return scenario, problems

@@ -58,6 +58,17 @@ _RATE_PER_S_MAX = 1e7
 _SIZE_BYTES_MAX = 1e18
 
 
+def _matched(pattern: re.Pattern[str], value: Any, rule: str) -> re.Match[str]:
+    """The match of a whole text; raises ValueError with the rule for what is none, or is negative."""
+    text = value.strip() if isinstance(value, str) else ""
+    match = pattern.fullmatch(text)
+    if match is None and text.startswith("-") and pattern.fullmatch(text[1:].lstrip()):
+        raise ValueError("must not be negative")
+    if match is None:
+        raise ValueError(rule)
+    return match
+
+
 def _number(match: re.Match[str]) -> float:
     number = float(match["number"])
     if not math.isfinite(number):
@@ -68,11 +79,7 @@ def _number(match: re.Match[str]) -> float:
 def parse_duration_s(value: Any) -> float:
     """Seconds of a text such as `250ms`, `1.5s`, `5m`, `2h`, `1d`; raises ValueError with the rule broken."""
     rule = "must be a duration with its unit (us, ms, s, m, h, d), such as 250ms or 5m"
-    if not isinstance(value, str):
-        raise ValueError(rule)
-    match = _DURATION.fullmatch(value.strip())
-    if match is None:
-        raise ValueError(rule)
+    match = _matched(_DURATION, value, rule)
     duration_s = _number(match) * _SECONDS[match["unit"]]
     if duration_s > _DURATION_S_MAX:
         raise ValueError("must be at most 366d")
@@ -89,11 +96,7 @@ def parse_positive_duration_s(value: Any) -> float:
 
 def _parse_rate_per_s(value: Any) -> float:
     rule = "must be a rate with its unit (/s, /m, /h), such as 40/s"
-    if not isinstance(value, str):
-        raise ValueError(rule)
-    match = _RATE.fullmatch(value.strip())
-    if match is None:
-        raise ValueError(rule)
+    match = _matched(_RATE, value, rule)
     rate_per_s = _number(match) / _PER[match["unit"]]
     if not 0 < rate_per_s <= _RATE_PER_S_MAX:
         raise ValueError(f"must be above 0/s and at most {_RATE_PER_S_MAX:.0f}/s")
@@ -103,12 +106,7 @@ def _parse_rate_per_s(value: Any) -> float:
 def parse_ratio(value: Any) -> float:
     """A share of one from a text such as `1.5%`; raises ValueError with the rule broken."""
     rule = "must be a percentage from 0% to 100%, such as 1.5%"
-    if not isinstance(value, str):
-        raise ValueError(rule)
-    match = _RATIO.fullmatch(value.strip())
-    if match is None:
-        raise ValueError(rule)
-    ratio = _number(match) / 100.0
+    ratio = _number(_matched(_RATIO, value, rule)) / 100.0
     if not 0 <= ratio <= 1:
         raise ValueError(rule)
     return ratio
@@ -127,9 +125,7 @@ def parse_throughput_bytes_per_s(value: Any) -> float:
 
 
 def _bytes(value: Any, pattern: re.Pattern[str], rule: str) -> float:
-    match = pattern.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError(rule)
+    match = _matched(pattern, value, rule)
     found = _number(match) * _BYTES[match["unit"]]
     if not 0 < found <= _SIZE_BYTES_MAX:
         raise ValueError("must be above 0 and at most 1000000TB")
@@ -154,11 +150,7 @@ class Money:
 def parse_money(value: Any) -> Money:
     """An amount with its currency from a text such as `55 EUR`; raises ValueError with the rule broken."""
     rule = "must be an amount and a currency code, such as 55 EUR"
-    if not isinstance(value, str):
-        raise ValueError(rule)
-    match = _MONEY.fullmatch(value.strip())
-    if match is None:
-        raise ValueError(rule)
+    match = _matched(_MONEY, value, rule)
     return Money(_number(match), match["currency"])
 
 
@@ -186,11 +178,9 @@ class Bound:
 def _bound(parse: Callable[[Any], float], example: str) -> Callable[[Any], Bound]:
     def parse_bound(value: Any) -> Bound:
         rule = f"must be a bound such as {example!r}"
-        if not isinstance(value, str):
-            raise ValueError(rule)
-        match = _BOUND.fullmatch(value.strip())
-        if match is None:
-            raise ValueError(rule)
+        match = _matched(_BOUND, value, rule)
+        if ".." in match["value"]:
+            raise ValueError(f"must be a bound of one value, not of a range, such as {example!r}")
         return Bound(match["op"], parse(match["value"]))
 
     return parse_bound
@@ -245,6 +235,8 @@ LatencyCeiling = Annotated[
 
 def _strict_count(value: Any) -> int:
     # YAML's `true` is an int to Python, and `2.0` would pass for 2: neither is what an author means by a count.
+    if isinstance(value, str) and value.isdecimal():
+        raise ValueError("must be a whole number, without quotes")
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError("must be a whole number")
     return value

@@ -1,12 +1,14 @@
 """What must hold between the parts of a scenario, beyond the shape of each.
 
 The rules read the plain data, not the models, and pass over what has the wrong shape (the models report that), so
-that one pass finds every error: a wrong unit in one place does not hide an unknown service in another.
+that one pass finds every error: a wrong unit in one place does not hide an unknown service in another. What would only
+follow from another error is not told: whom a function reaches is not known while its path is wrong (see `Anything`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 from scenarios.faults import CLIENT
@@ -95,12 +97,12 @@ def _paths(view: Data) -> Iterator[Violation]:
     for name, function in view.functions.items():
         path = function.get("path")
         steps = [text_of(step) for step in path] if isinstance(path, list) else []
-        for index, step in enumerate(steps):
+        for index, (before, step) in enumerate(pairwise([None, *steps])):
             at = ("functions", name, "path", index)
             if step is not None and step not in view.services:
                 yield Violation(at, step, f"must be a service: {known(view.services)}")
-            elif index and step is not None and (steps[index - 1], step) not in view.links:
-                yield Violation(at, step, f"must be called by {steps[index - 1]}: system.calls has no such call")
+            elif step is not None and before in view.services and (before, step) not in view.links:
+                yield Violation(at, step, f"must be called by {before}: system.calls has no such call")
 
 
 def _release(view: Data) -> Iterator[Violation]:
@@ -138,7 +140,7 @@ def _defects(view: Data) -> Iterator[Violation]:
         if isinstance(of, str) and of not in view.changed:
             rule = f"must be a service that the release changes: {known(sorted(filter(None, view.changed)))}"
             yield Violation(("release", "defects", index, "of"), of, rule)
-        elif "lost_writes" in defect and isinstance(of, str) and of not in writers:
+        elif "lost_writes" in defect and isinstance(of, str) and view.changes_and_calls_told and of not in writers:
             at = ("release", "defects", index, "lost_writes")
             yield Violation(at, defect["lost_writes"], "must be of a service that writes: it has no call with writes")
         if isinstance(cohort, str) and cohort not in view.cohorts:

@@ -61,7 +61,7 @@ def _migration(view: Data) -> Iterator[Violation]:
         return
     if store not in view.stores:
         yield Violation(at, store, f"must be a store: {known(view.stores)}")
-    elif not any((service, store) in view.links for service in view.changed):
+    elif view.changes_and_calls_told and not any((service, store) in view.links for service in view.changed):
         yield Violation(at, store, "must be called by a service that the release changes")
 
 
@@ -73,7 +73,7 @@ def _bad_data(view: Data) -> Iterator[Violation]:
         changes = [change.get("service") for _, change in items(view.release.get("changes"))]
         of = text_of(defect.get("of", changes[0] if changes else None))
         written = _stores_written(view, {of})
-        if of in view.services and not written:
+        if of in view.services and not written and view.changes_and_calls_told:
             at: Path = ("release", "defects", index, "bad_data")
             yield Violation(at, "bad_data", "must be of a service that writes: it has no call with writes")
         hit += written
@@ -102,15 +102,16 @@ def _stores_written(view: Data, services: Collection[str | None]) -> list[str]:
 def _steps(view: Data) -> Iterator[Violation]:
     lists: list[tuple[Path, Any]] = [(("release", "rollback"), view.release.get("rollback"))]
     lists.append((("release", "repair", "steps"), mapping(view.release.get("repair")).get("steps")))
+    untold = not view.changes_and_calls_told
     rules = {
         "revert-migration": ("migration" in view.release, "must have something to revert: release.migration"),
         "reconcile": ("reconcile" in view.release, "must say what it takes: release.reconcile"),
         "restore": (
-            any("backup" in mapping(view.stores.get(store)) for store in _stores_written(view, view.changed)),
+            untold or any("backup" in mapping(view.stores.get(store)) for store in _stores_written(view, view.changed)),
             "must have a backup of a store that the changed services write to",
         ),
         "fail-over": (
-            any(_standbys(view, store) > 0 for service, store in view.links if service in view.changed),
+            untold or any(_standbys(view, store) > 0 for service, store in view.links if service in view.changed),
             "must have a standby of a store that the changed services call",
         ),
     }

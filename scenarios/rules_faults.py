@@ -41,7 +41,7 @@ def fault_rules(view: Data) -> Iterator[Violation]:
 def _links(view: Data, index: int, fault: dict[str, Any]) -> Iterator[Violation]:
     for kind in LINK_KINDS:
         link = link_of(mapping(fault.get(kind)).get("on"))
-        if link is None or link in view.links or (link[0] == CLIENT and link[1] in view.entries):
+        if link is None or (link[1] in view.entries if link[0] == CLIENT else link in view.links):
             continue
         links = sorted(f"{caller} -> {callee}" for caller, callee in view.links if isinstance(caller, str))
         links += sorted(f"{CLIENT} -> {entry}" for entry in view.entries)
@@ -73,7 +73,7 @@ def _on_service(view: Data, at: Path, service: Any) -> Iterator[Violation]:
 
 def _victims(view: Data, index: int, kind: str, effect: dict[str, Any]) -> Iterator[Violation]:
     service, wanted = text_of(effect.get("of")), effect.get("replicas", 1)
-    if effect.get("version") in ("new", "old") and service is not None and service not in view.changed:
+    if effect.get("version") in ("new", "old") and service in view.services and service not in view.changed:
         rule = f"must be any: {service} has one version in this release"
         yield Violation(("faults", index, kind, "version"), effect["version"], rule)
     # Of the service that is released there may be more or fewer at the time; the worlds check that.

@@ -8,7 +8,7 @@ from typing import Any
 from scenarios.scenario import FunctionExpectation, Scenario
 from scenarios.yaml_text import Path
 
-__all__ = ["allowed_keys", "json_schema"]
+__all__ = ["allowed_keys", "json_schema", "meaning_without"]
 
 
 @cache
@@ -59,16 +59,22 @@ _DIGIT = r"\d"
 _RANGE = r"^[x+]?\s*\d[^.]*(\.\d[^.]*)?\.\.\s*[x+]?\s*\d.*$"
 
 
-def allowed_keys(path: Path, root: dict[str, Any] | None = None) -> list[str]:
-    """The keys that the mapping at `path` may have; empty where any name may stand.
+def allowed_keys(path: Path, root: dict[str, Any]) -> list[str]:
+    """The keys that the mapping at `path` may have by a schema; empty where any name may stand."""
+    return list(_resolve(_at(path, root), root).get("properties", {}))
 
-    `root`: the schema of another language.
-    """
-    root = json_schema() if root is None else root
-    schema = _resolve(root, root)
+
+def meaning_without(path: Path, root: dict[str, Any]) -> str:
+    """What holds where the key at `path` is left out, as its description says; empty where it says nothing."""
+    return str(_at(path, root).get("description", "")).partition("without it, ")[2]
+
+
+def _at(path: Path, root: dict[str, Any]) -> dict[str, Any]:
+    schema = root
     for step in path:
-        schema = _resolve(schema.get("items", {}) if isinstance(step, int) else _of_key(schema, step), root)
-    return list(schema.get("properties", {}))
+        schema = _resolve(schema, root)
+        schema = schema.get("items", {}) if isinstance(step, int) else _of_key(schema, step)
+    return schema
 
 
 def _of_key(schema: dict[str, Any], key: str) -> dict[str, Any]:

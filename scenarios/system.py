@@ -48,7 +48,9 @@ class Call(Part):
 
     caller: Name = Field(alias="from")
     callee: Name = Field(alias="to")
-    timeout_s: PositiveDurationS | None = Field(None, alias="timeout", description="of one attempt")
+    timeout_s: PositiveDurationS | None = Field(
+        None, alias="timeout", description="of one attempt; without it, for as long as it takes"
+    )
     retries: Count = Field(0, le=20, description="further attempts after a timeout, an error or a refusal")
     backoff: Backoff | None = None
     writes: Count = Field(0, le=1, description="rows that the store acknowledges in one call; 0 or 1")

@@ -23,6 +23,16 @@ _VALUES_MAX = 100_000
 _DEPTH_MAX = 50
 
 
+_NO_COLON = "could not find expected ':'"
+_ADVICE = {
+    "'\\t'": ": indent by spaces, not by tabs",
+    "found character '>'": ': a bound must be quoted, such as ">= 99%"',
+    "chomping or indentation indicators": ': a bound must be quoted, such as ">= 99%"',
+    _NO_COLON: " and a space after a key",
+}
+"""What an author is likely to have meant, by words of the problem."""
+
+
 def parse(text: str, source: str) -> tuple[Any, dict[Path, int]]:
     """Plain data, and the line (from 1) on which the value at each path starts; raises ScenarioUnreadable."""
     try:
@@ -35,11 +45,14 @@ def parse(text: str, source: str) -> tuple[Any, dict[Path, int]]:
         _collect(node, (), lines, source)
         return yaml.constructor.construct_document(node), lines
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f"{source}:{mark.line + 1}" if mark is not None else source
         # ruamel adds a paragraph of advice for programmers to some problems; the first line is the problem.
         problem = str(error.problem or error.context).strip().splitlines()[0]
-        raise ScenarioUnreadable(f"{where}: is not YAML 1.2: {problem}") from error
+        advice = next((advice for words, advice in _ADVICE.items() if words in problem), "")
+        # A key without its colon is noticed on the next line only.
+        first, second = error.problem_mark, error.context_mark
+        mark = (second or first) if problem == _NO_COLON else (first or second)
+        where = f"{source}:{mark.line + 1}" if mark is not None else source
+        raise ScenarioUnreadable(f"{where}: is not YAML 1.2: {problem}{advice}") from error
     except RecursionError as error:
         raise ScenarioUnreadable(f"{source}: stands in itself, or is nested too deeply") from error
     except (YAMLError, ValueError) as error:
@@ -70,6 +83,11 @@ def _collect(node: Node, path: Path, lines: dict[Path, int], source: str) -> Non
             if not isinstance(key, ScalarNode):
                 raise ScenarioUnreadable(f"{source}:{line}: a key must be text, not a list or a mapping")
             name = str(key.value)
+            if (*path, name) in lines:
+                raise ScenarioUnreadable(
+                    f"{source}:{key.start_mark.line + 1}: {name}: must be there once: it is on line "
+                    f"{lines[(*path, name)]} already"
+                )
             _collect(value, (*path, name), lines, source)
             # A mapping's own line is that of its first key, the line below; its name's is the one to show.
             lines[(*path, name)] = key.start_mark.line + 1

@@ -22,7 +22,7 @@ def test_sizes(text: str, size: float) -> None:
     assert parse_throughput_bytes_per_s(f"{text}/s") == size
 
 
-@pytest.mark.parametrize("value", ["", "12", "12gb", "12GiB", "-1GB", "0GB", "GB", "12GB/s", 12, None, True])
+@pytest.mark.parametrize("value", ["", "12", "12gb", "12GiB", "0GB", "GB", "12GB/s", 12, None, True])
 def test_no_sizes(value: Any) -> None:
     with pytest.raises(ValueError, match=r"^must be "):
         parse_size_bytes(value)

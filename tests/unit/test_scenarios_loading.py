@@ -9,6 +9,7 @@ from scenarios.errors import ScenarioError, ScenarioNotFound, ScenarioUnreadable
 from scenarios.loading import load, load_file, load_text, read
 from tests.unit.scenario_texts import VALID, changed, problems
 
+QUOTED = ': a bound must be quoted, such as ">= 99%"'
 TOO_LONG = (
     "f: is not YAML 1.2: Exceeds the limit (4300 digits) for integer string conversion: "
     "value has 5000 digits; use sys.set_int_max_str_digits() to increase the limit"
@@ -64,9 +65,15 @@ def test_files_that_are_no_text(tmp_path: Path, content: bytes, message: str) ->
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: 1\n\tb: 2", "f:2: is not YAML 1.2: found character '\\t' that cannot start any token"),
+        ("a: 1\n\tb: 2",
+         "f:2: is not YAML 1.2: found character '\\t' that cannot start any token: indent by spaces, not by tabs"),
+        ("a: {b: >= 1%}", f"f:1: is not YAML 1.2: found character '>' that cannot start any token{QUOTED}"),
+        ("a:\n  b: >= 1%",
+         f"f:2: is not YAML 1.2: expected chomping or indentation indicators, but found '='{QUOTED}"),
+        ("a: 1\nb:2\nc: 3", "f:2: is not YAML 1.2: could not find expected ':' and a space after a key"),
         ("a: [1", "f:1: is not YAML 1.2: expected ',' or ']', but got '<stream end>'"),
-        ("name: a\nname: b", 'f:2: is not YAML 1.2: found duplicate key "name" with value "b" (original value: "a")'),
+        ("name: a\nname: b", "f:2: name: must be there once: it is on line 1 already"),
+        ("a:\n  web: {b: 1}\n  web:\n    c: 1", "f:3: web: must be there once: it is on line 2 already"),
         ("a: *b", "f:1: is not YAML 1.2: found undefined alias 'b'"),
         ("--- a\n--- b", "f:2: is not YAML 1.2: but found another document"),
         ("a: \x07", "f: is not YAML 1.2: unacceptable character #x0007: special characters are not allowed"),

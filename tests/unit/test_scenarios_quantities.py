@@ -1,12 +1,13 @@
 """Quantities: every unit, its value in SI units, and the rule that refuses the rest."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from scenarios.defects import Defect
 from scenarios.models import Bound, Distribution, Money
-from scenarios.quantities import parse_duration_s, parse_money, parse_positive_duration_s, parse_ratio
+from scenarios.quantities import parse_duration_s, parse_money, parse_positive_duration_s, parse_ratio, parse_size_bytes
 from scenarios.release import Guardrail
 from scenarios.strategies import Rolling
 
@@ -22,11 +23,20 @@ def test_durations(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["", "5", "s", "5 minutes", "-5s", "+5s", ".5s", "5.s", "5S", "1:30", "5s5s", "٥s", 5, 0.5, None, True, [], {}],
+    ["", "5", "s", "5 minutes", "--5s", "+5s", ".5s", "5.s", "5S", "1:30", "5s5s", "٥s", 5, 0.5, None, True, [], {}],
 )
 def test_no_durations(value: Any) -> None:
     with pytest.raises(ValueError, match=r"^must be a duration with its unit \(us, ms, s, m, h, d\), such as 250ms"):
         parse_duration_s(value)
+
+
+@pytest.mark.parametrize(
+    ("parse", "value"),
+    [(parse_duration_s, "-5s"), (parse_ratio, "- 1%"), (parse_money, "-5 EUR"), (parse_size_bytes, "-1GB")],
+)
+def test_what_is_negative_is_told_to_be(parse: Callable[[Any], Any], value: str) -> None:
+    with pytest.raises(ValueError, match=r"^must not be negative$"):
+        parse(value)
 
 
 def test_durations_have_bounds() -> None:
@@ -43,7 +53,7 @@ def test_ratios(text: str, ratio: float) -> None:
     assert parse_ratio(text) == pytest.approx(ratio, rel=1e-15)
 
 
-@pytest.mark.parametrize("value", ["", "5", "0.05", "101%", "-1%", "%", "٥%", 0.05, 5, None, False])
+@pytest.mark.parametrize("value", ["", "5", "0.05", "101%", "%", "٥%", 0.05, 5, None, False])
 def test_no_ratios(value: Any) -> None:
     with pytest.raises(ValueError, match=r"^must be a percentage from 0% to 100%, such as 1.5%$"):
         parse_ratio(value)
@@ -52,7 +62,7 @@ def test_no_ratios(value: Any) -> None:
 def test_money() -> None:
     assert parse_money("55 EUR") == Money(55.0, "EUR")
     assert parse_money("0.01USD") == Money(0.01, "USD")
-    for value in ["55", "EUR 55", "55 eur", "55 EURO", "-5 EUR", 55]:
+    for value in ["55", "EUR 55", "55 eur", "55 EURO", 55]:
         with pytest.raises(ValueError, match=r"^must be an amount and a currency code, such as 55 EUR$"):
             parse_money(value)
 

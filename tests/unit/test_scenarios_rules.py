@@ -96,7 +96,6 @@ def test_all_problems_are_found_in_one_pass() -> None:
         ["f.yaml:16", "system.calls[2].to"],
         ["f.yaml:16", "system.calls[2].writes"],
         ["f.yaml:19", "functions.buy.path[1]"],
-        ["f.yaml:28", "release.changes[0].service"],
         ["f.yaml:30", "release.defects[0].cohort"],
         ["f.yaml:43", "faults[1].cut.on"],
         ["f.yaml:47", "expect.buy.rto"],

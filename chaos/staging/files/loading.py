@@ -16,7 +16,6 @@ from chaos.staging.files.errors import InvalidStagingFile, StagingFileUnreadable
 from chaos.staging.files.models import StagingFile
 from scenarios.errors import Problem, ScenarioUnreadable
 from scenarios.problems import problem_of, told
-from scenarios.schema import allowed_keys
 from scenarios.yaml_text import Path as Place
 from scenarios.yaml_text import parse
 
@@ -72,7 +71,7 @@ def parse_staging(data: dict[str, Any], path: Path, lines: dict[Place, int] | No
         return Loaded(path, StagingFile.model_validate(data), data)
     except ValidationError as error:
         found = error.errors(include_url=False)
-    problems = [problem_of(each, data, lines or {}, str(path), _keys) for each in found]
+    problems = [problem_of(each, data, lines or {}, str(path), staging_schema()) for each in found]
     raise InvalidStagingFile(sorted(problems, key=lambda each: (each.line or 0, each.path)))
 
 
@@ -81,10 +80,6 @@ def staging_schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of windtunnel-staging/v1."""
     schema = StagingFile.model_json_schema(by_alias=True, mode="validation")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Windtunnel staging"}
-
-
-def _keys(path: Place) -> list[str]:
-    return allowed_keys(path, staging_schema())
 
 
 def _texts_to_expand(data: Any) -> list[tuple[Place, str]]:
