@@ -148,3 +148,24 @@ def test_waves_see_a_region_that_weights_and_a_last_wave_drown() -> None:
     assert {row.outcome for row in first} == {"rolled-back"}
     assert {cohort for row in first for cohort in row.cohorts_hit} == {"nordics"}
     assert all(row.met_rto for row in [*waves, *first])
+
+
+def test_a_second_office_helps_while_it_is_awake() -> None:
+    def bad(start: str) -> list[FunctionMeasure]:
+        edit = ('start: "2026-11-24 22:00"', f'start: "{start}"')
+        return measures("follow-the-sun", edit, defects=["no-tax"], replications=16)
+
+    evening, night, day = bad("2026-11-24 22:00"), bad("2026-11-25 03:00"), bad("2026-11-25 10:00")
+    assert {row.outcome for row in [*evening, *night, *day]} == {"rolled-back"}
+
+    def waited_s(rows: list[FunctionMeasure]) -> list[float]:
+        """From the page to its acknowledgement."""
+        assert all(row.acknowledged_s is not None for row in rows)
+        return [row.acknowledged_s or 0.0 for row in rows]
+
+    # Asleep, Berlin hardly answers within the five minutes after which Denver is paged, of whom half answer within two.
+    assert 5 * 60 < np.median(waited_s(evening)) < 8 * 60
+    assert np.median(waited_s(day)) < 4 * 60
+    assert np.median(waited_s(night)) > 10 * 60
+    rto_s = [np.median([row.rto_s for row in rows]) for rows in (day, evening, night)]
+    assert rto_s[0] + 3 * 60 < rto_s[1] < rto_s[2] - 5 * 60
