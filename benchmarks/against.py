@@ -4,7 +4,8 @@ Run: git worktree add ../before b1a8ddc && python -m benchmarks.against ../befor
 
 Commit b1a8ddc is the last whose kernel had no mechanics (balancing, ejection, breakers, budgets, shedding, quotas,
 cancelling, calls at the same time, mirrors). Each tree runs in a process of its own. Figures are processor time; the
-ratio is the median over rounds, since what else the machine does weighs on both runs of a round alike.
+ratio is the median over rounds, since what else the machine does weighs on both runs of a round alike. Where valgrind
+is installed, it counts the instructions of a request, too, which nothing else moves (`benchmarks.instructions`).
 """
 
 import argparse
@@ -14,6 +15,8 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+
+from benchmarks.instructions import instructions, missing
 
 HERE = Path(__file__).resolve().parent.parent
 _WORKER = """
@@ -26,6 +29,12 @@ for line in sys.stdin:
     begun = time.process_time()
     answer = chain(requests, seed)
     print(time.process_time() - begun, answer.batches.sum(), flush=True)
+"""
+_COUNT = """
+from benchmarks.queues_kernel import chain
+chain(2000, 0)
+for requests in (5000, 45000):
+    count(lambda: chain(requests, 1))
 """
 
 
@@ -52,6 +61,18 @@ def measure(trees: list[Path], requests: int, rounds: int) -> list[list[tuple[fl
     return found
 
 
+def per_request(tree: Path) -> float:
+    """The instructions of a request: what 40,000 more of them take."""
+    few, many = instructions(_COUNT, tree)
+    return (many - few) / 40000
+
+
+def counted(other: Path) -> dict[str, float]:
+    """Instructions of a request in both, and how many times those of the other there are here."""
+    there, here = per_request(other), per_request(HERE)
+    return {"there": round(there), "here": round(here), "times_there": round(here / there, 4)}
+
+
 def main() -> None:
     """Measure both and print one JSON document."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -67,6 +88,7 @@ def main() -> None:
         "times_there": round(
             statistics.median(mine[0] / theirs[0] for mine, theirs in zip(here, other, strict=True)), 4
         ),
+        "instructions_per_request": missing() or counted(options.tree),
         "same_answers": all(mine[1] == theirs[1] for mine, theirs in zip(here, other, strict=True)),
     }
     print(json.dumps(document, indent=2))
