@@ -13,6 +13,7 @@ __all__ = [
     "all_survive_independent",
     "erlang_c_wait_s",
     "found_at_one_look",
+    "md1k_refused",
     "mm1k_refused",
     "pollaczek_khinchine_wait_s",
     "retries_failed",
@@ -39,6 +40,22 @@ def pollaczek_khinchine_wait_s(load: float, service_s: float, cv: float) -> floa
 def mm1k_refused(load: float, places: int) -> float:
     """Share of arrivals refused by M/M/1/K, `places` = K counting the one in service (Kleinrock I, 3.6)."""
     return (1 - load) * load**places / (1 - load ** (places + 1))
+
+
+def md1k_refused(load: float, places: int) -> float:
+    """Share of arrivals refused by M/D/1/K, `places` = K counting the one in service.
+
+    From the chain of those left behind by departures (Takagi, Queueing Analysis, volume 2: M/G/1/K).
+    """
+    arrive = stats.poisson.pmf(np.arange(places), load)
+    chain = np.zeros((places, places))
+    for before in range(places):
+        for after in range(max(0, before - 1), places - 1):
+            chain[before, after] = arrive[after - max(0, before - 1)]
+        chain[before, -1] = 1.0 - chain[before].sum()
+    balance = np.vstack([chain.T - np.eye(places), np.ones(places)])
+    left_behind = np.linalg.lstsq(balance, np.append(np.zeros(places), 1.0))[0]
+    return 1.0 - 1.0 / (float(left_behind[0]) + load)
 
 
 def retries_failed(x: float, retries: int) -> float:

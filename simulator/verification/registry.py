@@ -10,8 +10,11 @@ from simulator.verification.conservation import requests_conserved
 from simulator.verification.coverage import intervals
 from simulator.verification.judges import detection
 from simulator.verification.kills import published_experiment, random_kills
+from simulator.verification.latency import longer_calls
 from simulator.verification.little import littles_law
 from simulator.verification.queues import general, markovian, refusals
+from simulator.verification.quota import refused_by_quota
+from simulator.verification.ranks import quantile_ranks
 from simulator.verification.rare_overflow import overflow
 from simulator.verification.retries import independent_retries
 from simulator.verification.settings import Settings
@@ -36,9 +39,12 @@ CHECKS = (
     Check("retries", independent_retries),
     Check("conservation", requests_conserved),
     Check("thinning", shares),
+    Check("quota", refused_by_quota),
+    Check("latency", longer_calls),
     Check("kills", random_kills),
     Check("krasnovsky", published_experiment),
     Check("judges", detection),
     Check("rare", overflow),
+    Check("ranks", quantile_ranks),
     Check("coverage", intervals),
 )

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evidence import statistics
+from evidence import health, histogram, statistics
 from rollout.judges import sequential
 from simulator.errors import RequestError
 from simulator.kernel.plane import DataPlane, Defect, Recording
 from simulator.layout import ARRIVED
-from simulator.network import Distribution, Kind
+from simulator.network import Distribution, Kind, Quota
 from simulator.rare import splitting
-from simulator.verification import closed_forms, queues
+from simulator.verification import closed_forms, queues, quota
 from simulator.verification.agreement import Agreement, around, exactly, of_batches, of_share
 from simulator.verification.registry import CHECKS
 from simulator.verification.run import Checked, chosen, verify
@@ -61,6 +61,7 @@ def scaled(function: Callable[..., float], factor: float) -> Callable[..., float
         ("mmc", "erlang_c_wait_s", 1.1),
         ("mg1", "pollaczek_khinchine_wait_s", 1.1),
         ("mm1k", "mm1k_refused", 1.05),
+        ("quota", "md1k_refused", 1.03),
         ("retries", "retries_failed", 1.05),
         ("retries", "retries_load", 1.01),
         ("retries", "retries_take_s", 1.01),
@@ -112,6 +113,47 @@ def test_weights_that_are_off_by_a_thirtieth_are_caught(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(DataPlane, "set_weights", biased)
     assert "thinning by routing weight" in outside("thinning")
+
+
+def test_a_quota_of_a_fiftieth_more_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quota, "Quota", lambda rate_per_s, burst: Quota(1.02 * rate_per_s, burst))
+    assert outside("quota")
+
+
+def test_a_latency_that_is_a_tenth_short_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = DataPlane.set_latency
+
+    def short(plane: DataPlane, call: int, latency_s: float, jitter_s: float = 0.0) -> None:
+        right(plane, call, 0.9 * latency_s, jitter_s)
+
+    monkeypatch.setattr(DataPlane, "set_latency", short)
+    injected = ["an injected latency: time taken", "an injected latency with jitter: time taken"]
+    assert outside("latency") == [*injected, "requests that take just the injected latency"]
+
+
+def test_a_rank_that_is_one_short_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = statistics.quantile_with_interval
+    for field in ("value", "low", "high"):
+
+        def short(values: Any, quantile: float, field: str = field) -> statistics.Estimate:
+            found = right(values, quantile)
+            return dataclasses.replace(found, **{field: getattr(found, field) - 1})
+
+        monkeypatch.setattr(statistics, "quantile_with_interval", short)
+        assert len(outside("ranks")) == 2  # of both quantiles
+    monkeypatch.setattr(statistics, "quantile_with_interval", right)
+    rank, judged = histogram.rank, health.good_windows
+    monkeypatch.setattr(histogram, "rank", lambda quantile, total: rank(quantile, total) - 1)
+    assert outside("ranks") == ["histograms of 1 to 1000 values judged wrongly"]
+    monkeypatch.setattr(histogram, "rank", rank)
+    monkeypatch.setattr(
+        health,
+        "good_windows",
+        lambda criteria, cells, requests, failed, latency: judged(
+            criteria, cells, requests, failed, latency + np.array([1, 0, 0])
+        ),
+    )
+    assert outside("ranks") == ["windows of 1 to 1000 values judged wrongly"]
 
 
 def test_a_lost_request_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
