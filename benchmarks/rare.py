@@ -9,14 +9,14 @@ is less rare the closer it is to the capacity of 200/s.
 With --repeat, splitting is repeated instead on two scenarios that are small enough for brute force to say how likely a
 collapse is, and a table tells how many intervals hold that.
 
-    python -m benchmarks.rare --repeat 40 [--plain 100000] [--effort 100]
+    python -m benchmarks.rare --repeat 40 [--case bursts] [--plain 100000] [--effort 100]
 """
 
 import argparse
 import json
 import time
 
-from benchmarks.rare_repeated import table
+from benchmarks.rare_repeated import CASES, table
 from evidence.statistics import Estimate, share_with_interval
 from scenarios.editing import edited
 from scenarios.loading import load_text, read
@@ -33,10 +33,11 @@ def main() -> None:
     parser.add_argument("--plain", type=int, default=100_000)
     parser.add_argument("--effort", type=int, default=100)
     parser.add_argument("--repeat", type=int, help="seeds of splitting, at least 2; two small scenarios instead")
+    parser.add_argument("--case", choices=CASES, action="append", help="one of those (repeatable); all without")
     arguments = parser.parse_args()
     if arguments.repeat is not None:
         try:
-            for line in table(arguments.plain, arguments.repeat, arguments.effort):
+            for line in table(arguments.case or [*CASES], arguments.plain, arguments.repeat, arguments.effort):
                 print(line, flush=True)
         except ValueError as error:
             parser.error(str(error))

@@ -82,11 +82,11 @@ def split(name: str, seed: int, effort: int) -> Repeat:
     return Repeat(found.probability, _cpu_s() - began_s)
 
 
-def table(plain: int, repeats: int, effort: int) -> Iterator[str]:
+def table(cases: Sequence[str], plain: int, repeats: int, effort: int) -> Iterator[str]:
     """Lines of Markdown, each as soon as it is known."""
     yield "| " + " | ".join(_COLUMNS) + " |"
     yield "|---" * len(_COLUMNS) + "|"
-    for name in CASES:
+    for name in cases:
         blocks = [
             brute_force(name, number, min(BLOCK, plain - BLOCK * number)) for number in range(math.ceil(plain / BLOCK))
         ]
@@ -98,6 +98,7 @@ _COLUMNS = (
     "brute force",
     "replications",
     "intervals that hold it",
+    "that hold its ends",
     "mean beside it",
     "one run",
     "brute force as precise",
@@ -108,14 +109,15 @@ _COLUMNS = (
 def row(name: str, plain: Sequence[Block], repeats: Sequence[Repeat]) -> str:
     """A line of the table.
 
-    Times are those of a run of splitting: what brute force takes for the variance of all repeats, and for an interval
-    as narrow as each one's. Raises ValueError where brute force saw no collapse, or there are fewer than 2 repeats.
+    Brute force has an error of its own: beside the intervals that hold what it found stand those that hold either end
+    of its interval. Times are those of a run of splitting: what brute force takes for the variance of all repeats, and
+    for an interval as narrow as each one's. Raises ValueError where brute force saw no collapse, or there are fewer
+    than 2 repeats.
     """
     replications, collapses = sum(each.replications for each in plain), sum(each.collapses for each in plain)
     if collapses == 0 or len(repeats) < 2:
         raise ValueError(f"{name}: collapses(={collapses}) must be > 0 and repeats(={len(repeats)}) >= 2")
     truth = share_with_interval(collapses, replications)
-    held = sum(each.probability.low <= truth.value <= each.probability.high for each in repeats)
     values = np.array([each.probability.value for each in repeats]) / truth.value
     mean = float(values.mean())
     error = mean * math.hypot(float(values.std(ddof=1)) / math.sqrt(len(values)) / mean, 1.0 / math.sqrt(collapses))
@@ -129,13 +131,18 @@ def row(name: str, plain: Sequence[Block], repeats: Sequence[Repeat]) -> str:
         name,
         f"{100 * truth.value:.3g} % [{100 * truth.low:.3g}, {100 * truth.high:.3g}]",
         f"{replications:,}",
-        f"{held} of {len(repeats)}",
+        f"{_held(repeats, truth.value)} of {len(repeats)}",
+        f"{_held(repeats, truth.low)}, {_held(repeats, truth.high)}",
         f"{mean:.2f} ± {error:.2f}",
         f"{run_s:.1f} s",
         f"{precise:.1f} times",
         f"{np.median(narrow):.1f}, {min(narrow):.1f} times",
     )
     return "| " + " | ".join(cells) + " |"
+
+
+def _held(repeats: Sequence[Repeat], value: float) -> int:
+    return sum(each.probability.low <= value <= each.probability.high for each in repeats)
 
 
 def _error(estimate: Estimate) -> float:

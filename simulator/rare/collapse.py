@@ -22,14 +22,14 @@ from simulator.rare.trajectories import PathTask, Runs, RunTask
 from simulator.strategies import strategy_named
 from simulator.work import Task, Work
 
-__all__ = ["RUNS", "Collapse", "Foretold", "Part", "Rest", "collapse_probability", "collapsed"]
+__all__ = ["PILOT", "RUNS", "Collapse", "Foretold", "Part", "Rest", "collapse_probability", "collapsed"]
 
 RUNS = 16
 """Independent runs of the splitting: enough for a t interval that is not wide for their number alone."""
 RUNS_MIN = 4
 """Where it is ended early: intervals of so few cover like those of RUNS; of fewer they say next to nothing."""
 EFFORT_MIN = 20
-_PILOT = 200
+PILOT = 200
 """Trajectories of the pilot, for each level."""
 _AFRESH = 10_000_000
 """Roots from here on are of no pilot: each has found its own long before."""
@@ -177,7 +177,7 @@ def _pilots(
     left: list[_Piloted] = []
     for kind in kinds:
         known = sum(each.adds for each in sought)
-        roots = [Path(root) for root in islice(kind.roots(0), _PILOT)]
+        roots = [Path(root) for root in islice(kind.roots(0), PILOT)]
         found = _Piloted(kind, pilot(roots, play, max(_FLOOR, _NEGLIGIBLE * known / kind.share)))
         (sought if found.adds > 0.0 else left).append(found)
     return sought, left
@@ -211,7 +211,7 @@ def _planned(sought: Sequence[_Piloted], left: Sequence[_Piloted], effort: int) 
     runs = []
     for each in sought:
         worth = each.adds / max(other.adds for other in sought)
-        runs.append(_runs(islice(each.kind.roots(0), _PILOT, None), each.pilot.levels, effort * worth))
+        runs.append(_runs(islice(each.kind.roots(0), PILOT, None), each.pilot.levels, effort * worth))
     if left:
         roots = roots_of([each.kind for each in left], _AFRESH)
         runs.append(_runs(roots, (), effort * sum(each.kind.share for each in left)))

@@ -195,7 +195,7 @@ def test_a_trajectory_is_played_until_it_has_enough_jobs_and_the_rest_of_it_chan
 def test_a_collapse_that_a_rare_defect_brings_is_found_among_roots_that_have_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(collapse, "_PILOT", 40)
+    monkeypatch.setattr(collapse, "PILOT", 40)
     monkeypatch.setattr(collapse, "EFFORT_MIN", 5)
     text = read("metastable").text
     for old, new in {
