@@ -4,7 +4,7 @@ from simulator.fluid.breaker import listen_until, turn
 from simulator.fluid.budget import spend, spends
 from simulator.fluid.due import tell_due
 from simulator.fluid.handed import call
-from simulator.fluid.inside import go_on, moves
+from simulator.fluid.inside import fills, go_on, moves
 from simulator.fluid.layout import DRAW, FIND, PLAY, State
 from simulator.fluid.quota import runs_out, take_tokens
 from simulator.fluid.sample import draw_arrivals
@@ -15,6 +15,8 @@ from simulator.kernel.inline import merged, outlined
 DONE, LOG_FULL = 0, 1
 _MOVING_STEP_S = 0.1
 """While backlogs move, flows are found anew at least this often (or once a cell, when that is shorter)."""
+_FULL_STEP_S = 0.025
+"""Likewise where what is played request by request is now full and now not: each look tells only what is so then."""
 
 
 @outlined
@@ -65,7 +67,9 @@ def advance(s: State, until_s: float) -> int:
             clock["stale"] = max(1, clock["stale"])
         if clock["stale"] + clock["walked"] != 0:
             call(s, FIND, min(step_s, target - now), 0.0)
-        if target - now > step_s and (moves(s, target - now) or spends(s, target - now) or runs_out(s, target - now)):
+        if target - now > _FULL_STEP_S and s.stages[PLAY] != 0 and fills(s):
+            target = now + _FULL_STEP_S
+        elif target - now > step_s and (moves(s, target - now) or spends(s, target - now) or runs_out(s, target - now)):
             target = now + step_s
         elif target - now > WALK_STEP_S and walks(s):
             target = now + WALK_STEP_S

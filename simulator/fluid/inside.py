@@ -2,6 +2,7 @@
 
 import math
 
+from simulator.fluid.bench import count_inside
 from simulator.fluid.due import come_back
 from simulator.fluid.layout import State
 from simulator.fluid.pace import grow_older, pace_of
@@ -33,6 +34,21 @@ def moves(s: State, step_s: float) -> bool:
                 continue
             growth = offered * (1.0 - replica["refused"]) - min(replica["inside"], workers) / hold_s
             if abs(growth) * step_s > 0.02 * max(replica["inside"], 1.0):
+                return True
+    return False
+
+
+@outlined
+def fills(s: State) -> bool:
+    """Whether a replica that is played request by request has half of its queue full, or more."""
+    for row in range(len(s.versions)):
+        version = s.versions[row]
+        station = s.stations[version["station"]]
+        if station["singly"] == 0 or station["queue"] < 0 or version["offered"] <= 0.0:
+            continue
+        for index in range(version["first_replica"], version["first_replica"] + version["replicas"]):
+            waiting = count_inside(s, index, s.clock[0]["now"]) - station["workers"]
+            if s.replicas[index]["ready"] != 0 and waiting >= 0.5 * station["queue"]:
                 return True
     return False
 

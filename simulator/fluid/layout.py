@@ -70,6 +70,7 @@ VERSION = _record(
     drawn="i8",  # 1 while what is inside its replicas is drawn
     turn="i8",  # whose of its ready replicas it is, while it is drawn; where it is played singly, of all
     firsts="f8",  # first attempts per second, while it is played singly
+    coming="i8",  # of the step that was counted, those still to come
     next_s="f8",  # when the next of them comes; infinite where it is not played singly
     draws="u8",  # position in the sequence of its draws
     follows="f8",  # share of what comes that comes since its caller's worker is free again, so that somebody has left

@@ -16,6 +16,7 @@ from simulator.fluid.breaker import hear
 from simulator.fluid.calls import erring, first_call, goes_on, next_call
 from simulator.fluid.counts import begin_draws, binomial, burst_at, draw_unit, failing, poisson
 from simulator.fluid.layout import State
+from simulator.fluid.sent import send_by_weights, send_copies, sends
 from simulator.fluid.writes import FAILED, STORED, UNKNOWN, note_writes
 from simulator.kernel.inline import inlined, merged, outlined
 from simulator.layout import ARRIVED, ERROR, FIRST_BIN, REFUSED, TIMEOUT
@@ -229,6 +230,9 @@ def _sample_calls(s: State, index: int, cohort: int, cell: int, begins_s: float,
         if call["cut"] != 0:
             tried = begun * (1 + call["retries"])
             hear(s, record["call"], tried, tried, begins_s)
+            if call["retries"] > 0 and sends(s, node):
+                begin_draws(s.draw, s.keys, _ROUTE, node * cohorts + cohort, moment)
+                send_by_weights(s, node, cohort, begun)
             continue
         begin_draws(s.draw, s.keys, _ROUTE, node * cohorts + cohort, moment)
         sent_s = 0.5 * (begins_s + ends_s) + s.flows[node, cohort]["begins_s"]
@@ -254,6 +258,8 @@ def _sample_copies(s: State, index: int, cohort: int, cell: int, begins_s: float
             station = s.stations[s.nodes[node]["station"]]
             version = station["mirror_row"] - station["first_version"]
             failed = binomial(s.draw, copied, min(1.0, failing(s.answers[node, s.alike[node, cohort], version])))
+            if sends(s, node):
+                send_copies(s, node, version, copied)
             _sample_row(s, node, cohort, version, copied - failed, 0, failed, sent_s, moment, 1)
 
 
@@ -270,10 +276,14 @@ def _sample_node(
     if begun == 0:
         return
     ok, late, fails = begun - doomed, 0, reply["attempt_fails"]
-    saved = _fail(s, call["retries"] * ok, reply["saved"], reply["attempt_burst"], call["retries"] * ok)
+    retries = call["retries"]
+    if station["singly"] != 0:  # what it meets is known: only which of its attempts do is chance
+        saved = binomial(s.draw, retries * ok, min(1.0, reply["saved"]))
+    else:
+        saved = _fail(s, retries * ok, reply["saved"], reply["attempt_burst"], retries * ok)
     failed = doomed + saved
-    if doomed > 0 and call["retries"] > 0:
-        failed += binomial(s.draw, doomed * call["retries"], min(1.0, (reply["tries"] - 1.0) / call["retries"]))
+    if doomed > 0 and retries > 0:
+        failed += binomial(s.draw, doomed * retries, min(1.0, (reply["tries"] - 1.0) / retries))
     if failed > 0 and (call["latency_s"] + call["latency_jitter_s"] > 0.0 or fails <= _TINY):
         # Answers that are late because of the way are none that the service failed.
         here = binomial(s.draw, failed, min(1.0, fails / max(_TINY, 1.0 - reply["ok"] / reply["attempts"])))
@@ -281,6 +291,8 @@ def _sample_node(
         hear(s, s.nodes[node]["call"], 0, late, sent_s + s.nodes[node]["timeout_s"])
         ok, failed = ok + late, here
     works, attempts = 1.0 - fails, ok + failed
+    if sends(s, node):
+        send_by_weights(s, node, cohort, begun)
     for version in range(station["versions"]):
         weight = s.weights[station["first_version"] + version, cohort]
         if weight <= 0.0:

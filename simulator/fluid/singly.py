@@ -2,12 +2,12 @@
 
 Where replicas are ejected, where service times vary much more than their mean, where a guardrail hangs on which of two
 versions is full, or a full queue answers just in time, outcomes hang on the luck of single replicas. So first attempts
-are drawn from what flows bring (a Poisson stream), each comes to a replica by the rules of `simulator.kernel.balance`
-(`coming`), and takes its place there (`bench`). By then it is known when it ends. So nothing is left to happen later,
-but that its caller makes it again where it has failed (`retries`), and that a replica is ejected when its callers hear
-of failures. Of callers whose calls are played request by request as well, each request is followed (`jobs`, `waiting`):
-their workers are held for as long as that very call takes. Flows see at each step what a request would meet now
-(`looks`): the waits of the replicas, and which of them are full.
+come as they were counted (`sent`), each comes to a replica by the rules of `simulator.kernel.balance` (`coming`), and
+takes its place there (`bench`). By then it is known when it ends. So nothing is left to happen later, but that its
+caller makes it again where it has failed (`retries`), and that a replica is ejected when its callers hear of failures.
+Of callers whose calls are played request by request as well, each request is followed (`jobs`, `waiting`): their
+workers are held for as long as that very call takes. Flows see at each step what a request would meet now (`looks`):
+the waits of the replicas, and which of them are full.
 """
 
 import math
@@ -90,8 +90,8 @@ def _break_off(s: State, row: int, now: float) -> None:
 
 
 @outlined
-def _begin(s: State, now: float) -> None:
-    """Find out how many come to each version first, and when the next one does; the draws of retries begin."""
+def _begin(s: State, now: float, until_s: float) -> None:
+    """Find out who comes to each version first, and when the next one does; the draws of retries begin."""
     moment = int(now * 1024)
     for row in range(len(s.versions)):
         version = s.versions[row]
@@ -99,7 +99,7 @@ def _begin(s: State, now: float) -> None:
             continue
         begin_draws(s.draw, s.keys, _BALANCE, row, moment)
         version["firsts"] = _source(s, row, math.inf)[0]
-        _draw_next(s, row, now)
+        _draw_next(s, row, now, until_s)
     begin_draws(s.draw, s.keys, _BACKOFF, len(s.calls), moment)
     for row in range(len(s.versions)):
         if s.versions[row]["reset"] > 0.0:
@@ -107,12 +107,13 @@ def _begin(s: State, now: float) -> None:
 
 
 @inlined
-def _draw_next(s: State, row: int, now: float) -> None:
-    """When the next first attempt comes to a version; others may draw until then."""
+def _draw_next(s: State, row: int, now: float, until_s: float) -> None:
+    """When the next first attempt comes to a version, the first of so many at random; others may draw until then."""
     version = s.versions[row]
     version["next_s"] = math.inf
-    if version["firsts"] > 0.0:
-        version["next_s"] = now - math.log(draw_unit(s.draw)) / version["firsts"]
+    if version["coming"] > 0:
+        version["next_s"] = until_s - (until_s - now) * draw_unit(s.draw) ** (1.0 / version["coming"])
+        version["coming"] -= 1
     version["draws"] = s.draw[0]
 
 
@@ -164,7 +165,7 @@ def play(s: State, now: float, until_s: float) -> bool:
     """Play the services that are played singly until then; whether flows must be found anew."""
     if len(s.free) == 0:
         return False
-    _begin(s, now)
+    _begin(s, now, until_s)
     again = s.draw[0]
     while True:
         row, at_s = _next_first(s)
@@ -178,8 +179,9 @@ def play(s: State, now: float, until_s: float) -> bool:
         else:
             s.draw[0] = s.versions[row]["draws"]
             _, node, cohort, number, copy = _source(s, row, draw_unit(s.draw) * s.versions[row]["firsts"])
-            make_call(s, node, cohort, number, 0, copy, NONE, at_s)
-            _draw_next(s, row, at_s)
+            if node >= 0:
+                make_call(s, node, cohort, number, 0, copy, NONE, at_s)
+            _draw_next(s, row, at_s, until_s)
     changed = False
     for row in range(len(s.versions)):
         station = s.stations[s.versions[row]["station"]]

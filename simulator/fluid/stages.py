@@ -41,6 +41,7 @@ from simulator.fluid import (
     quota,
     retries,
     sample,
+    sent,
     singly,
     slow,
     solve,
@@ -64,8 +65,8 @@ _SINGLY = (PLAY, MEET)
 """Needed where something is played request by request."""
 _SOURCES = (
     advance, again, attempts, bench, bounded, breaker, budget, calls, coming, counts, draws, due, ejection, flows,
-    handed, inline, inside, jobs, lattice, layout, looks, pace, past, queueing, quota, retries, sample, singly, slow,
-    solve, steady, tell, two, waiting, walk, work, writes,
+    handed, inline, inside, jobs, lattice, layout, looks, pace, past, queueing, quota, retries, sample, sent, singly,
+    slow, solve, steady, tell, two, waiting, walk, work, writes,
 )  # fmt: skip
 """Modules with compiled parts."""
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from simulator.fluid.plane import FluidPlane
 from simulator.kernel.plane import DataPlane
@@ -72,8 +73,39 @@ def test_a_retry_at_once_takes_the_turn_of_the_next_replica(versions: tuple[int,
     assert chance[0] < 0.18 * requests[0]  # as much was missing when turns were left to chance
 
 
+def test_what_is_full_now_and_then_is_looked_at_often_enough() -> None:
+    """A guardrail trips by what fails in a window: each look at a queue tells what is so then, and few vary more."""
+    made = balanced(2, 42.0, 0.6, queue=8, ejection=NEVER_OUT, balancing=TURNS, call=Call(0, 1, 1.0, retries=1))
+    made = replace(made, stations=(made.stations[0], replace(made.stations[1], workers=2)))
+    requests, flows = (
+        np.concatenate([failing(kind, made, seed) for seed in range(1, 61)]) for kind in (DataPlane, FluidPlane)
+    )
+    assert flows.mean() == pytest.approx(requests.mean(), rel=0.04)  # 0.95 by looks each tenth of a second
+    assert flows.std() < 1.14 * requests.std()  # 1.17 by those
+
+
+def test_copies_fill_the_queue_of_the_version_that_gets_them() -> None:
+    made = balanced(2, 19.0, 0.6, queue=4, ejection=NEVER_OUT, balancing=TURNS, call=Call(0, 1, timeout_s=2.0))
+    made = replace(made, stations=(made.stations[0], replace(made.stations[1], workers=2, replicas=(1, 1))))
+    found = np.array([[mirrored(kind, made, seed) for seed in range(1, 31)] for kind in (DataPlane, FluidPlane)])
+    requests, flows = found.mean(axis=1)
+    chance = 3.0 * np.sqrt(found.var(axis=1, ddof=1).sum(axis=0) / found.shape[1])
+    assert requests[2] > 0.05
+    assert flows[1] == pytest.approx(requests[1], abs=chance[1])
+    assert flows[2] == pytest.approx(requests[2], abs=chance[2])
+
+
+def test_who_was_cut_off_comes_again_to_the_queue() -> None:
+    """Beside it, the row lacks most of those that come again: 0.39 of it is refused, and 0.50 by requests."""
+    call = Call(0, 1, timeout_s=1.0, retries=2, backoff_s=1.0)
+    made = balanced(2, 36.0, 0.6, queue=8, ejection=NEVER_OUT, balancing=TURNS, call=call)
+    made = replace(made, stations=(made.stations[0], replace(made.stations[1], workers=2)))
+    requests, flows = (np.mean([back(kind, made, seed) for seed in range(1, 21)]) for kind in (DataPlane, FluidPlane))
+    assert flows == pytest.approx(requests, rel=0.3)
+
+
 def test_a_killed_replica_forgets_what_it_had() -> None:
-    plane = FluidPlane(balanced(2, 60.0, 3.0, ejection=OUT), 1)
+    plane = FluidPlane(balanced(2, 60.0, 3.0, ejection=NEVER_OUT), 1)
     plane.set_ready(0, 0, [0])
     plane.set_ready(1, 0, [0, 1])
     plane.run(20.0)
@@ -99,6 +131,45 @@ def shares(plane: DataPlane | FluidPlane) -> list[float]:
         row = np.flatnonzero((recording.rows.station == 1) & (recording.rows.version == version))[0]
         counts.append(recording.service[:, row].sum(axis=0).astype(float))
     return [row[ERROR : REFUSED + 1].sum() / row[ERROR:].sum() for row in counts]
+
+
+def failing(kind: type[DataPlane] | type[FluidPlane], made: Network, seed: int) -> NDArray[np.float64]:
+    """The failed share of the clients' requests in each window of ten seconds, the first of two minutes left out."""
+    plane = kind(made, seed)
+    plane.set_ready(0, 0, [0])
+    plane.set_ready(1, 0, [0, 1])
+    plane.run(120.0)
+    assert made.resolution_s == 1.0
+    counts = plane.recording().client[10:120, 0, 0].reshape(11, 10, -1).sum(axis=1)
+    return counts[:, ERROR : REFUSED + 1].sum(axis=1) / counts[:, ARRIVED]
+
+
+def mirrored(kind: type[DataPlane] | type[FluidPlane], made: Network, seed: int) -> list[float]:
+    """`shares` while the second version gets copies of all that comes to the first."""
+    plane = kind(made, seed)
+    plane.set_ready(0, 0, [0])
+    for version in range(2):
+        plane.set_ready(1, version, [0])
+    plane.set_weights(1, (1.0, 0.0))
+    plane.set_mirror(1, 1, 1.0)
+    plane.run(made.horizon_s)
+    return shares(plane)
+
+
+def back(kind: type[DataPlane] | type[FluidPlane], made: Network, seed: int) -> float:
+    """How much of what its replicas are called for in the first four seconds after a cut they refuse."""
+    plane = kind(made, seed)
+    plane.set_ready(0, 0, [0])
+    plane.set_ready(1, 0, [0, 1])
+    plane.run(20.0)
+    plane.set_cut(1, True)
+    plane.run(30.0)
+    plane.set_cut(1, False)
+    plane.run(40.0)
+    recording = plane.recording()
+    row = np.flatnonzero(recording.rows.station == 1)[0]
+    counts = recording.service[30:34, row].sum(axis=0)
+    return float(counts[REFUSED] / counts[ERROR:].sum())
 
 
 def in_turn(kind: type[DataPlane] | type[FluidPlane], made: Network, seed: int) -> list[float]:
