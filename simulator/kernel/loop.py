@@ -212,11 +212,7 @@ def finish_work(s: State, slot: int, now: float) -> tuple[int, int]:
             lost = s.effects[u(job["caller_row"]), u(job["cohort"])]["lost"]
             if lost > 0 and unit(mix(job["key"] + s.keys[_WRITE])) < lost:
                 job["stored"] = 0
-    if node["child"] >= 0:
-        job["call_node"] = node["child"]
-        job["call_attempt"] = 0
-        return CALL, OK
-    return CONCLUDE, OK
+    return (CALL if calls_next(s, slot, node["child"]) else CONCLUDE), OK
 
 
 @inlined
@@ -235,6 +231,17 @@ def resume_later(s: State, slot: int, now: float) -> bool:
     seq = take_seq(s)
     job["event_seq"] = seq
     push(s, now + wait_s, seq, (slot << EVENT_BITS) | RESUME)
+    return True
+
+
+@inlined
+def calls_next(s: State, slot: int, node_index: int) -> bool:
+    """Whether there is such a node (-1 is none); if so the job makes that call next."""
+    if node_index < 0:
+        return False
+    job = s.jobs[u(slot)]
+    job["call_node"] = node_index
+    job["call_attempt"] = 0
     return True
 
 
@@ -280,16 +287,14 @@ def settle(s: State, then: int, slot: int, outcome: int, now: float) -> int:
                     break
                 return slot
             outcome = ERROR
-        following = s.nodes[u(node_index)]["sibling"]
         if MECHANICS and features & GROUPED and s.jobs[u(slot)]["state"] == BRANCH:
             slot = join(s, slot, outcome)
             if slot < 0:
                 break
             outcome = ERROR if s.jobs[u(slot)]["broken"] != 0 else OK
-            following = s.nodes[u(node_index)]["after"]
-        if outcome == OK and following >= 0:
-            s.jobs[u(slot)]["call_node"] = following
-            s.jobs[u(slot)]["call_attempt"] = 0
+            if outcome == OK and calls_next(s, slot, s.nodes[u(node_index)]["after"]):
+                return slot
+        elif outcome == OK and calls_next(s, slot, s.nodes[u(node_index)]["sibling"]):
             return slot
     return -1
 
