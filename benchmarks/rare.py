@@ -6,7 +6,7 @@ is less rare the closer it is to the capacity of 200/s.
 
     python -m benchmarks.rare [--rate 152/s] [--plain 100000] [--effort 100]
 
-With --repeat, splitting is repeated instead on two scenarios that are small enough for brute force to say how likely a
+With --repeat, splitting is repeated instead on three scenarios, small enough for brute force to say how likely a
 collapse is, and a table tells how many intervals hold that.
 
     python -m benchmarks.rare --repeat 40 [--case bursts] [--plain 100000] [--effort 100]
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--rate", default="152/s", help="at which requests come; the library's is 152/s")
     parser.add_argument("--plain", type=int, default=100_000)
     parser.add_argument("--effort", type=int, default=100)
-    parser.add_argument("--repeat", type=int, help="seeds of splitting, at least 2; two small scenarios instead")
+    parser.add_argument("--repeat", type=int, help="seeds of splitting, at least 2, of small scenarios instead")
     parser.add_argument("--case", choices=CASES, action="append", help="one of those (repeatable); all without")
     arguments = parser.parse_args()
     if arguments.repeat is not None:

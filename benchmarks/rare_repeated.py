@@ -1,8 +1,9 @@
 """Intervals of splitting held against brute force: how many of them hold what that has found, and what each costs.
 
-Two scenarios whose collapse is seldom, and whose replications are so short that brute force sees it often: `bursts`
-tips over by chance alone, `rollback` at times when a bad release has been taken back. Each is made of the library's
-`metastable`. Times are those of the processor, of all processes.
+Three scenarios whose collapse is seldom, and whose replications are so short that brute force sees it often: `bursts`
+tips over by chance alone, `rollback` at times when a bad release has been taken back, `slow-link` when a link has been
+slow for half a second, below callers that both try again. Each is made of the library's `metastable`. Times are those
+of the processor, of all processes.
 """
 
 import math
@@ -34,7 +35,28 @@ _BAD = {
     "release.guardrails": "[{metric: error-ratio, of: search, version: new, above: 20%, window: 1s, minimum: 5, "
     "action: rollback}]",
 }
-CASES = {"bursts": {**_SMALL, "functions.find.rate": "11/s"}, "rollback": {**_SMALL, **_BAD}}
+_SLOW_LINK = {
+    "system.services": "{edge: {replicas: 1, workers: 500, service_time: 1ms}, "
+    "cart: {replicas: 2, workers: 20, queue: 200, service_time: {exponential: {mean: 20ms}}}, "
+    "stock: {replicas: 2, workers: 1, queue: 200, service_time: {exponential: {mean: 80ms}}, "
+    "balancing: least-request}, "
+    "price: {replicas: 1, workers: 4, queue: 200, service_time: {exponential: {mean: 40ms}}}}",
+    "system.calls": "[{from: edge, to: cart, timeout: 1500ms, retries: 1}, "
+    "{from: cart, to: stock, timeout: 700ms, retries: 2, backoff: {base: 50ms}}, "
+    "{from: cart, to: price, timeout: 700ms, retries: 1, parallel: true}]",
+    "functions.find.path": "[edge]",
+    "functions.find.rate": "10/s",
+    "functions.find.timeout": "3s",
+    "release.at": "1s",
+    "release.changes": '[{service: edge, from: "1.0", to: "1.1"}]',
+    "faults": "[{at: 4s, for: 500ms, latency: {on: cart -> stock, add: 1s}}]",
+    **{key: _SMALL[key] for key in ("duration", "measure")},
+}
+CASES = {
+    "bursts": {**_SMALL, "functions.find.rate": "11/s"},
+    "rollback": {**_SMALL, **_BAD},
+    "slow-link": _SLOW_LINK,
+}
 BLOCK = 5_000
 """Replications of one seed of brute force."""
 _FIRST_SEED = 1000

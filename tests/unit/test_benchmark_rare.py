@@ -13,7 +13,11 @@ from simulator.verification import rare_overflow
 
 
 def test_its_scenarios_are_scenarios() -> None:
-    assert {name: case(name)[0].functions["find"].rate_per_s for name in CASES} == {"bursts": 11.0, "rollback": 9.0}
+    assert {name: case(name)[0].functions["find"].rate_per_s for name in CASES} == {
+        "bursts": 11.0,
+        "rollback": 9.0,
+        "slow-link": 10.0,
+    }
 
 
 def test_a_row_counts_intervals_and_holds_times_against_those_of_brute_force() -> None:
