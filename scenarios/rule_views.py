@@ -171,9 +171,14 @@ class Data:
     @cached_property
     def changed(self) -> set[Any]:
         """Services that the release changes; anything where one of them cannot be."""
-        changes = items(self.release.get("changes"))
+        written = self.release.get("changes", [])
+        changes = items(written)
         services = {text_of(change.get("service")) for _, change in changes}
-        broken = not changes or any(each not in self.services or self.external(each) for each in services)
+        broken = (
+            not changes
+            or len(changes) < len(written)
+            or any(each not in self.services or self.external(each) for each in services)
+        )
         return Anything() if broken else services
 
     @property
