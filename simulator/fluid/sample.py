@@ -16,7 +16,7 @@ from simulator.fluid.breaker import hear
 from simulator.fluid.calls import erring, first_call, goes_on, next_call
 from simulator.fluid.counts import begin_draws, binomial, burst_at, draw_unit, failing, poisson
 from simulator.fluid.layout import State
-from simulator.fluid.sent import send_by_weights, send_copies, sends
+from simulator.fluid.sent import send, send_to, sends
 from simulator.fluid.writes import FAILED, STORED, UNKNOWN, note_writes
 from simulator.kernel.inline import inlined, merged, outlined
 from simulator.layout import ARRIVED, ERROR, FIRST_BIN, REFUSED, TIMEOUT
@@ -232,7 +232,7 @@ def _sample_calls(s: State, index: int, cohort: int, cell: int, begins_s: float,
             hear(s, record["call"], tried, tried, begins_s)
             if call["retries"] > 0 and sends(s, node):
                 begin_draws(s.draw, s.keys, _ROUTE, node * cohorts + cohort, moment)
-                send_by_weights(s, node, cohort, begun)
+                send(s, node, cohort, begun)
             continue
         begin_draws(s.draw, s.keys, _ROUTE, node * cohorts + cohort, moment)
         sent_s = 0.5 * (begins_s + ends_s) + s.flows[node, cohort]["begins_s"]
@@ -259,7 +259,7 @@ def _sample_copies(s: State, index: int, cohort: int, cell: int, begins_s: float
             version = station["mirror_row"] - station["first_version"]
             failed = binomial(s.draw, copied, min(1.0, failing(s.answers[node, s.alike[node, cohort], version])))
             if sends(s, node):
-                send_copies(s, node, version, copied)
+                send_to(s, node, version, copied)
             _sample_row(s, node, cohort, version, copied - failed, 0, failed, sent_s, moment, 1)
 
 
@@ -292,7 +292,7 @@ def _sample_node(
         ok, failed = ok + late, here
     works, attempts = 1.0 - fails, ok + failed
     if sends(s, node):
-        send_by_weights(s, node, cohort, begun)
+        send(s, node, cohort, begun)
     for version in range(station["versions"]):
         weight = s.weights[station["first_version"] + version, cohort]
         if weight <= 0.0:

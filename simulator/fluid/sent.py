@@ -18,24 +18,19 @@ def sends(s: State, node: int) -> bool:
 
 
 @inlined
-def _come(s: State, node: int, version: int, calls: int) -> None:
+def send_to(s: State, node: int, version: int, calls: int) -> None:
+    """Send calls, or copies of them, to one version."""
     row = s.stations[s.nodes[node]["station"]]["first_version"] + version
     s.versions[s.versions[row]["home"]]["coming"] += calls
 
 
 @outlined
-def send_by_weights(s: State, node: int, cohort: int, calls: int) -> None:
-    """Send calls that were not counted version by version, since none gets through."""
+def send(s: State, node: int, cohort: int, calls: int) -> None:
+    """Share counted calls out among the versions by their weights: where they fail does not move first attempts."""
     station, left, mass = s.stations[s.nodes[node]["station"]], calls, 1.0
     for version in range(station["versions"]):
         weight = s.weights[station["first_version"] + version, cohort]
         if weight > 0.0 and left > 0:
             sent = binomial(s.draw, left, min(1.0, weight / mass))
-            _come(s, node, version, sent)
+            send_to(s, node, version, sent)
             left, mass = left - sent, mass - weight
-
-
-@outlined
-def send_copies(s: State, node: int, version: int, copies: int) -> None:
-    """Send a version copies of what others get."""
-    _come(s, node, version, copies)

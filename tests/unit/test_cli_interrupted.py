@@ -69,16 +69,22 @@ def ended(process: subprocess.Popen[str], at: str, number: signal.Signals = sign
     return process.communicate(timeout=TIMEOUT_S)
 
 
+def line_of(text: str, pattern: str) -> re.Match[str]:
+    """The line that is as the pattern says; an AssertionError with all of them where none is."""
+    found = re.search(rf"(?m)^{pattern}$", text)
+    assert found is not None, text
+    return found
+
+
 def test_runs_of_the_splitting_that_were_done_are_told(started: Started, calm: str) -> None:
     process = started("rare", calm, "--effort", "400", "--processes", "2")
     out, err = ended(process, "runs: 4 of 16")
     assert (process.returncode, out) == (ExitCode.INTERRUPTED, "")
-    told = re.search(
-        r"(?m)^windtunnel: the (\d+) of 16 runs that were done tell a probability of 0 \[0, (\S+)\] \(95 %\); "
-        r"the others are lost, as part of a run tells nothing$",
+    told = line_of(
         err,
+        r"windtunnel: the (\d+) of 16 runs that were done tell a probability of 0 \[0, (\S+)\] \(95 %\); "
+        r"the others are lost, as part of a run tells nothing",
     )
-    assert told is not None, err
     assert 4 <= int(told[1]) < 16
     # So many plain replications without a collapse leave this open (-log(0.025) over n).
     assert float(told[2]) == pytest.approx(3.689 / (int(told[1]) * 400), rel=0.01)
@@ -111,19 +117,18 @@ def test_a_comparison_by_control_variate_tells_what_its_pairs_tell_or_that_they_
     early, late = started(*arguments), started(*arguments)
     out, err = ended(early, "replications: 202 of 808")
     assert (early.returncode, out) == (ExitCode.INTERRUPTED, "")
-    assert re.search(
-        r"(?m)^windtunnel: \d+ of 400 replications as flows, [123] of 4 of them request by request too were played "
-        r"under each strategy, and are lost: an estimate takes more of the latter$",
+    line_of(
         err,
-    ), err
+        r"windtunnel: \d+ of 400 replications as flows, [123] of 4 of them request by request too were played "
+        r"under each strategy, and are lost: an estimate takes more of the latter",
+    )
     out, err = ended(late, "replications: 404 of 808")
     assert (late.returncode, out) == (ExitCode.INTERRUPTED, "")
-    told = re.search(
-        r"(?m)^windtunnel: (\d+) of 400 replications as flows, 4 of 4 of them request by request too were played under "
-        r"each strategy, and tell:$",
+    told = line_of(
         err,
+        r"windtunnel: (\d+) of 400 replications as flows, 4 of 4 of them request by request too were played under "
+        r"each strategy, and tell:",
     )
-    assert told is not None, err
     assert 198 <= int(told[1]) < 400
     assert "Means, flows corrected request by request" in err
     assert f"{told[1]} replications as flows, 4 of them request by request as well" in err
